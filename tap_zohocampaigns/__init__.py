@@ -1,0 +1,1 @@
+"""Read Zoho Campaigns into a warehouse."""

@@ -1,0 +1,229 @@
+"""What several streams have to know of the account; each part is read once a run."""
+
+from __future__ import annotations
+
+import logging
+import re
+import typing as t
+from collections import Counter
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from tap_zohocampaigns.api import times
+from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone, SettingError
+from tap_zohocampaigns.api.wire import as_list, java_map
+from tap_zohocampaigns.pages import Page, Pages
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.wire import Json, Row
+
+logger = logging.getLogger("tap-zohocampaigns.account")
+
+# Nothing has been sent to anybody in these states, whatever their spelling.
+_UNSENT = {"draft", "drafts", "scheduled", "tobereviewed", "reviewed"}
+_CANCELED = {"canceled", "cancelled"}
+_CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
+_SEGMENT_ID = ("cvid", "segment_id", "segmentid")
+
+
+class Segment(t.NamedTuple):
+    """A segment as its list tells of it; `list_key` is unknown for a configured one."""
+
+    cvid: str
+    list_key: str | None
+    about: Row
+
+
+class Account:
+    """Lists, segments, campaigns and the time zone of the account."""
+
+    def __init__(self, client: Client, config: Mapping[str, t.Any]) -> None:
+        """Remember how to read; nothing is read yet."""
+        self.client = client
+        self._config = config
+
+    @cached_property
+    def lists(self) -> list[Row]:
+        """The mailing lists as they come on the wire, narrowed by `list_keys`."""
+        return self._narrowed("list_keys", "listkey", self._all("getmailinglists"))
+
+    @cached_property
+    def campaigns(self) -> list[Row]:
+        """The campaigns as they come on the wire, narrowed by `campaign_keys`."""
+        found = self._all("recentcampaigns", status="all", sort="desc")
+        return self._narrowed("campaign_keys", "campaign_key", found)
+
+    @property
+    def sent_campaigns(self) -> list[Row]:
+        """The campaigns that have recipients, newest first."""
+        return sorted(
+            filter(_is_sent, self.campaigns),
+            key=lambda row: int(row.get("sent_time_gmt") or 0),
+            reverse=True,
+        )
+
+    @cached_property
+    def segments(self) -> list[Segment]:
+        """The segments of the lists, narrowed by `cvids`, and others that it names."""
+        found = [
+            Segment(cvid, mailing_list["listkey"], about)
+            for mailing_list in self.lists
+            for cvid, about in read_segments(mailing_list.get("segments")).items()
+        ]
+        wanted = self._config.get("cvids")
+        if not wanted:
+            return found
+        known = {segment.cvid: segment for segment in found}
+        return [known.get(cvid) or Segment(cvid, None, {}) for cvid in wanted]
+
+    @property
+    def cvids(self) -> list[str]:
+        """IDs of the segments to read; when `cvids` names them no list is read."""
+        return self._config.get("cvids") or [segment.cvid for segment in self.segments]
+
+    def test_sends(self, campaign: Row) -> list[str]:
+        """Return the keys under which an A/B campaign sent its tests.
+
+        The campaign's own key covers the final sending only.
+        """
+        if str(campaign.get("campaigntype")).casefold() != "abtesting":
+            return []
+        key = campaign["campaign_key"]
+        try:
+            envelope = self.client.call(
+                "getcampaigndetails", {"campaignkey": key, "campaigntype": "abtesting"}
+            )
+        except Gone as gone:
+            logger.warning("Test sends of an A/B campaign are left out: %s", gone)
+            return []
+        details = as_list(envelope and envelope.body.get("AB-split-details"))
+        keys = [
+            child
+            for detail in details
+            for name, child in detail.items()
+            if _CHILD_KEY.fullmatch(name) and child
+        ]
+        if not keys:
+            logger.warning("Zoho names no test sends of an A/B campaign.")
+        return keys
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone of the texts that Zoho writes, such as `02 Aug 2013, 12:39 PM`."""
+        if name := self._config.get("timezone"):
+            return ZoneInfo(name)
+        pairs, hints = self._clues()
+        if zone := times.find_zone(pairs, hints):
+            logger.info("Times are in %s, as campaigns and lists show.", zone.key)
+            return zone
+        logger.warning(
+            "The account's time zone can't be found, so times are taken for UTC; set "
+            "`timezone` to correct them."
+        )
+        return ZoneInfo("UTC")
+
+    def _clues(self) -> tuple[list[times.Pair], list[str]]:
+        try:
+            campaigns = self.campaigns
+        except Forbidden:
+            campaigns = []
+        hints = Counter(
+            c["sent_time_zone"] for c in campaigns if c.get("sent_time_zone")
+        )
+        pairs = [
+            times.Pair(str(campaign.get(f"{what}_time_gmt")), str(text))
+            for campaign in campaigns
+            for what in ("sent", "created", "updated")
+            if (text := campaign.get(f"{what}_date_string"))
+        ]
+        if not pairs:
+            try:
+                lists = self.lists
+            except Forbidden:
+                lists = []
+            pairs = [
+                times.Pair(str(row.get("created_time_gmt")), str(row["date"]))
+                for row in lists
+                if row.get("date")
+            ]
+        return pairs, [name for name, _ in hints.most_common()]
+
+    def _all(self, endpoint: str, **params: str) -> list[Row]:
+        def ask(fromindex: int, size: int) -> Page:
+            paged = {**params, "fromindex": fromindex, "range": size}
+            envelope = self.client.call(endpoint, paged)
+            return Page(envelope.payload, envelope.total) if envelope else Page([])
+
+        key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
+        pages = Pages(self._config["page_size"], lambda row: row.get(key))
+        return [row for page in pages.read(ask) for row in page]
+
+    def _narrowed(self, setting: str, name: str, found: list[Row]) -> list[Row]:
+        wanted = self._config.get(setting)
+        if not wanted:
+            return found
+        known = {row[name]: row for row in found}
+        for position, key in enumerate(wanted, start=1):
+            if key not in known:
+                msg = (
+                    f"Setting `{setting}`: the account has nothing with key number "
+                    f"{position} of it ({key[:8]}…); keys that the web pages show may "
+                    "be cut."
+                )
+                raise SettingError(msg)
+        return [known[key] for key in dict.fromkeys(wanted)]
+
+
+def read_segments(value: Json) -> dict[str, Row]:
+    """Read the `segments` of a mailing list: ID -> what is told of it.
+
+    Zoho documents only the empty form. Taken are: an object of ID -> name or -> object,
+    a list of objects, the text of a Java map, and what XML makes of these.
+
+    Raises:
+        Failed: It has another form.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        value = java_map(text) if text.startswith("{") else text
+    if not value or value in ("null", "undefined", "[]"):
+        return {}
+    found: dict[str, Row] = {}
+    for item in value if isinstance(value, list) else [value]:
+        found |= _segments_of(item if isinstance(item, dict) else {str(item): {}})
+    return found
+
+
+def _segments_of(item: Row) -> dict[str, Row]:
+    names = {name.casefold(): name for name in item}
+    if len(item) == 1 and names.keys() <= {"segment", "segments", "fl"}:
+        return read_segments(next(iter(item.values())))
+    for name in _SEGMENT_ID:
+        if name in names:
+            about = {key: told for key, told in item.items() if key != names[name]}
+            return {_segment_id(item[names[name]]): about}
+    return {
+        _segment_id(cvid): told if isinstance(told, dict) else {"segment_name": told}
+        for cvid, told in item.items()
+    }
+
+
+def _segment_id(value: Json) -> str:
+    text = str(value).strip()
+    if not text.isdigit():
+        msg = (
+            "The `segments` of a mailing list have a form that this version does not "
+            "know: name the segments in the setting `cvids`."
+        )
+        raise Failed(msg)
+    return text
+
+
+def _is_sent(campaign: Row) -> bool:
+    status = re.sub(r"[^a-z]", "", str(campaign.get("campaign_status")).casefold())
+    if status in _CANCELED:
+        return bool(campaign.get("sent_time_gmt"))
+    return status not in _UNSENT

@@ -1,0 +1,286 @@
+"""Everything that knows Zoho Campaigns, and nothing of Singer."""
+
+from __future__ import annotations
+
+import logging
+import time
+import typing as t
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+
+import backoff
+import requests
+import urllib3
+
+from tap_zohocampaigns.api import hosts, wire
+from tap_zohocampaigns.api.auth import Authenticator
+from tap_zohocampaigns.api.errors import (
+    Action,
+    Failed,
+    Forbidden,
+    Gone,
+    Locked,
+    RangeRefused,
+    Transient,
+    Unauthorized,
+    find_rule,
+    redact,
+)
+from tap_zohocampaigns.api.quota import MemoryLedger, Quota
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_zohocampaigns.api.quota import Ledger
+
+logger = logging.getLogger("tap-zohocampaigns.api")
+
+# Calls that Zoho documents as POST only; it answers GET too, but that is no promise.
+_POSTED = {"getcampaignrecipientsdata"}
+# A call that finds its endpoint locked so often has to give way to another program.
+_MOST_LOCKS = 3
+_PIECE = 1 << 20
+_TOKEN = "/oauth/v2/token"  # noqa: S105 (a path)
+_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+
+
+def connect(
+    config: Mapping[str, t.Any],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Client:
+    """Make the one session that all streams share. Nothing is sent yet.
+
+    Args:
+        config: The settings, with their defaults filled in.
+        clock: Seconds on a clock that never steps.
+        sleep: Waits for some seconds.
+
+    Raises:
+        SettingError: A host is malformed.
+    """
+    quota = Quota(
+        config["rate_limit_calls"],
+        config["rate_limit_seconds"],
+        config["rate_limit_lock_seconds"],
+    )
+    ledger = MemoryLedger(quota, clock=clock, sleep=sleep)
+    return Client(config, ledger, clock=clock, sleep=sleep)
+
+
+class Reply(t.NamedTuple):
+    """What came back: the status of HTTP and the body."""
+
+    status: int
+    content: bytes
+
+
+class Client:
+    """Calls Zoho: signed, paced, timed, judged, and tried again where that can help."""
+
+    def __init__(
+        self,
+        config: Mapping[str, t.Any],
+        ledger: Ledger,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        """Prepare a session of HTTP."""
+        self._hosts = hosts.find(config)
+        self._format = config["response_format"].upper()
+        self._timeout = config["request_timeout"]
+        self._retry_seconds = config["retry_max_seconds"]
+        self._clock = clock
+        self._sleep = sleep
+        self._session = requests.Session()
+        # What the environment says of proxies and certificates, asked once, not for
+        # each call; and no credentials from a ~/.netrc.
+        self._routes = {
+            host: self._session.merge_environment_settings(host, {}, None, None, None)
+            for host in self._hosts
+        }
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
+        self._auth = Authenticator(config, self._post_token, clock)
+        self.ledger = ledger
+        self.calls: Counter[str] = Counter()
+
+    def call(self, endpoint: str, params: Mapping[str, t.Any]) -> wire.Envelope | None:
+        """Call an endpoint until it answers.
+
+        Args:
+            endpoint: Name of the call, such as `getmailinglists`.
+            params: Its parameters; values are sent as text.
+
+        Returns:
+            The answer, with what was asked for in `payload`; None when it says that
+            there is nothing, as each endpoint does in a code of its own.
+
+        Raises:
+            Failed: The answer is an error, or trying again did not help in time.
+            SettingError: The credentials are not accepted.
+            Gone: The campaign, list or segment asked for does not exist any more.
+            RangeRefused: The page asked for is too large.
+        """
+        waits = backoff.expo(max_value=60)
+        next(waits)
+        failing_since: float | None = None
+        locks, renewed = 0, False
+        while True:
+            try:
+                return self._call_once(endpoint, params)
+            except Unauthorized as error:
+                # The answer is the same for a missing, a wrong and an ended token.
+                if renewed:
+                    raise Failed(str(error)) from None
+                renewed = True
+            except Locked as error:
+                locks += 1
+                if locks > _MOST_LOCKS:
+                    msg = (
+                        f"Zoho keeps {endpoint} locked: another program uses up its "
+                        "quota; run it less often, or lower `rate_limit_calls` in both."
+                    )
+                    raise Failed(msg) from None
+                logger.warning("%s; the endpoint rests", error)
+                self.ledger.lock(endpoint)
+            except Transient as error:
+                now = self._clock()
+                failing_since = now if failing_since is None else failing_since
+                wait = backoff.full_jitter(next(waits))
+                if now + wait - failing_since > self._retry_seconds:
+                    msg = (
+                        f"Zoho's {endpoint} still fails after {self._retry_seconds} s "
+                        f"(`retry_max_seconds`): {error}."
+                    )
+                    raise Failed(msg) from None
+                logger.info("%s: %s; trying again in %.0f s", endpoint, error, wait)
+                self._sleep(wait)
+
+    def _call_once(
+        self, endpoint: str, params: Mapping[str, t.Any]
+    ) -> wire.Envelope | None:
+        self.ledger.enter(endpoint)
+        # Signed after the wait for the quota: that may outlast a token.
+        token = self._auth.token()
+        form = {"resfmt": self._format, **params}
+        self.calls[endpoint] += 1
+        reply = self._send(
+            "POST" if endpoint in _POSTED else "GET",
+            self._hosts.api,
+            f"/api/v1.1/{endpoint}",
+            form,
+            {"Authorization": f"Zoho-oauthtoken {token}"},
+        )
+        try:
+            return self._judge(endpoint, reply)
+        except Unauthorized:
+            self._auth.discard(token)
+            raise
+
+    def _post_token(self, form: dict[str, str]) -> Reply:
+        return self._send("POST", self._hosts.accounts, _TOKEN, form)
+
+    def _send(
+        self,
+        method: str,
+        host: str,
+        path: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        setting = "`accounts_url`" if path == _TOKEN else "`api_url`"
+        check = f"check the network, and `data_center` or {setting}"
+        ends = self._clock() + self._timeout
+        content = bytearray()
+        try:
+            with self._session.request(
+                method,
+                host + path,
+                params=form if method == "GET" else None,
+                data=None if method == "GET" else form,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                **self._routes[host] | {"stream": True},
+            ) as response:
+                status = response.status_code
+                # The timeout of requests is for each piece; a trickle has no end.
+                while piece := response.raw.read1(_PIECE, decode_content=True):
+                    content += piece
+                    if self._clock() > ends:
+                        raise requests.Timeout
+                    if len(content) > wire.MAX_BYTES:
+                        break
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # The error's own text has the URL in it.
+            msg = f"no whole answer ({type(error).__name__}): {check}"
+            raise Transient(msg) from None
+        if _REDIRECT <= status < _CLIENT_ERROR:
+            msg = (
+                "Zoho redirects to another address, which is never followed with "
+                f"credentials: {check}."
+            )
+            raise Failed(msg)
+        return Reply(status, bytes(content))
+
+    def _judge(self, endpoint: str, reply: Reply) -> wire.Envelope | None:
+        status = reply.status
+        try:
+            envelope = wire.read(reply.content)
+            if envelope.success and status == _OK:
+                return envelope._replace(payload=wire.payload(endpoint, envelope))
+        except wire.Unreadable as error:
+            raise _unreadable(reply, error) from None
+        rule = find_rule(endpoint, envelope.code, envelope.message)
+        told = (
+            f"code {envelope.code} "
+            f"({redact(envelope.message, self._auth.secrets) or 'no message'})"
+        )
+        if rule.action is Action.EMPTY and status == _OK:
+            return None
+        if rule.action is Action.LOCKED or status == requests.codes.too_many_requests:
+            msg = f"Zoho has locked {endpoint} with {told}"
+            raise Locked(msg)
+        check = f": {rule.check}" if rule.check else ""
+        sentence = f"Zoho answered {endpoint} with {told}{check}."
+        if rule.action is Action.RENEW or status == requests.codes.unauthorized:
+            raise Unauthorized(sentence)
+        if rule.action is Action.RETRY or status >= _SERVER_ERROR:
+            raise Transient(told + check)
+        raise _VERDICTS.get(rule.action, Failed)(sentence)
+
+
+def _unreadable(reply: Reply, error: wire.Unreadable) -> Exception:
+    throttled = b"throttles" in reply.content.lower() or b"409909" in reply.content
+    if reply.status == requests.codes.too_many_requests or throttled:
+        return Locked(f"Zoho says HTTP {reply.status}: too many calls")
+    if reply.status == requests.codes.unauthorized:
+        return Unauthorized(
+            "Zoho did not accept the access token (HTTP 401): check `refresh_token` "
+            "and `data_center`."
+        )
+    if _CLIENT_ERROR <= reply.status < _SERVER_ERROR:
+        return Failed(
+            f"Zoho answered HTTP {reply.status} with {error}: check `data_center`, or "
+            "`api_url` if it is set."
+        )
+    return Transient(
+        f"HTTP {reply.status} with {error}; check `data_center` or `api_url`"
+    )
+
+
+_VERDICTS = {
+    Action.SKIP: Gone,
+    Action.SHRINK: RangeRefused,
+    Action.FORBID: Forbidden,
+}
+
+
+def _version() -> str:
+    try:
+        return version("tap-zohocampaigns")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,178 @@
+"""Zoho's codes -> what to do about them.
+
+The codes are from Zoho's page of error codes and from the page of each endpoint; where
+they contradict each other the endpoint's own page wins, then the message:
+https://www.zoho.com/campaigns/help/developers/error-codes.html
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import typing as t
+
+
+class ZohoError(Exception):
+    """A read failed. The text is one sentence for the user, without secrets."""
+
+
+class SettingError(ZohoError):
+    """A setting is wrong; the sentence names it."""
+
+
+class Failed(ZohoError):
+    """The run can't go on."""
+
+
+class Forbidden(Failed):
+    """The token's scopes, or its user's rights, don't cover the call."""
+
+
+class Gone(ZohoError):
+    """What was asked for is not in the account: deleted meanwhile, or never sent."""
+
+
+class RangeRefused(ZohoError):
+    """The service doesn't give so many rows in one call."""
+
+
+class Transient(ZohoError):
+    """The same call may succeed later."""
+
+
+class Locked(Transient):
+    """The endpoint was called too often and is closed for half an hour."""
+
+
+class Unauthorized(Transient):
+    """The access token was not accepted; a new one may be."""
+
+
+class Action(enum.Enum):
+    """What an answer asks the caller to do."""
+
+    GO_ON = enum.auto()
+    EMPTY = enum.auto()
+    SKIP = enum.auto()
+    SHRINK = enum.auto()
+    RETRY = enum.auto()
+    RENEW = enum.auto()
+    LOCKED = enum.auto()
+    FORBID = enum.auto()
+    FAIL = enum.auto()
+
+
+class Rule(t.NamedTuple):
+    """One line of the table: applies when all that it names agrees with the answer."""
+
+    codes: str
+    action: Action
+    endpoint: str = ""
+    message: str = ""
+    check: str = ""
+
+
+_CONTACT_SCOPE = (
+    "check that `refresh_token` has the scope ZohoCampaigns.contact.READ and that its "
+    "user may see contacts"
+)
+_CAMPAIGN_SCOPE = (
+    "check that `refresh_token` has the scope ZohoCampaigns.campaign.READ and that its "
+    "user may see campaigns"
+)
+_ACCOUNT = "check that the user of `refresh_token` belongs to an active account"
+_TOKEN = "check `refresh_token` and `data_center`"  # noqa: S105 (names of settings)
+_URL = "check `data_center`, or `api_url` if it is set"
+_LISTS = "check `list_keys`"
+_SEGMENTS = "check `cvids`"
+_CAMPAIGNS = "check `campaign_keys`"
+_REPORT = "this version of the tap asks for something that Zoho does not accept"
+
+# The first line that fits decides. A code that no line knows is a failure.
+RULES = (
+    # A line of text that tells of the lock stands above every code.
+    Rule("*", Action.LOCKED, message="throttles"),
+    Rule("Z101 2008 409909", Action.LOCKED),
+    # Each endpoint's own page.
+    Rule("2401 995", Action.EMPTY, "getmailinglists"),
+    Rule("2402", Action.RETRY, "getmailinglists"),
+    Rule("2706", Action.FORBID, "getmailinglists", check=_CONTACT_SCOPE),
+    Rule("2604", Action.EMPTY, "getsegmentcontacts"),
+    Rule("2706 993 6501", Action.EMPTY, "getsegmentcontacts", "no contacts"),
+    Rule("2202", Action.SKIP, "getsegmentcontacts", check=_SEGMENTS),
+    Rule("2603", Action.RETRY, "getsegmentcontacts", check=_SEGMENTS),
+    Rule("2602", Action.SKIP, "getsegmentdetails"),
+    Rule("2202", Action.SKIP, "getsegmentdetails", check=_LISTS),
+    Rule("2601 2603", Action.RETRY, "getsegmentdetails", check=_SEGMENTS),
+    Rule("2202 2707 2206", Action.SKIP, "listsubscriberscount", check=_LISTS),
+    Rule("2201", Action.RETRY, "listsubscriberscount"),
+    Rule("2701 2704", Action.FORBID, "listsubscriberscount", check=_CONTACT_SCOPE),
+    Rule("6101 994", Action.EMPTY, "recentcampaigns"),
+    Rule("6601", Action.FORBID, "recentcampaigns", check=_CAMPAIGN_SCOPE),
+    Rule("6303", Action.EMPTY, "getcampaignrecipientsdata"),
+    Rule(
+        "6302 2203 2502 2604 2706 993 6501",
+        Action.EMPTY,
+        "getcampaignrecipientsdata",
+        "no contacts",
+    ),
+    Rule("6002 6503", Action.SKIP, "getcampaignrecipientsdata", check=_CAMPAIGNS),
+    Rule("6601", Action.SKIP, "getcampaignrecipientsdata", "recipients"),
+    Rule(
+        "6601 6607", Action.FORBID, "getcampaignrecipientsdata", check=_CAMPAIGN_SCOPE
+    ),
+    Rule("2206 6301 6302 6002 6503", Action.SKIP, "getcampaigndetails"),
+    Rule("6001", Action.RETRY, "getcampaigndetails"),
+    Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
+    # The general table.
+    Rule("0 200", Action.GO_ON),
+    Rule("6502", Action.SHRINK, check="lower `page_size`"),
+    Rule("500 996 2101 2601", Action.RETRY),
+    Rule("401 1007", Action.RENEW, check=_TOKEN),
+    Rule("901 902", Action.FAIL, check=_ACCOUNT),
+    Rule("1004 404", Action.FAIL, check=_URL),
+    Rule("400 903 1001 1002 1003 1005 1006", Action.FAIL, check=_REPORT),
+    Rule("2701 2704", Action.FORBID, check=_CONTACT_SCOPE),
+    Rule("6304 6601 6607", Action.FORBID, check=_CAMPAIGN_SCOPE),
+    Rule("2001 2002 2202 2501", Action.FAIL, check=_LISTS),
+    Rule("6002 6301 6503", Action.FAIL, check=_CAMPAIGNS),
+)
+
+_UNKNOWN = Rule("*", Action.FAIL, check="the tap does not know this code and stops")
+
+
+def find_rule(endpoint: str, code: str, message: str) -> Rule:
+    """Find the line of the table for an answer.
+
+    Args:
+        endpoint: Name of the call, such as `getmailinglists`.
+        code: Zoho's code, as text.
+        message: Zoho's sentence, in any case.
+    """
+    message = message.casefold()
+    for rule in RULES:
+        if (
+            (rule.codes == "*" or code in rule.codes.split())
+            and rule.endpoint in {"", endpoint}
+            and rule.message in message
+        ):
+            return rule
+    return _UNKNOWN
+
+
+_ADDRESS = re.compile(r"[^\s<>()\"',;:]+@[^\s<>()\"',;:]+")
+_LONG = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
+_SENTENCE = 200
+
+
+def redact(text: str, secrets: t.Iterable[str] = ()) -> str:
+    """Make a text of the service fit for a log: one line, no secret, no address.
+
+    Args:
+        text: What Zoho said.
+        secrets: Values of settings that must not appear.
+    """
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    text = _LONG.sub("***", _ADDRESS.sub("***", " ".join(text.split())))
+    return text if len(text) <= _SENTENCE else text[:_SENTENCE] + "…"

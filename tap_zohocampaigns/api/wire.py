@@ -1,0 +1,288 @@
+"""JSON or XML bytes -> one envelope -> rows.
+
+Both formats become the same plain values: an XML element with `<fl val="name">`
+children is an object of those names, repeated elements are a list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from xml.parsers import expat
+
+import msgspec
+import xmltodict
+
+from tap_zohocampaigns.api.errors import Failed, Transient
+
+Json: t.TypeAlias = t.Any
+Row: t.TypeAlias = dict[str, t.Any]
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 40
+
+# Where an endpoint keeps what it was asked for; names differ between the formats.
+LISTS = {
+    "getmailinglists": ("list_of_details",),
+    "getsegmentcontacts": ("list_of_details", "segment_contacts"),
+    "recentcampaigns": ("recent_campaigns", "recent-campaigns"),
+    "getcampaignrecipientsdata": ("list_of_details", "contacts", "recipients"),
+}
+OBJECTS = {
+    "getcampaigndetails": ("campaign-details",),
+    "getsegmentdetails": ("segments_details", "segment_details"),
+    "listsubscriberscount": ("no_of_contacts",),
+}
+# The element of one row, in XML.
+_ROW_ELEMENTS = ("list", "contact", "campaign")
+
+
+class Unreadable(Transient):
+    """The body is not an answer of the service: cut, a web page, another shape."""
+
+
+class Envelope(t.NamedTuple):
+    """An answer of the service, in either format.
+
+    `payload` is what was asked for: a list of rows where the endpoint has rows.
+    """
+
+    code: str
+    message: str
+    status: str
+    body: Row
+    payload: Json = None
+
+    @property
+    def success(self) -> bool:
+        """Whether neither code nor status tells of an error."""
+        return self.code in {"0", "200"} and self.status not in {"error", "failure"}
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are in all, if the service says so."""
+        total = self.detail("total_list_count")
+        return _integer(self.detail("total_record_count") if total is None else total)
+
+    def detail(self, name: str) -> Json:
+        """Return what the answer repeats of the request (JSON: in `requestdetails`)."""
+        details = self.body.get("requestdetails")
+        if isinstance(details, str):
+            details = java_map(details)
+        if isinstance(details, dict) and name in details:
+            return details[name]
+        return self.body.get(name)
+
+
+def read(content: bytes) -> Envelope:
+    """Read the body of an answer.
+
+    The first character tells the format: errors of the gateway come as XML even where
+    JSON was asked for.
+
+    Raises:
+        Unreadable: It is no JSON or XML, or lacks the envelope; trying again may help.
+        Failed: It is XML that no service has reason to send.
+    """
+    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not text:
+        msg = "an empty body"
+        raise Unreadable(msg)
+    if len(content) > MAX_BYTES:
+        msg = f"Zoho sent more than {MAX_BYTES >> 20} MiB at once: lower `page_size`."
+        raise Failed(msg)
+    if text[:1] != b"<":
+        return _envelope(_json(text))
+    if re.match(rb"(?i)<(!doctype\s+html|html|head|body)\b", text):
+        msg = "a web page instead of data"
+        raise Unreadable(msg)
+    return _envelope(_xml(text))
+
+
+def payload(endpoint: str, envelope: Envelope) -> Json:
+    """Return what an endpoint was asked for: a list of rows, or a value.
+
+    Raises:
+        Unreadable: Its place is missing, or holds something else.
+    """
+    names = LISTS.get(endpoint) or OBJECTS[endpoint]
+    for name in names:
+        if name in envelope.body:
+            found = envelope.body[name]
+            if endpoint in OBJECTS:
+                return found
+            rows = as_list(found)
+            if {*map(type, rows)} <= {dict}:
+                return rows
+    msg = "a success without what was asked for"
+    raise Unreadable(msg)
+
+
+def as_list(value: Json) -> list[Json]:
+    """Return a list: of one where a single object came, or XML wraps it."""
+    if not value or (isinstance(value, str) and not value.strip()):
+        return []
+    if isinstance(value, dict):
+        for name in _ROW_ELEMENTS:
+            if value.keys() == {name}:
+                return as_list(value[name])
+        return [value]
+    return value if isinstance(value, list) else [value]
+
+
+def java_map(text: str) -> dict[str, str]:
+    """Read `{range=5, status=All}`, the text of a Java map, one level deep.
+
+    A comma or an equals sign within a value can't be told from one between values: a
+    piece without `=` is taken as more of the value before it.
+    """
+    found: dict[str, str] = {}
+    name = ""
+    for piece in java_list(text):
+        head, equals, value = piece.partition("=")
+        if equals:
+            name = head.strip()
+            found[name] = value.strip()
+        elif name:
+            found[name] += f", {piece}"
+    return found
+
+
+def java_list(text: str) -> list[str]:
+    """Split `[a, {b=c, d=e}]` or a Java map at its own commas, not at those within."""
+    text = text.strip()
+    if text[:1] in {"[", "{"} and text[-1:] in {"]", "}"}:
+        text = text[1:-1]
+    pieces, start, depth = [], 0, 0
+    for position, character in enumerate(text):
+        if character in "[{":
+            depth += 1
+        elif character in "]}":
+            depth -= 1
+        elif character == "," and depth <= 0:
+            pieces.append(text[start:position].strip())
+            start = position + 1
+    last = text[start:].strip()
+    return [*pieces, last] if pieces or last else []
+
+
+def _envelope(body: Json) -> Envelope:
+    if isinstance(body, dict) and isinstance(body.get("response"), dict):
+        body = body["response"]
+    if not isinstance(body, dict):
+        msg = "something other than an object"
+        raise Unreadable(msg)
+    # Errors of the gateway spell `Code`, those of the business `code`.
+    head = {
+        key.casefold(): value
+        for key, value in body.items()
+        if key.casefold() in {"code", "message", "status"}
+    }
+    code, status = head.get("code"), head.get("status")
+    if isinstance(status, list):
+        # Zoho's XML of subscribers has a second <status>: that of the contacts.
+        status = status[0]
+    if isinstance(code, bool) or not isinstance(code, str | int) or code == "":
+        msg = "an object without a code"
+        raise Unreadable(msg)
+    return Envelope(
+        str(code).strip(),
+        str(head.get("message") or ""),
+        str(status).strip().casefold(),
+        body,
+    )
+
+
+def _integer(value: Json) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _json(text: bytes) -> Json:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    # A sloppy writer leaves control characters, broken UTF-8 or half an emoji.
+    try:
+        value = json.loads(text.decode(errors="replace"), strict=False)
+        clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+        return msgspec.json.decode(clean)
+    except (ValueError, RecursionError) as error:
+        msg = "a body that is not whole"
+        raise Unreadable(msg) from error
+
+
+def _xml(text: bytes) -> Json:
+    try:
+        return _parse(text)
+    except expat.ExpatError:
+        pass
+    # Zoho's own samples have a bare `&` in names, and declare XML 1.1.
+    mended = _DECLARATION.sub(rb"\1.0", _BARE.sub(b"&amp;", text), count=1)
+    mended = _CONTROL.sub(b"", mended).decode(errors="replace").encode()
+    try:
+        return _parse(mended)
+    except expat.ExpatError as error:
+        msg = "a body that is not whole"
+        raise Unreadable(msg) from error
+
+
+_DECLARATION = re.compile(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1")
+_BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def _parse(text: bytes) -> Json:
+    _refuse_absurd(text)
+    # JSON keeps the blanks around a name, so XML must.
+    return _plain(xmltodict.parse(text, strip_whitespace=False))
+
+
+def _refuse_absurd(text: bytes) -> None:
+    """Refuse what can exhaust the machine, before a tree is built of it."""
+    depth = 0
+
+    def doctype(*_: object) -> None:
+        msg = "Zoho sent XML with a DOCTYPE, which is never read."
+        raise Failed(msg)
+
+    def start(*_: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            msg = f"Zoho sent XML nested deeper than {MAX_DEPTH} elements."
+            raise Failed(msg)
+
+    def end(_: object) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = doctype
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.Parse(text, True)  # noqa: FBT003 (expat takes it by position)
+
+
+def _plain(value: Json) -> Json:
+    """Turn xmltodict's form of an element into the one that JSON has.
+
+    Text beside elements is noise: Zoho's own samples have some.
+    """
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields: Row = {}
+    for name, item in value.items():
+        if name == "fl":
+            for field in item if isinstance(item, list) else [item]:
+                if isinstance(field, dict):
+                    fields[str(field.get("@val"))] = _plain(field)
+        elif name[0] not in "@#":
+            fields[name] = _plain(item)
+    return fields or value.get("#text", "")

@@ -1,0 +1,218 @@
+"""The base of all streams: parts, pages, rows, and the keys stamped into them."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import resources
+from operator import itemgetter
+from pathlib import Path
+
+from singer_sdk import Stream
+from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
+from singer_sdk.streams._state import StreamStateManager
+
+from tap_zohocampaigns.api.errors import Gone, SettingError
+from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.api.values import Converter
+from tap_zohocampaigns.pages import Page, Pages
+from tap_zohocampaigns.progress import Progress
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_zohocampaigns.account import Account
+    from tap_zohocampaigns.api.wire import Envelope, Row
+    from tap_zohocampaigns.tap import TapZohoCampaigns
+
+_INSTALLED = resources.files("tap_zohocampaigns") / "schemas"
+_CHECKOUT = Path(__file__).parent.parent / "schemas"
+
+
+def load_schema(name: str) -> dict[str, t.Any]:
+    """Return the schema of a stream, with its annotations for the wire."""
+    # An editable installation has the folder beside the package, a wheel within.
+    folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+    text = (folder / f"{name}.json").read_text(encoding="utf-8")
+    return t.cast("dict[str, t.Any]", json.loads(text))
+
+
+def published(schema: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a schema as a warehouse sees it: without annotations for the wire."""
+    schema = deepcopy(schema)
+    for level in (schema, *schema["properties"].values()):
+        for name in [name for name in level if name.startswith("x-wire-")]:
+            del level[name]
+    return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one series of pages covers: a segment, an action of a campaign."""
+
+    params: dict[str, str] = field(default_factory=dict)
+    keys: Row = field(default_factory=dict)
+    setting: str = ""
+    """The setting that names the part, if one does."""
+    about: Row = field(default_factory=dict)
+    """What is known of it already."""
+
+
+class Bookmark(StreamStateManager):
+    """Keeps the newest replication value itself: rows come in no order of time."""
+
+    newest: str | None = None
+
+    def increment_state(
+        self,
+        latest_record: Row,
+        *,
+        context: Context | None = None,  # noqa: ARG002
+        replication_key: str,
+    ) -> None:
+        """Remember the value of a record, if it is the newest."""
+        value = latest_record[replication_key]
+        if value is not None and (self.newest is None or value > self.newest):
+            self.newest = value
+
+
+class ZohoStream(Stream):
+    """A stream of Zoho Campaigns.
+
+    A new stream is a schema of the same name, a class with an `endpoint`, and the parts
+    to read if there is more than one.
+    """
+
+    # Records are made to the schema already.
+    TYPE_CONFORMANCE_LEVEL = Stream.TYPE_CONFORMANCE_LEVEL.NONE
+
+    endpoint = ""
+    identity = ""
+    """The field that tells the rows of a part apart."""
+
+    def __init__(self, tap: TapZohoCampaigns) -> None:
+        """Load the schema of the stream's name."""
+        self._annotated = load_schema(self.name)
+        self._zoho = tap
+        super().__init__(tap, schema=published(self._annotated))
+
+    @property
+    def account(self) -> Account:
+        """What streams share."""
+        return self._zoho.account
+
+    @cached_property
+    def converter(self) -> Converter:
+        """Turns rows of the wire into records."""
+        return Converter(self.name, self._annotated, lambda: self.account.zone)
+
+    @cached_property
+    def pages(self) -> Pages:
+        """Reads the pages of all parts."""
+        return Pages(self.config["page_size"], itemgetter(self.identity))
+
+    @property
+    def partitions(self) -> None:
+        """None: parts are no partitions, the state of each would be rewritten."""
+        return
+
+    @cached_property
+    def bookmark(self) -> Bookmark:
+        """The one bookmark of the stream."""
+        return Bookmark(
+            tap_name=self.tap_name,
+            stream_name=self.name,
+            tap_state=self.tap_state,
+            state_partitioning_keys=(),
+        )
+
+    @property
+    def state_manager(self) -> StreamStateManager:
+        """The bookmark, where the SDK looks for it."""
+        return self.bookmark
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Tells how far the stream is."""
+        return Progress(self.name, self.endpoint, self.account.client)
+
+    def get_record_counter(self, **_: t.Any) -> Progress:  # noqa: ANN401 (the SDK's)
+        """Return the counter that the SDK enters around a sync."""
+        return self.progress
+
+    def generate_child_contexts(self, **_: t.Any) -> tuple[()]:  # type: ignore[override]  # noqa: ANN401
+        """Return nothing: no stream is read once a record of another."""
+        return ()
+
+    def parts(self) -> Iterable[Part]:
+        """Return what is to be read, in order."""
+        return (Part(),)
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the records of a part, page after page."""
+
+        def ask(fromindex: int, size: int) -> Page:
+            paged = {**part.params, "fromindex": fromindex, "range": size}
+            envelope = self.account.client.call(self.endpoint, paged)
+            if envelope is None:
+                return Page([])
+            return Page(self.convert(envelope), envelope.total)
+
+        return self.pages.read(ask)
+
+    def convert(self, envelope: Envelope) -> list[Row]:
+        """Return the records of one answer."""
+        return [self.converter.record(row) for row in envelope.payload]
+
+    def get_records(self, context: Context | None) -> Iterator[Row]:
+        """Yield the records of all parts."""
+        del context
+        parts = list(self.parts())
+        self.progress.known = len(parts)
+        for self.progress.done, part in enumerate(parts):
+            try:
+                for page in self.read(part):
+                    yield from page
+            except Gone as gone:
+                if part.setting:
+                    msg = f"{gone} Setting `{part.setting}` names it."
+                    raise SettingError(msg) from None
+                self.logger.warning("Left out, as it is gone: %s", gone)
+
+    def read(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the records of one part page after page, its keys stamped in."""
+        for page in self.records(part):
+            for record in page:
+                record.update(part.keys)
+            yield page
+
+
+class SnapshotStream(ZohoStream):
+    """A stream whose rows come and go: tells which rows were read together.
+
+    Its bookmark is the newest replication value of the run; every part is read again in
+    each run, since Zoho can't be asked for what has changed.
+    """
+
+    def get_records(self, context: Context | None) -> Iterator[Row]:
+        """Yield the records of all parts, then move the bookmark."""
+        yield from super().get_records(context)
+        newest = self.bookmark.newest
+        state = self.stream_state
+        old = state.get("replication_key_value")
+        if newest is not None and (old is None or newest > old):
+            state["replication_key"] = self.replication_key
+            state["replication_key_value"] = newest
+
+    def read(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the records of one part, and note that it was read whole."""
+        keys = part.keys | {"snapshot_time": rfc3339(datetime.now(UTC))}
+        rows = 0
+        for page in super().read(replace(part, keys=keys)):
+            rows += len(page)
+            yield page
+        self._zoho.snapshots.write(self.name, keys, rows)

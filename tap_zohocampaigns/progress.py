@@ -1,0 +1,90 @@
+"""One line when a stream ends, and one a minute while it goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import typing as t
+
+from singer_sdk import metrics
+
+if t.TYPE_CHECKING:
+    from types import TracebackType
+
+    from tap_zohocampaigns.api import Client
+
+logger = logging.getLogger("tap-zohocampaigns.progress")
+
+_EVERY = 60.0
+
+
+class Progress(metrics.Counter):
+    """Counts the records of a stream; tells of them from a thread of its own.
+
+    The line must come while a call waits for the quota too.
+    """
+
+    def __init__(
+        self, stream: str, endpoint: str, client: Client, every: float = _EVERY
+    ) -> None:
+        """Start to count at nothing; nothing is told before the counter is entered."""
+        super().__init__(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: stream})
+        self.done = 0
+        self.known = 0
+        self._stream = stream
+        self._endpoint = endpoint
+        self._client = client
+        self._every = every
+        self._calls = 0
+        self._since = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tell, daemon=True)
+
+    def increment(self, value: int = 1) -> None:
+        """Count records."""
+        self.value += value
+
+    def __enter__(self) -> t.Self:
+        """Begin to tell."""
+        self._calls = self._client.calls.total()
+        self._since = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """Tell how it ended."""
+        self._over.set()
+        self._thread.join()
+        logger.info(
+            "%s: %s, %d rows in %d calls, %.1f s",
+            self._stream,
+            "ended" if exc_type is None else "stopped",
+            self.value,
+            self._client.calls.total() - self._calls,
+            time.monotonic() - self._since,
+        )
+
+    def _tell(self) -> None:
+        while not self._over.wait(self._every):
+            logger.info("%s: %s", self._stream, self.line())
+
+    def line(self) -> str:
+        """Return how far the stream is."""
+        ledger = self._client.ledger
+        said = [
+            f"{self.done} of {self.known} parts done",
+            f"{self.value} rows",
+            f"{self._client.calls.total() - self._calls} calls",
+            f"{ledger.left(self._endpoint)} calls left in this window",
+        ]
+        if until := ledger.waiting_until():
+            said.append(
+                f"waiting until {time.strftime('%H:%M:%S', time.localtime(until))}"
+            )
+        return ", ".join(said)

@@ -1,0 +1,63 @@
+"""A small imitation of Zoho Campaigns: the demo account and the tests run on it.
+
+with serve(seed=7) as service:
+    print(service.url, service.config)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_zohocampaigns.sandbox.account import (
+    ACTIONS,
+    STATUSES,
+    Account,
+    Campaign,
+    Contact,
+    Criterion,
+    MailingList,
+    Member,
+    Recipient,
+    Segment,
+    tally,
+)
+from tap_zohocampaigns.sandbox.living import LivingAccount, Sizes
+from tap_zohocampaigns.sandbox.service import Call, Reply, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from typing import Unpack
+
+__all__ = [
+    "ACTIONS",
+    "STATUSES",
+    "Account",
+    "Call",
+    "Campaign",
+    "Contact",
+    "Criterion",
+    "LivingAccount",
+    "MailingList",
+    "Member",
+    "Recipient",
+    "Reply",
+    "Segment",
+    "Service",
+    "Sizes",
+    "serve",
+    "tally",
+]
+
+
+class Life(Sizes, total=False):
+    """What a `LivingAccount` is made of."""
+
+    seed: int
+    clock: Callable[[], datetime]
+    zone: str
+
+
+def serve(*, port: int = 0, latency: float = 0, **life: Unpack[Life]) -> Service:
+    """Start a service with a living account; close it, or use it as a context."""
+    return Service(LivingAccount(**life), port=port, latency=latency)

@@ -1,0 +1,176 @@
+"""What an account of Zoho Campaigns consists of, as the sandbox sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+ACTIONS: Final = (
+    "sentcontacts",
+    "openedcontacts",
+    "optoutcontacts",
+    "spamcontacts",
+    "unopenedcontacts",
+    "clickedcontacts",
+    "senthardbounce",
+    "sentsoftbounce",
+    "unsentcontacts",
+)
+"""The `action` words of getcampaignrecipientsdata."""
+
+STATUSES: Final = ("active", "unsub", "bounce", "spam")
+"""The `status` words of listsubscriberscount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person. An absent text is empty; custom names are lower-case, with spaces."""
+
+    email: str
+    contact_id: str
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    phone: str = ""
+    custom: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A contact in a segment, and when it was added to the account (UTC)."""
+
+    contact: Contact
+    added: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """A mailing list; `number` is its `listunino`, and like `zuid` it is digits."""
+
+    key: str
+    name: str
+    description: str
+    created: datetime
+    updated: datetime
+    number: str
+    owner: str
+    zuid: str
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition of a segment; `operator` joins it to the one before."""
+
+    column: str
+    comparator: str
+    value: str
+    operator: str = "and"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment of a list; `cvid` is 15 to 18 digits."""
+
+    cvid: str
+    list_key: str
+    name: str
+    criteria: tuple[Criterion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign: a draft while `sent` is None.
+
+    An A/B campaign (`kind` "abtesting") has two `children`, whose keys hold its
+    test sends; a child names it in `parent_key`.
+    """
+
+    key: str
+    campaign_id: str
+    name: str
+    subject: str
+    sender: str
+    reply_to: str
+    status: str
+    kind: str
+    created: datetime
+    updated: datetime
+    sent: datetime | None
+    children: tuple[str, ...] = ()
+    zuid: str = "0"
+    parent_key: str | None = None
+    list_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One e-mail of a campaign, as one action of the recipients' data shows it."""
+
+    contact: Contact
+    sent: datetime
+    contact_status: str = "active"
+    bounced: datetime | None = None
+    opted_out: datetime | None = None
+
+
+class Account(Protocol):
+    """What a `Service` serves. All times are aware and in UTC."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the texts of time, such as `02 Aug 2013, 12:39 PM`."""
+
+    def lists(self) -> Sequence[MailingList]:
+        """All mailing lists, newest first."""
+
+    def segments(self, list_key: str) -> Sequence[Segment]:
+        """The segments of a list."""
+
+    def segment(self, cvid: str) -> Segment | None:
+        """The segment with this id."""
+
+    def members(self, cvid: str) -> Sequence[Member]:
+        """Who is in a segment now."""
+
+    def subscribers(self, list_key: str, status: str) -> int:
+        """How many contacts of a list have a status of `STATUSES`."""
+
+    def campaigns(self) -> Sequence[Campaign]:
+        """All campaigns, newest first, without the children of A/B campaigns."""
+
+    def campaign(self, key: str) -> Campaign | None:
+        """The campaign, or child of an A/B campaign, with this key."""
+
+    def recipients(self, campaign_key: str, action: str) -> Sequence[Recipient]:
+        """The e-mails of a campaign that belong to one of `ACTIONS` now."""
+
+    def report(self, campaign_key: str) -> Mapping[str, int]:
+        """The counts of campaignreports by their names on the wire; see `tally`."""
+
+
+def tally(numbers: Mapping[str, int]) -> dict[str, int]:
+    """Turn numbers of recipients by action into the counts of campaignreports."""
+    count = {action: numbers.get(action, 0) for action in ACTIONS}
+    bounces = count["senthardbounce"] + count["sentsoftbounce"]
+    return {
+        "emails_sent_count": count["sentcontacts"] + bounces,
+        "delivered_count": count["sentcontacts"],
+        "opens_count": count["openedcontacts"],
+        "unopened": count["unopenedcontacts"],
+        "unique_clicks_count": count["clickedcontacts"],
+        "bounces_count": bounces,
+        "hardbounce_count": count["senthardbounce"],
+        "softbounce_count": count["sentsoftbounce"],
+        "unsent_count": count["unsentcontacts"],
+        "unsub_count": count["optoutcontacts"],
+        "spams_count": count["spamcontacts"],
+        "complaints_count": count["spamcontacts"],
+        "forwards_count": 0,
+        "autoreply_count": 0,
+    }

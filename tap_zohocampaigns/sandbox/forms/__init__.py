@@ -1,0 +1,1 @@
+"""The bodies that Zoho Campaigns sends, in JSON and in XML."""

@@ -1,0 +1,94 @@
+"""What stands between a call and its answer: access tokens and the quota."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKEN_SECONDS: Final = 3600
+
+_TOKENS = 10
+_TOKENS_WINDOW = 600.0
+
+
+class Window:
+    """A sliding window: so many events in so many seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        """Start empty."""
+        self._most = most
+        self._seconds = seconds
+        self._events: deque[float] = deque()
+
+    def enter(self, now: float) -> bool:
+        """Enter an event, unless the window is full."""
+        while self._events and self._events[0] <= now - self._seconds:
+            self._events.popleft()
+        if len(self._events) >= self._most:
+            return False
+        self._events.append(now)
+        return True
+
+
+class Tokens:
+    """The access tokens: each lives an hour, ten are made in ten minutes."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Take a clock of seconds that never goes back."""
+        self.issued = 0
+        self._clock = clock
+        self._window = Window(_TOKENS, _TOKENS_WINDOW)
+        self._ends: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def issue(self) -> str | None:
+        """Make a token, or None when there were too many."""
+        now = self._clock()
+        with self._lock:
+            if not self._window.enter(now):
+                return None
+            self.issued += 1
+            token = f"1000.{secrets.token_hex(16)}.{secrets.token_hex(16)}"
+            self._ends[token] = now + TOKEN_SECONDS
+            return token
+
+    def valid(self, token: str) -> bool:
+        """Whether a token was made here and still lives."""
+        with self._lock:
+            return self._clock() < self._ends.get(token, float("-inf"))
+
+
+class Quota:
+    """The calls of each endpoint: one too many in the window locks that endpoint."""
+
+    def __init__(
+        self,
+        calls: int,
+        seconds: float,
+        lock_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the window, how long a lock lasts and a clock that never goes back."""
+        self._clock = clock
+        self._lock_seconds = lock_seconds
+        self._windows: defaultdict[str, Window] = defaultdict(
+            lambda: Window(calls, seconds)
+        )
+        self._locked: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def admit(self, endpoint: str) -> bool:
+        """Enter a call, unless its endpoint is locked or gets locked by it."""
+        now = self._clock()
+        with self._lock:
+            if now < self._locked.get(endpoint, float("-inf")):
+                return False
+            if self._windows[endpoint].enter(now):
+                return True
+            self._locked[endpoint] = now + self._lock_seconds
+            return False

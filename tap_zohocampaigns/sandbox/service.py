@@ -1,0 +1,354 @@
+"""The HTTP service: the sandbox's own Zoho, on a port of this machine."""
+
+from __future__ import annotations
+
+import hmac
+import socket
+import socketserver
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
+from typing import TYPE_CHECKING, Final, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from tap_zohocampaigns.sandbox.endpoints import (
+    ENDPOINTS,
+    Endpoints,
+    Question,
+    wants_json,
+)
+from tap_zohocampaigns.sandbox.forms.envelope import (
+    encode,
+    error,
+    gateway_error,
+    wrong_url,
+)
+from tap_zohocampaigns.sandbox.gates import TOKEN_SECONDS, Quota, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from tap_zohocampaigns.sandbox.account import Account
+    from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
+
+HOST: Final = "127.0.0.1"
+
+LockForm = Literal["Z101", "Z101-400", "429", "2008", "projects"]
+"""What a locked endpoint says; Zoho does not document it."""
+
+_API = "/api/v1.1/"
+_ACCOUNTS = "/oauth/v2/token"
+_JSON = "application/json;charset=UTF-8"
+_XML = "text/xml;charset=UTF-8"
+_FORM = "application/x-www-form-urlencoded"
+_SCHEMES = ("Zoho-oauthtoken", "Bearer")
+_THROTTLED = {
+    "error_description": (
+        "You have made too many requests continuously. "
+        "Please try again after some time."
+    ),
+    "error": "Access Denied",
+    "status": "failure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the API: what came after `/api/v1.1/`, and when it came."""
+
+    endpoint: str
+    params: dict[str, str]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer; with `cut` the connection breaks before its end."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+@dataclass(eq=False)
+class Service:
+    """An imitation of Zoho Campaigns and Zoho Accounts, running until `close`.
+
+    Attributes:
+        account: What is served.
+        port: Where; 0 takes a free port.
+        segments_form: How getmailinglists names the segments of a list.
+        clamp: Most rows of a page; more are silently left out. None: no limit.
+        echo_clamped: Answers tell the clamped range, not the one asked for.
+        quota_calls: So many calls of an endpoint pass
+        quota_seconds: in so many seconds; the next one locks the endpoint
+        lock_seconds: for so long.
+        lock_form: What a locked endpoint says.
+        throttle_status: The HTTP status of the eleventh token in ten minutes.
+        monotonic: The clock of tokens, quota and calls, in seconds.
+        intercept: Sees each call before the gates; its reply, if any, is sent
+            instead, and the quota does not count the call.
+        latency: Seconds before each answer of the API.
+        url: Where the service listens.
+        calls: The calls of the API so far, in order.
+    """
+
+    account: Account
+    port: int = 0
+    segments_form: SegmentsForm = "object"
+    clamp: int | None = 500
+    echo_clamped: bool = True
+    quota_calls: int = 500
+    quota_seconds: float = 300
+    lock_seconds: float = 1800
+    lock_form: LockForm = "Z101"
+    throttle_status: Literal[200, 400] = 400
+    monotonic: Callable[[], float] = time.monotonic
+    intercept: Callable[[Call], Reply | None] | None = None
+    latency: float = 0
+    url: str = field(init=False)
+    calls: list[Call] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Bind the port and begin to serve."""
+        self._endpoints = Endpoints(
+            self.account, self.segments_form, self.clamp, self.echo_clamped
+        )
+        self._tokens = Tokens(self.monotonic)
+        self._quota = Quota(
+            self.quota_calls, self.quota_seconds, self.lock_seconds, self.monotonic
+        )
+        self._server = _Server(self.port, self._answer)
+        self.port = self._server.server_address[1]
+        self.url = f"http://{HOST}:{self.port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.02},
+            daemon=True,
+        )
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Return the running service."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the service."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop serving and end all connections."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The settings with which the tap reads this service."""
+        return {
+            "client_id": _credential("client_id"),
+            "client_secret": _credential("client_secret"),
+            "refresh_token": _credential("refresh_token"),
+            "api_url": self.url,
+            "accounts_url": self.url,
+        }
+
+    @property
+    def tokens_issued(self) -> int:
+        """How many access tokens were made so far."""
+        return self._tokens.issued
+
+    def _answer(self, request: _Request) -> Reply:
+        if request.path == _ACCOUNTS and request.method == "POST":
+            return self._token(request.params)
+        if not request.path.startswith(_API):
+            return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
+        # Appending is atomic, so the list needs no lock.
+        call = Call(request.path.removeprefix(_API), request.params, self.monotonic())
+        self.calls.append(call)
+        if self.latency:
+            time.sleep(self.latency)
+        reply = self.intercept(call) if self.intercept else None
+        return reply or self._api(request, call)
+
+    def _api(self, request: _Request, call: Call) -> Reply:
+        uri, as_json = request.path, wants_json(call.params)
+        kind = {"Content-Type": _JSON if as_json else _XML}
+        if call.endpoint not in ENDPOINTS:
+            return Reply(200, wrong_url(uri), {"Content-Type": _XML})
+        scheme, _, token = request.authorization.partition(" ")
+        if scheme not in _SCHEMES or not self._tokens.valid(token):
+            message = "Unauthorized request."
+            return Reply(
+                401, gateway_error(uri, "1007", message, as_json=as_json), kind
+            )
+        if not self._quota.admit(call.endpoint):
+            return self._locked(uri, as_json=as_json)
+        question = Question(call.endpoint, uri, call.params)
+        return Reply(200, self._endpoints.answer(question), kind)
+
+    def _locked(self, uri: str, *, as_json: bool) -> Reply:
+        kind = {"Content-Type": _JSON if as_json else _XML}
+        match self.lock_form:
+            case "projects":
+                minutes = round(self.lock_seconds / 60)
+                title = "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED"
+                message = (
+                    f"Cannot execute more than {self.quota_calls} requests per API "
+                    f"in {round(self.quota_seconds / 60)} minutes. "
+                    f"Try again after {minutes} minutes."
+                )
+                details = {"message": message}
+                fault = {"status_code": "400", "title": title, "details": details}
+                return Reply(400, encode({"error": fault}), {"Content-Type": _JSON})
+            case "429":
+                status, code, message = 429, "429", "Too many requests."
+            case "2008":
+                status, code, message = 200, "2008", "API calls limit exceeded."
+            case "Z101-400":
+                status, code, message = 400, "Z101", ""
+            case "Z101":
+                status, code, message = 200, "Z101", ""
+        return Reply(status, error(uri, code, message, as_json=as_json), kind)
+
+    def _token(self, params: Mapping[str, str]) -> Reply:
+        kind = {"Content-Type": _JSON}
+        wrong = next(
+            (
+                word
+                for name, word in (
+                    ("client_id", "invalid_client"),
+                    ("client_secret", "invalid_client_secret"),
+                    ("refresh_token", "invalid_code"),
+                )
+                if not hmac.compare_digest(
+                    params.get(name, "").encode(), self.config[name].encode()
+                )
+            ),
+            None,
+        )
+        if params.get("grant_type") != "refresh_token":
+            wrong = "invalid_grant"
+        if wrong is not None:
+            return Reply(200, encode({"error": wrong}), kind)
+        token = self._tokens.issue()
+        if token is None:
+            return Reply(self.throttle_status, encode(_THROTTLED), kind)
+        body = {
+            "access_token": token,
+            "api_domain": "https://www.zohoapis.com",
+            "token_type": "Bearer",
+            "expires_in": TOKEN_SECONDS,
+        }
+        return Reply(200, encode(body), kind)
+
+
+def _credential(name: str) -> str:
+    # The same in every sandbox, so that a written config survives a restart.
+    return f"1000.{blake2b(name.encode(), digest_size=16).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    params: dict[str, str]
+    authorization: str
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def __init__(self, port: int, answer: Callable[[_Request], Reply]) -> None:
+        self.answer = answer
+        self._open: set[socket.socket] = set()
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer looks up the name of the host, which can take seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def enter(self, connection: socket.socket) -> None:
+        self._open.add(connection)
+
+    def leave(self, connection: socket.socket) -> None:
+        self._open.discard(connection)
+
+    def handle_error(
+        self,
+        request: socket.socket | tuple[bytes, socket.socket],
+        client_address: object,
+    ) -> None:
+        # A client may hang up whenever it likes; anything else is our fault.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.enter(self.connection)
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            self.server.leave(self.connection)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self._serve("")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        # Zoho takes parameters from forms alone; JSON is as good as no body.
+        is_form = self.headers.get_content_type() == _FORM
+        self._serve(body.decode(errors="replace") if is_form else "")
+
+    def _serve(self, form: str) -> None:
+        parts = urlsplit(self.path)
+        pairs = (
+            parse_qsl(text, keep_blank_values=True) for text in (parts.query, form)
+        )
+        reply = self.server.answer(
+            _Request(
+                method=self.command,
+                path=parts.path,
+                params=dict(chain.from_iterable(pairs)),
+                authorization=self.headers.get("Authorization", ""),
+            )
+        )
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        length = len(reply.body) + reply.cut
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(reply.body)
+        self.close_connection |= reply.cut

@@ -1,0 +1,164 @@
+"""The settings: what they are, and whether they make sense together."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from zoneinfo import ZoneInfo
+
+from jsonschema import Draft7Validator
+from singer_sdk import typing as th
+
+from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.streams import ACTIONS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SANDBOX = "sandbox"
+CREDENTIALS = ("client_id", "client_secret", "refresh_token")
+
+
+def _strings(name: str, description: str, **more: t.Any) -> th.Property[t.Any]:  # noqa: ANN401
+    kind = th.ArrayType(th.StringType(**more))
+    return th.Property(name, kind, description=description)
+
+
+def _whole(name: str, default: int, least: int, description: str) -> th.Property[t.Any]:
+    kind = th.IntegerType(minimum=least)
+    return th.Property(name, kind, default=default, description=description)
+
+
+SCHEMA = th.PropertiesList(
+    th.Property(
+        "client_id", th.StringType, description="Client ID of a self client (OAuth 2)."
+    ),
+    th.Property(
+        "client_secret", th.StringType, secret=True, description="Its client secret."
+    ),
+    th.Property(
+        "refresh_token",
+        th.StringType,
+        secret=True,
+        description=(
+            "Refresh token with the scopes ZohoCampaigns.contact.READ and "
+            "ZohoCampaigns.campaign.READ."
+        ),
+    ),
+    th.Property(
+        "data_center",
+        th.StringType(allowed_values=[*hosts.DATA_CENTERS, SANDBOX]),
+        default="us",
+        description=(
+            "Where the account is: the ending of the address that Zoho shows. "
+            "`sandbox` is an imitation account inside the tap, without credentials."
+        ),
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        description="Another host of Zoho Campaigns than that of `data_center`.",
+    ),
+    th.Property(
+        "accounts_url",
+        th.StringType,
+        description="Another host for tokens than that of `data_center`.",
+    ),
+    th.Property(
+        "response_format",
+        th.StringType(allowed_values=["json", "xml"]),
+        default="json",
+        description="Format that Zoho is asked for; the records are the same.",
+    ),
+    _whole("page_size", 500, 1, "Rows asked for in one call."),
+    th.Property(
+        "timezone",
+        th.StringType,
+        description=(
+            "Time zone of the account, such as America/New_York. Unset, it is found "
+            "from the times of campaigns and lists."
+        ),
+    ),
+    _strings("list_keys", "Read only these mailing lists."),
+    _strings("cvids", "Read only these segments, by ID."),
+    _strings("campaign_keys", "Read only these campaigns."),
+    _strings(
+        "actions",
+        "Read only these actions of recipients.",
+        allowed_values=list(ACTIONS),
+    ),
+    _whole(
+        "rate_limit_calls",
+        490,
+        1,
+        "Calls of one endpoint that are allowed within `rate_limit_seconds`; Zoho "
+        "locks at 500.",
+    ),
+    _whole("rate_limit_seconds", 300, 1, "Length of that window."),
+    _whole(
+        "rate_limit_lock_seconds",
+        1800,
+        1,
+        "How long an endpoint rests when Zoho says that it is locked.",
+    ),
+    _whole("request_timeout", 60, 1, "Seconds that a call may take, answer included."),
+    _whole(
+        "retry_max_seconds",
+        180,
+        0,
+        "How long a failing call is tried again before the run fails.",
+    ),
+).to_dict()
+
+
+def problems(config: Mapping[str, t.Any]) -> list[str]:
+    """Return what is wrong with the settings: a sentence each, without their values."""
+    found = [
+        _sentence(error)
+        for error in Draft7Validator(SCHEMA).iter_errors(dict(config))
+        if error.path
+    ]
+    if found:
+        return found
+    if config["data_center"] != SANDBOX:
+        found += [
+            f"Setting `{name}` is missing; without an account, set `data_center` to "
+            f"`{SANDBOX}`."
+            for name in CREDENTIALS
+            if not config.get(name)
+        ]
+    try:
+        hosts.find(config)
+    except SettingError as error:
+        found.append(str(error))
+    if (name := config.get("timezone")) and not _is_zone(name):
+        found.append(
+            "Setting `timezone` is no time zone; its names are like America/New_York."
+        )
+    found += [
+        "Setting `cvids` has an ID that is not a number; Zoho's segment IDs are digits."
+        for cvid in (config.get("cvids") or [])
+        if not re.fullmatch("[0-9]+", cvid)
+    ][:1]
+    return found
+
+
+def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyped)
+    name = error.path[0]
+    if error.validator == "enum":
+        return f"Setting `{name}` must be one of: {', '.join(error.validator_value)}."
+    if error.validator == "minimum":
+        return f"Setting `{name}` must be at least {error.validator_value}."
+    kinds = error.validator_value
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    within = "Each of " if len(error.path) > 1 else ""
+    return f"{within}setting `{name}` must be of the type {kind}.".capitalize()
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):
+        return False
+    return True

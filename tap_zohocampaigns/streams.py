@@ -1,0 +1,244 @@
+"""One class per stream."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime
+
+from tap_zohocampaigns.api.values import CUSTOM
+from tap_zohocampaigns.api.wire import as_list, java_list, java_map
+from tap_zohocampaigns.client import Part, SnapshotStream, ZohoStream
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zohocampaigns.api.wire import Json, Row
+
+# https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
+ACTIONS = (
+    "sentcontacts",
+    "openedcontacts",
+    "clickedcontacts",
+    "unopenedcontacts",
+    "optoutcontacts",
+    "spamcontacts",
+    "senthardbounce",
+    "sentsoftbounce",
+    "unsentcontacts",
+)
+# https://www.zoho.com/campaigns/help/developers/view-total-contacts.html
+STATUSES = ("active", "unsub", "bounce", "spam")
+
+
+class MailingLists(ZohoStream):
+    """The mailing lists of the account."""
+
+    name = "mailing_lists"
+    primary_keys = ("list_key",)
+    endpoint = "getmailinglists"
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the lists that the account has read already for other streams."""
+        del part
+        yield [self.converter.record(row) for row in self.account.lists]
+
+
+class Segments(ZohoStream):
+    """The segments of the lists, and their conditions."""
+
+    name = "segments"
+    primary_keys = ("cvid",)
+    endpoint = "getsegmentdetails"
+
+    def parts(self) -> Iterator[Part]:
+        """Return the segments."""
+        for segment in self.account.segments:
+            yield Part(
+                {"listkey": segment.list_key or "", "cvid": segment.cvid},
+                {"cvid": segment.cvid, "list_key": segment.list_key},
+                about=segment.about,
+            )
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the segment, with its conditions if its list is known."""
+        record = self.converter.record(part.about)
+        if part.params["listkey"]:
+            envelope = self.account.client.call(self.endpoint, part.params)
+            told = envelope.payload if envelope else None
+            try:
+                record["criteria"] = read_criteria(told) or None
+            except ValueError:
+                record[CUSTOM] = {**(record[CUSTOM] or {}), "segments_details": told}
+        yield [record]
+
+
+class SegmentContacts(SnapshotStream):
+    """Who is in each segment."""
+
+    name = "segment_contacts"
+    primary_keys = ("cvid", "contact_email")
+    replication_key = "added_time"
+    endpoint = "getsegmentcontacts"
+    identity = "contact_email"
+
+    def parts(self) -> Iterator[Part]:
+        """Return the segments."""
+        setting = "cvids" if self.config.get("cvids") else ""
+        for cvid in self.account.cvids:
+            yield Part({"cvid": cvid}, {"cvid": cvid}, setting)
+
+
+class ListSubscriberCounts(ZohoStream):
+    """How many contacts each list has in each status today."""
+
+    name = "list_subscriber_counts"
+    primary_keys = ("list_key", "status", "counted_on")
+    endpoint = "listsubscriberscount"
+
+    def parts(self) -> Iterator[Part]:
+        """Return the lists, in each status."""
+        today = datetime.now(UTC).date().isoformat()
+        for mailing_list in self.account.lists:
+            for status in STATUSES:
+                key = mailing_list["listkey"]
+                yield Part(
+                    {"listkey": key, "status": status},
+                    {"list_key": key, "status": status, "counted_on": today},
+                )
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the one count."""
+        if envelope := self.account.client.call(self.endpoint, part.params):
+            yield [self.converter.record({"no_of_contacts": envelope.payload})]
+
+
+class Campaigns(ZohoStream):
+    """All campaigns, drafts included."""
+
+    name = "campaigns"
+    primary_keys = ("campaign_key",)
+    endpoint = "recentcampaigns"
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the campaigns that the account has read already for other streams."""
+        del part
+        yield [self.converter.record(row) for row in self.account.campaigns]
+
+
+class CampaignRecipients(SnapshotStream):
+    """Whom each campaign reached, and what they did."""
+
+    name = "campaign_recipients"
+    primary_keys = ("campaign_key", "action", "contact_email")
+    replication_key = "sent_time"
+    endpoint = "getcampaignrecipientsdata"
+    identity = "contact_email"
+
+    def parts(self) -> Iterator[Part]:
+        """Return the actions of all campaigns that were sent, newest first."""
+        for campaign in self.account.sent_campaigns:
+            key = campaign["campaign_key"]
+            tests = self.account.test_sends(campaign)
+            for sent_key, parent_key in ((key, None), *((test, key) for test in tests)):
+                for action in self.config.get("actions") or ACTIONS:
+                    yield Part(
+                        {"campaignkey": sent_key, "action": action},
+                        {
+                            "campaign_key": sent_key,
+                            "parent_campaign_key": parent_key,
+                            "action": action,
+                        },
+                    )
+
+
+class Snapshots(ZohoStream):
+    """When each part of the two streams above was read whole, with its rows."""
+
+    name = "snapshots"
+    primary_keys = ("snapshot_id",)
+
+    def get_records(self, context: object) -> Iterator[Row]:
+        """Yield nothing: rows are written when a part is done, before its state is."""
+        del context
+        return iter(())
+
+    def write(self, stream: str, keys: Row, rows: int) -> None:
+        """Write the row of a part that has just been read whole.
+
+        Args:
+            stream: The stream that the part belongs to.
+            keys: The keys stamped into the records of the part, `snapshot_time` too.
+            rows: How many rows it had.
+        """
+        if not self.selected:
+            return
+        if not self.progress.value:
+            self._write_schema_message()
+        place = {n: keys[n] for n in ("campaign_key", "action", "cvid") if n in keys}
+        self._write_record_message(
+            dict.fromkeys(self.schema["properties"])
+            | place
+            | {
+                "snapshot_id": "/".join([stream, *place.values()]),
+                "stream": stream,
+                "snapshot_time": keys["snapshot_time"],
+                "rows_read": rows,
+            }
+        )
+        self.progress.increment()
+
+
+LIST: tuple[type[ZohoStream], ...] = (
+    MailingLists,
+    Segments,
+    SegmentContacts,
+    ListSubscriberCounts,
+    Campaigns,
+    CampaignRecipients,
+    Snapshots,
+)
+
+
+def read_criteria(value: Json) -> list[Row]:
+    """Read the conditions of a segment, one object each, in order.
+
+    XML has an element for each. JSON has the text of a Java map, in which every name
+    holds the list of that name's values:
+    https://www.zoho.com/campaigns/help/developers/get-segment-details.html
+
+    Raises:
+        ValueError: The lists are not of the same length.
+    """
+    if isinstance(value, dict) and "criteria" in value:
+        return [
+            {
+                "column_name": row.get("column_name"),
+                "comparator": row.get("comparator"),
+                "column_value": row.get("column_value"),
+                "operator": row.get("operator"),
+            }
+            for row in as_list(value["criteria"])
+        ]
+    told = java_map(value) if isinstance(value, str) else value or {}
+    lists = {
+        name: java_list(values) if isinstance(values, str) else as_list(values)
+        for name, values in told.items()
+    }
+    columns = lists.get("column_name", [])
+    operators = lists.get("logical_operator", [])
+    return [
+        {
+            "column_name": column,
+            "comparator": comparator,
+            "column_value": compared,
+            "operator": operators[position] if position < len(operators) else None,
+        }
+        for position, (column, comparator, compared) in enumerate(
+            zip(
+                columns,
+                lists.get("column_comparator", []),
+                lists.get("column_value", []),
+                strict=True,
+            )
+        )
+    ]

@@ -1,0 +1,120 @@
+"""The tap: its settings, its streams, its command line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+import typing as t
+from functools import cached_property
+from pathlib import Path
+
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.plugin_base import SingerCommand
+
+from tap_zohocampaigns import settings, streams
+from tap_zohocampaigns.account import Account
+from tap_zohocampaigns.api import connect
+from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.messages import BufferedWriter
+
+if t.TYPE_CHECKING:
+    import click
+
+    from tap_zohocampaigns.client import ZohoStream
+
+
+class TapZohoCampaigns(Tap):
+    """Singer tap for Zoho Campaigns."""
+
+    name = "tap-zohocampaigns"
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = settings.SCHEMA
+    message_writer_class = BufferedWriter
+    # BATCH ignores selection, maps and types.
+    capabilities: t.ClassVar = [
+        capability
+        for capability in Tap.capabilities
+        if capability != PluginCapabilities.BATCH
+    ]
+
+    def __init__(self, *, validate_config: bool = True, **kwargs: t.Any) -> None:  # noqa: ANN401
+        """Take the settings; nothing is sent yet.
+
+        Raises:
+            ConfigValidationError: A setting is wrong.
+        """
+        # The SDK's own check prints the values that it doesn't like, secrets too.
+        super().__init__(validate_config=False, **kwargs)
+        if validate_config and (errors := settings.problems(self.config)):
+            msg = "The settings are not usable."
+            raise ConfigValidationError(msg, errors=errors)
+        # A line for each stream tells the same in words.
+        if not self.logger.isEnabledFor(logging.DEBUG):
+            self.metrics_logger.setLevel(logging.WARNING)
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that all streams read, over one session."""
+        config = dict(self.config)
+        if config["data_center"] == settings.SANDBOX:
+            from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
+
+            self._sandbox = sandbox.serve()
+            config |= self._sandbox.config
+        return Account(connect(config), config)
+
+    @property
+    def snapshots(self) -> streams.Snapshots:
+        """The stream that others write to when they have read a part."""
+        return t.cast("streams.Snapshots", self.streams[streams.Snapshots.name])
+
+    def discover_streams(self) -> list[ZohoStream]:
+        """Return all streams; nothing is asked of Zoho."""
+        return [stream(self) for stream in streams.LIST]
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, with errors that are sentences."""
+        command = super().get_singer_command()
+        return _Command(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )
+
+
+class _Command(SingerCommand):
+    """Ends with one sentence for the user, and exit status 1."""
+
+    def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
+        """Run the command line."""
+        try:
+            return super().main(*args, **kwargs)
+        except ConfigValidationError as error:
+            sentence = " ".join(error.errors)
+        except ZohoError as error:
+            sentence = str(error)
+        except FileNotFoundError as error:
+            sentence = f"A file of the command line is missing: {error}"
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            sentence = (
+                "A file given as --config, --catalog or --state is not JSON "
+                f"({type(error).__name__})."
+            )
+        except Exception as error:
+            # The text of an unknown error can hold a contact; its place can't.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(frame.filename).name}, line {frame.lineno}"
+            sentence = (
+                f"Internal error {type(error).__name__} in {place}: please report it; "
+                "LOGLEVEL=DEBUG tells more."
+            )
+            self.logger.debug("The error in full", exc_info=True)
+        self.logger.error(sentence)
+        sys.exit(1)

@@ -1,0 +1,112 @@
+"""A client that knows nothing of the tap: sockets, JSON and XML."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from tap_zohocampaigns.sandbox import Service
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    kind: str
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body as JSON."""
+        body: dict[str, Any] = json.loads(self.body)
+        return body
+
+    @property
+    def xml(self) -> ET.Element:
+        """The body as XML."""
+        return parse(self.body)
+
+
+@dataclass
+class Client:
+    """One keep-alive connection, signed with a token once `sign` was called."""
+
+    service: Service
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._connection = HTTPConnection("127.0.0.1", self.service.port, timeout=10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request as it is."""
+        sent = {**self.headers, **(headers or {})}
+        self._connection.request(method, path, body, sent)
+        response = self._connection.getresponse()
+        kind = response.headers.get("Content-Type", "")
+        return Answer(response.status, kind, response.read())
+
+    def token(self, **changed: str) -> Answer:
+        """Ask for an access token; an empty value leaves a parameter out."""
+        names = ("client_id", "client_secret", "refresh_token")
+        params = {name: self.service.config[name] for name in names}
+        params |= {"grant_type": "refresh_token", **changed}
+        sent = {name: value for name, value in params.items() if value}
+        return self.send("POST", "/oauth/v2/token", urlencode(sent), FORM)
+
+    def sign(self) -> Self:
+        """Get a token and use it from here on."""
+        token = self.token().json["access_token"]
+        self.headers["Authorization"] = f"Zoho-oauthtoken {token}"
+        return self
+
+    def get(self, endpoint: str, **params: object) -> Answer:
+        """Call an endpoint; without `resfmt` it answers in XML."""
+        return self.send("GET", f"/api/v1.1/{endpoint}?{urlencode(params)}")
+
+    def json(self, endpoint: str, **params: object) -> dict[str, Any]:
+        """Call an endpoint for JSON."""
+        return self.get(endpoint, resfmt="JSON", **params).json
+
+    def xml(self, endpoint: str, **params: object) -> ET.Element:
+        """Call an endpoint for XML."""
+        return self.get(endpoint, resfmt="XML", **params).xml
+
+
+def parse(document: str | bytes) -> ET.Element:
+    """Read a document that the sandbox, or a sample, wrote."""
+    return ET.fromstring(document)  # noqa: S314
+
+
+def fields(element: ET.Element | None) -> dict[str, str]:
+    """Return the `fl` elements of an element by their names."""
+    assert element is not None
+    return {one.attrib["val"]: one.text or "" for one in element.findall("fl")}

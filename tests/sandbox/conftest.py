@@ -1,0 +1,56 @@
+"""Services on real sockets, with clocks that stand until a test moves them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+
+from .client import Client
+from .still import StillAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(clock: Clock) -> Iterator[Service]:
+    with Service(StillAccount(), monotonic=clock) as service:
+        yield service
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[Client]:
+    with Client(service) as client:
+        yield client.sign()
+
+
+@pytest.fixture(scope="session")
+def living() -> LivingAccount:
+    return LivingAccount(clock=lambda: NOON)
+
+
+@pytest.fixture
+def living_client(living: LivingAccount) -> Iterator[Client]:
+    with Service(living) as service, Client(service) as client:
+        yield client.sign()

@@ -1,0 +1,124 @@
+"""An account that stands still: every value in it is written here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from tap_zohocampaigns.sandbox import (
+    ACTIONS,
+    Campaign,
+    Contact,
+    Criterion,
+    MailingList,
+    Member,
+    Recipient,
+    Segment,
+    tally,
+)
+
+WINTER = datetime(2013, 1, 15, 17, 39, 21, tzinfo=UTC)
+SPRING = datetime(2025, 3, 11, 12, 55, 7, tzinfo=UTC)
+SUMMER = datetime(2013, 8, 2, 16, 39, 21, tzinfo=UTC)
+
+ODD = Contact(
+    email="O'Neil+news@Example.com",
+    contact_id="303000014269257",
+    first_name='Zoë "Zo" <z>',
+    last_name="O'Neil & Sons, Jr.",
+    company="明 & Co. < 5",
+    phone="+1 555 0100",
+    custom={"last seen yymmdd": "240311", "favourite colour": "red & white"},
+)
+BARE = Contact(email="bare@example.com", contact_id="303000014269258")
+
+LIST = MailingList(
+    key="3z" + "a" * 64,
+    name="News & <offers>",
+    description="",
+    created=SPRING,
+    updated=SUMMER,
+    number="1234567890123456",
+    owner="O'Brien",
+    zuid="4179027",
+)
+SEGMENT = Segment(
+    cvid="303000014567003",
+    list_key=LIST.key,
+    name="Blue & green",
+    criteria=(
+        Criterion("Favourite colour", "is", "blue", "and"),
+        Criterion("Contact Email", "contains", "@", "or"),
+    ),
+)
+SENT = Campaign(
+    key="3z" + "b" * 64,
+    campaign_id="1293333000000000001",
+    name="Survey & more",
+    subject="How < are you?",
+    sender="news@example.com",
+    reply_to="reply@example.com",
+    status="Sent",
+    kind="normal",
+    created=WINTER,
+    updated=SUMMER,
+    sent=SUMMER,
+    zuid="4179027",
+    list_key=LIST.key,
+)
+CHILDREN = tuple(
+    replace(SENT, key="3z" + letter * 64, parent_key="3z" + "c" * 64) for letter in "de"
+)
+TESTED = replace(
+    SENT,
+    key="3z" + "c" * 64,
+    kind="abtesting",
+    children=tuple(child.key for child in CHILDREN),
+)
+DRAFT = replace(SENT, key="3z" + "f" * 64, status="Draft", sent=None)
+
+
+@dataclass
+class StillAccount:
+    """Two campaigns and a draft, one list, one segment, two contacts."""
+
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
+    people: tuple[Contact, ...] = (ODD, BARE)
+
+    def lists(self) -> tuple[MailingList, ...]:
+        return (LIST, replace(LIST, key="3z" + "9" * 64, description="Old, but gold"))
+
+    def segments(self, list_key: str) -> tuple[Segment, ...]:
+        return (SEGMENT,) if list_key == LIST.key else ()
+
+    def segment(self, cvid: str) -> Segment | None:
+        return SEGMENT if cvid == SEGMENT.cvid else None
+
+    def members(self, cvid: str) -> tuple[Member, ...]:
+        assert cvid == SEGMENT.cvid
+        return tuple(Member(one, WINTER) for one in self.people)
+
+    def subscribers(self, list_key: str, status: str) -> int:
+        assert list_key in {one.key for one in self.lists()}
+        return {"active": 12, "unsub": 3, "bounce": 2, "spam": 1}[status]
+
+    def campaigns(self) -> tuple[Campaign, ...]:
+        return (DRAFT, SENT, TESTED)
+
+    def campaign(self, key: str) -> Campaign | None:
+        known = (*self.campaigns(), *CHILDREN)
+        return next((one for one in known if one.key == key), None)
+
+    def recipients(self, campaign_key: str, action: str) -> tuple[Recipient, ...]:
+        row = Recipient(ODD, SUMMER)
+        if campaign_key != SENT.key or action == "spamcontacts":
+            return ()
+        if action == "optoutcontacts":
+            return (replace(row, contact_status="unsub", opted_out=SPRING),)
+        if action == "senthardbounce":
+            return (replace(row, contact_status="bounce", bounced=SUMMER),)
+        return tuple(replace(row, contact=one) for one in self.people)
+
+    def report(self, campaign_key: str) -> dict[str, int]:
+        return tally({one: len(self.recipients(campaign_key, one)) for one in ACTIONS})

@@ -1,0 +1,479 @@
+"""Every quirk of the bodies, on an account whose values are known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, get_args
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.sandbox import Contact, Member, Service
+from tap_zohocampaigns.sandbox.forms import segments, times
+from tap_zohocampaigns.sandbox.forms.envelope import Page, encode
+from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
+
+from .client import Client, fields, parse
+from .still import (
+    BARE,
+    CHILDREN,
+    LIST,
+    ODD,
+    SEGMENT,
+    SENT,
+    SPRING,
+    SUMMER,
+    TESTED,
+    WINTER,
+    StillAccount,
+)
+
+NEW_YORK = ZoneInfo("America/New_York")
+HOUR = 3_600_000
+
+
+def millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def recipients(client: Client, action: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the first recipient in both formats."""
+    asked = {"campaignkey": SENT.key, "action": action}
+    sent = client.json("getcampaignrecipientsdata", **asked)
+    document = client.xml("getcampaignrecipientsdata", **asked)
+    return sent["list_of_details"][0], fields(document.find("contacts/contact"))
+
+
+@pytest.mark.parametrize(
+    ("moment", "hours"),
+    [
+        (datetime(2025, 3, 7, 23, 59, 59, tzinfo=UTC), 8),
+        (datetime(2025, 3, 8, tzinfo=UTC), 7),
+        (datetime(2025, 4, 1, 23, tzinfo=UTC), 7),
+        (datetime(2025, 4, 2, tzinfo=UTC), 8),
+        (datetime(2025, 10, 9, tzinfo=UTC), 8),
+    ],
+)
+def test_epochs_are_shifted(moment: datetime, hours: int) -> None:
+    assert int(times.shifted_epoch(moment)) == millis(moment) + hours * HOUR
+    assert int(times.epoch(moment)) == millis(moment)
+    early = datetime.fromisoformat(times.shifted_iso(moment, NEW_YORK))
+    assert moment - early == timedelta(hours=hours)
+
+
+def test_texts_of_times_are_in_the_zone_of_the_account() -> None:
+    assert times.text(SUMMER, NEW_YORK) == "02 Aug 2013, 12:39 PM"
+    assert times.text(WINTER, NEW_YORK) == "15 Jan 2013, 12:39 PM"
+    midnight = datetime(2024, 2, 29, 5, 5, tzinfo=UTC)
+    assert times.text(midnight, NEW_YORK) == "29 Feb 2024, 12:05 AM"
+
+
+def test_lists_in_json(client: Client) -> None:
+    sent = client.json("getmailinglists")
+    assert sent["requestdetails"] == {
+        "fromindex": 1,
+        "range": 20,
+        "sort": "desc",
+        "total_list_count": 2,
+    }
+    first, second = sent["list_of_details"]
+    assert first == {
+        "listkey": LIST.key,
+        "listname": "News & <offers>",
+        "listunino": "1234567890123456",
+        "listdesc": "undefined",
+        "listtype": "0",
+        "servicetype": "1",
+        "noofcontacts": "12",
+        "noofunsubcnt": "3",
+        "noofbouncecnt": "2",
+        "sentcnt": "2",
+        "list_campaigns_count": "3",
+        "sno": "2",
+        "date": "11 Mar 2025, 08:55 AM",
+        "created_time": str(millis(SPRING) + 7 * HOUR),
+        "created_time_gmt": str(millis(SPRING)),
+        "updated_time_gmt": str(millis(SUMMER)),
+        "list_created_time": "2025-03-11T01:55:07-04:00",
+        "list_created_date": "2025-03-11T01:55:07-04:00",
+        "owner": "O'Brien",
+        "zuid": "4179027",
+        "is_public": "false",
+        "issmart": "false",
+        "editable": "true",
+        "deletable": "true",
+        "otherslist": "false",
+        "lockstatus": "unlocked",
+        "listdgs": f"1{1291234567890123456:x}",
+        "listnotifications": "[]",
+        "zx": "13fc453",
+        "segments": {SEGMENT.cvid: "Blue & green"},
+    }
+    assert second["segments"] == {}
+    assert second["sno"] == "1"
+    assert second["listdesc"] == "Old, but gold"
+
+
+def test_lists_in_xml(client: Client) -> None:
+    document = client.xml("getmailinglists", sort="asc")
+    assert document.findtext("sort") == "Ascending Order"
+    assert document.findtext("range") == "20"
+    old, new = document.findall("list_of_details/list")
+    assert fields(new) == {
+        "created_date": str(millis(SPRING) + 7 * HOUR),
+        "listunino": "1234567890123456",
+        "noofbouncecnt": "2",
+        "segments": "",
+        "lockstatus": "unlocked",
+        "is_public": "false",
+        "zuid": "4179027",
+        "noofunsubcnt": "3",
+        "owner": "O'Brien",
+        "listkey": LIST.key,
+        "listname": "News & <offers>",
+        "noofcontacts": "12",
+    }
+    assert fields(new.find("fl[@val='segments']")) == {SEGMENT.cvid: "Blue & green"}
+    assert fields(old.find("fl[@val='segments']")) == {}
+
+
+NAMED: dict[str, Any] = {
+    "object": ({SEGMENT.cvid: SEGMENT.name}, {}),
+    "objects": ({SEGMENT.cvid: {"segment_name": SEGMENT.name}}, {}),
+    "list": ([{"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}], []),
+    "map_text": (f"{{{SEGMENT.cvid}={SEGMENT.name}}}", "{}"),
+}
+
+
+@pytest.mark.parametrize("form", get_args(SegmentsForm))
+def test_forms_of_segments(form: SegmentsForm) -> None:
+    with (
+        Service(StillAccount(), segments_form=form) as service,
+        Client(service) as client,
+    ):
+        rows = client.sign().json("getmailinglists")["list_of_details"]
+        element = client.xml("getmailinglists").find(".//fl[@val='segments']")
+    assert tuple(row["segments"] for row in rows) == NAMED[form]
+    assert element is not None
+    if form == "object":
+        assert fields(element) == {SEGMENT.cvid: SEGMENT.name}
+    elif form == "objects":
+        [one] = element
+        assert one.attrib == {"val": SEGMENT.cvid}
+        assert fields(one) == {"segment_name": SEGMENT.name}
+    elif form == "list":
+        assert fields(element.find("segment")) == NAMED[form][0][0]
+    else:
+        assert element.text == NAMED[form][0]
+
+
+def test_segment_details(client: Client) -> None:
+    asked = {"listkey": LIST.key, "cvid": SEGMENT.cvid}
+    sent = client.json("getsegmentdetails", **asked)
+    assert sent["segments_details"] == (
+        "{column_value=[blue, @], "
+        "exact_column_name=[FAVOURITE_COLOUR, CONTACT_EMAIL], "
+        "logical_operator_count=1, pattern=(1 or 2), "
+        "column_name=[Favourite colour, Contact Email], "
+        "logical_operator=[or], column_comparator=[is, contains]}"
+    )
+    criteria = client.xml("getsegmentdetails", **asked).findall(
+        "segment_details/criteria"
+    )
+    assert fields(criteria[1]) == {
+        "no": "2",
+        "operator": "or",
+        "column_name": "Contact Email",
+        "comparator": "contains",
+        "column_value": "@",
+    }
+
+
+def test_segment_contacts_are_the_same_in_both_formats(client: Client) -> None:
+    sent = client.json("getsegmentcontacts", cvid=SEGMENT.cvid)
+    document = client.xml("getsegmentcontacts", cvid=SEGMENT.cvid)
+    assert sent["requestdetails"]["cvid"] == int(SEGMENT.cvid)
+    assert sent["list_of_details"] == [
+        fields(one) for one in document.findall("segment_contacts/contact")
+    ]
+    assert sent["list_of_details"][0] == {
+        "contact_email": ODD.email,
+        "firstname": ODD.first_name,
+        "lastname": ODD.last_name,
+        "companyname": ODD.company,
+        "added_time": "15 Jan 2013, 12:39 PM",
+        "phone": ODD.phone,
+        **ODD.custom,
+    }
+
+
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cn"])
+    | st.sampled_from("&<>\"'\r\n\t,={}[]")
+)
+
+
+@given(TEXTS, TEXTS.filter(bool))
+def test_any_text_survives_both_formats(text: str, label: str) -> None:
+    contact = Contact(text, "1", text, text, text, text, {label: text})
+    page = Page("/uri", 1, 20, 1)
+    rows = [Member(contact, SUMMER)]
+    body = segments.contacts_as_json(page, "1", rows, NEW_YORK)
+    document = parse(segments.contacts_as_xml(page, "1", rows, NEW_YORK))
+    encode(body)
+    assert body["list_of_details"] == [fields(document.find(".//contact"))]
+
+
+def test_campaigns_in_json(client: Client) -> None:
+    sent = client.json("recentcampaigns")
+    assert sent["requestdetails"] == "{range=20, status=All, fromindex=1}"
+    numbers = ("fromindex", "range", "total_record_count", "campaign_count")
+    assert [sent[name] for name in numbers] == ["1", "20", "3", "3"]
+    draft, normal, tested = sent["recent_campaigns"]
+    assert normal == {
+        "campaign_key": SENT.key,
+        "campaignId": "1293333000000000001",
+        "campaign_name": "Survey & more",
+        "subject": "How < are you?",
+        "from_email": "news@example.com",
+        "reply_to": "reply@example.com",
+        "campaign_status": "Sent",
+        "campaigntype": "normal",
+        "folder_id": "",
+        "is_hybrid": "false",
+        "zuid": "4179027",
+        "campaign_preview": f"preview.example.com/campaign/{SENT.key}",
+        "created_time": str(millis(WINTER) + 8 * HOUR),
+        "created_time_gmt": str(millis(WINTER)),
+        "created_date_string": "15 Jan 2013, 12:39 PM",
+        "updated_time": str(millis(SUMMER) + 8 * HOUR),
+        "updated_time_gmt": str(millis(SUMMER)),
+        "updated_date_string": "02 Aug 2013, 12:39 PM",
+        "sent_time": str(millis(SUMMER) + 8 * HOUR),
+        "sent_time_gmt": str(millis(SUMMER)),
+        "sent_date_string": "02 Aug 2013, 12:39 PM",
+        "sent_time_zone": "America/New_York",
+    }
+    assert draft["campaign_status"] == "Draft"
+    assert not [name for name in draft if name.startswith("sent_")]
+    assert tested["campaigntype"] == "abtesting"
+
+
+def test_campaigns_are_the_same_in_both_formats(client: Client) -> None:
+    sent = client.json("recentcampaigns")
+    document = client.xml("recentcampaigns")
+    assert sent["recent_campaigns"] == [
+        fields(one) for one in document.findall("recent_campaigns/campaign")
+    ]
+    assert document.findtext("total_record_count") == sent["total_record_count"]
+
+
+@pytest.mark.parametrize(
+    ("status", "count"),
+    [("all", 3), ("All Campaigns", 3), ("drafts", 1), ("sent", 2), ("drafts|sent", 3)],
+)
+def test_campaigns_by_status(client: Client, status: str, count: int) -> None:
+    sent = client.json("recentcampaigns", status=status)
+    assert len(sent["recent_campaigns"]) == count
+
+
+def test_recipients_in_json(client: Client) -> None:
+    row, _ = recipients(client, "sentcontacts")
+    odd = {
+        "contactid": ODD.contact_id,
+        "contactemailaddress": ODD.email,
+        "contactstatus": "active",
+        "contactfn": ODD.first_name,
+        "contactln": ODD.last_name,
+        "companyname": ODD.company,
+        "phone": ODD.phone,
+        "sent_time": str(millis(SUMMER) + 8 * HOUR),
+        "sentdate": "02 Aug 2013, 12:39 PM",
+        **ODD.custom,
+    }
+    assert odd.items() <= row.items()
+    assert {name: row[name] for name in row.keys() - odd.keys()} == dict.fromkeys(
+        (
+            *("timezone", "mobile", "jobtitle", "title", "address", "city", "state"),
+            *("country", "zipcode", "website", "note", "secondary_email"),
+            *("facebook_handle", "twitter_handle", "linkedin_handle"),
+        ),
+        "null",
+    )
+
+
+def test_what_a_recipient_lacks(client: Client) -> None:
+    sent = client.json(
+        "getcampaignrecipientsdata",
+        campaignkey=SENT.key,
+        action="sentcontacts",
+        fromindex=2,
+    )
+    [row] = sent["list_of_details"]
+    assert row["contactemailaddress"] == BARE.email
+    assert row["contactfn"] == row["companyname"] == row["phone"] == "null"
+    assert row["contactln"] == ""
+
+
+def test_recipients_in_xml(client: Client) -> None:
+    _, row = recipients(client, "sentcontacts")
+    assert row == {
+        "added_time": "02 Aug 2013, 12:39 PM",
+        "first_name": ODD.first_name,
+        "last_name": ODD.last_name,
+        "company_name": ODD.company,
+        "phone": ODD.phone,
+        "contact_email": ODD.email,
+        **ODD.custom,
+    }
+    document = client.xml(
+        "getcampaignrecipientsdata", campaignkey=SENT.key, action="sentcontacts"
+    )
+    assert fields(document.find("campaign_details")) == {
+        "email_status": "Sent",
+        "zuid": "4179027",
+        "campaign_name": "Survey & more",
+        "email_subject": "How < are you?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "text"),
+    [
+        ("senthardbounce", "bouncedDate", "02 Aug 2013, 12:39 PM"),
+        ("optoutcontacts", "optOutTime", "11 Mar 2025, 08:55 AM"),
+    ],
+)
+def test_bounces_and_opt_outs_say_when(
+    client: Client, action: str, name: str, text: str
+) -> None:
+    for row in recipients(client, action):
+        assert row[name] == text
+        assert {"bouncedDate", "optOutTime"} & row.keys() == {name}
+
+
+COUNTS = {
+    "autoreply_count": "0",
+    "bounces_count": "3",
+    "complaints_count": "0",
+    "delivered_count": "2",
+    "emails_sent_count": "5",
+    "forwards_count": "0",
+    "hardbounce_count": "1",
+    "opens_count": "2",
+    "softbounce_count": "2",
+    "spams_count": "0",
+    "unique_clicks_count": "2",
+    "unopened": "2",
+    "unsent_count": "2",
+    "unsub_count": "1",
+}
+PERCENTS = {
+    "bounce_percent": "60.0",
+    "clicksperopenrate": "100.0",
+    "complaints_percent": "0.0",
+    "delivered_percent": "40.0",
+    "forward_percent": "0.0",
+    "open_percent": "100.0",
+    "spam_percent": "0.0",
+    "unique_clicked_percent": "100.0",
+    "unopened_percent": "100.0",
+    "unsent_percent": "40.0",
+    "unsubscribe_percent": "50.0",
+}
+
+
+def test_report(client: Client) -> None:
+    sent = client.json("campaignreports", campaignkey=SENT.key)
+    assert sent["message"] == "success"
+    [report] = sent["campaign-reports"]
+    assert report == {**COUNTS, **PERCENTS, "campaign_name": "Survey & more"}
+    assert sent["campaign-by-loaction"] == {"United States": 2}
+    [details] = sent["campaign-details"]
+    assert details["campaign_key"] == SENT.key
+    [reach] = sent["campaign-reach"]
+    assert reach["total"] == "0"
+    assert client.json("getcampaignreports", campaignkey=SENT.key) == {
+        **sent,
+        "uri": "/api/v1.1/getcampaignreports",
+    }
+
+
+@pytest.mark.parametrize("endpoint", ["campaignreports", "getcampaigndetails"])
+def test_report_in_xml(client: Client, endpoint: str) -> None:
+    document = client.xml(endpoint, campaignkey=SENT.key)
+    report = document.find("campaign-reports")
+    assert fields(report) == COUNTS | PERCENTS
+    assert report is not None
+    assert {one.tail for one in report[:-1]} == {" segment "}
+    assert fields(document.find("campaign-by-location")) == {"United States": "2"}
+    assert len(fields(document.find("campaign-reach"))) == 9
+    details = fields(document.find("campaign-details"))
+    assert details["sent_time"] == "02 Aug 2013, 12:39 PM"
+    assert details["created_time"] == "15 Jan 2013, 12:39 PM"
+    assert details["sent_time_gmt"] == str(millis(SUMMER))
+
+
+def test_details(client: Client) -> None:
+    sent = client.json("getcampaigndetails", campaignkey=SENT.key)
+    assert sent["campaign_status"] == "Sent"
+    assert sent["total_subscribers_count"] == 12
+    assert sent["segments_info"] == []
+    assert sent["associated_mailing_lists"] == [
+        {
+            "listkey": LIST.key,
+            "listname": LIST.name,
+            "liststatus": "active",
+            "contactscount": "12",
+        }
+    ]
+    assert sent["campaign-reports"] == [COUNTS | PERCENTS]
+    [details] = sent["campaign-details"]
+    assert details["sent_time"] == str(millis(SUMMER) + 8 * HOUR)
+    assert details["sent_time_zone_short"] == "EDT"
+    assert "AB-split-details" not in sent
+
+
+def test_details_of_an_ab_campaign(client: Client) -> None:
+    asked = {"campaignkey": TESTED.key, "campaigntype": "abtesting"}
+    split = {
+        "a_child_campaignkey": CHILDREN[0].key,
+        "a_open_count": "0",
+        "a_click_count": "0",
+        "b_child_campaignkey": CHILDREN[1].key,
+        "b_open_count": "0",
+        "b_click_count": "0",
+    }
+    sent = client.json("getcampaigndetails", **asked)
+    assert sent["AB-split-details"] == [split]
+    assert len(sent["campaign-reports"]) == 1
+    document = client.xml("getcampaigndetails", **asked)
+    assert fields(document.find("AB-split-details")) == split
+
+
+def test_an_ab_campaign_that_is_not_called_one_has_no_reports(client: Client) -> None:
+    sent = client.json(
+        "getcampaigndetails", campaignkey=TESTED.key, campaigntype="normal"
+    )
+    assert sent["campaign-reports"] == sent["campaign-reach"] == []
+    assert len(sent["campaign-details"]) == 1
+    assert "AB-split-details" not in sent
+    document = client.xml("getcampaigndetails", campaignkey=TESTED.key)
+    assert fields(document.find("campaign-reports")) == {}
+
+
+def test_a_normal_campaign_called_ab_has_its_reports(client: Client) -> None:
+    sent = client.json(
+        "getcampaigndetails", campaignkey=SENT.key, campaigntype="abtesting"
+    )
+    assert len(sent["campaign-reports"]) == 1
+    assert "AB-split-details" not in sent
+
+
+def test_seconds_of_sent_time_are_true(client: Client) -> None:
+    row, _ = recipients(client, "sentcontacts")
+    late = timezone(timedelta(hours=8))
+    shifted = datetime.fromtimestamp(int(row["sent_time"]) / 1000, UTC)
+    assert shifted.replace(tzinfo=late) == SUMMER

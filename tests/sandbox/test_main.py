@@ -1,0 +1,54 @@
+"""The command: what it prints and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+if TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Service
+
+COMMAND = (sys.executable, "-m", "tap_zohocampaigns.sandbox")
+SMALL = ("--contacts", "50", "--campaigns", "4", "--lists", "2", "--segments", "1")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--seed", "3", "--latency", "0", *SMALL],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().strip()
+        config = json.loads("".join(process.stdout.readline() for _ in range(7)))
+        with urlopen(f"{url}/api/v1.1/getmailinglists?resfmt=XML&x=1") as answer:  # noqa: S310
+            assert answer.status == 200
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+        assert process.stderr.read() == ""
+    assert config["api_url"] == config["accounts_url"] == url
+    assert config.keys() >= {"client_id", "client_secret", "refresh_token"}
+
+
+def test_a_busy_port(service: Service) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "--port", str(service.port), *SMALL],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"Port {service.port} cannot be used: ")
+    assert ended.stderr.count("\n") == 1
