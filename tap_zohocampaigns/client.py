@@ -6,7 +6,6 @@ import json
 import typing as t
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from importlib import resources
 from operator import itemgetter
@@ -56,8 +55,10 @@ class Part:
 
     params: dict[str, str] = field(default_factory=dict)
     keys: Row = field(default_factory=dict)
+    owner: str = ""
+    """The campaign, segment or list that the part is of; one may have several."""
     setting: str = ""
-    """The setting that names the part, if one does."""
+    """The setting that names the owner, if one does."""
     about: Row = field(default_factory=dict)
     """What is known of it already."""
 
@@ -113,7 +114,7 @@ class ZohoStream(Stream):
     @cached_property
     def pages(self) -> Pages:
         """Reads the pages of all parts."""
-        return Pages(self.config["page_size"], itemgetter(self.identity))
+        return Pages(self._zoho.settings["page_size"], itemgetter(self.identity))
 
     @property
     def partitions(self) -> None:
@@ -173,15 +174,18 @@ class ZohoStream(Stream):
         del context
         parts = list(self.parts())
         self.progress.known = len(parts)
+        gone: set[str] = set()
         for self.progress.done, part in enumerate(parts):
+            if part.owner in gone:
+                continue
             try:
                 for page in self.read(part):
                     yield from page
-            except Gone as gone:
+            except Gone as error:
                 if part.setting:
-                    msg = f"{gone} Setting `{part.setting}` names it."
-                    raise SettingError(msg) from None
-                self.logger.warning("Left out, as it is gone: %s", gone)
+                    raise SettingError(str(error)) from None
+                self.logger.warning("Left out, as it is gone: %s", error)
+                gone.add(part.owner)
 
     def read(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of one part page after page, its keys stamped in."""
@@ -210,7 +214,7 @@ class SnapshotStream(ZohoStream):
 
     def read(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of one part, and note that it was read whole."""
-        keys = part.keys | {"snapshot_time": rfc3339(datetime.now(UTC))}
+        keys = part.keys | {"snapshot_time": rfc3339(self._zoho.now())}
         rows = 0
         for page in super().read(replace(part, keys=keys)):
             rows += len(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from zoneinfo import ZoneInfo
 
@@ -112,13 +111,23 @@ SCHEMA = th.PropertiesList(
 ).to_dict()
 
 
+def complete(config: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the settings with their defaults; one that is null is as if unset."""
+    defaults = {
+        name: about["default"]
+        for name, about in SCHEMA["properties"].items()
+        if "default" in about
+    }
+    return defaults | {name: v for name, v in config.items() if v is not None}
+
+
 def problems(config: Mapping[str, t.Any]) -> list[str]:
-    """Return what is wrong with the settings: a sentence each, without their values."""
-    found = [
-        _sentence(error)
-        for error in Draft7Validator(SCHEMA).iter_errors(dict(config))
-        if error.path
-    ]
+    """Return what is wrong with the settings: a sentence each, without their values.
+
+    Args:
+        config: The settings, complete.
+    """
+    found = [_sentence(e) for e in Draft7Validator(SCHEMA).iter_errors(dict(config))]
     if found:
         return found
     if config["data_center"] != SANDBOX:
@@ -136,11 +145,11 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
         found.append(
             "Setting `timezone` is no time zone; its names are like America/New_York."
         )
-    found += [
-        "Setting `cvids` has an ID that is not a number; Zoho's segment IDs are digits."
-        for cvid in (config.get("cvids") or [])
-        if not re.fullmatch("[0-9]+", cvid)
-    ][:1]
+    if not all(cvid.isdigit() for cvid in config.get("cvids", ())):
+        found.append(
+            "Setting `cvids` has an ID that is not a number; Zoho's segment IDs are "
+            "digits."
+        )
     return found
 
 

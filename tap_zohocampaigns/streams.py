@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
 
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, java_list, java_map
@@ -56,6 +55,7 @@ class Segments(ZohoStream):
             yield Part(
                 {"listkey": segment.list_key or "", "cvid": segment.cvid},
                 {"cvid": segment.cvid, "list_key": segment.list_key},
+                owner=segment.cvid,
                 about=segment.about,
             )
 
@@ -83,9 +83,9 @@ class SegmentContacts(SnapshotStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the segments."""
-        setting = "cvids" if self.config.get("cvids") else ""
+        setting = "cvids" if self._zoho.settings.get("cvids") else ""
         for cvid in self.account.cvids:
-            yield Part({"cvid": cvid}, {"cvid": cvid}, setting)
+            yield Part({"cvid": cvid}, {"cvid": cvid}, owner=cvid, setting=setting)
 
 
 class ListSubscriberCounts(ZohoStream):
@@ -97,13 +97,14 @@ class ListSubscriberCounts(ZohoStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the lists, in each status."""
-        today = datetime.now(UTC).date().isoformat()
+        today = self._zoho.now().date().isoformat()
         for mailing_list in self.account.lists:
             for status in STATUSES:
                 key = mailing_list["listkey"]
                 yield Part(
                     {"listkey": key, "status": status},
                     {"list_key": key, "status": status, "counted_on": today},
+                    owner=key,
                 )
 
     def records(self, part: Part) -> Iterator[list[Row]]:
@@ -140,7 +141,7 @@ class CampaignRecipients(SnapshotStream):
             key = campaign["campaign_key"]
             tests = self.account.test_sends(campaign)
             for sent_key, parent_key in ((key, None), *((test, key) for test in tests)):
-                for action in self.config.get("actions") or ACTIONS:
+                for action in self._zoho.settings.get("actions") or ACTIONS:
                     yield Part(
                         {"campaignkey": sent_key, "action": action},
                         {
@@ -148,6 +149,7 @@ class CampaignRecipients(SnapshotStream):
                             "parent_campaign_key": parent_key,
                             "action": action,
                         },
+                        owner=sent_key,
                     )
 
 
@@ -210,35 +212,32 @@ def read_criteria(value: Json) -> list[Row]:
         ValueError: The lists are not of the same length.
     """
     if isinstance(value, dict) and "criteria" in value:
-        return [
-            {
-                "column_name": row.get("column_name"),
-                "comparator": row.get("comparator"),
-                "column_value": row.get("column_value"),
-                "operator": row.get("operator"),
-            }
-            for row in as_list(value["criteria"])
-        ]
-    told = java_map(value) if isinstance(value, str) else value or {}
-    lists = {
-        name: java_list(values) if isinstance(values, str) else as_list(values)
-        for name, values in told.items()
-    }
-    columns = lists.get("column_name", [])
-    operators = lists.get("logical_operator", [])
+        rows = as_list(value["criteria"])
+        names = ("column_name", "comparator", "column_value", "operator")
+        columns, comparators, compared, operators = (
+            [row.get(name) for row in rows] for name in names
+        )
+    else:
+        told = java_map(value) if isinstance(value, str) else value or {}
+        columns, comparators, compared, operators = (
+            java_list(told[name]) if name in told else []
+            for name in (
+                "column_name",
+                "column_comparator",
+                "column_value",
+                "logical_operator",
+            )
+        )
+    # Operators stand between conditions; some count one more, before the first.
+    joins = [None, *operators[len(operators) - len(columns) + 1 :]]
     return [
         {
             "column_name": column,
             "comparator": comparator,
-            "column_value": compared,
-            "operator": operators[position] if position < len(operators) else None,
+            "column_value": against,
+            "operator": joins[position] if position < len(joins) else None,
         }
-        for position, (column, comparator, compared) in enumerate(
-            zip(
-                columns,
-                lists.get("column_comparator", []),
-                lists.get("column_value", []),
-                strict=True,
-            )
+        for position, (column, comparator, against) in enumerate(
+            zip(columns, comparators, compared, strict=True)
         )
     ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
 import typing as t
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -48,7 +48,8 @@ class TapZohoCampaigns(Tap):
         """
         # The SDK's own check prints the values that it doesn't like, secrets too.
         super().__init__(validate_config=False, **kwargs)
-        if validate_config and (errors := settings.problems(self.config)):
+        self.settings = settings.complete(self.config)
+        if validate_config and (errors := settings.problems(self.settings)):
             msg = "The settings are not usable."
             raise ConfigValidationError(msg, errors=errors)
         # A line for each stream tells the same in words.
@@ -58,13 +59,16 @@ class TapZohoCampaigns(Tap):
     @cached_property
     def account(self) -> Account:
         """The account that all streams read, over one session."""
-        config = dict(self.config)
+        config = self.settings
         if config["data_center"] == settings.SANDBOX:
             from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
 
-            self._sandbox = sandbox.serve()
-            config |= self._sandbox.config
+            config = config | sandbox.serve().config
         return Account(connect(config), config)
+
+    def now(self) -> datetime:
+        """Return the time of day."""
+        return datetime.now(UTC)
 
     @property
     def snapshots(self) -> streams.Snapshots:
@@ -102,19 +106,25 @@ class _Command(SingerCommand):
             sentence = str(error)
         except FileNotFoundError as error:
             sentence = f"A file of the command line is missing: {error}"
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            sentence = (
-                "A file given as --config, --catalog or --state is not JSON "
-                f"({type(error).__name__})."
-            )
         except Exception as error:
-            # The text of an unknown error can hold a contact; its place can't.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(frame.filename).name}, line {frame.lineno}"
-            sentence = (
-                f"Internal error {type(error).__name__} in {place}: please report it; "
-                "LOGLEVEL=DEBUG tells more."
-            )
+            sentence = _not_json(error) or _internal(error)
             self.logger.debug("The error in full", exc_info=True)
         self.logger.error(sentence)
         sys.exit(1)
+
+
+def _not_json(error: Exception) -> str:
+    # Both json and simplejson read files for the SDK; their errors have this in common.
+    if not isinstance(error, UnicodeDecodeError) and not hasattr(error, "doc"):
+        return ""
+    return "A file given as --config, --catalog or --state is not JSON."
+
+
+def _internal(error: Exception) -> str:
+    # The text of an unknown error can hold a contact; its place can't.
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    return (
+        f"Internal error {type(error).__name__} in {place}: please report it; "
+        "LOGLEVEL=DEBUG tells more."
+    )

@@ -21,8 +21,9 @@ from tap_zohocampaigns.sandbox.account import (
     Segment,
     tally,
 )
+from tap_zohocampaigns.sandbox.listener import Reply
 from tap_zohocampaigns.sandbox.living import LivingAccount, Sizes
-from tap_zohocampaigns.sandbox.service import Call, Reply, Service
+from tap_zohocampaigns.sandbox.service import Call, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,12 @@ import argparse
 import json
 import signal
 import sys
-import threading
+import time
 from contextlib import suppress
 
 from tap_zohocampaigns.sandbox import serve
+
+_WAKE_SECONDS = 0.2
 
 
 def main() -> int:
@@ -41,7 +43,9 @@ def main() -> int:
             config = json.dumps(service.config, indent=2)
             sys.stdout.write(f"{service.url}\n{config}\n")
             sys.stdout.flush()
-            threading.Event().wait()
+            # A wait without end is not woken by a signal that another thread got.
+            while True:
+                time.sleep(_WAKE_SECONDS)
     return 0
 
 

@@ -95,17 +95,18 @@ class _Email:
     def row(self, action: str) -> Recipient:
         return Recipient(
             contact=self.contact,
-            sent=_moment(self.sent),
+            sent=moment(self.sent),
             contact_status=_STATUS.get(action, "active"),
-            bounced=None if self.bounced is None else _moment(self.bounced),
+            bounced=None if self.bounced is None else moment(self.bounced),
             opted_out=(
-                _moment(self.marks[action]) if action == "optoutcontacts" else None
+                moment(self.marks[action]) if action == "optoutcontacts" else None
             ),
         )
 
 
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
+def moment(second: float) -> datetime:
+    """Return a second since 1970 as a time in UTC."""
+    return datetime.fromtimestamp(int(second), UTC)
 
 
 def shuffled(

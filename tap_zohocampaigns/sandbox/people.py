@@ -10,10 +10,12 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from tap_zohocampaigns.sandbox.account import Contact
-from tap_zohocampaigns.sandbox.chance import digits, draws, pick
+from tap_zohocampaigns.sandbox.chance import draws, pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tap_zohocampaigns.sandbox.identity import Identity
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
@@ -97,11 +99,11 @@ class People:
     hands every hour, evenly spaced, so that something always happens.
     """
 
-    def __init__(self, seed: int, seats: int, lists: int) -> None:
+    def __init__(self, identity: Identity, seats: int, lists: int) -> None:
         """Lay out the seats; the rest depends on the time that is asked for."""
-        self._seed = seed
+        self._seed = identity.seed
+        self._org = identity.org
         self._seats = seats
-        self._org = digits(4, seed, "org")
         self._shares = list(accumulate(1 / (1 + 0.25 * one) for one in range(lists)))
         busy = _BUSY_SEATS if seats >= _BUSY_FROM else seats * _BUSY_PERCENT // 100
         self._terms = [(HOUR, seat * HOUR // busy) for seat in range(busy)]

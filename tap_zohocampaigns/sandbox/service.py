@@ -1,20 +1,13 @@
-"""The HTTP service: the sandbox's own Zoho, on a port of this machine."""
+"""The service: Zoho Campaigns and Zoho Accounts on a port of this machine."""
 
 from __future__ import annotations
 
 import hmac
-import socket
-import socketserver
-import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import chain
-from typing import TYPE_CHECKING, Final, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Literal, Self
 
 from tap_zohocampaigns.sandbox.endpoints import (
     ENDPOINTS,
@@ -29,6 +22,7 @@ from tap_zohocampaigns.sandbox.forms.envelope import (
     wrong_url,
 )
 from tap_zohocampaigns.sandbox.gates import TOKEN_SECONDS, Quota, Tokens
+from tap_zohocampaigns.sandbox.listener import HOST, Listener, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,8 +30,7 @@ if TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox.account import Account
     from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
-
-HOST: Final = "127.0.0.1"
+    from tap_zohocampaigns.sandbox.listener import Request
 
 LockForm = Literal["Z101", "Z101-400", "429", "2008", "projects"]
 """What a locked endpoint says; Zoho does not document it."""
@@ -46,7 +39,6 @@ _API = "/api/v1.1/"
 _ACCOUNTS = "/oauth/v2/token"
 _JSON = "application/json;charset=UTF-8"
 _XML = "text/xml;charset=UTF-8"
-_FORM = "application/x-www-form-urlencoded"
 _SCHEMES = ("Zoho-oauthtoken", "Bearer")
 _THROTTLED = {
     "error_description": (
@@ -65,16 +57,6 @@ class Call:
     endpoint: str
     params: dict[str, str]
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer; with `cut` the connection breaks before its end."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cut: bool = False
 
 
 @dataclass(eq=False)
@@ -125,7 +107,7 @@ class Service:
         self._quota = Quota(
             self.quota_calls, self.quota_seconds, self.lock_seconds, self.monotonic
         )
-        self._server = _Server(self.port, self._answer)
+        self._server = Listener(self.port, self._answer)
         self.port = self._server.server_address[1]
         self.url = f"http://{HOST}:{self.port}"
         self._thread = threading.Thread(
@@ -170,7 +152,7 @@ class Service:
         """How many access tokens were made so far."""
         return self._tokens.issued
 
-    def _answer(self, request: _Request) -> Reply:
+    def _answer(self, request: Request) -> Reply:
         if request.path == _ACCOUNTS and request.method == "POST":
             return self._token(request.params)
         if not request.path.startswith(_API):
@@ -183,7 +165,7 @@ class Service:
         reply = self.intercept(call) if self.intercept else None
         return reply or self._api(request, call)
 
-    def _api(self, request: _Request, call: Call) -> Reply:
+    def _api(self, request: Request, call: Call) -> Reply:
         uri, as_json = request.path, wants_json(call.params)
         kind = {"Content-Type": _JSON if as_json else _XML}
         if call.endpoint not in ENDPOINTS:
@@ -258,97 +240,3 @@ class Service:
 def _credential(name: str) -> str:
     # The same in every sandbox, so that a written config survives a restart.
     return f"1000.{blake2b(name.encode(), digest_size=16).hexdigest()}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: str
-    path: str
-    params: dict[str, str]
-    authorization: str
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-
-    def __init__(self, port: int, answer: Callable[[_Request], Reply]) -> None:
-        self.answer = answer
-        self._open: set[socket.socket] = set()
-        super().__init__((HOST, port), _Handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer looks up the name of the host, which can take seconds.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = HOST, self.server_address[1]
-
-    def server_close(self) -> None:
-        super().server_close()
-        for connection in tuple(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def enter(self, connection: socket.socket) -> None:
-        self._open.add(connection)
-
-    def leave(self, connection: socket.socket) -> None:
-        self._open.discard(connection)
-
-    def handle_error(
-        self,
-        request: socket.socket | tuple[bytes, socket.socket],
-        client_address: object,
-    ) -> None:
-        # A client may hang up whenever it likes; anything else is our fault.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    server: _Server
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.enter(self.connection)
-
-    def finish(self) -> None:
-        try:
-            super().finish()
-        finally:
-            self.server.leave(self.connection)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        self._serve("")
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        # Zoho takes parameters from forms alone; JSON is as good as no body.
-        is_form = self.headers.get_content_type() == _FORM
-        self._serve(body.decode(errors="replace") if is_form else "")
-
-    def _serve(self, form: str) -> None:
-        parts = urlsplit(self.path)
-        pairs = (
-            parse_qsl(text, keep_blank_values=True) for text in (parts.query, form)
-        )
-        reply = self.server.answer(
-            _Request(
-                method=self.command,
-                path=parts.path,
-                params=dict(chain.from_iterable(pairs)),
-                authorization=self.headers.get("Authorization", ""),
-            )
-        )
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        length = len(reply.body) + reply.cut
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(reply.body)
-        self.close_connection |= reply.cut

@@ -1,0 +1,262 @@
+"""A Zoho that does as it is told, on a real socket, and a clock that tests move."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape
+
+from tap_zohocampaigns.api import Client, connect
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+CLIENT_ID = "1000.CLIENTID"
+# Short ones, which no rule about long keys hides.
+CLIENT_SECRET = "planted-secret"
+REFRESH_TOKEN = "planted-refresh"
+ADDRESS = "planted.person+news@example.com"
+LONG_KEY = "3z" + "ab01" * 16
+
+ENDPOINTS = (
+    "getmailinglists",
+    "getsegmentcontacts",
+    "getsegmentdetails",
+    "listsubscriberscount",
+    "recentcampaigns",
+    "getcampaignrecipientsdata",
+    "getcampaigndetails",
+)
+_TOKEN = "/oauth/v2/token"
+
+
+class Clock:
+    """Seconds that pass when a test says so, or somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+        self.waits: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Note the wait and let it pass."""
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came."""
+
+    method: str
+    target: str
+    form: dict[str, str]
+    headers: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        """Where it went."""
+        return urlsplit(self.target).path
+
+    @property
+    def endpoint(self) -> str:
+        """The call of the API."""
+        return self.path.removeprefix("/api/v1.1/")
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters, wherever they stood."""
+        return dict(parse_qsl(urlsplit(self.target).query)) | self.form
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back; with `pieces` the body has no announced length."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pieces: Iterable[bytes] | None = None
+    missing: int = 0
+    """So many bytes more are announced than are sent."""
+
+
+class Zoho:
+    """Serves on a free port until the end of the context.
+
+    `api` answers a call; None drops the connection. `token` answers the token service:
+    by default a fresh token each time.
+    """
+
+    def __init__(
+        self,
+        api: Callable[[Asked], Answer | None],
+        token: Callable[[Asked], Answer | None] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.asked: list[Asked] = []
+        self.over = threading.Event()
+        self.api = api
+        self.token = token or self._fresh
+        self._server = _Server(self)
+        port = self._server.server_address[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        if tls:
+            listening = self._server.socket
+            self._server.socket = tls.wrap_socket(listening, server_side=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def calls(self) -> list[Asked]:
+        """The calls of the API so far."""
+        return [one for one in self.asked if one.path != _TOKEN]
+
+    @property
+    def tokens(self) -> int:
+        """How often a token was asked for."""
+        return len(self.asked) - len(self.calls)
+
+    def client(self, clock: Clock, **settings: object) -> Client:
+        """Connect to this service."""
+        urls = {"api_url": self.url, "accounts_url": self.url}
+        return connect(CONFIG | urls | settings, clock=clock, sleep=clock.sleep)
+
+    def answer(self, asked: Asked) -> Answer | None:
+        """Answer a request."""
+        self.asked.append(asked)
+        return self.token(asked) if asked.path == _TOKEN else self.api(asked)
+
+    def _fresh(self, _: Asked) -> Answer:
+        return token(f"access-{self.tokens}")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+
+    def __init__(self, zoho: Zoho) -> None:
+        self.zoho = zoho
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer looks up the name of the host, which can take seconds.
+        socketserver.TCPServer.server_bind(self)
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: clients of these tests hang up."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        form = dict(parse_qsl(body.decode()))
+        headers = {name.title(): value for name, value in self.headers.items()}
+        asked = Asked(self.command, self.path, form, headers)
+        answer = self.server.zoho.answer(asked)
+        if answer is None:
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.pieces is None:
+            length = len(answer.body) + answer.missing
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(answer.body)
+            for piece in answer.pieces or ():
+                self.wfile.write(piece)
+
+
+CONFIG: dict[str, Any] = {
+    "client_id": CLIENT_ID,
+    "client_secret": CLIENT_SECRET,
+    "refresh_token": REFRESH_TOKEN,
+    "data_center": "us",
+    "response_format": "json",
+    "page_size": 500,
+    "rate_limit_calls": 490,
+    "rate_limit_seconds": 300,
+    "rate_limit_lock_seconds": 1800,
+    "request_timeout": 60,
+    "retry_max_seconds": 180,
+}
+
+
+def token(access_token: object, **more: object) -> Answer:
+    """Return an answer of the token service."""
+    return as_json({"access_token": access_token, "expires_in": 3600, **more})
+
+
+def as_json(body: object, status: int = 200) -> Answer:
+    """Return an answer in JSON."""
+    kind = {"Content-Type": "application/json;charset=UTF-8"}
+    return Answer(json.dumps(body).encode(), status, kind)
+
+
+def success(**more: object) -> Answer:
+    """Return a success that holds something for whatever endpoint was called."""
+    return as_json(
+        {
+            "status": "success",
+            "code": "0",
+            "list_of_details": [{"listkey": "3z"}],
+            "recent_campaigns": [{"campaign_key": "3z"}],
+            "campaign-details": [{}],
+            "segments_details": "{}",
+            "no_of_contacts": 1,
+            **more,
+        }
+    )
+
+
+def error(code: str, message: str = "", *, form: str = "json") -> bytes:
+    """Return the body of an error, as Zoho's business answers have it."""
+    if form == "json":
+        body = {"status": "error", "code": code, "message": message, "uri": "/api"}
+        return json.dumps(body).encode()
+    return (
+        f'<response uri="/api" version="1.1"><status>error</status>'
+        f"<code>{code}</code><message>{escape(message)}</message></response>"
+    ).encode()

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tap_zohocampaigns.api import Reply
+from tap_zohocampaigns.api.auth import Authenticator
+from tap_zohocampaigns.api.errors import Failed, SettingError, Transient, ZohoError
+
+from .support import CLIENT_ID, CLIENT_SECRET, CONFIG, REFRESH_TOKEN, Clock
+
+
+class Tokens:
+    """A token service without a network: the answers of it in turn."""
+
+    def __init__(self, *answers: object, status: int = 200) -> None:
+        self.answers = answers
+        self.status = status
+        self.forms: list[dict[str, str]] = []
+
+    def __call__(self, form: dict[str, str]) -> Reply:
+        self.forms.append(form)
+        answer = self.answers[min(len(self.forms), len(self.answers)) - 1]
+        if isinstance(answer, bytes):
+            return Reply(self.status, answer)
+        return Reply(self.status, json.dumps(answer).encode())
+
+
+def good(number: int, **more: object) -> dict[str, object]:
+    return {"access_token": f"access-{number}", "expires_in": 3600, **more}
+
+
+def authenticator(tokens: Tokens, clock: Clock) -> Authenticator:
+    return Authenticator(CONFIG, tokens, clock)
+
+
+def test_a_token_is_asked_for_with_the_refresh_token_and_used_until_it_ends() -> None:
+    clock, tokens = Clock(), Tokens(good(1), good(2))
+    auth = authenticator(tokens, clock)
+    assert tokens.forms == []
+    for _ in range(10):
+        assert auth.token() == "access-1"
+    assert tokens.forms == [
+        {
+            "grant_type": "refresh_token",
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": REFRESH_TOKEN,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("life", "seconds"),
+    [
+        ({"expires_in": 3600}, 3600),
+        ({"expires_in": "1800"}, 1800),
+        # Old accounts servers told milliseconds.
+        ({"expires_in": 3_600_000}, 3600),
+        ({"expires_in": 3_600_000, "expires_in_sec": 3600}, 3600),
+        ({"expires_in": None}, 3600),
+        ({"expires_in": "soon"}, 3600),
+        ({"expires_in": [1]}, 3600),
+    ],
+)
+def test_a_token_is_renewed_a_minute_before_its_end(
+    life: dict[str, object], seconds: float
+) -> None:
+    clock = Clock()
+    auth = authenticator(Tokens(good(1, **life), good(2)), clock)
+    auth.token()
+    clock.advance(seconds - 61)
+    assert auth.token() == "access-1"
+    clock.advance(1)
+    assert auth.token() == "access-2"
+
+
+def test_a_token_that_was_not_accepted_is_renewed_once_for_all_who_used_it() -> None:
+    tokens = Tokens(good(1), good(2), good(3))
+    auth = authenticator(tokens, Clock())
+    first = auth.token()
+    auth.discard(first)
+    second = auth.token()
+    auth.discard(first)
+    assert (first, second, auth.token()) == ("access-1", "access-2", "access-2")
+    assert len(tokens.forms) == 2
+
+
+def test_threads_share_one_token() -> None:
+    tokens = Tokens(good(1))
+    auth = authenticator(tokens, Clock())
+    with ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(auth.token) for _ in range(64)]
+        assert {future.result() for future in futures} == {"access-1"}
+    assert len(tokens.forms) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "settings"),
+    [
+        ("invalid_client", ("`client_id`", "`data_center`")),
+        ("invalid_client_secret", ("`client_secret`",)),
+        ("invalid_code", ("`refresh_token`", "`data_center`")),
+        ("INVALID_CODE", ("`refresh_token`", "`data_center`")),
+        ("invalid_scope", ("`refresh_token`",)),
+        ("access_denied", ("`refresh_token`",)),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_a_refusal_names_the_setting(
+    word: str, settings: tuple[str, ...], status: int
+) -> None:
+    auth = authenticator(Tokens({"error": word}, status=status), Clock())
+    with pytest.raises(SettingError) as refused:
+        auth.token()
+    assert all(name in str(refused.value) for name in settings)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {
+            "error_description": "You have made too many requests continuously. "
+            "Please try again after some time.",
+            "error": "Access Denied",
+            "status": "failure",
+        },
+        {"error": "Access Denied"},
+        {"error": "general_error", "error_description": "Too Many requests"},
+    ],
+    ids=["whole", "word", "sentence"],
+)
+def test_a_throttle_of_tokens_asks_for_patience(
+    answer: dict[str, str], status: int
+) -> None:
+    auth = authenticator(Tokens(answer, good(2), status=status), Clock())
+    with pytest.raises(Transient, match="patience"):
+        auth.token()
+    assert auth.token() == "access-2"
+
+
+@pytest.mark.parametrize("status", [200, 400, 502])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>IamError.zc</html>",
+        b'{"access_token":"a',
+        b"[]",
+        b"null",
+        b'"access-1"',
+        b'{"access_token":"a\xff"}',
+        b"\xff\xfe",
+    ],
+    ids=range(8),
+)
+def test_a_token_service_that_does_not_answer_in_json_may_do_so_later(
+    body: bytes, status: int
+) -> None:
+    auth = authenticator(Tokens(body, good(2), status=status), Clock())
+    with pytest.raises(Transient, match="`data_center` or `accounts_url`"):
+        auth.token()
+    assert auth.token() == "access-2"
+
+
+def test_an_error_of_the_token_services_own_may_pass() -> None:
+    auth = authenticator(Tokens({"error": "internal_error"}, status=503), Clock())
+    with pytest.raises(Transient):
+        auth.token()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"error": "invalid_grant"},
+        {"error": ["a"]},
+        {"error": f"cannot use {REFRESH_TOKEN} of {CLIENT_SECRET}"},
+        {"access_token": None},
+        {"access_token": ""},
+        {"access_token": 5},
+        {"access_token": "a\r\nHost: evil"},
+        {"access_token": "caf\u00e9"},
+        {"status": "failure", "error_description": REFRESH_TOKEN},
+    ],
+    ids=range(10),
+)
+def test_an_answer_without_a_token_fails_naming_all_credentials(
+    answer: dict[str, object],
+) -> None:
+    auth = authenticator(Tokens(answer), Clock())
+    with pytest.raises(Failed) as failed:
+        auth.token()
+    sentence = str(failed.value)
+    for name in ("client_id", "client_secret", "refresh_token", "data_center"):
+        assert f"`{name}`" in sentence
+    assert REFRESH_TOKEN not in sentence
+    assert CLIENT_SECRET not in sentence
+
+
+def test_the_secrets_are_those_of_the_settings_and_the_token_of_the_moment() -> None:
+    auth = authenticator(Tokens(good(1)), Clock())
+    assert set(auth.secrets) == {CLIENT_SECRET, REFRESH_TOKEN}
+    auth.token()
+    assert set(auth.secrets) == {CLIENT_SECRET, REFRESH_TOKEN, "access-1"}
+
+
+def test_a_token_that_could_not_be_renewed_is_not_used_again() -> None:
+    clock = Clock()
+    auth = authenticator(Tokens(good(1), {"error": "invalid_code"}), clock)
+    auth.token()
+    clock.advance(3600)
+    for _ in range(2):
+        with pytest.raises(ZohoError):
+            auth.token()

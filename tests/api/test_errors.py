@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api.errors import Action, find_rule, redact
+
+from .support import ADDRESS, ENDPOINTS, LONG_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = ENDPOINTS
+A = Action
+
+# Every code that Zoho publishes, or was seen to send.
+PUBLISHED = (
+    "0 200 3023 6201 400 401 404 500 901 902 903 910 914 916 917 991 992 993 994 995 "
+    "996 1001 1002 1003 1004 1005 1006 1007 2001 2002 2003 2004 2005 2006 2007 2008 "
+    "2020 2021 2101 2102 2103 2104 2201 2202 2203 2204 2205 2206 2301 2302 2401 2402 "
+    "2501 2502 2601 2602 2603 2604 2701 2704 2706 2707 3001 4010 4011 4012 4013 4014 "
+    "4015 4016 4017 4018 4019 6001 6002 6101 6301 6302 6303 6304 6305 6306 6307 6501 "
+    "6502 6503 6600 6601 6603 6604 6605 6606 6607 6608 6609 6610 6611 7001 7002 7003 "
+    "9000 9001 9002 9003 9004 9005 9006 9007 9008 Z101"
+).split()
+
+# What the codes mean wherever they come from; all others are failures.
+EVERYWHERE = {
+    A.GO_ON: "0 200 3023 6201",
+    A.RETRY: "500 996 2101 2601",
+    A.RENEW: "401 1007",
+    A.LOCKED: "Z101 2008",
+    A.SHRINK: "6502",
+    A.FORBID: "2701 2704 6304 6601 6607",
+}
+# What they mean on the page of an endpoint.
+HERE: dict[str, dict[Action, str]] = {
+    LISTS: {A.EMPTY: "2401 995", A.RETRY: "2402", A.FORBID: "2706"},
+    MEMBERS: {A.EMPTY: "2604", A.SKIP: "2202", A.RETRY: "2603"},
+    SEGMENT: {A.SKIP: "2202 2602", A.RETRY: "2601 2603"},
+    COUNT: {A.SKIP: "2202 2206 2707", A.RETRY: "2201"},
+    CAMPAIGNS: {A.EMPTY: "6101 994"},
+    RECIPIENTS: {A.EMPTY: "6303", A.SKIP: "6002 6503"},
+    DETAILS: {A.SKIP: "2206 6002 6301 6302 6503", A.RETRY: "6001"},
+}
+# Codes that mean "none" if their sentence says so.
+NONE_IF_SAID = {
+    MEMBERS: "2706 993 6501",
+    RECIPIENTS: "6302 2203 2502 2604 2706 993 6501",
+}
+NO_CONTACTS = "Yet,There are no contacts in this list."
+
+
+def meaning(endpoint: str, code: str) -> Action:
+    for table in (HERE[endpoint], EVERYWHERE):
+        for action, codes in table.items():
+            if code in codes.split():
+                return action
+    return A.FAIL
+
+
+def honest(endpoint: str) -> Iterable[str]:
+    return HERE[endpoint].get(A.EMPTY, "").split()
+
+
+@pytest.mark.parametrize("code", PUBLISHED)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_each_published_code_means_what_the_pages_say(endpoint: str, code: str) -> None:
+    expected = meaning(endpoint, code)
+    assert find_rule(endpoint, code, "").action is expected
+    assert find_rule(endpoint, code, "Please try after sometime.").action is expected
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_sentence_decides_only_where_no_page_does(endpoint: str) -> None:
+    for code in PUBLISHED:
+        if code in NONE_IF_SAID.get(endpoint, "").split():
+            expected = A.EMPTY
+        else:
+            expected = meaning(endpoint, code)
+        for message in (NO_CONTACTS, NO_CONTACTS.upper()):
+            assert find_rule(endpoint, code, message).action is expected, code
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message", "expected"),
+    [
+        (RECIPIENTS, "AB campaign cannot be sent to less than 4 recipients.", A.SKIP),
+        (RECIPIENTS, "Insufficient privileges to perform this action.", A.FORBID),
+        (RECIPIENTS, "", A.FORBID),
+        (CAMPAIGNS, "AB campaign cannot be sent to less than 4 recipients.", A.FORBID),
+    ],
+)
+def test_6601_is_a_matter_of_privileges_except_for_a_small_test(
+    endpoint: str, message: str, expected: Action
+) -> None:
+    assert find_rule(endpoint, "6601", message).action is expected
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_sentence_that_tells_of_throttles_locks_whatever_the_code(
+    endpoint: str,
+) -> None:
+    for code in (*PUBLISHED, "400", "X"):
+        message = "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED"
+        assert find_rule(endpoint, code, message).action is A.LOCKED
+
+
+WORDS = st.sampled_from([NO_CONTACTS, "no list", "recipients", "success", "none"])
+
+
+@given(st.sampled_from(ENDPOINTS), st.text() | st.integers().map(str), WORDS)
+def test_only_the_honest_codes_of_an_endpoint_mean_that_it_has_none(
+    endpoint: str, code: str, message: str
+) -> None:
+    rule = find_rule(endpoint, code, message)
+    if rule.action is A.EMPTY:
+        by_sentence = NONE_IF_SAID.get(endpoint, "").split()
+        said = message == NO_CONTACTS and code in by_sentence
+        assert code in honest(endpoint) or said
+    if code not in PUBLISHED and code != "409909":
+        assert rule.action is A.FAIL
+
+
+@pytest.mark.parametrize("code", ["", " ", "*", "0000", "00", "2603 ", "2401 995"])
+@pytest.mark.parametrize("endpoint", [*ENDPOINTS, "newendpoint"])
+def test_a_code_that_no_page_has_is_a_failure(endpoint: str, code: str) -> None:
+    assert find_rule(endpoint, code, "There are no contacts").action is A.FAIL
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_what_fails_for_good_tells_what_to_check(endpoint: str) -> None:
+    for code in PUBLISHED:
+        rule = find_rule(endpoint, code, "")
+        if rule.action in {A.FAIL, A.FORBID, A.SHRINK, A.RENEW}:
+            assert rule.check, code
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "code", "settings"),
+    [
+        (LISTS, "1007", ("`refresh_token`", "`data_center`")),
+        (LISTS, "2706", ("`refresh_token`", "ZohoCampaigns.contact.READ")),
+        (CAMPAIGNS, "6601", ("`refresh_token`", "ZohoCampaigns.campaign.READ")),
+        (LISTS, "1004", ("`data_center`", "`api_url`")),
+        (RECIPIENTS, "6002", ("`campaign_keys`",)),
+        (MEMBERS, "2202", ("`cvids`",)),
+        (COUNT, "2202", ("`list_keys`",)),
+        (LISTS, "6502", ("`page_size`",)),
+    ],
+)
+def test_a_failure_names_the_setting_to_look_at(
+    endpoint: str, code: str, settings: tuple[str, ...]
+) -> None:
+    check = find_rule(endpoint, code, "").check
+    assert all(name in check for name in settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Contact {ADDRESS} not found", "Contact *** not found"),
+        (f"<{ADDRESS}>, ({ADDRESS})", "<***>, (***)"),
+        ("mail=O'Neil.a@b.example;", None),
+        (f"Invalid key {LONG_KEY}.", "Invalid key ***"),
+        ("token 1000.8cb9.70fe8f1f8f1f8f1f8f1f", "token ***"),
+        ("a\nb\r\n\tc  d", "a b c d"),
+        ("code ab is short", "code *** is short"),
+        ("absolute", "***solute"),
+        ("campaign 1293333000000000001", "campaign 1293333000000000001"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_shown_without_addresses_secrets_and_long_keys(
+    text: str, shown: str | None
+) -> None:
+    redacted = redact(text, ["ab"])
+    assert "b.example" not in redacted
+    if shown is not None:
+        assert redacted == shown
+
+
+TEXTS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z", "Cc"]))
+SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
+
+
+@given(TEXTS, TEXTS, SECRETS, st.lists(SECRETS))
+def test_no_secret_is_ever_shown_and_no_text_is_long(
+    before: str, after: str, secret: str, others: list[str]
+) -> None:
+    for secrets in ([secret, *others], [*others, secret]):
+        text = redact(f"{before}{secret} {after * 9}", secrets)
+        assert secret not in text
+        assert len(text) <= 201
+        assert "\n" not in text
+
+
+@given(st.emails(), TEXTS)
+def test_no_address_is_ever_shown(address: str, text: str) -> None:
+    local, _, domain = address.partition("@")
+    shown = redact(f"{text[:50]} {address} told")
+    assert address not in shown
+    assert f"@{domain}" not in shown
+    assert local

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api.errors import SettingError
+
+SETTINGS = ("api_url", "accounts_url")
+
+
+@pytest.mark.parametrize(
+    ("center", "ending"),
+    [
+        ("us", "zoho.com"),
+        ("eu", "zoho.eu"),
+        ("in", "zoho.in"),
+        ("au", "zoho.com.au"),
+        ("jp", "zoho.jp"),
+        ("cn", "zoho.com.cn"),
+        ("ca", "zohocloud.ca"),
+        ("sa", "zoho.sa"),
+    ],
+)
+def test_each_data_center_has_both_its_hosts(center: str, ending: str) -> None:
+    assert hosts.find({"data_center": center}) == (
+        f"https://campaigns.{ending}",
+        f"https://accounts.{ending}",
+    )
+    assert len(hosts.DATA_CENTERS) == 8
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("https://campaigns.zoho.uk", "https://campaigns.zoho.uk"),
+        ("https://proxy.example/zoho/", "https://proxy.example/zoho"),
+        ("https://host:8443", "https://host:8443"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1:80"),
+        ("http://127.8.8.8", "http://127.8.8.8"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("HTTP://LOCALHOST", "HTTP://LOCALHOST"),
+    ],
+)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_configured_host_overrules_that_of_the_data_center(
+    setting: str, url: str, used: str
+) -> None:
+    found = hosts.find({"data_center": "eu", setting: url})
+    place = SETTINGS.index(setting)
+    assert found[place] == used
+    assert found[1 - place] == hosts.DATA_CENTERS["eu"][1 - place]
+
+
+@pytest.mark.parametrize("empty", ["", None], ids=["empty", "none"])
+def test_an_empty_host_is_that_of_the_data_center(empty: str | None) -> None:
+    config = {"data_center": "jp", "api_url": empty, "accounts_url": empty}
+    assert hosts.find(config) == hosts.DATA_CENTERS["jp"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "campaigns.zoho.com",
+        "//campaigns.zoho.com",
+        "ftp://campaigns.zoho.com",
+        "file:///etc/passwd",
+        "http://campaigns.zoho.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://0.0.0.0",
+        "http://10.0.0.1",
+        "http://[fe80::1]",
+        "http://2130706433",
+        "https://",
+        "https:///api",
+        "https://host:99999",
+        "https://host:port",
+        "https://[::1",
+        "https://planted:secret@campaigns.zoho.com",
+        "https://planted@campaigns.zoho.com",
+        "http://planted@localhost",
+        "https://:secret@campaigns.zoho.com",
+        "https://host/?planted=secret",
+        "https://host/#planted",
+        "https://good.example\\@planted.example",
+        "http://localhost\\@planted.example",
+    ],
+)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_host_that_is_unsafe_is_refused_by_its_setting_without_its_value(
+    setting: str, url: str
+) -> None:
+    with pytest.raises(SettingError) as refused:
+        hosts.find({"data_center": "us", setting: url})
+    assert f"`{setting}`" in str(refused.value)
+    assert "planted" not in str(refused.value)
+    assert "secret" not in str(refused.value)

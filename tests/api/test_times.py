@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import locale
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api import times
+from tap_zohocampaigns.api.times import Pair
+
+# What a zone is called, without the folders of other systems' tables.
+ZONES = sorted(name for name in available_timezones() if "/" in name)
+INSTANTS = st.datetimes(
+    datetime(1990, 1, 1),  # noqa: DTZ001
+    datetime(2040, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+
+
+def shown(instant: datetime, zone: str) -> str:
+    """Write an instant as Zoho shows it in a zone, whatever the locale."""
+    local = instant.astimezone(ZoneInfo(zone))
+    month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[local.month - 1]
+    noon = "PM" if local.hour >= 12 else "AM"
+    hour = local.hour % 12 or 12
+    return (
+        f"{local.day:02} {month} {local.year:04}, {hour:02}:{local.minute:02} {noon}"
+    )
+
+
+def pair(instant: datetime, zone: str) -> Pair:
+    epoch = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return Pair(str(epoch), shown(instant, zone))
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "minute"),
+    [
+        ("02 Aug 2013, 12:39 PM", 12, 39),
+        ("02 Aug 2013, 12:39 AM", 0, 39),
+        ("02 Aug 2013, 01:00 AM", 1, 0),
+        ("02 Aug 2013, 11:59 PM", 23, 59),
+        ("Aug 02, 2013 12:08 PM", 12, 8),
+        ("Aug 02, 2013 12:08 AM", 0, 8),
+        ("Aug 02, 2013 09:08 PM", 21, 8),
+    ],
+)
+def test_both_layouts_are_read_with_noon_and_midnight(
+    text: str, hour: int, minute: int
+) -> None:
+    expected = datetime(2013, 8, 2, hour, minute)  # noqa: DTZ001
+    assert times.read_text(text) == expected
+
+
+@given(st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_every_minute_of_the_calendar_is_read_back(instant: datetime) -> None:
+    text = shown(instant, "UTC")
+    day, month, year, *clock = text.replace(",", "").split()
+    minute = instant.replace(second=0, microsecond=0, tzinfo=None)
+    assert times.read_text(text) == minute
+    assert times.read_text(f"{month} {day}, {year} {' '.join(clock)}") == minute
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "02 Aug 2013",
+        "02 Aug 2013, 12:39",
+        "02 Aug 2013, 13:39 PM",
+        "02 Aug 2013, 00:39 AM",
+        "02 Aug 2013, 12:60 PM",
+        "31 Feb 2013, 12:39 PM",
+        "00 Aug 2013, 12:39 PM",
+        "02 Aot 2013, 12:39 PM",
+        "02 Aug 2013, 12:39 XM",
+        "02 Aug 2013, 12:39  PM",
+        " 02 Aug 2013, 12:39 PM",
+        "02 Aug 2013, 12:39 PM ",
+        "2 Aug 2013, 12:39 PM",
+        "Feb 30, 2026 12:08 PM",
+        "2013-08-02T12:39:00Z",
+        "08/28/2014 10:00 PM IST",
+        "1375456161000",
+        "xx Aug 2013, 12:39 PM",
+        "02 Aug 0000, 12:39 PM",
+    ],
+)
+def test_rubbish_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match=r"(?s).*"):
+        times.read_text(text)
+    with pytest.raises(ValueError, match=r"(?s).*"):
+        times.from_text(text, ZoneInfo("UTC"))
+
+
+@given(st.text() | st.text("0123456789 ,:APMJanFeb", min_size=21, max_size=21))
+def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
+    for read in (times.read_text, times.from_epoch):
+        try:
+            read(text)
+        except ValueError:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("02 Aug 2013, 12:39 PM", "UTC", "2013-08-02T12:39:00.000Z"),
+        ("02 Aug 2013, 12:39 PM", "America/New_York", "2013-08-02T16:39:00.000Z"),
+        ("02 Jan 2013, 12:39 PM", "America/New_York", "2013-01-02T17:39:00.000Z"),
+        ("02 Aug 2013, 12:39 PM", "Asia/Kolkata", "2013-08-02T07:09:00.000Z"),
+        ("31 Dec 2013, 11:30 PM", "America/New_York", "2014-01-01T04:30:00.000Z"),
+        # Clocks skip this hour in spring: the time is that of the old offset.
+        ("10 Mar 2013, 02:30 AM", "America/New_York", "2013-03-10T07:30:00.000Z"),
+        ("10 Mar 2013, 03:00 AM", "America/New_York", "2013-03-10T07:00:00.000Z"),
+        # Clocks repeat this hour in autumn: the first pass.
+        ("03 Nov 2013, 01:30 AM", "America/New_York", "2013-11-03T05:30:00.000Z"),
+        ("03 Nov 2013, 02:00 AM", "America/New_York", "2013-11-03T07:00:00.000Z"),
+        ("06 Apr 2025, 02:30 AM", "Australia/Sydney", "2025-04-05T15:30:00.000Z"),
+    ],
+)
+def test_a_text_is_an_instant_in_its_zone(text: str, zone: str, expected: str) -> None:
+    assert times.from_text(text, ZoneInfo(zone)) == expected
+
+
+def test_names_of_months_are_english_in_every_locale() -> None:
+    before = locale.setlocale(locale.LC_TIME)
+    names = [name for name in ("de_DE.UTF-8", "C.UTF-8", "C") if _has(name)]
+    try:
+        locale.setlocale(locale.LC_TIME, names[0])
+        expected = datetime(2013, 5, 2, 12, 39)  # noqa: DTZ001
+        assert times.read_text("02 May 2013, 12:39 PM") == expected
+    finally:
+        locale.setlocale(locale.LC_TIME, before)
+
+
+def _has(name: str) -> bool:
+    before = locale.setlocale(locale.LC_TIME)
+    try:
+        locale.setlocale(locale.LC_TIME, name)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_TIME, before)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        ("1744203300000", "2025-04-09T12:55:00.000Z"),
+        ("1375456161007", "2013-08-02T15:09:21.007Z"),
+        ("0", "1970-01-01T00:00:00.000Z"),
+        ("-1", "1969-12-31T23:59:59.999Z"),
+    ],
+)
+def test_an_epoch_is_milliseconds_of_utc(epoch: str, expected: str) -> None:
+    assert times.from_epoch(epoch) == expected
+
+
+@pytest.mark.parametrize("epoch", ["", "null", "1.5", "soon", "9" * 30, "9" * 5000])
+def test_an_epoch_that_is_none_or_beyond_the_calendar_is_a_value_error(
+    epoch: str,
+) -> None:
+    with pytest.raises(ValueError, match=r"(?s).*"):
+        times.from_epoch(epoch)
+
+
+@given(INSTANTS, INSTANTS, st.sampled_from(ZONES))
+def test_instants_are_ordered_as_their_texts(
+    one: datetime, other: datetime, zone: str
+) -> None:
+    texts = [times.rfc3339(each.astimezone(ZoneInfo(zone))) for each in (one, other)]
+    cut = [each.replace(microsecond=each.microsecond // 1000) for each in (one, other)]
+    assert (texts[0] < texts[1]) == (
+        (one.replace(microsecond=0), cut[0].microsecond)
+        < (other.replace(microsecond=0), cut[1].microsecond)
+    )
+    assert {len(text) for text in texts} == {24}
+
+
+@given(st.sampled_from(ZONES), st.lists(INSTANTS, min_size=1, max_size=4))
+@example("Asia/Kolkata", [datetime(2025, 7, 1, tzinfo=UTC)])
+@example("America/New_York", [datetime(2013, 11, 3, 6, 30, tzinfo=UTC)])
+@example("Pacific/Chatham", [datetime(2025, 1, 1, tzinfo=UTC)])
+@example("Pacific/Kiritimati", [datetime(2025, 1, 1, 12, tzinfo=UTC)])
+def test_a_zone_that_is_found_has_the_offsets_of_the_true_one(
+    zone: str, instants: list[datetime]
+) -> None:
+    found = times.find_zone([pair(instant, zone) for instant in instants])
+    assert found is not None
+    for instant in instants:
+        offset = instant.astimezone(found).utcoffset()
+        true = instant.astimezone(ZoneInfo(zone)).utcoffset()
+        assert offset is not None
+        assert true is not None
+        assert abs(offset - true) <= timedelta(minutes=2)
+
+
+SUMMER = datetime(2025, 7, 1, 12, 34, 56, tzinfo=UTC)
+WINTER = datetime(2025, 1, 1, 12, 34, 56, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hints", "expected"),
+    [
+        ("America/New_York", ["America/Toronto"], "America/Toronto"),
+        ("America/New_York", ["Asia/Tokyo", "America/Toronto"], "America/Toronto"),
+        ("America/New_York", ["Asia/Tokyo"], "America/New_York"),
+        ("America/New_York", [], "America/New_York"),
+        ("Asia/Kolkata", [], "Asia/Kolkata"),
+        ("Asia/Kolkata", ["Asia/Calcutta"], "Asia/Calcutta"),
+    ],
+)
+def test_of_zones_that_fit_the_hinted_and_the_common_ones_are_preferred(
+    zone: str, hints: list[str], expected: str
+) -> None:
+    pairs = [pair(SUMMER, zone), pair(WINTER, zone)]
+    found = times.find_zone(pairs, hints)
+    assert found is not None
+    assert found.key == expected
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "",
+        "null",
+        "India Standard Time",
+        "GMT+5:30",
+        "(GMT-05:00) Eastern Time",
+        "Mars/Phobos",
+        "Europe",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..\\..\\x",
+        "a\0b",
+        "x" * 5000,
+        "\ud83d",
+    ],
+    ids=range(13),
+)
+def test_a_hint_that_is_no_zone_is_passed_over(hint: str) -> None:
+    found = times.find_zone([pair(SUMMER, "Asia/Kolkata")], [hint])
+    assert found is not None
+    assert found.key == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [],
+        [Pair("null", "null"), Pair("", ""), Pair("None", "02 Aug 2013, 12:39 PM")],
+        [pair(SUMMER, "Asia/Kolkata"), pair(WINTER, "America/New_York")],
+        [Pair("1375456161000", "02 Aug 1913, 12:39 PM")],
+    ],
+    ids=["none", "unreadable", "contradictory", "another century"],
+)
+def test_without_pairs_that_agree_no_zone_is_found(pairs: list[Pair]) -> None:
+    assert times.find_zone(pairs, ["America/New_York"]) is None
+
+
+def test_pairs_that_can_not_be_read_do_not_spoil_the_others() -> None:
+    good = pair(SUMMER, "Asia/Kolkata")
+    found = times.find_zone([Pair("null", "x"), good, Pair(good.epoch, "undefined")])
+    assert found is not None
+    assert found.key == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize("seconds", [0, 29, 30, 59])
+def test_a_text_that_is_cut_or_rounded_to_the_minute_fits(seconds: int) -> None:
+    instant = SUMMER.replace(second=seconds)
+    rounded = pair(instant + timedelta(seconds=30), "Asia/Kolkata").text
+    epoch = pair(instant, "Asia/Kolkata").epoch
+    for text in (rounded, shown(instant, "Asia/Kolkata")):
+        found = times.find_zone([Pair(epoch, text)])
+        assert found is not None
+        assert found.key == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize("epoch", ["253402300799000", "-62135596800000"])
+def test_a_pair_at_the_end_of_the_calendar_fits_no_zone_and_breaks_nothing(
+    epoch: str,
+) -> None:
+    assert times.find_zone([Pair(epoch, "02 Aug 2013, 12:39 PM")]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("31 Dec 9999, 11:59 PM", "America/New_York"),
+        ("01 Jan 0001, 12:00 AM", "Asia/Tokyo"),
+    ],
+)
+def test_a_text_beyond_the_calendar_of_utc_is_a_value_error(
+    text: str, zone: str
+) -> None:
+    with pytest.raises(ValueError, match=r"(?s).*"):
+        times.from_text(text, ZoneInfo(zone))

@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+import logging
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api import wire
+from tap_zohocampaigns.api.values import Converter
+from tap_zohocampaigns.client import load_schema
+
+from . import samples
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEW_YORK = ZoneInfo("America/New_York")
+STREAMS = (
+    "mailing_lists",
+    "segments",
+    "segment_contacts",
+    "list_subscriber_counts",
+    "campaigns",
+    "campaign_recipients",
+)
+
+
+def converter(stream: str, zone: str = "America/New_York") -> Converter:
+    return Converter(stream, load_schema(stream), lambda: ZoneInfo(zone))
+
+
+def no_zone() -> ZoneInfo:
+    raise AssertionError
+
+
+def typed(**kinds: object) -> Converter:
+    """Return a converter to fields of these types."""
+    properties = {name: {"type": kind} for name, kind in kinds.items()}
+    return Converter("typed", {"properties": properties}, no_zone)
+
+
+def records(stream: str, endpoint: str, content: bytes) -> list[dict[str, Any]]:
+    rows = wire.payload(endpoint, wire.read(content))
+    return [*map(converter(stream).record, rows)]
+
+
+RECIPIENT = {
+    "contact_email": "john.doe@xyz.com",
+    "first_name": "meganath.v",
+    "last_name": None,
+    "company_name": None,
+    "phone": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "more"),
+    [
+        (body, {"sent_time": "2013-08-02T16:39:00.000Z"})
+        for body in (samples.RECIPIENTS_XML, samples.RECIPIENTS_CN_XML)
+    ]
+    + [
+        (
+            body,
+            {
+                "sent_time": "2013-08-02T16:39:21.000Z",
+                "contact_id": "303000014269257",
+                "contact_status": "active",
+                "time_zone": None,
+            },
+        )
+        for body in (samples.RECIPIENTS_JSON, samples.RECIPIENTS_CN_JSON)
+    ],
+    ids=["xml", "cn xml", "json", "cn json"],
+)
+def test_the_recipient_of_the_documentation_is_the_same_in_both_formats(
+    content: bytes, more: dict[str, object]
+) -> None:
+    found = records("campaign_recipients", "getcampaignrecipientsdata", content)
+    assert found == [RECIPIENT | more]
+
+
+def test_the_contacts_of_the_documentation_become_records() -> None:
+    found = records(
+        "segment_contacts", "getsegmentcontacts", samples.SEGMENT_CONTACTS_XML
+    )
+    assert [record["contact_email"] for record in found] == [
+        "user512@thandora.com",
+        "user212@thandora.com",
+        "user612@thandora.com",
+        "user118@thandora.com",
+    ]
+    assert found[0] == {
+        "contact_email": "user512@thandora.com",
+        "first_name": None,
+        "last_name": None,
+        "company_name": None,
+        "phone": None,
+        "added_time": "2011-04-22T20:37:00.000Z",
+    }
+    assert found[3] == {
+        "contact_email": "user118@thandora.com",
+        "first_name": "changefname users",
+        "last_name": "users",
+        "company_name": None,
+        "phone": None,
+        "added_time": "2011-04-17T01:00:00.000Z",
+    }
+
+
+@pytest.mark.parametrize("told", [2, "2"], ids=["json", "xml"])
+def test_the_count_of_the_documentation_is_an_integer_in_both_formats(
+    told: object,
+) -> None:
+    record = converter("list_subscriber_counts").record({"no_of_contacts": told})
+    assert record == {"contact_count": 2}
+    assert type(record["contact_count"]) is int
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"contactfn": "Ann", "contactln": "Lee"},
+        {"first_name": "Ann", "last_name": "Lee"},
+        {"firstname": "Ann", "lastname": "Lee"},
+        # Of two names the first that holds something.
+        {"firstname": "", "contactfn": "Ann", "contactln": "Lee", "lastname": "null"},
+        {"contactfn": "null", "firstname": "Ann", "contactln": None, "lastname": "Lee"},
+    ],
+)
+@pytest.mark.parametrize("stream", ["campaign_recipients", "segment_contacts"])
+def test_names_of_a_contact_are_found_under_every_name_of_the_wire(
+    stream: str, row: dict[str, object]
+) -> None:
+    record = converter(stream).record(row)
+    assert record == {"first_name": "Ann", "last_name": "Lee"}
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", "null", "undefined", None], ids=["empty", "null", "undefined", "no"]
+)
+@pytest.mark.parametrize("stream", STREAMS)
+def test_what_zoho_writes_for_nothing_is_null_in_every_field(
+    stream: str, nothing: str | None
+) -> None:
+    schema = load_schema(stream)
+    wires = [
+        name
+        for field, about in schema["properties"].items()
+        for name in about.get("x-wire-names", [field])
+    ]
+    record = converter(stream).record(dict.fromkeys(wires, nothing))
+    assert set(record) == {
+        field
+        for field, about in schema["properties"].items()
+        if about.get("x-wire-names", [field])
+    }
+    assert set(record.values()) <= {None}
+
+
+def test_what_the_schema_does_not_know_is_kept_under_its_own_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    row = {
+        "contactemailaddress": "a@b.c",
+        "contactstatus": "active",
+        "last seen yymmdd": "240311",
+        "favourite colour": "null",
+        "clicks": [{"url": "u", "count": 3}],
+        "vip": False,
+        "score": 0,
+    }
+    assert converter("campaign_recipients").record(row) == {
+        "contact_email": "a@b.c",
+        "contact_status": "active",
+        "custom_fields": {
+            "last seen yymmdd": "240311",
+            "clicks": [{"url": "u", "count": 3}],
+            "vip": False,
+            "score": 0,
+        },
+    }
+    assert not caplog.records
+
+
+def test_what_tells_a_field_again_or_wrongly_is_left_out() -> None:
+    row = {
+        "listkey": "3z",
+        "sno": "8",
+        "segments": {"1": "a"},
+        "date": "09 Apr 2025, 08:55 AM",
+        "created_time": "1744232100000",
+        "created_time_gmt": "1744203300000",
+        "list_created_time": "2025-04-09T00:55:00-04:00",
+    }
+    assert converter("mailing_lists").record(row) == {
+        "list_key": "3z",
+        "created_time": "2025-04-09T12:55:00.000Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("integer", "12", 12),
+        ("integer", 12, 12),
+        ("integer", "-1", -1),
+        ("integer", 2**70, 2**70),
+        (["integer", "null"], "0", 0),
+        ("number", "50.3", 50.3),
+        ("number", "50.3%", 50.3),
+        ("number", " 7 % ", 7.0),
+        ("number", 3, 3.0),
+        ("boolean", "true", True),
+        ("boolean", "FALSE", False),
+        ("boolean", "1", True),
+        ("boolean", 0, False),
+        ("boolean", True, True),
+        ("string", 12, "12"),
+        ("string", 0.5, "0.5"),
+        ("string", True, "true"),
+        ("string", " as it is ", " as it is "),
+        ("array", [1], [1]),
+        ("object", {"a": 1}, {"a": 1}),
+    ],
+    ids=count(),
+)
+@pytest.mark.parametrize("other", ["text", 5])
+def test_a_value_gets_the_declared_type(
+    kind: object, value: object, expected: object, other: object
+) -> None:
+    record = typed(field=kind, other="string").record({"field": value, "other": other})
+    assert record == {"field": expected, "other": str(other)}
+    assert type(record["field"]) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("integer", "12.5"),
+        ("integer", "many"),
+        ("integer", 1.5),
+        ("integer", ["1"]),
+        ("integer", "9" * 5000),
+        ("number", "nan"),
+        ("number", "1e999"),
+        ("number", "half"),
+        ("number", []),
+        ("number", 10**400),
+        ("boolean", "yes"),
+        ("boolean", 2),
+        ("string", ["a"]),
+        ("string", {"a": "b"}),
+    ],
+    ids=count(),
+)
+def test_a_value_of_another_type_is_kept_as_it_is_and_told_once(
+    kind: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    convert = typed(field=kind, other="string").record
+    for _ in range(3):
+        assert convert({"field": value, "other": "text", "new": "1"}) == {
+            "field": None,
+            "other": "text",
+            "custom_fields": {"field": value, "new": "1"},
+        }
+    (told,) = caplog.records
+    assert told.levelno == logging.WARNING
+    assert "`field`" in told.getMessage()
+    assert str(value) not in told.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        # New York in summer, in winter; the epoch is hours off, its seconds are not.
+        (
+            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "1375456161000"},
+            {"sent_time": "2013-08-02T16:39:21.000Z"},
+        ),
+        (
+            {"sentdate": "02 Jan 2013, 12:39 PM", "sent_time": 1375456161000},
+            {"sent_time": "2013-01-02T17:39:21.000Z"},
+        ),
+        (
+            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "1375456140999"},
+            {"sent_time": "2013-08-02T16:39:00.000Z"},
+        ),
+        (
+            {"sentdate": "02 Aug 2013, 12:39 PM"},
+            {"sent_time": "2013-08-02T16:39:00.000Z"},
+        ),
+        (
+            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "null"},
+            {"sent_time": "2013-08-02T16:39:00.000Z"},
+        ),
+        (
+            {"added_time": "02 Aug 2013, 12:39 PM", "bouncedDate": ""},
+            {"sent_time": "2013-08-02T16:39:00.000Z", "bounced_time": None},
+        ),
+        # An epoch alone is no time, but is not lost.
+        (
+            {"sentdate": "null", "sent_time": "1375456161000"},
+            {"sent_time": None, "custom_fields": {"sent_time": "1375456161000"}},
+        ),
+        (
+            {"sent_time": "1375456161000"},
+            {"custom_fields": {"sent_time": "1375456161000"}},
+        ),
+        (
+            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "soon"},
+            {
+                "sent_time": "2013-08-02T16:39:00.000Z",
+                "custom_fields": {"sent_time": "soon"},
+            },
+        ),
+        (
+            {"sentdate": "yesterday", "bouncedDate": "12 Feb 2026, 12:01 PM"},
+            {
+                "sent_time": None,
+                "bounced_time": "2026-02-12T17:01:00.000Z",
+                "custom_fields": {"sentdate": "yesterday"},
+            },
+        ),
+    ],
+)
+@pytest.mark.parametrize("status", ["active", 7])
+def test_a_recipients_time_is_the_text_in_the_zone_with_seconds_of_the_epoch(
+    row: dict[str, object], expected: dict[str, object], status: object
+) -> None:
+    email = {"contactemailaddress": "a@b.c", "contactstatus": status}
+    record = converter("campaign_recipients").record(row | email)
+    known = {"contact_email": "a@b.c", "contact_status": str(status)}
+    assert record == expected | known
+
+
+@pytest.mark.parametrize(
+    "text", ["31 Dec 9999, 11:59 PM", "01 Jan 0001, 12:00 AM", "9" * 30]
+)
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_time_at_the_end_of_the_calendar_does_not_end_the_run(
+    text: str, zone: str
+) -> None:
+    record = converter("segment_contacts", zone).record(
+        {"contact_email": "a@b.c", "added_time": text}
+    )
+    assert record["contact_email"] == "a@b.c"
+    assert record["added_time"] or record["custom_fields"] == {"added_time": text}
+
+
+def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
+    convert = Converter("campaigns", load_schema("campaigns"), no_zone)
+    row = {"campaign_key": "3z", "sent_time_gmt": "1375456161000"}
+    assert convert.record(row)["sent_time"] == "2013-08-02T15:09:21.000Z"
+
+
+def test_an_epoch_that_is_right_wins_over_its_text() -> None:
+    row = {
+        "sent_date_string": "02 Aug 2013, 12:39 PM",
+        "sent_time_gmt": "1375461561000",
+        "sent_time": "1375490361000",
+        "is_hybrid": "false",
+    }
+    assert converter("campaigns").record(row) == {
+        "sent_time": "2013-08-02T16:39:21.000Z",
+        "is_hybrid": False,
+    }
+
+
+def names_of(stream: str) -> list[str]:
+    """Return all names on the wire that the schema of a stream knows."""
+    schema = load_schema(stream)
+    found = [*schema.get("x-wire-redundant", ())]
+    for field, about in schema["properties"].items():
+        found += about.get("x-wire-names", [field])
+        found += [about["x-wire-seconds"]] if "x-wire-seconds" in about else []
+    return found
+
+
+TEXTS = st.text(max_size=8) | st.sampled_from(
+    [
+        "",
+        "null",
+        "undefined",
+        "true",
+        "0",
+        "12",
+        "1375456161000",
+        "02 Aug 2013, 12:39 PM",
+        "Feb 12, 2026 12:08 PM",
+        "03 Nov 2013, 01:30 AM",
+        "10 Mar 2013, 02:30 AM",
+    ]
+)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
+    stream = draw(st.sampled_from(STREAMS))
+    names = st.sampled_from(names_of(stream)) | st.sampled_from(["my field", "x y"])
+    return stream, draw(st.dictionaries(names, TEXTS))
+
+
+@given(rows())
+@example(
+    (
+        "campaign_recipients",
+        {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "1375456161000"},
+    )
+)
+@example(("campaign_recipients", {"sentdate": "", "sent_time": "1375456161000"}))
+@example(("campaign_recipients", {"contactfn": "", "firstname": "Ann"}))
+def test_rows_of_texts_and_rows_of_anything_become_the_same_records(
+    drawn: tuple[str, dict[str, str]],
+) -> None:
+    stream, row = drawn
+    schema = load_schema(stream)
+    schema["properties"]["probe"] = {"type": ["string", "null"]}
+    convert = Converter(stream, schema, lambda: NEW_YORK)
+    # Only a row of texts alone takes the fast way; 7 and "7" are the same text.
+    fast, slow = convert.record(row | {"probe": "7"}), convert.record(row | {"probe": 7})
+    assert fast == slow
+
+
+@given(rows())
+def test_nothing_that_a_row_holds_is_lost(drawn: tuple[str, dict[str, str]]) -> None:
+    stream, row = drawn
+    schema = load_schema(stream)
+    record = converter(stream).record(row)
+    custom: Mapping[str, object] = record.get("custom_fields", {})
+    by_wire = {
+        wire_name: field
+        for field, about in schema["properties"].items()
+        for wire_name in about.get("x-wire-names", [field])
+    }
+    for name, value in row.items():
+        if value in {"", "null", "undefined"}:
+            assert name not in custom
+        elif name in by_wire:
+            assert record[by_wire[name]] is not None or custom[name] == value
+        elif name not in schema.get("x-wire-redundant", ()) and name != "sent_time":
+            assert custom[name] == value
