@@ -17,7 +17,7 @@ def main(url: str) -> None:
     while True:
         answer = session.get(
             f"{url}/api/v1.1/getcampaignrecipientsdata",
-            params={"resfmt": "JSON", "fromindex": start, "range": PAGE},
+            params={"resfmt": "JSON", "fromindex": str(start), "range": str(PAGE)},
             timeout=60,
         ).json()
         rows = answer.get("list_of_details")

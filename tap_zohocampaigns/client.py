@@ -15,17 +15,21 @@ from singer_sdk import Stream
 from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
 from singer_sdk.streams._state import StreamStateManager
 
+from tap_zohocampaigns import pages
 from tap_zohocampaigns.api.errors import Gone, SettingError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.values import Converter
-from tap_zohocampaigns.pages import Page, Pages
+from tap_zohocampaigns.messages import RECORDS, PageMap, page
 from tap_zohocampaigns.progress import Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from singer_sdk.mapper import StreamMap
+
     from tap_zohocampaigns.account import Account
     from tap_zohocampaigns.api.wire import Envelope, Row
+    from tap_zohocampaigns.messages import Page
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 _INSTALLED = resources.files("tap_zohocampaigns") / "schemas"
@@ -75,10 +79,9 @@ class Bookmark(StreamStateManager):
         context: Context | None = None,  # noqa: ARG002
         replication_key: str,
     ) -> None:
-        """Remember the value of a record, if it is the newest."""
-        value = latest_record[replication_key]
-        if value is not None and (self.newest is None or value > self.newest):
-            self.newest = value
+        """Remember the newest value of a page."""
+        values = [record.get(replication_key) for record in latest_record[RECORDS]]
+        self.newest = max(filter(None, [self.newest, *values]), default=None)
 
 
 class ZohoStream(Stream):
@@ -91,6 +94,8 @@ class ZohoStream(Stream):
     # Records are made to the schema already.
     TYPE_CONFORMANCE_LEVEL = Stream.TYPE_CONFORMANCE_LEVEL.NONE
 
+    name = ""
+    primary_keys: t.Sequence[str] = ()
     endpoint = ""
     identity = ""
     """The field that tells the rows of a part apart."""
@@ -112,9 +117,14 @@ class ZohoStream(Stream):
         return Converter(self.name, self._annotated, lambda: self.account.zone)
 
     @cached_property
-    def pages(self) -> Pages:
+    def reader(self) -> pages.Pages:
         """Reads the pages of all parts."""
-        return Pages(self._zoho.settings["page_size"], itemgetter(self.identity))
+        return pages.Pages(self._zoho.settings["page_size"], itemgetter(self.identity))
+
+    @cached_property
+    def stream_maps(self) -> list[StreamMap]:
+        """The maps of the stream, made for pages."""
+        return PageMap.of(super().stream_maps)
 
     @property
     def partitions(self) -> None:
@@ -156,21 +166,21 @@ class ZohoStream(Stream):
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of a part, page after page."""
 
-        def ask(fromindex: int, size: int) -> Page:
+        def ask(fromindex: int, size: int) -> pages.Page:
             paged = {**part.params, "fromindex": fromindex, "range": size}
             envelope = self.account.client.call(self.endpoint, paged)
             if envelope is None:
-                return Page([])
-            return Page(self.convert(envelope), envelope.total)
+                return pages.Page([])
+            return pages.Page(self.convert(envelope), envelope.total)
 
-        return self.pages.read(ask)
+        return self.reader.read(ask)
 
     def convert(self, envelope: Envelope) -> list[Row]:
         """Return the records of one answer."""
         return [self.converter.record(row) for row in envelope.payload]
 
-    def get_records(self, context: Context | None) -> Iterator[Row]:
-        """Yield the records of all parts."""
+    def get_records(self, context: Context | None) -> Iterator[Page]:
+        """Yield the records of all parts, a page at a time."""
         del context
         parts = list(self.parts())
         self.progress.known = len(parts)
@@ -179,8 +189,9 @@ class ZohoStream(Stream):
             if part.owner in gone:
                 continue
             try:
-                for page in self.read(part):
-                    yield from page
+                for records in self.read(part):
+                    self.progress.add(len(records))
+                    yield page(records)
             except Gone as error:
                 if part.setting:
                     raise SettingError(str(error)) from None
@@ -189,10 +200,15 @@ class ZohoStream(Stream):
 
     def read(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of one part page after page, its keys stamped in."""
-        for page in self.records(part):
-            for record in page:
+        hidden = [
+            n for n in self.schema["properties"] if not self.mask["properties", n]
+        ]
+        for records in self.records(part):
+            for record in records:
                 record.update(part.keys)
-            yield page
+                for name in hidden:
+                    record.pop(name, None)
+            yield records
 
 
 class SnapshotStream(ZohoStream):
@@ -202,7 +218,7 @@ class SnapshotStream(ZohoStream):
     each run, since Zoho can't be asked for what has changed.
     """
 
-    def get_records(self, context: Context | None) -> Iterator[Row]:
+    def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts, then move the bookmark."""
         yield from super().get_records(context)
         newest = self.bookmark.newest
@@ -216,7 +232,7 @@ class SnapshotStream(ZohoStream):
         """Yield the records of one part, and note that it was read whole."""
         keys = part.keys | {"snapshot_time": rfc3339(self._zoho.now())}
         rows = 0
-        for page in super().read(replace(part, keys=keys)):
-            rows += len(page)
-            yield page
+        for records in super().read(replace(part, keys=keys)):
+            rows += len(records)
+            yield records
         self._zoho.snapshots.write(self.name, keys, rows)

@@ -42,8 +42,11 @@ class Progress(metrics.Counter):
         self._thread = threading.Thread(target=self._tell, daemon=True)
 
     def increment(self, value: int = 1) -> None:
-        """Count records."""
-        self.value += value
+        """Do nothing: what the SDK counts are pages."""
+
+    def add(self, rows: int) -> None:
+        """Count rows."""
+        self.value += rows
 
     def __enter__(self) -> t.Self:
         """Begin to tell."""

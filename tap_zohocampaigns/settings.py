@@ -168,6 +168,6 @@ def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyp
 def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, OSError, ValueError):
         return False
     return True

@@ -7,11 +7,13 @@ import typing as t
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, java_list, java_map
 from tap_zohocampaigns.client import Part, SnapshotStream, ZohoStream
+from tap_zohocampaigns.messages import page
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_zohocampaigns.api.wire import Json, Row
+    from tap_zohocampaigns.messages import Page
 
 # https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
 ACTIONS = (
@@ -159,7 +161,7 @@ class Snapshots(ZohoStream):
     name = "snapshots"
     primary_keys = ("snapshot_id",)
 
-    def get_records(self, context: object) -> Iterator[Row]:
+    def get_records(self, context: object) -> Iterator[Page]:
         """Yield nothing: rows are written when a part is done, before its state is."""
         del context
         return iter(())
@@ -177,17 +179,15 @@ class Snapshots(ZohoStream):
         if not self.progress.value:
             self._write_schema_message()
         place = {n: keys[n] for n in ("campaign_key", "action", "cvid") if n in keys}
-        self._write_record_message(
-            dict.fromkeys(self.schema["properties"])
-            | place
-            | {
-                "snapshot_id": "/".join([stream, *place.values()]),
-                "stream": stream,
-                "snapshot_time": keys["snapshot_time"],
-                "rows_read": rows,
-            }
-        )
-        self.progress.increment()
+        record = dict.fromkeys(self.schema["properties"]) | place
+        record |= {
+            "snapshot_id": "/".join([stream, *place.values()]),
+            "stream": stream,
+            "snapshot_time": keys["snapshot_time"],
+            "rows_read": rows,
+        }
+        self._write_record_message(page([record]))
+        self.progress.add(1)
 
 
 LIST: tuple[type[ZohoStream], ...] = (

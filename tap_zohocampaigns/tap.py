@@ -19,7 +19,7 @@ from tap_zohocampaigns import settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect
 from tap_zohocampaigns.api.errors import ZohoError
-from tap_zohocampaigns.messages import BufferedWriter
+from tap_zohocampaigns.messages import PageWriter
 
 if t.TYPE_CHECKING:
     import click
@@ -32,7 +32,7 @@ class TapZohoCampaigns(Tap):
 
     name = "tap-zohocampaigns"
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = settings.SCHEMA
-    message_writer_class = BufferedWriter
+    message_writer_class = PageWriter
     # BATCH ignores selection, maps and types.
     capabilities: t.ClassVar = [
         capability

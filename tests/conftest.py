@@ -8,6 +8,7 @@ import typing as t
 from collections import defaultdict
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -58,22 +59,32 @@ def service(account: LivingAccount) -> Iterator[Service]:
         yield service
 
 
+def run_tap(
+    service: Service,
+    *selected: str,
+    state: dict[str, t.Any] | None = None,
+    **settings: t.Any,
+) -> Output:
+    """Run the tap in this process, with these settings besides the service's own."""
+    tap = StillTap(config=service.config | settings, state=state)
+    if selected:
+        for name, stream in tap.streams.items():
+            stream.selected = name in selected
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written):
+        tap.sync_all()
+    written.seek(0)
+    return Output(written.read())
+
+
 @pytest.fixture
 def sync(service: Service) -> Sync:
-    """Run the tap in this process, with these settings besides the service's own."""
+    """Run the tap against the service of this test."""
+    return partial(run_tap, service)
 
-    def run(
-        *selected: str, state: dict[str, t.Any] | None = None, **settings: t.Any
-    ) -> Output:
-        config = service.config | settings
-        tap = StillTap(config=config, state=state)
-        if selected:
-            for name, stream in tap.streams.items():
-                stream.selected = name in selected
-        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-        with redirect_stdout(written):
-            tap.sync_all()
-        written.seek(0)
-        return Output(written.read())
 
-    return run
+@pytest.fixture(scope="session", params=["json", "xml"])
+def output(request: pytest.FixtureRequest, account: LivingAccount) -> Output:
+    """Read the whole account once in each format; not to be changed."""
+    with Service(account) as service:
+        return run_tap(service, response_format=request.param)

@@ -13,7 +13,7 @@ from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.sandbox import ACTIONS, STATUSES, Reply, Service
 from tap_zohocampaigns.streams import LIST, read_criteria
 
-from .conftest import NOW, Output
+from .conftest import NOW, Output, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Campaign, LivingAccount, Segment
@@ -31,11 +31,6 @@ JSON_ONLY = {
 }
 
 
-@pytest.fixture(params=FORMATS)
-def output(request: pytest.FixtureRequest, sync: Sync) -> Output:
-    return sync(response_format=request.param)
-
-
 def sent(account: LivingAccount) -> list[Campaign]:
     """Return all that was sent: campaigns, and the test sends of A/B campaigns."""
     parents = [campaign for campaign in account.campaigns() if campaign.sent]
@@ -50,7 +45,9 @@ def biggest_segment(account: LivingAccount) -> Segment:
 
 def keys(output: Output, stream: str) -> list[tuple[t.Any, ...]]:
     primary = next(each for each in LIST if each.name == stream).primary_keys
-    return [tuple(record[name] for name in primary) for record in output.records[stream]]
+    return [
+        tuple(record[name] for name in primary) for record in output.records[stream]
+    ]
 
 
 def test_every_list_is_read(output: Output, account: LivingAccount) -> None:
@@ -71,7 +68,9 @@ def test_every_segment_is_read(output: Output, account: LivingAccount) -> None:
     assert len(expected) == 4
 
 
-def test_conditions_of_segments_are_read(output: Output, account: LivingAccount) -> None:
+def test_conditions_of_segments_are_read(
+    output: Output, account: LivingAccount
+) -> None:
     for record in output.records["segments"]:
         segment = account.segment(record["cvid"])
         assert segment
@@ -227,7 +226,9 @@ def test_json_and_xml_give_the_same_records(sync: Sync) -> None:
         kept = {
             name: value
             for name, value in record.items()
-            if name not in JSON_ONLY and value is not None and other.get(name) is not None
+            if name not in JSON_ONLY
+            and value is not None
+            and other.get(name) is not None
         }
         if "action" in record:
             kept["sent_time"] = str(kept.get("sent_time"))[:16]
@@ -314,7 +315,9 @@ def test_named_segments_need_no_list(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
     cvid = biggest_segment(account).cvid
-    records = sync("segment_contacts", cvids=[cvid], timezone="America/New_York").records
+    records = sync(
+        "segment_contacts", cvids=[cvid], timezone="America/New_York"
+    ).records
     assert len(records["segment_contacts"]) == len(account.members(cvid))
     assert {call.endpoint for call in service.calls} == {"getsegmentcontacts"}
 
@@ -322,31 +325,26 @@ def test_named_segments_need_no_list(
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("form", ["object", "objects", "list", "map_text"])
 def test_segments_are_found_in_every_form(
-    account: LivingAccount, form: t.Any, format_: str, sync: Sync, service: Service
+    account: LivingAccount, form: t.Any, format_: str
 ) -> None:
     with Service(account, segments_form=form) as other:
-        output = sync("segments", **other.config, response_format=format_)
+        output = run_tap(other, "segments", response_format=format_)
     assert {r["cvid"]: r["segment_name"] for r in output.records["segments"]} == {
         segment.cvid: segment.name
         for each in account.lists()
         for segment in account.segments(each.key)
     }
-    assert not service.calls
 
 
 @pytest.mark.parametrize("echo", [True, False])
 @pytest.mark.parametrize(("clamp", "size"), [(7, 500), (100, 500), (None, 3), (50, 50)])
 def test_any_clamp_and_page_size_give_every_row_once(
-    sync: Sync, account: LivingAccount, clamp: int | None, size: int, *, echo: bool
+    account: LivingAccount, clamp: int | None, size: int, *, echo: bool
 ) -> None:
     cvid = biggest_segment(account).cvid
     with Service(account, clamp=clamp, echo_clamped=echo) as other:
-        output = sync(
-            "segment_contacts",
-            "campaigns",
-            **other.config,
-            page_size=size,
-            cvids=[cvid],
+        output = run_tap(
+            other, "segment_contacts", "campaigns", page_size=size, cvids=[cvid]
         )
     assert sorted(keys(output, "segment_contacts")) == sorted(
         (cvid, member.contact.email) for member in account.members(cvid)

@@ -120,7 +120,7 @@ def find_zone(pairs: Iterable[Pair], hints: Iterable[str] = ()) -> ZoneInfo | No
     for name in (*hints, *_COMMON, *sorted(available_timezones())):
         try:
             zone = ZoneInfo(name)
-        except (ValueError, OSError):
+        except (KeyError, OSError, ValueError):
             continue  # a name that Zoho spells in its own way
         if all(_fits(zone, *fact) for fact in facts):
             return zone

@@ -17,19 +17,20 @@ LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = ENDPOINTS
 A = Action
 
 # Every code that Zoho publishes, or was seen to send.
-PUBLISHED = (
-    "0 200 3023 6201 400 401 404 500 901 902 903 910 914 916 917 991 992 993 994 995 "
+_CODES = (
+    "0 200 400 401 404 500 901 902 903 910 914 916 917 991 992 993 994 995 "
     "996 1001 1002 1003 1004 1005 1006 1007 2001 2002 2003 2004 2005 2006 2007 2008 "
     "2020 2021 2101 2102 2103 2104 2201 2202 2203 2204 2205 2206 2301 2302 2401 2402 "
     "2501 2502 2601 2602 2603 2604 2701 2704 2706 2707 3001 4010 4011 4012 4013 4014 "
     "4015 4016 4017 4018 4019 6001 6002 6101 6301 6302 6303 6304 6305 6306 6307 6501 "
     "6502 6503 6600 6601 6603 6604 6605 6606 6607 6608 6609 6610 6611 7001 7002 7003 "
     "9000 9001 9002 9003 9004 9005 9006 9007 9008 Z101"
-).split()
+)
+PUBLISHED = _CODES.split()
 
 # What the codes mean wherever they come from; all others are failures.
 EVERYWHERE = {
-    A.GO_ON: "0 200 3023 6201",
+    A.GO_ON: "0 200",
     A.RETRY: "500 996 2101 2601",
     A.RENEW: "401 1007",
     A.LOCKED: "Z101 2008",
@@ -72,6 +73,12 @@ def test_each_published_code_means_what_the_pages_say(endpoint: str, code: str) 
     expected = meaning(endpoint, code)
     assert find_rule(endpoint, code, "").action is expected
     assert find_rule(endpoint, code, "Please try after sometime.").action is expected
+
+
+@pytest.mark.parametrize("code", ["3023", "6201"])
+def test_the_other_successes_of_the_general_table_go_on(code: str) -> None:
+    for endpoint in ENDPOINTS:
+        assert find_rule(endpoint, code, "").action is A.GO_ON
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -121,7 +128,7 @@ def test_only_the_honest_codes_of_an_endpoint_mean_that_it_has_none(
         by_sentence = NONE_IF_SAID.get(endpoint, "").split()
         said = message == NO_CONTACTS and code in by_sentence
         assert code in honest(endpoint) or said
-    if code not in PUBLISHED and code != "409909":
+    if code not in {*PUBLISHED, "409909", "3023", "6201"}:
         assert rule.action is A.FAIL
 
 
@@ -168,8 +175,8 @@ def test_a_failure_names_the_setting_to_look_at(
         (f"Invalid key {LONG_KEY}.", "Invalid key ***"),
         ("token 1000.8cb9.70fe8f1f8f1f8f1f8f1f", "token ***"),
         ("a\nb\r\n\tc  d", "a b c d"),
-        ("code ab is short", "code *** is short"),
-        ("absolute", "***solute"),
+        ("code qz is short", "code *** is short"),
+        ("topqzsecret", "top***secret"),
         ("campaign 1293333000000000001", "campaign 1293333000000000001"),
         ("", ""),
     ],
@@ -177,7 +184,7 @@ def test_a_failure_names_the_setting_to_look_at(
 def test_a_text_is_shown_without_addresses_secrets_and_long_keys(
     text: str, shown: str | None
 ) -> None:
-    redacted = redact(text, ["ab"])
+    redacted = redact(text, ["qz"])
     assert "b.example" not in redacted
     if shown is not None:
         assert redacted == shown
@@ -198,10 +205,14 @@ def test_no_secret_is_ever_shown_and_no_text_is_long(
         assert "\n" not in text
 
 
-@given(st.emails(), TEXTS)
+ADDRESSES = st.from_regex(
+    r"[^\W_][\w.%+'-]{0,20}[^\W_]@[^\W_]([^\W_]|-){0,20}[^\W_]\.(com|co\.uk)",
+    fullmatch=True,
+)
+
+
+@given(ADDRESSES, TEXTS)
 def test_no_address_is_ever_shown(address: str, text: str) -> None:
-    local, _, domain = address.partition("@")
     shown = redact(f"{text[:50]} {address} told")
     assert address not in shown
-    assert f"@{domain}" not in shown
-    assert local
+    assert address[address.index("@") :] not in shown

@@ -422,7 +422,10 @@ def test_rows_of_texts_and_rows_of_anything_become_the_same_records(
     schema["properties"]["probe"] = {"type": ["string", "null"]}
     convert = Converter(stream, schema, lambda: NEW_YORK)
     # Only a row of texts alone takes the fast way; 7 and "7" are the same text.
-    fast, slow = convert.record(row | {"probe": "7"}), convert.record(row | {"probe": 7})
+    fast, slow = (
+        convert.record(row | {"probe": "7"}),
+        convert.record(row | {"probe": 7}),
+    )
     assert fast == slow
 
 

@@ -71,7 +71,7 @@ def contacts(rows: str) -> bytes:
     ).encode()
 
 
-def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:  # noqa: ANN401
+def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
     return wire.payload(endpoint, wire.read(content))
 
 
@@ -100,8 +100,10 @@ def test_the_samples_of_the_documentation_are_read(
     [
         (
             body,
-            "A confirmation email is sent to the user. User needs to confirm to "
-            "successfully subscribe.",
+            (
+                "A confirmation email is sent to the user. User needs to confirm to "
+                "successfully subscribe."
+            ),
         )
         for body in (samples.SUBSCRIBE_XML, samples.SUBSCRIBE_JSON)
     ]
@@ -126,8 +128,10 @@ def test_a_success_with_a_message_only_has_no_rows_to_give(
     [
         (b'{"response":{"code":"200","message":"m"}}', "200", "m", "none", True),
         (
-            b'{"message":"Unauthorized request.","version":"1.1",'
-            b'"URI":"/api/v1.1/getmailinglists","Code":"1007","status":"error"}',
+            (
+                b'{"message":"Unauthorized request.","version":"1.1",'
+                b'"URI":"/api/v1.1/getmailinglists","Code":"1007","status":"error"}'
+            ),
             "1007",
             "Unauthorized request.",
             "error",
@@ -138,8 +142,10 @@ def test_a_success_with_a_message_only_has_no_rows_to_give(
         (b'{"code":"0","status":"failure"}', "0", "", "failure", False),
         (b'{"code":"0","status":"ERROR"}', "0", "", "error", False),
         (
-            b'<response uri="/api/v1.1/openapi.json" version="1"><code>1004</code>'
-            b"<message>It is a wrong URL.</message></response>",
+            (
+                b'<response uri="/api/v1.1/openapi.json" version="1"><code>1004</code>'
+                b"<message>It is a wrong URL.</message></response>"
+            ),
             "1004",
             "It is a wrong URL.",
             "none",
@@ -153,16 +159,20 @@ def test_a_success_with_a_message_only_has_no_rows_to_give(
             False,
         ),
         (
-            b"<response><status>success</status><code>0</code><status>active</status>"
-            b"</response>",
+            (
+                b"<response><status>success</status><code>0</code><status>active</status>"
+                b"</response>"
+            ),
             "0",
             "",
             "success",
             True,
         ),
         (
-            b"<response><status>error</status><code>0</code><status>active</status>"
-            b"</response>",
+            (
+                b"<response><status>error</status><code>0</code><status>active</status>"
+                b"</response>"
+            ),
             "0",
             "",
             "error",
@@ -177,7 +187,7 @@ def test_an_envelope_is_read_in_every_spelling(
     code: str,
     message: str,
     status: str,
-    good: bool,  # noqa: FBT001
+    good: object,
 ) -> None:
     envelope = wire.read(content)
     assert (envelope.code, envelope.message) == (code, message)
@@ -194,14 +204,18 @@ def test_an_envelope_is_read_in_every_spelling(
             5,
         ),
         (
-            b'{"code":"0","requestdetails":"{range=5, status=All, fromindex=1}",'
-            b'"total_record_count":"44","campaign_count":"5"}',
+            (
+                b'{"code":"0","requestdetails":"{range=5, status=All, fromindex=1}",'
+                b'"total_record_count":"44","campaign_count":"5"}'
+            ),
             44,
             "5",
         ),
         (
-            b"<response><code>0</code><range>20</range>"
-            b"<total_record_count>7</total_record_count></response>",
+            (
+                b"<response><code>0</code><range>20</range>"
+                b"<total_record_count>7</total_record_count></response>"
+            ),
             7,
             "20",
         ),
@@ -377,8 +391,18 @@ def test_what_is_no_answer_of_the_service_is_unreadable(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    ['"text"', "5", "true", "[1]", '["a@b.c"]', "[[]]", '[{"a":"1"},"b"]', "[null]"]
-    + ["false", "0"],
+    [
+        '"text"',
+        "5",
+        "true",
+        "[1]",
+        '["a@b.c"]',
+        "[[]]",
+        '[{"a":"1"},"b"]',
+        "[null]",
+        "false",
+        "0",
+    ],
 )
 @pytest.mark.parametrize("endpoint", sorted(wire.LISTS))
 def test_rows_of_a_wrong_type_are_unreadable_and_never_none(

@@ -1,0 +1,463 @@
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tap_zohocampaigns.account import Account, Segment, read_segments
+from tap_zohocampaigns.api import wire
+from tap_zohocampaigns.api.errors import Failed, SettingError
+
+from .api.support import CONFIG, Answer, Asked, Clock, Zoho, as_json, error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Row = dict[str, Any]
+
+LOGGER = "tap-zohocampaigns.account"
+ONE, OTHER = "303000014567003", "303000014567005"
+NAMES = {ONE: "Blue, & green", OTHER: "Red"}
+OBJECTS = {cvid: {"segment_name": name} for cvid, name in NAMES.items()}
+NONE = {"getmailinglists": "2401", "recentcampaigns": "6101"}
+PLACES = {"getmailinglists": "list_of_details", "recentcampaigns": "recent_campaigns"}
+
+
+class Feeds:
+    """An account told as rows of lists and campaigns, or as errors."""
+
+    def __init__(
+        self,
+        lists: list[Row] | str = "2401",
+        campaigns: list[Row] | str = "6101",
+        details: Row | str = "2206",
+    ) -> None:
+        self.told = {"getmailinglists": lists, "recentcampaigns": campaigns}
+        self.details = details
+
+    def answer(self, asked: Asked) -> Answer:
+        """Answer a call."""
+        told = self.told.get(asked.endpoint, self.details)
+        if isinstance(told, str):
+            return Answer(error(told))
+        if isinstance(told, dict):
+            return as_json({"code": "0", "campaign-details": [{}], **told})
+        first = int(asked.params["fromindex"]) - 1
+        rows = told[first : first + int(asked.params["range"])]
+        if not rows:
+            return Answer(error(NONE[asked.endpoint]))
+        return as_json({"code": "0", PLACES[asked.endpoint]: rows})
+
+
+@contextmanager
+def account_of(feeds: Feeds, **settings: object) -> Iterator[Account]:
+    clock = Clock()
+    with Zoho(feeds.answer) as zoho:
+        yield Account(zoho.client(clock), CONFIG | settings)
+
+
+def lists(*keys: str, **more: object) -> list[Row]:
+    return [{"listkey": key, **more} for key in keys]
+
+
+def campaigns(*keys: str, **more: object) -> list[Row]:
+    return [{"campaign_key": key, "campaign_status": "Sent", **more} for key in keys]
+
+
+def xml_segments(inside: str) -> Any:
+    """Return what the `segments` of a list become that are written in XML."""
+    body = (
+        "<response><code>0</code><status>success</status><list_of_details><list>"
+        f'<fl val="listkey">3z</fl><fl val="segments">{inside}</fl>'
+        "</list></list_of_details></response>"
+    )
+    (row,) = wire.payload("getmailinglists", wire.read(body.encode()))
+    return row["segments"]
+
+
+# Segments: Zoho documents only the empty form.
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        " ",
+        "{}",
+        "[]",
+        "null",
+        "undefined",
+        {},
+        [],
+        xml_segments(""),
+        xml_segments("\n\t"),
+        xml_segments("<segment/>"),
+    ],
+    ids=range(12),
+)
+def test_a_list_without_segments_has_none(value: object) -> None:
+    assert read_segments(value) == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NAMES,
+        OBJECTS,
+        {"segments": NAMES},
+        {"segment": OBJECTS},
+        [{"cvid": cvid, "segment_name": name} for cvid, name in NAMES.items()],
+        [{"CVID": int(cvid), "segment_name": name} for cvid, name in NAMES.items()],
+        [{"segmentId": cvid, "segment_name": name} for cvid, name in NAMES.items()],
+        [{"segment_id": cvid, "segment_name": name} for cvid, name in NAMES.items()],
+        [{cvid: name} for cvid, name in NAMES.items()],
+        [{"segment": {"cvid": c, "segment_name": n}} for c, n in NAMES.items()],
+        f"{{{ONE}=Blue, & green, {OTHER}=Red}}",
+        f" {{{ONE}=Blue, & green,{OTHER} = Red}} ",
+        xml_segments(
+            f'<fl val="{ONE}">Blue, &amp; green</fl><fl val="{OTHER}">Red</fl>'
+        ),
+        xml_segments(f"{{{ONE}=Blue, & green, {OTHER}=Red}}"),
+        xml_segments(
+            f'<segment><fl val="cvid">{ONE}</fl>'
+            '<fl val="segment_name">Blue, &amp; green</fl></segment>'
+            f'<segment><fl val="cvid">{OTHER}</fl>'
+            '<fl val="segment_name">Red</fl></segment>'
+        ),
+        xml_segments(
+            f"<segment><cvid>{ONE}</cvid><segment_name>Blue, &amp; green</segment_name>"
+            f"</segment><segment><cvid>{OTHER}</cvid>"
+            "<segment_name>Red</segment_name></segment>"
+        ),
+        xml_segments(
+            f'\n <fl val="{ONE}"><fl val="segment_name">Blue, &amp; green</fl></fl>\n'
+            f' <fl val="{OTHER}"><fl val="segment_name">Red</fl></fl>\n'
+        ),
+    ],
+    ids=range(17),
+)
+def test_segments_are_read_in_every_form_that_is_plausible(value: object) -> None:
+    found = read_segments(value)
+    assert found == OBJECTS
+    assert {type(cvid) for cvid in found} == {str}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {ONE: "Red"},
+        [{"cvid": ONE, "segment_name": "Red"}],
+        {"cvid": int(ONE), "segment_name": "Red"},
+        {"segment": {"cvid": ONE, "segment_name": "Red"}},
+        f"{{cvid={ONE}, segment_name=Red}}",
+        xml_segments(
+            f'<segment><fl val="cvid">{ONE}</fl><fl val="segment_name">Red</fl>'
+            "</segment>"
+        ),
+        xml_segments(f'<fl val="cvid">{ONE}</fl><fl val="segment_name">Red</fl>'),
+    ],
+    ids=range(7),
+)
+def test_a_single_segment_is_read_as_well(value: object) -> None:
+    assert read_segments(value) == {ONE: {"segment_name": "Red"}}
+
+
+@pytest.mark.parametrize(
+    "value", [[ONE], [int(ONE)], ONE, int(ONE), xml_segments(ONE)], ids=range(5)
+)
+def test_a_segment_without_a_name_is_read_as_well(value: object) -> None:
+    assert read_segments(value) == {ONE: {}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Blue",
+        {"Blue": ONE},
+        {"name": "Blue", "size": 3},
+        {"id": ONE, "name": "Blue"},
+        [{"cvid": "", "segment_name": "Blue"}],
+        [{"cvid": None}],
+        [["Blue"]],
+        [OBJECTS, "more"],
+        True,
+        "[{a=b}]",
+        xml_segments("<segment>Blue</segment>"),
+        xml_segments("<br/>"),
+    ],
+    ids=range(12),
+)
+def test_segments_in_another_form_fail_naming_the_setting(value: object) -> None:
+    with pytest.raises(Failed, match=r"name the segments in the setting `cvids`\.$"):
+        read_segments(value)
+
+
+def test_segments_are_told_with_the_list_that_they_are_part_of() -> None:
+    rows = lists("a", segments={ONE: "Red"}) + lists("b", segments={})
+    rows += lists("c", segments=f"{{{OTHER}=Blue}}")
+    with account_of(Feeds(rows)) as account:
+        assert account.segments == [
+            Segment(ONE, "a", {"segment_name": "Red"}),
+            Segment(OTHER, "c", {"segment_name": "Blue"}),
+        ]
+        assert account.cvids == [ONE, OTHER]
+        assert account.client.calls.total() == 2
+
+
+def test_configured_segments_are_told_with_what_the_lists_know_of_them() -> None:
+    rows = lists("a", segments={ONE: "Red", OTHER: "Blue"})
+    with account_of(Feeds(rows), cvids=["7", ONE]) as account:
+        assert account.cvids == ["7", ONE]
+        assert account.client.calls.total() == 0
+        assert account.segments == [
+            Segment("7", None, {}),
+            Segment(ONE, "a", {"segment_name": "Red"}),
+        ]
+
+
+def test_a_segment_that_is_configured_twice_is_read_once() -> None:
+    with account_of(Feeds(lists("a", segments=NAMES)), cvids=[ONE, ONE]) as account:
+        assert account.cvids == [ONE]
+        assert [segment.cvid for segment in account.segments] == [ONE]
+
+
+# Lists and campaigns.
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 6, 7])
+def test_lists_and_campaigns_are_read_page_by_page_and_once_a_run(rows: int) -> None:
+    keys = [f"key{number}" for number in range(rows)]
+    feeds = Feeds(lists(*keys), campaigns(*keys))
+    with account_of(feeds, page_size=3) as account:
+        for _ in range(2):
+            assert [row["listkey"] for row in account.lists] == keys
+            assert [row["campaign_key"] for row in account.campaigns] == keys
+        assert account.client.calls["getmailinglists"] <= -(-rows // 3) + 1
+        assert account.client.calls["recentcampaigns"] <= -(-rows // 3) + 1
+
+
+@pytest.mark.parametrize("kind", ["lists", "campaigns"])
+def test_a_row_without_its_key_fails(kind: str) -> None:
+    feeds = Feeds([{"listname": "a"}], [{"campaign_name": "a"}])
+    with account_of(feeds) as account, pytest.raises(Failed, match="without its key"):
+        getattr(account, kind)
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "key"),
+    [
+        ("list_keys", "lists", "listkey"),
+        ("campaign_keys", "campaigns", "campaign_key"),
+    ],
+)
+def test_keys_in_the_settings_narrow_what_is_read_and_have_to_exist(
+    setting: str, kind: str, key: str
+) -> None:
+    feeds = Feeds(lists("a", "b", "c"), campaigns("a", "b", "c"))
+    with account_of(feeds, **{setting: ["c", "a", "c"]}) as account:
+        assert [row[key] for row in getattr(account, kind)] == ["c", "a"]
+    with account_of(feeds, **{setting: []}) as account:
+        assert [row[key] for row in getattr(account, kind)] == ["a", "b", "c"]
+    planted = "3z" + "0123456789" * 6
+    with account_of(feeds, **{setting: ["a", planted]}) as account:
+        with pytest.raises(SettingError, match=f"`{setting}`.*number 2") as raised:
+            getattr(account, kind)
+        assert planted not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        ("Sent", True),
+        ("sent", True),
+        ("In Progress", True),
+        ("inprogress", True),
+        ("Stopped", True),
+        ("Paused", True),
+        ("In Testing", True),
+        ("A state that is new", True),
+        ("Draft", False),
+        ("drafts", False),
+        ("Scheduled", False),
+        ("To be reviewed", False),
+        ("to-be-reviewed", False),
+        ("Reviewed", False),
+    ],
+)
+def test_only_campaigns_that_were_sent_have_recipients(
+    status: str, sent: object
+) -> None:
+    rows = campaigns("a", campaign_status=status, sent_time_gmt="1")
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.sent_campaigns == (rows if sent else [])
+
+
+@pytest.mark.parametrize("status", ["Canceled", "cancelled"])
+def test_a_canceled_campaign_has_recipients_if_its_sending_had_begun(
+    status: str,
+) -> None:
+    begun = campaigns("a", campaign_status=status, sent_time_gmt="5")
+    never = campaigns("b", campaign_status=status)
+    with account_of(Feeds(campaigns=begun + never)) as account:
+        assert account.sent_campaigns == begun
+
+
+def test_the_campaigns_sent_last_come_first() -> None:
+    times = {"b": "1375456161000", "d": "999999999999", "a": "1744203300000"}
+    rows = [
+        row for key, time in times.items() for row in campaigns(key, sent_time_gmt=time)
+    ]
+    with account_of(Feeds(campaigns=rows + campaigns("z"))) as account:
+        found = [row["campaign_key"] for row in account.sent_campaigns]
+    assert found == ["a", "b", "d", "z"]
+
+
+@pytest.mark.parametrize("nothing", ["", "null", "undefined", None], ids=range(4))
+def test_a_campaign_whose_sending_has_no_time_is_read_last(
+    nothing: str | None,
+) -> None:
+    rows = campaigns("a", sent_time_gmt=nothing) + campaigns("b", sent_time_gmt="5")
+    with account_of(Feeds(campaigns=rows)) as account:
+        found = [row["campaign_key"] for row in account.sent_campaigns]
+    assert found == ["b", "a"]
+
+
+def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
+    details = {
+        "AB-split-details": [
+            {
+                "a_child_campaignkey": "x",
+                "b_child_campaignkey": "y",
+                "a_open_count": "3",
+            }
+        ]
+    }
+    normal, tested = campaigns("a", campaigntype="normal") + campaigns(
+        "b", campaigntype="ABTesting"
+    )
+    with account_of(Feeds(details=details)) as account:
+        assert account.test_sends(normal) == []
+        assert account.test_sends({"campaign_key": "c"}) == []
+        assert account.client.calls.total() == 0
+        assert account.test_sends(tested) == ["x", "y"]
+        assert account.client.calls == {"getcampaigndetails": 1}
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "2206",
+        {},
+        {"AB-split-details": []},
+        {"AB-split-details": {}},
+        {"AB-split-details": [{"a_child_campaignkey": "", "a_open_count": "1"}]},
+        {"AB-split-details": "{a_open_count=1}"},
+    ],
+    ids=range(6),
+)
+def test_tests_of_a_campaign_that_are_not_named_are_left_out_with_a_warning(
+    details: Row | str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tested,) = campaigns("b", campaigntype="abtesting")
+    with account_of(Feeds(details=details)) as account:
+        assert account.test_sends(tested) == []
+    told = [each for each in caplog.records if each.name == LOGGER]
+    assert [each.levelno for each in told] == [logging.WARNING]
+
+
+# The zone of the account.
+
+SUMMER = {"sent_time_gmt": "1375461561000", "sent_date_string": "02 Aug 2013, 12:39 PM"}
+WINTER = {
+    "created_time_gmt": "1357144761000",
+    "created_date_string": "02 Jan 2013, 11:39 AM",
+}
+LIST_TIME = {"created_time_gmt": "1744203300000", "date": "09 Apr 2025, 06:25 PM"}
+
+
+def test_the_zone_is_that_of_the_times_of_campaigns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feeds = Feeds(lists("a", **LIST_TIME), campaigns("a", **SUMMER, **WINTER))
+    with account_of(feeds) as account:
+        assert account.zone.key == "America/New_York"
+        assert account.client.calls["getmailinglists"] == 0
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+def test_the_zone_that_most_campaigns_were_planned_in_is_preferred() -> None:
+    rows = (
+        campaigns("a", **SUMMER, sent_time_zone="America/Detroit")
+        + campaigns("b", **SUMMER, sent_time_zone="America/Toronto")
+        + campaigns("c", **WINTER, sent_time_zone="America/Toronto")
+        + campaigns("d", sent_time_zone="Asia/Tokyo")
+    )
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.zone.key == "America/Toronto"
+
+
+@pytest.mark.parametrize("spelling", ["null", "undefined", "EST5", "Eastern Time"])
+def test_a_zone_that_zoho_spells_in_its_own_way_is_passed_over(spelling: str) -> None:
+    rows = campaigns("a", **SUMMER, **WINTER, sent_time_zone=spelling)
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.zone.key == "America/New_York"
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["6101", "6601", campaigns("a", sent_date_string="", created_date_string=None)],
+    ids=["none", "forbidden", "no texts"],
+)
+def test_the_zone_is_that_of_the_times_of_lists_where_no_campaign_tells(
+    told: list[Row] | str,
+) -> None:
+    feeds = Feeds(lists("a", **LIST_TIME), told)
+    with account_of(feeds) as account:
+        assert account.zone.key == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("lists_told", "campaigns_told"),
+    [
+        ("2401", "6101"),
+        ("2706", "6601"),
+        ("2401", "6601"),
+        (lists("a", date="null"), "6101"),
+        (lists("a", created_time_gmt="1744203300000"), "6101"),
+        (
+            lists("a", **LIST_TIME),
+            campaigns("a", **SUMMER, created_date_string="02 Aug 2013, 07:39 PM")
+            + campaigns("b", **SUMMER | {"sent_date_string": "02 Aug 2013, 01:39 AM"}),
+        ),
+    ],
+    ids=["none", "forbidden", "mixed", "unreadable", "no text", "contradictory"],
+)
+def test_without_a_clue_times_are_taken_for_utc_with_one_warning(
+    lists_told: list[Row] | str,
+    campaigns_told: list[Row] | str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with account_of(Feeds(lists_told, campaigns_told)) as account:
+        for _ in range(3):
+            assert account.zone == ZoneInfo("UTC")
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [each.name for each in told] == [LOGGER]
+    assert "`timezone`" in told[0].getMessage()
+
+
+def test_the_setting_overrules_what_campaigns_tell_and_costs_no_call() -> None:
+    feeds = Feeds(campaigns=campaigns("a", **SUMMER))
+    with account_of(feeds, timezone="Asia/Tokyo") as account:
+        assert account.zone == ZoneInfo("Asia/Tokyo")
+        assert account.client.calls.total() == 0
+
+
+def test_a_call_that_fails_for_another_reason_is_not_taken_for_no_clue() -> None:
+    with account_of(Feeds(campaigns="901")) as account:
+        with pytest.raises(Failed, match="code 901") as raised:
+            _ = account.zone
+        assert type(raised.value) is Failed

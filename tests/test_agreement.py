@@ -1,0 +1,125 @@
+"""README, meltano.yml, settings, schemas and streams tell the same story."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tap_zohocampaigns import settings, streams
+from tap_zohocampaigns.client import load_schema
+from tap_zohocampaigns.tap import TapZohoCampaigns
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text())
+OURS: dict[str, dict[str, t.Any]] = {
+    name: about
+    for name, about in settings.SCHEMA["properties"].items()
+    if not name.startswith(("stream_map", "faker", "flattening"))
+}
+
+
+def row_of(name: str) -> str:
+    rows = [line for line in README.splitlines() if line.startswith(f"| `{name}`")]
+    assert len(rows) == 1, name
+    return rows[0]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
+    row = row_of(name)
+    if "default" in OURS[name]:
+        assert f"`{OURS[name]['default']}`" in row
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_is_in_meltano_yml(name: str) -> None:
+    about = OURS[name]
+    listed = {s["name"]: s for s in MELTANO["plugins"]["extractors"][0]["settings"]}
+    setting = listed[name]
+    assert setting["label"]
+    assert setting["description"] == about["description"]
+    assert setting.get("sensitive", False) is about.get("secret", False)
+    assert setting.get("value") == about.get("default")
+    kinds = {"integer": "integer", "array": "array", "string": "string"}
+    kind = "options" if "enum" in about else kinds[about["type"][0]]
+    assert setting["kind"] == kind
+    options = [option["value"] for option in setting.get("options", ())]
+    assert options == about.get("enum", [])
+
+
+def test_meltano_yml_has_no_setting_more_and_the_same_capabilities() -> None:
+    tap = MELTANO["plugins"]["extractors"][0]
+    assert {setting["name"] for setting in tap["settings"]} == OURS.keys()
+    assert {*tap["capabilities"]} == {*map(str, TapZohoCampaigns.capabilities)}
+
+
+def test_every_stream_has_a_schema_and_a_row_in_the_readme() -> None:
+    names = {stream.name for stream in streams.LIST}
+    assert {path.stem for path in (ROOT / "schemas").glob("*.json")} == names
+    for stream in streams.LIST:
+        row = row_of(stream.name)
+        assert ", ".join(f"`{key}`" for key in stream.primary_keys) in row
+        if stream.endpoint:
+            assert stream.endpoint in row
+
+
+@pytest.mark.parametrize("stream", streams.LIST, ids=lambda stream: stream.name)
+def test_a_schema_is_a_data_dictionary(stream: type[t.Any]) -> None:
+    schema = load_schema(stream.name)
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert schema["additionalProperties"] is True
+    assert schema["required"] == [*stream.primary_keys]
+    for name, about in schema["properties"].items():
+        assert about["description"].endswith("."), name
+        assert ("null" in about["type"]) is (name not in schema["required"]), name
+    if stream.replication_key:
+        assert stream.replication_key in schema["properties"]
+
+
+def test_no_name_on_the_wire_stands_for_two_fields() -> None:
+    for stream in streams.LIST:
+        schema = load_schema(stream.name)
+        names = [
+            wire
+            for field, about in schema["properties"].items()
+            for wire in about.get("x-wire-names", [field])
+        ] + schema.get("x-wire-redundant", [])
+        assert len(names) == len({*names})
+
+
+def test_the_actions_are_those_of_zohos_page() -> None:
+    assert len({*streams.ACTIONS}) == 9
+    text = json.dumps(load_schema("campaign_recipients"))
+    assert all(action in text for action in streams.ACTIONS)
+
+
+def test_the_api_knows_nothing_from_above_it() -> None:
+    package = ROOT / "tap_zohocampaigns"
+    for path in package.rglob("*.py"):
+        place = path.relative_to(package).parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node, "module", None) or ""
+            if isinstance(node, ast.ImportFrom) and name.startswith(
+                "tap_zohocampaigns"
+            ):
+                if place == "api":
+                    assert name.startswith("tap_zohocampaigns.api"), path
+                if place not in {"sandbox", "tap.py"}:
+                    assert "sandbox" not in name, path
+
+
+def test_the_readme_names_the_commands_that_work() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    commands = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert "meltano run tap-zohocampaigns target-jsonl" in commands[0]
+    assert "uv run --locked pytest" in commands[1]
+    assert "uv run --locked pytest" in (ROOT / ".ci/run").read_text()
+    assert project["project"]["scripts"].keys() == {"tap-zohocampaigns"}

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api.errors import Failed, RangeRefused
+from tap_zohocampaigns.pages import Page, Pages
+
+# An endpoint that ignores `fromindex` is told from one that has few rows by these.
+DEFAULT = 20
+
+
+@dataclass
+class Endpoint:
+    """An endpoint with rows, and the whims that Zoho's may have."""
+
+    rows: list[dict[str, Any]]
+    clamp: int = 10**9
+    """Most rows of a page; the rest is silently left out."""
+    largest: int = 10**9
+    """A larger range is refused."""
+    off: int | None = None
+    """How much the counter of all rows is wrong; None: there is no counter."""
+    again: int = 0
+    """So many rows of the page before come again."""
+    doubled: bool = False
+    """Each row comes twice, one behind the other."""
+    calls: list[tuple[int, int]] = field(default_factory=list)
+
+    def ask(self, fromindex: int, size: int) -> Page:
+        """Answer a call."""
+        self.calls.append((fromindex, size))
+        assert fromindex >= 1
+        if size > self.largest:
+            msg = "Zoho answered with code 6502: lower `page_size`."
+            raise RangeRefused(msg)
+        first = max(fromindex - 1 - self.again, 0)
+        rows = [row for row in self.rows for _ in range(1 + self.doubled)]
+        page = rows[first : first + min(size, self.clamp)]
+        total = None if self.off is None else len(rows) + self.off
+        return Page([dict(row) for row in page], total)
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"key": number} for number in range(count)]
+
+
+def read(endpoint: Endpoint, size: int) -> list[dict[str, Any]]:
+    pages = Pages(size, itemgetter("key"))
+    return [row for page in pages.read(endpoint.ask) for row in page]
+
+
+def most_calls(rows: int, size: int) -> int:
+    return -(-rows // size) + 1
+
+
+@pytest.mark.parametrize("off", [None, 0], ids=["untold", "told"])
+@pytest.mark.parametrize("rows", [0, 1, 6, 7, 8, 13, 14, 15, 70])
+@pytest.mark.parametrize(
+    ("size", "clamp"), [(7, 7), (7, 100), (500, 7)], ids=["exact", "free", "clamped"]
+)
+def test_every_row_comes_once_whatever_the_size_of_the_last_page(
+    size: int, clamp: int, rows: int, off: int | None
+) -> None:
+    endpoint = Endpoint(numbered(rows), clamp, off=off)
+    assert read(endpoint, size) == numbered(rows)
+    assert len(endpoint.calls) <= most_calls(rows, 7)
+
+
+SIZES = st.integers(1, 30)
+
+
+@given(
+    rows=st.integers(0, 90) | SIZES.map(lambda size: 10 * size),
+    size=SIZES,
+    clamp=st.integers(1, 60),
+    off=st.none() | st.integers(-90, 90),
+)
+@example(rows=20, size=20, clamp=20, off=-20)
+@example(rows=21, size=20, clamp=20, off=-1)
+@example(rows=50, size=30, clamp=7, off=1)
+def test_every_row_comes_once_for_any_clamp_and_any_counter(
+    rows: int, size: int, clamp: int, off: int | None
+) -> None:
+    endpoint = Endpoint(numbered(rows), clamp, off=off)
+    assert read(endpoint, size) == numbered(rows)
+    # A counter that tells of rows there are none of costs one call to find out.
+    assert len(endpoint.calls) <= most_calls(rows, min(size, clamp))
+    assert {asked for _, asked in endpoint.calls} == {size}
+
+
+@given(
+    rows=st.integers(0, 300),
+    size=st.integers(2, 60),
+    clamp=st.integers(2, 60),
+    again=st.integers(1, DEFAULT - 1),
+    off=st.none() | st.just(0),
+)
+def test_a_row_that_comes_again_on_the_next_page_comes_once(
+    rows: int, size: int, clamp: int, again: int, off: int | None
+) -> None:
+    # A page that holds old rows only would be that of a service without `fromindex`.
+    again = min(again, size - 1, clamp - 1)
+    endpoint = Endpoint(numbered(rows), clamp, off=off, again=again)
+    assert read(endpoint, size) == numbered(rows)
+
+
+@given(rows=st.integers(0, 90), size=SIZES, clamp=st.integers(1, 60))
+def test_a_row_that_comes_twice_in_a_row_comes_once(
+    rows: int, size: int, clamp: int
+) -> None:
+    # The second of a page of one row alone would be a service without `fromindex`.
+    size, clamp = max(size, 2), max(clamp, 2)
+    endpoint = Endpoint(numbered(rows), clamp, doubled=True)
+    assert read(endpoint, size) == numbered(rows)
+
+
+@given(
+    parts=st.lists(st.integers(0, 90), max_size=5), size=SIZES, clamp=st.integers(1, 60)
+)
+def test_what_was_learned_of_one_part_loses_no_row_of_another(
+    parts: list[int], size: int, clamp: int
+) -> None:
+    pages = Pages(size, itemgetter("key"))
+    for rows in parts:
+        endpoint = Endpoint(numbered(rows), clamp)
+        found = [row for page in pages.read(endpoint.ask) for row in page]
+        assert found == numbered(rows)
+        assert len(endpoint.calls) <= most_calls(rows, min(size, clamp))
+
+
+def test_a_clamp_that_is_known_saves_the_last_call_of_a_short_part() -> None:
+    pages = Pages(500, itemgetter("key"))
+    list(pages.read(Endpoint(numbered(150), clamp=100).ask))
+    short = Endpoint(numbered(99), clamp=100)
+    assert [*pages.read(short.ask)] == [numbered(99)]
+    assert len(short.calls) == 1
+
+
+@given(
+    rows=st.integers(0, 300),
+    size=st.integers(DEFAULT, 1000),
+    largest=st.integers(DEFAULT, 1000),
+)
+def test_a_range_that_is_refused_is_halved_and_reading_goes_on(
+    rows: int, size: int, largest: int
+) -> None:
+    endpoint = Endpoint(numbered(rows), largest=largest)
+    assert read(endpoint, size) == numbered(rows)
+    asked = [size for _, size in endpoint.calls]
+    refused = [size for size in asked if size > largest]
+    assert asked[: len(refused)] == refused
+    assert len(refused) <= 6
+    used = asked[-1]
+    assert used >= min(size, DEFAULT, largest)
+    assert len(asked) - len(refused) <= most_calls(rows, used)
+
+
+def test_a_range_that_is_refused_amid_the_pages_loses_no_row() -> None:
+    endpoint = Endpoint(numbered(250), largest=100)
+    pages = Pages(100, itemgetter("key"))
+    found = []
+    for page in pages.read(endpoint.ask):
+        found += page
+        endpoint.largest = 40
+    assert found == numbered(250)
+    assert [asked for _, asked in endpoint.calls][:4] == [100, 100, 50, 25]
+
+
+@pytest.mark.parametrize("size", [5, 20, 500])
+def test_a_service_that_refuses_every_range_fails_with_its_sentence(size: int) -> None:
+    endpoint = Endpoint(numbered(1), largest=0)
+    with pytest.raises(Failed, match="`page_size`"):
+        read(endpoint, size)
+    assert len(endpoint.calls) <= 6
+
+
+class Deaf(Endpoint):
+    """Ignores `fromindex`, and perhaps `range`."""
+
+    def ask(self, fromindex: int, size: int) -> Page:
+        assert fromindex >= 1
+        assert len(self.calls) < 5
+        return super().ask(1, size)
+
+
+@pytest.mark.parametrize("rows", [20, 21, 500, 501, 2000])
+def test_a_service_that_ignores_fromindex_fails_rather_than_loses_rows(
+    rows: int,
+) -> None:
+    for clamp in (DEFAULT, 500):
+        with pytest.raises(Failed, match="`fromindex`"):
+            read(Deaf(numbered(rows), clamp), 500)
+
+
+@pytest.mark.parametrize("size", [1, 5, 19])
+def test_small_pages_of_a_service_that_ignores_fromindex_are_not_taken_for_all(
+    size: int,
+) -> None:
+    with pytest.raises(Failed, match="`fromindex`"):
+        read(Deaf(numbered(100)), size)
+
+
+def test_a_page_that_repeats_while_the_counter_tells_of_more_is_not_the_end() -> None:
+    with pytest.raises(Failed, match="`fromindex`"):
+        read(Deaf(numbered(100), clamp=10, off=0), 500)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 19])
+def test_a_service_without_pages_that_has_few_rows_is_read_whole(rows: int) -> None:
+    endpoint = Deaf(numbered(rows))
+    assert read(endpoint, 500) == numbered(rows)
+    assert len(endpoint.calls) <= 2
+
+
+def test_a_last_page_of_rows_that_moved_is_the_end_and_no_failure() -> None:
+    # Thirty rows came in at the front between two calls.
+    endpoint = Endpoint(numbered(50), again=30)
+    assert read(endpoint, 50) == numbered(50)
+
+
+@pytest.mark.parametrize("place", [0, 3, 9])
+def test_a_row_without_its_key_fails(place: int) -> None:
+    rows = numbered(10)
+    rows[place]["key"] = None
+    with pytest.raises(Failed, match="without its key"):
+        read(Endpoint(rows, clamp=4), 500)
+
+
+class Row(dict[str, Any]):
+    """A row whose end of life can be seen."""
+
+
+class Key(str):
+    """A key whose end of life can be seen."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_memory_holds_the_rows_of_one_page_and_the_keys_of_two() -> None:
+    size = 50
+    rows: weakref.WeakValueDictionary[int, Row] = weakref.WeakValueDictionary()
+    keys: weakref.WeakSet[Key] = weakref.WeakSet()
+    alive: list[tuple[int, int]] = []
+
+    def ask(fromindex: int, size: int) -> Page:
+        gc.collect()
+        alive.append((len(rows), len(keys)))
+        made = [Row(number=number) for number in range(fromindex, fromindex + size)]
+        rows.update({id(row): row for row in made})
+        return Page([*made] if fromindex < 400 else [])
+
+    def key_of(row: dict[str, Any]) -> Key:
+        key = Key(row["number"])
+        keys.add(key)
+        return key
+
+    found = 0
+    for page in Pages(size, key_of).read(ask):
+        found += len(page)
+    assert found == 400
+    assert max(count for count, _ in alive) <= size
+    assert max(count for _, count in alive) <= 2 * size

@@ -1,0 +1,228 @@
+"""The command line: a sentence and a status for what goes wrong, no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from tap_zohocampaigns.sandbox import Reply, Service
+
+from .conftest import Output
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Call, LivingAccount
+
+TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
+ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
+SCREEN = 40
+
+
+def run(
+    folder: Path,
+    config: dict[str, t.Any] | str,
+    *arguments: str,
+    level: str = "INFO",
+    status: int = 0,
+) -> tuple[str, str]:
+    """Run the executable; return what it wrote to stdout and to stderr."""
+    path = folder / "config.json"
+    path.write_text(config if isinstance(config, str) else json.dumps(config))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
+    done = subprocess.run(
+        [TAP, "--config", str(path), *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        env=environment | {"LOGLEVEL": level},
+        timeout=120,
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout, done.stderr
+
+
+def errors(stderr: str) -> list[str]:
+    lines = stderr.splitlines()
+    return [line.split(" | ", 3)[-1] for line in lines if "| ERROR" in line]
+
+
+def test_the_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
+    stdout, stderr = run(tmp_path, {"data_center": "sandbox"})
+    records = Output(stdout).records
+    assert {name: len(rows) for name, rows in records.items()}.items() >= {
+        "mailing_lists": 5,
+        "segments": 4,
+        "campaigns": 30,
+        "list_subscriber_counts": 20,
+    }.items()
+    assert len(stderr.splitlines()) < SCREEN
+    assert not ADDRESS.search(stderr)
+    assert "campaign_recipients: ended" in stderr
+
+
+def test_the_messages_validate_against_their_schemas_and_name_every_record(
+    tmp_path: Path,
+) -> None:
+    stdout, _ = run(tmp_path, {"data_center": "sandbox", "actions": ["spamcontacts"]})
+    announced = set()
+    for message in Output(stdout).messages:
+        if message["type"] == "SCHEMA":
+            announced.add(message["stream"])
+            assert "x-wire" not in json.dumps(message)
+        elif message["type"] == "RECORD":
+            assert message["stream"] in announced
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"data_center": "uk"}, "data_center"),
+        ({"client_secret": ""}, "client_secret"),
+        ({"refresh_token": None}, "refresh_token"),
+        ({"client_secret": 424242424242}, "client_secret"),
+        ({"page_size": 0}, "page_size"),
+        ({"page_size": "many"}, "page_size"),
+        ({"timezone": "Mars/Phobos"}, "timezone"),
+        ({"cvids": ["abc"]}, "cvids"),
+        ({"actions": ["sentleads"]}, "actions"),
+        ({"api_url": "http://campaigns.zoho.com"}, "api_url"),
+        ({"accounts_url": "https://me:secret@accounts.zoho.com"}, "accounts_url"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+    tmp_path: Path, settings: dict[str, t.Any], named: str
+) -> None:
+    good = {"client_id": "a", "client_secret": "b", "refresh_token": "c"}
+    _, stderr = run(tmp_path, good | settings, status=1)
+    assert f"`{named}`" in errors(stderr)[0]
+    assert "Traceback" not in stderr
+    assert "424242424242" not in stderr
+    assert "secret@" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"client_id": "1000.WRONG"}, "`client_id`"),
+        ({"client_secret": "planted-wrong-secret"}, "`client_secret`"),
+        ({"refresh_token": "1000.planted.wrong"}, "`refresh_token`"),
+        ({"list_keys": ["3zcut"]}, "`list_keys`"),
+        ({"campaign_keys": ["3zcut"]}, "`campaign_keys`"),
+        ({"cvids": ["1"], "retry_max_seconds": 0}, "`cvids`"),
+    ],
+)
+def test_what_zoho_refuses_names_the_setting_and_ends_with_status_1(
+    tmp_path: Path, service: Service, wrong: dict[str, t.Any], named: str
+) -> None:
+    stdout, stderr = run(tmp_path, service.config | wrong, status=1)
+    assert named in errors(stderr)[-1]
+    assert "Traceback" not in stderr
+    assert "planted" not in stderr
+    for secret in ("client_secret", "refresh_token"):
+        assert service.config[secret] not in stderr + stdout
+
+
+@pytest.mark.parametrize("argument", ["--config", "--state", "--catalog"])
+def test_a_file_that_is_no_json_is_told_in_one_sentence(
+    tmp_path: Path, argument: str
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{not json")
+    _, stderr = run(
+        tmp_path, {"data_center": "sandbox"}, argument, str(broken), status=1
+    )
+    assert len(errors(stderr)) == 1
+    assert argument in errors(stderr)[0]
+    assert "Traceback" not in stderr
+
+
+def planted(call: Call) -> Reply | None:
+    if call.endpoint == "recentcampaigns":
+        message = (
+            "Contact jane.doe@example.com of 1000.aaaabbbbccccddddeeeeffff is odd."
+        )
+        body = {"status": "error", "code": "9999", "message": message}
+        return Reply(200, json.dumps(body).encode())
+    return None
+
+
+def test_an_unknown_code_fails_the_run_and_shows_no_address(
+    tmp_path: Path, service: Service
+) -> None:
+    service.intercept = planted
+    _, stderr = run(tmp_path, service.config, status=1)
+    assert "9999" in errors(stderr)[-1]
+    assert not ADDRESS.search(stderr)
+    assert "aaaabbbb" not in stderr
+
+
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_no_secret_is_shown_at_any_level(
+    tmp_path: Path, service: Service, format_: str
+) -> None:
+    config = service.config | {"response_format": format_, "actions": ["spamcontacts"]}
+    stdout, stderr = run(tmp_path, config, level="DEBUG")
+    assert service.tokens_issued == 1
+    for secret in ("client_secret", "refresh_token"):
+        assert service.config[secret] not in stderr + stdout
+    # Access tokens of the sandbox look like those of Zoho.
+    assert not re.search(r"1000\.[0-9a-f]{8,}", stderr + stdout)
+
+
+def test_a_bug_of_ours_is_told_by_its_place_alone(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415
+
+    from tap_zohocampaigns import streams  # noqa: PLC0415
+    from tap_zohocampaigns.tap import TapZohoCampaigns  # noqa: PLC0415
+
+    def fail(*_: object) -> None:
+        raise KeyError("jane.doe@example.com")  # noqa: EM101
+
+    monkeypatch.setattr(streams.Campaigns, "records", fail)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(service.config))
+    result = CliRunner().invoke(TapZohoCampaigns.cli, ["--config", str(path)])
+    assert result.exit_code == 1
+    assert "jane" not in result.stderr
+
+
+def test_a_state_of_the_service_that_is_an_error_is_never_an_empty_account(
+    tmp_path: Path, account: LivingAccount
+) -> None:
+    with Service(account, quota_calls=1, lock_form="2008") as service:
+        config = service.config | {"rate_limit_lock_seconds": 1, "page_size": 10}
+        stdout, stderr = run(tmp_path, config, status=1)
+    assert "locked" in errors(stderr)[-1]
+    assert '"stream":"campaigns","record"' not in stdout
+
+
+def test_connection_test_brings_a_record(tmp_path: Path) -> None:
+    stdout, _ = run(tmp_path, {"data_center": "sandbox"}, "--test")
+    assert Output(stdout).records["campaigns"]
+
+
+def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:
+    environment = dict(os.environ) | {
+        "TAP_ZOHOCAMPAIGNS_DATA_CENTER": "sandbox",
+        "TAP_ZOHOCAMPAIGNS_ACTIONS": '["spamcontacts"]',
+    }
+    done = subprocess.run(
+        [TAP, "--config", "ENV"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    actions = {r["action"] for r in Output(done.stdout).records["campaign_recipients"]}
+    assert actions == {"spamcontacts"}
