@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import weakref
 from dataclasses import dataclass, field
+from itertools import cycle
 from operator import itemgetter
 from typing import Any
 
@@ -134,6 +135,25 @@ def test_what_was_learned_of_one_part_loses_no_row_of_another(
         found = [row for page in pages.read(endpoint.ask) for row in page]
         assert found == numbered(rows)
         assert len(endpoint.calls) <= most_calls(rows, min(size, clamp))
+
+
+@given(
+    rows=st.integers(0, 90), clamps=st.lists(st.integers(1, 30), min_size=1, max_size=9)
+)
+@example(rows=9, clamps=[7, 1, 7])
+@example(rows=20, clamps=[7, 6, 7])
+def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
+    rows: int, clamps: list[int]
+) -> None:
+    lengths = cycle(clamps)
+    endpoint = Endpoint(numbered(rows), off=0)
+
+    def ask(fromindex: int, size: int) -> Page:
+        endpoint.clamp = next(lengths)
+        return endpoint.ask(fromindex, size)
+
+    pages = Pages(500, itemgetter("key"))
+    assert [row for page in pages.read(ask) for row in page] == numbered(rows)
 
 
 def test_a_clamp_that_is_known_saves_the_last_call_of_a_short_part() -> None:
