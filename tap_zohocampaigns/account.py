@@ -159,7 +159,7 @@ class Account:
 
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
         pages = Pages(self._config["page_size"], lambda row: row.get(key))
-        return [row for page in pages.read(ask) for row in page]
+        return [row for rows, _ in pages.read(ask) for row in rows]
 
     def _narrowed(self, setting: str, name: str, found: list[Row]) -> list[Row]:
         wanted = self._config.get(setting)

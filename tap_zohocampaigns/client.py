@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import typing as t
+from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from operator import itemgetter
@@ -16,8 +17,7 @@ from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annot
 from singer_sdk.streams._state import StreamStateManager
 
 from tap_zohocampaigns import pages
-from tap_zohocampaigns.api.errors import Gone, SettingError
-from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.api.errors import Gone, LockedOut, SettingError
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.messages import RECORDS, PageMap, page
 from tap_zohocampaigns.progress import Progress
@@ -28,8 +28,9 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
     from tap_zohocampaigns.account import Account
-    from tap_zohocampaigns.api.wire import Envelope, Row
+    from tap_zohocampaigns.api.wire import Row
     from tap_zohocampaigns.messages import Page
+    from tap_zohocampaigns.pages import Place
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 _INSTALLED = resources.files("tap_zohocampaigns") / "schemas"
@@ -165,74 +166,78 @@ class ZohoStream(Stream):
 
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of a part, page after page."""
+        for records, _ in self.paged(part):
+            yield records
+
+    def paged(
+        self, part: Part, place: Place | None = None
+    ) -> Iterator[tuple[list[Row], Place]]:
+        """Yield the records of each page of a part, and the place behind them."""
 
         def ask(fromindex: int, size: int) -> pages.Page:
             paged = {**part.params, "fromindex": fromindex, "range": size}
             envelope = self.account.client.call(self.endpoint, paged)
             if envelope is None:
                 return pages.Page([])
-            return pages.Page(self.convert(envelope), envelope.total)
+            records = [self.converter.record(row) for row in envelope.payload]
+            return pages.Page(records, envelope.total)
 
-        return self.reader.read(ask)
-
-    def convert(self, envelope: Envelope) -> list[Row]:
-        """Return the records of one answer."""
-        return [self.converter.record(row) for row in envelope.payload]
+        return self.reader.read(ask, place)
 
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts, a page at a time."""
         del context
+        try:
+            for records in self.batches():
+                self.progress.add(len(records))
+                yield page(records)
+                self._zoho.stopper.check()
+        except LockedOut as error:
+            self._zoho.stopper.stop(str(error))
+
+    @property
+    def left(self) -> str:
+        """What is not read of the stream, in words; empty if nothing."""
+        if not self.selected or self.progress.ended:
+            return ""
+        return f"{self.name}{self.progress.told}"
+
+    def batches(self) -> Iterator[list[Row]]:
+        """Yield the records of all parts, page after page."""
         parts = list(self.parts())
         self.progress.known = len(parts)
-        gone: set[str] = set()
         for self.progress.done, part in enumerate(parts):
-            if part.owner in gone:
-                continue
-            try:
-                for records in self.read(part):
-                    self.progress.add(len(records))
-                    yield page(records)
-            except Gone as error:
-                if part.setting:
-                    raise SettingError(str(error)) from None
-                self.logger.warning("Left out, as it is gone: %s", error)
-                gone.add(part.owner)
+            if part.owner not in self.gone:
+                with self.unless_gone(part):
+                    for records in self.records(part):
+                        yield self.stamp(records, part)
 
-    def read(self, part: Part) -> Iterator[list[Row]]:
-        """Yield the records of one part page after page, its keys stamped in."""
-        hidden = [
-            n for n in self.schema["properties"] if not self.mask["properties", n]
-        ]
-        for records in self.records(part):
-            for record in records:
-                record.update(part.keys)
-                for name in hidden:
-                    record.pop(name, None)
-            yield records
+    @contextmanager
+    def unless_gone(self, part: Part) -> Iterator[None]:
+        """Leave the owner of a part out, with a warning, if it is found to be gone."""
+        try:
+            yield
+        except Gone as error:
+            if part.setting:
+                raise SettingError(str(error)) from None
+            self.logger.warning("Left out, as it is gone: %s", error)
+            self.gone.add(part.owner)
 
+    @cached_property
+    def gone(self) -> set[str]:
+        """Owners of parts that are not in the account any more."""
+        return set()
 
-class SnapshotStream(ZohoStream):
-    """A stream whose rows come and go: tells which rows were read together.
+    @cached_property
+    def hidden(self) -> list[str]:
+        """Fields that the catalog deselects."""
+        fields = self.schema["properties"]
+        return [name for name in fields if not self.mask["properties", name]]
 
-    Its bookmark is the newest replication value of the run; every part is read again in
-    each run, since Zoho can't be asked for what has changed.
-    """
-
-    def get_records(self, context: Context | None) -> Iterator[Page]:
-        """Yield the records of all parts, then move the bookmark."""
-        yield from super().get_records(context)
-        newest = self.bookmark.newest
-        state = self.stream_state
-        old = state.get("replication_key_value")
-        if newest is not None and (old is None or newest > old):
-            state["replication_key"] = self.replication_key
-            state["replication_key_value"] = newest
-
-    def read(self, part: Part) -> Iterator[list[Row]]:
-        """Yield the records of one part, and note that it was read whole."""
-        keys = part.keys | {"snapshot_time": rfc3339(self._zoho.now())}
-        rows = 0
-        for records in super().read(replace(part, keys=keys)):
-            rows += len(records)
-            yield records
-        self._zoho.snapshots.write(self.name, keys, rows)
+    def stamp(self, records: list[Row], part: Part) -> list[Row]:
+        """Return the records with the keys of their part, without deselected fields."""
+        for record in records:
+            record.update(part.keys)
+            for name in self.hidden:
+                record.pop(name, None)
+        return records

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from contextlib import nullcontext
 
 import msgspec
 from singer_sdk.io_base import GenericSingerWriter
@@ -16,6 +17,9 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.singerlib import RecordMessage
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib.messages import Message
 
@@ -64,6 +68,8 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
 
     def __init__(self) -> None:
         """Begin with nothing to write."""
+        self.writing: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered while a message is written, which must not end within it."""
         self._encoder = msgspec.json.Encoder(decimal_format="number")
         self._gathered = bytearray()
 
@@ -73,19 +79,20 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
 
     def write_message(self, message: Message) -> None:
         """Write a message, or keep records until there are enough of them."""
-        if isinstance(message, RecordMessage):
-            self._gather(message)
-            if len(self._gathered) > _FULL:
+        with self.writing():
+            if isinstance(message, RecordMessage):
+                self._gather(message)
+            else:
+                self._gathered += self.serialize_message(message)
+            if len(self._gathered) > _FULL or not isinstance(message, RecordMessage):
                 self.flush()
-        else:
-            self._gathered += self.serialize_message(message)
-            self.flush()
 
     def flush(self) -> None:
         """Write what has been gathered."""
-        gathered, self._gathered = self._gathered, bytearray()
-        sys.stdout.buffer.write(gathered)
-        sys.stdout.flush()
+        with self.writing():
+            gathered, self._gathered = self._gathered, bytearray()
+            sys.stdout.buffer.write(gathered)
+            sys.stdout.flush()
 
     def _gather(self, message: RecordMessage) -> None:
         line = message.to_dict()

@@ -30,6 +30,7 @@ class Progress(metrics.Counter):
     ) -> None:
         """Start to count at nothing; nothing is told before the counter is entered."""
         super().__init__(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: stream})
+        self.ended = False
         self.done = 0
         self.known = 0
         self._stream = stream
@@ -62,6 +63,7 @@ class Progress(metrics.Counter):
         exc_tb: TracebackType | None,
     ) -> None:
         """Tell how it ended."""
+        self.ended = exc_type is None
         self._over.set()
         self._thread.join()
         logger.info(
@@ -76,6 +78,11 @@ class Progress(metrics.Counter):
     def _tell(self) -> None:
         while not self._over.wait(self._every):
             logger.info("%s: %s", self._stream, self.line())
+
+    @property
+    def told(self) -> str:
+        """How much of it is done, if it is known how much there is."""
+        return f" ({self.done} of {self.known} done)" if self.known else ""
 
     def line(self) -> str:
         """Return how far the stream is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from jsonschema import Draft7Validator
@@ -79,6 +80,18 @@ SCHEMA = th.PropertiesList(
             "from the times of campaigns and lists."
         ),
     ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        description="Nothing that was sent or added before this time is read.",
+    ),
+    _whole(
+        "lookback_days",
+        30,
+        0,
+        "Days after its sending in which a campaign is looked at for late opens and "
+        "clicks.",
+    ),
     _strings("list_keys", "Read only these mailing lists."),
     _strings("cvids", "Read only these segments, by ID."),
     _strings("campaign_keys", "Read only these campaigns."),
@@ -100,6 +113,22 @@ SCHEMA = th.PropertiesList(
         1800,
         1,
         "How long an endpoint rests when Zoho says that it is locked.",
+    ),
+    th.Property(
+        "rate_limit_on_lock",
+        th.StringType(allowed_values=["wait", "stop"]),
+        default="wait",
+        description=(
+            "What to do when Zoho says that an endpoint is locked: `wait` until it is "
+            "open again, or `stop` with all state saved."
+        ),
+    ),
+    th.Property(
+        "max_duration_minutes",
+        th.IntegerType(minimum=1),
+        description=(
+            "End after this time in good order; the next run goes on from there."
+        ),
     ),
     _whole("request_timeout", 60, 1, "Seconds that a call may take, answer included."),
     _whole(
@@ -145,6 +174,10 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
         found.append(
             "Setting `timezone` is no time zone; its names are like America/New_York."
         )
+    if (start := config.get("start_date")) and not _is_time(start):
+        found.append(
+            "Setting `start_date` is no time; it is written like 2024-01-31T00:00:00Z."
+        )
     if not all(cvid.isdigit() for cvid in config.get("cvids", ())):
         found.append(
             "Setting `cvids` has an ID that is not a number; Zoho's segment IDs are "
@@ -163,6 +196,14 @@ def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyp
     kind = kinds if isinstance(kinds, str) else kinds[0]
     within = "Each of " if len(error.path) > 1 else ""
     return f"{within}setting `{name}` must be of the type {kind}.".capitalize()
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_zone(name: str) -> bool:

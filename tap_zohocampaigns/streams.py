@@ -6,7 +6,12 @@ import typing as t
 
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, java_list, java_map
-from tap_zohocampaigns.client import Part, SnapshotStream, ZohoStream
+from tap_zohocampaigns.client import Part, ZohoStream
+from tap_zohocampaigns.incremental import (
+    COUNTERS,
+    CampaignStream,
+    MembersStream,
+)
 from tap_zohocampaigns.messages import page
 
 if t.TYPE_CHECKING:
@@ -16,17 +21,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.messages import Page
 
 # https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
-ACTIONS = (
-    "sentcontacts",
-    "openedcontacts",
-    "clickedcontacts",
-    "unopenedcontacts",
-    "optoutcontacts",
-    "spamcontacts",
-    "senthardbounce",
-    "sentsoftbounce",
-    "unsentcontacts",
-)
+ACTIONS = tuple(COUNTERS)
 # https://www.zoho.com/campaigns/help/developers/view-total-contacts.html
 STATUSES = ("active", "unsub", "bounce", "spam")
 
@@ -74,7 +69,7 @@ class Segments(ZohoStream):
         yield [record]
 
 
-class SegmentContacts(SnapshotStream):
+class SegmentContacts(MembersStream):
     """Who is in each segment."""
 
     name = "segment_contacts"
@@ -128,7 +123,7 @@ class Campaigns(ZohoStream):
         yield [self.converter.record(row) for row in self.account.campaigns]
 
 
-class CampaignRecipients(SnapshotStream):
+class CampaignRecipients(CampaignStream):
     """Whom each campaign reached, and what they did."""
 
     name = "campaign_recipients"
@@ -136,23 +131,6 @@ class CampaignRecipients(SnapshotStream):
     replication_key = "sent_time"
     endpoint = "getcampaignrecipientsdata"
     identity = "contact_email"
-
-    def parts(self) -> Iterator[Part]:
-        """Return the actions of all campaigns that were sent, newest first."""
-        for campaign in self.account.sent_campaigns:
-            key = campaign["campaign_key"]
-            tests = self.account.test_sends(campaign)
-            for sent_key, parent_key in ((key, None), *((test, key) for test in tests)):
-                for action in self._zoho.settings.get("actions") or ACTIONS:
-                    yield Part(
-                        {"campaignkey": sent_key, "action": action},
-                        {
-                            "campaign_key": sent_key,
-                            "parent_campaign_key": parent_key,
-                            "action": action,
-                        },
-                        owner=sent_key,
-                    )
 
 
 class Snapshots(ZohoStream):
@@ -166,13 +144,14 @@ class Snapshots(ZohoStream):
         del context
         return iter(())
 
-    def write(self, stream: str, keys: Row, rows: int) -> None:
+    def write(self, stream: str, keys: Row, rows: int, reported: int | None) -> None:
         """Write the row of a part that has just been read whole.
 
         Args:
             stream: The stream that the part belongs to.
             keys: The keys stamped into the records of the part, `snapshot_time` too.
             rows: How many rows it had.
+            reported: How many Zoho's own counter tells of, if it has one.
         """
         if not self.selected:
             return
@@ -185,6 +164,7 @@ class Snapshots(ZohoStream):
             "stream": stream,
             "snapshot_time": keys["snapshot_time"],
             "rows_read": rows,
+            "rows_reported": reported,
         }
         self._write_record_message(page([record]))
         self.progress.add(1)

@@ -19,7 +19,9 @@ from tap_zohocampaigns import settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect
 from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.messages import PageWriter
+from tap_zohocampaigns.stopping import Stopped, Stopper
 
 if t.TYPE_CHECKING:
     import click
@@ -52,6 +54,9 @@ class TapZohoCampaigns(Tap):
         if validate_config and (errors := settings.problems(self.settings)):
             msg = "The settings are not usable."
             raise ConfigValidationError(msg, errors=errors)
+        self.stopper = Stopper(self.settings.get("max_duration_minutes"), self._save)
+        self.stopper.listen()
+        self.writer.writing = self.stopper.writing
         # A line for each stream tells the same in words.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
@@ -64,11 +69,40 @@ class TapZohoCampaigns(Tap):
             from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
 
             config = config | sandbox.serve().config
-        return Account(connect(config), config)
+        return Account(connect(config, sleep=self.stopper.sleep), config)
+
+    @property
+    def writer(self) -> PageWriter:
+        """The writer of messages."""
+        return t.cast("PageWriter", self.message_writer)
+
+    @property
+    def start(self) -> str:
+        """The time before which nothing is read; empty if there is none."""
+        start = self.settings.get("start_date")
+        if not start:
+            return ""
+        instant = datetime.fromisoformat(start)
+        return rfc3339(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 
     def now(self) -> datetime:
         """Return the time of day."""
         return datetime.now(UTC)
+
+    def time(self) -> str:
+        """Return the time of day as records have it."""
+        return rfc3339(self.now())
+
+    def checkpoint(self) -> None:
+        """Write the state, if it has changed; all that it claims is written before."""
+        self.state_writer.write_state(self.state)
+        self.writer.flush()
+
+    def _save(self) -> None:
+        self.checkpoint()
+        read = t.cast("list[ZohoStream]", [*self.streams.values()])
+        left = [stream.left for stream in read if stream.left]
+        self.logger.info("Left to read: %s", ", ".join(left) or "nothing")
 
     @property
     def snapshots(self) -> streams.Snapshots:
@@ -78,6 +112,16 @@ class TapZohoCampaigns(Tap):
     def discover_streams(self) -> list[ZohoStream]:
         """Return all streams; nothing is asked of Zoho."""
         return [stream(self) for stream in streams.LIST]
+
+    @classmethod
+    def invoke(cls, **kwargs: t.Any) -> None:  # noqa: ANN401
+        """Run, and if the run is stopped, save what it has read."""
+        try:
+            super().invoke(**kwargs)
+        except Stopped as stopped:
+            stopped.save()
+            cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
+            sys.exit(stopped.status)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -20,6 +20,7 @@ from tap_zohocampaigns.api.errors import (
     Forbidden,
     Gone,
     Locked,
+    LockedOut,
     RangeRefused,
     Transient,
     Unauthorized,
@@ -92,6 +93,7 @@ class Client:
         self._format = config["response_format"].upper()
         self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
+        self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
         self._clock = clock
         self._sleep = sleep
         self._session = requests.Session()
@@ -144,8 +146,10 @@ class Client:
                         "quota; run it less often, or lower `rate_limit_calls` in both."
                     )
                     raise Failed(msg) from None
-                logger.warning("%s; the endpoint rests", error)
                 self.ledger.lock(endpoint)
+                if self._stop_on_lock:
+                    raise LockedOut(str(error)) from None
+                logger.warning("%s; the endpoint rests", error)
             except Transient as error:
                 now = self._clock()
                 failing_since = now if failing_since is None else failing_since

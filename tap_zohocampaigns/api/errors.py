@@ -44,6 +44,10 @@ class Locked(Transient):
     """The endpoint was called too often and is closed for half an hour."""
 
 
+class LockedOut(ZohoError):
+    """An endpoint is locked, and the settings say not to wait."""
+
+
 class Unauthorized(Transient):
     """The access token was not accepted; a new one may be."""
 
@@ -121,6 +125,9 @@ RULES = (
     Rule(
         "6601 6607", Action.FORBID, "getcampaignrecipientsdata", check=_CAMPAIGN_SCOPE
     ),
+    Rule("991 992 6307", Action.EMPTY, "campaignreports"),
+    Rule("2206 3001 6002 6301 6302 6503", Action.SKIP, "campaignreports"),
+    Rule("6001", Action.RETRY, "campaignreports"),
     Rule("2206 6301 6302 6002 6503", Action.SKIP, "getcampaigndetails"),
     Rule("6001", Action.RETRY, "getcampaigndetails"),
     Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),

@@ -30,6 +30,7 @@ LISTS = {
     "getcampaignrecipientsdata": ("list_of_details", "contacts", "recipients"),
 }
 OBJECTS = {
+    "campaignreports": ("campaign-reports",),
     "getcampaigndetails": ("campaign-details",),
     "getsegmentdetails": ("segments_details", "segment_details"),
     "listsubscriberscount": ("no_of_contacts",),

@@ -1,0 +1,435 @@
+"""What is read again, and what of it is written again.
+
+Zoho can't be asked for what has changed, so this is the tap's own work: a campaign is
+looked at until its window has ended, and a segment's members are compared with a digest
+of those seen before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import typing as t
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import blake2b
+
+import msgspec
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+
+from tap_zohocampaigns.api.errors import Gone
+from tap_zohocampaigns.api.times import from_epoch, rfc3339
+from tap_zohocampaigns.api.wire import as_list
+from tap_zohocampaigns.client import Part, ZohoStream
+from tap_zohocampaigns.pages import Place
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_zohocampaigns.api.wire import Row
+    from tap_zohocampaigns.messages import Page
+
+    Records: t.TypeAlias = list[Row]
+
+# The counters of campaignreports that tell of an action; the first is the number of its
+# rows, unless it counts events. What matters is that one of them moves.
+# https://www.zoho.com/campaigns/help/developers/campaign-reports.html
+COUNTERS = {
+    "sentcontacts": ("delivered_count", "emails_sent_count"),
+    "openedcontacts": ("opens_count",),
+    "clickedcontacts": ("unique_clicks_count",),
+    "unopenedcontacts": ("unopened",),
+    "optoutcontacts": ("unsub_count",),
+    "spamcontacts": ("spams_count", "complaints_count"),
+    "senthardbounce": ("hardbounce_count",),
+    "sentsoftbounce": ("softbounce_count",),
+    "unsentcontacts": ("unsent_count",),
+}
+# A campaign in these states goes on, however long ago it began.
+_UNFINISHED = {"inprogress", "paused", "intesting"}
+
+
+class SnapshotStream(ZohoStream):
+    """A stream whose rows come and go, so that each tells when its part was read whole.
+
+    Attributes:
+        state: What the stream remembers between runs, beside the SDK's bookmark.
+    """
+
+    @property
+    def full(self) -> bool:
+        """Whether the catalog asks for everything in each run."""
+        return self.replication_method == REPLICATION_FULL_TABLE
+
+    @property
+    def start(self) -> str:
+        """The time before which nothing is read; empty if there is none."""
+        return self._zoho.start
+
+    def get_records(self, context: Context | None) -> Iterator[Page]:
+        """Yield the records of all parts; in full mode, the loader drops others."""
+        state = self.stream_state
+        if self.full:
+            state.clear()
+            # The SDK would tell the loader before the rows are read, and one that
+            # deletes would then hold nothing if the run fails.
+            self._stream_version = self._zoho.initialized_at // 1000
+        self.reader.longest = state.get("longest_page", 0)
+        yield from super().get_records(context)
+        if self.reader.longest:
+            state["longest_page"] = self.reader.longest
+        if self._stream_version is not None:
+            self._write_activate_version_message(self._stream_version)
+        if self.full:
+            state.clear()
+
+    def finish(self, part: Part, rows: int, reported: int | None = None) -> None:
+        """Note that a part was read whole: for the warehouse, then in the state."""
+        self._zoho.snapshots.write(self.name, part.keys, rows, reported)
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write the state; all that it claims has been written before."""
+        bookmark = self.bookmark.newest
+        if not self.full and bookmark:
+            old = self.stream_state.get("replication_key_value") or ""
+            self.stream_state["replication_key"] = self.replication_key
+            self.stream_state["replication_key_value"] = max(old, bookmark)
+        self._zoho.checkpoint()
+
+
+class MembersStream(SnapshotStream):
+    """A stream of parts whose members Zoho works out, so that any may come or go.
+
+    Each part is read whole. What is written is what was added since the last run; all of
+    it, when anything else has changed.
+    """
+
+    def batches(self) -> Iterator[Records]:
+        """Yield what is new of all parts."""
+        parts = list(self.parts())
+        self.progress.known = len(parts)
+        lines: dict[str, Row] = self.stream_state.setdefault("parts", {})
+        for name in lines.keys() - {part.owner for part in parts}:
+            del lines[name]
+        for self.progress.done, part in enumerate(parts):
+            with self.unless_gone(part):
+                yield from self._read_part(part, lines)
+            if part.owner in self.gone:
+                lines.pop(part.owner, None)
+
+    def _read_part(self, part: Part, lines: dict[str, Row]) -> Iterator[Records]:
+        known = lines.get(part.owner)
+        if known and (known.get("dirty") or known["start"] > self.start):
+            known = None
+        now = replace(part, keys=part.keys | {"snapshot_time": self._zoho.time()})
+        members = Members(self.replication_key or "", known)
+        if known is None:
+            for records in self._in_scope(part):
+                members.add(records)
+                yield self.stamp(records, now)
+        else:
+            with Spool() as spool:
+                for records in self._in_scope(part):
+                    members.add(records)
+                    spool.write(records)
+                if members.unchanged:
+                    now.keys["snapshot_time"] = known["at"]
+                if members.changed:
+                    # Killed from here on, the next run writes all of it: else somebody
+                    # who leaves in between would stay.
+                    lines[part.owner] = known | {"dirty": True}
+                    self.checkpoint()
+                for records in spool.read():
+                    yield self.stamp(members.new(records), now)
+        lines[part.owner] = members.line(now.keys["snapshot_time"], self.start)
+        self.finish(now, members.rows)
+
+    def _in_scope(self, part: Part) -> Iterator[Records]:
+        key = self.replication_key or ""
+        for records in self.records(part):
+            yield [r for r in records if (r.get(key) or self.start) >= self.start]
+
+
+class Members:
+    """Compares the members of a part with those that were there before.
+
+    Those up to the newest time of before are told by the sum of the hashes of their
+    records: it does not depend on their order, and takes the same space for any number.
+    """
+
+    def __init__(self, key: str, known: Row | None) -> None:
+        """Begin with none.
+
+        Args:
+            key: The field that tells when a member was added.
+            known: What an earlier run noted of the part.
+        """
+        self._key = key
+        self._known = known or {"added": "", "digest": "", "rows": 0}
+        self._encoder = msgspec.json.Encoder(order="sorted")
+        self._older = 0
+        self._all = 0
+        self._fresh = False
+        self._newest = self._known["added"]
+        self.rows = 0
+
+    def add(self, records: Records) -> None:
+        """Take in members."""
+        bookmark = self._known["added"]
+        for record in records:
+            record_hash = blake2b(self._encoder.encode(record), digest_size=16).digest()
+            number = int.from_bytes(record_hash)
+            added = record.get(self._key) or ""
+            self._all += number
+            if added <= bookmark:
+                self._older += number
+            else:
+                self._fresh = True
+                self._newest = max(self._newest, added)
+        self.rows += len(records)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether all who were there before are there, as they were."""
+        return bool(_hexadecimal(self._older) == self._known["digest"])
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything has changed at all."""
+        return self._fresh or not self.unchanged
+
+    def new(self, records: Records) -> Records:
+        """Return those of the members that have to be written."""
+        if not self.unchanged:
+            return records
+        bookmark = self._known["added"]
+        return [r for r in records if (r.get(self._key) or "") >= bookmark > ""]
+
+    def line(self, at: str, start: str) -> Row:
+        """Return what to note of the part."""
+        return {
+            "added": self._newest,
+            "digest": _hexadecimal(self._all),
+            "at": at,
+            "start": start,
+        }
+
+
+def _hexadecimal(number: int) -> str:
+    return f"{number % (1 << 128):032x}"
+
+
+class Spool:
+    """Keeps pages on disk until it is known what of them is to be written."""
+
+    def __enter__(self) -> t.Self:
+        """Open a file that has no name."""
+        self._file = tempfile.TemporaryFile()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the space back."""
+        self._file.close()
+
+    def write(self, records: Records) -> None:
+        """Append a page."""
+        self._file.write(msgspec.json.encode(records) + b"\n")
+
+    def read(self) -> Iterator[Records]:
+        """Yield the pages."""
+        self._file.seek(0)
+        for line in self._file:
+            yield msgspec.json.decode(line)
+
+
+class Closed:
+    """The spans of sending times whose campaigns are closed and read whole."""
+
+    def __init__(self, spans: list[list[str]], horizon: str) -> None:
+        """Take the spans of the state.
+
+        Args:
+            spans: First and last time of each.
+            horizon: What was sent after it is still looked at.
+        """
+        self.spans = spans
+        self._horizon = horizon
+
+    def covers(self, sent: str) -> bool:
+        """Return whether a campaign sent then needs no look."""
+        return sent <= self._horizon and any(a <= sent <= b for a, b in self.spans)
+
+    def extend(self, first: str) -> None:
+        """Note that all from a time up to the horizon has been looked at."""
+        if first > self._horizon:
+            return
+        first, last = min(first, self._horizon), self._horizon
+        apart = []
+        for a, b in self.spans:
+            if a <= last and first <= b:
+                first, last = min(a, first), max(b, last)
+            else:
+                apart.append([a, b])
+        self.spans[:] = [*apart, [first, last]]
+
+
+class CampaignStream(SnapshotStream):
+    """A stream of what recipients do, which goes on for weeks after the sending."""
+
+    @property
+    def actions(self) -> Iterable[str]:
+        """The actions to read."""
+        return self._zoho.settings.get("actions") or COUNTERS
+
+    def batches(self) -> Iterator[Records]:
+        """Yield what has moved: open campaigns, newest first, then what is left."""
+        state = self.stream_state
+        self._forget_another_scope(state)
+        lookback = timedelta(days=self._zoho.settings["lookback_days"])
+        horizon = rfc3339(self._zoho.now() - lookback)
+        closed = Closed(state.setdefault("closed", []), horizon)
+        opened: dict[str, Row] = state.setdefault("open", {})
+        known = sorted(
+            ((_sent_time(row), row) for row in self.account.sent_campaigns),
+            key=lambda pair: pair[0],
+            reverse=True,
+        )
+        keys = {row["campaign_key"] for _, row in known}
+        for key in opened.keys() - keys:
+            del opened[key]
+        todo = [
+            (sent, row)
+            for sent, row in known
+            if sent >= self.start
+            and (row["campaign_key"] in opened or not closed.covers(sent))
+        ]
+        self.progress.known = len(todo)
+        for self.progress.done, (sent, row) in enumerate(todo):
+            # All that was sent later is done now.
+            closed.extend(_next(sent))
+            key = row["campaign_key"]
+            line = opened.setdefault(key, {"last": sent, "seen": {}})
+            with self.unless_gone(Part(owner=key)):
+                yield from self._read_campaign(row, line)
+            if key in self.gone or self._is_over(row, line, horizon):
+                del opened[key]
+        closed.extend(self.start)
+        self.checkpoint()
+
+    def _forget_another_scope(self, state: Row) -> None:
+        """Forget what is closed when settings narrow it in another way than before."""
+        names = sorted(self._zoho.settings.get("campaign_keys") or [])
+        scope = blake2b(repr((names, sorted(self.actions))).encode(), digest_size=8)
+        if state.get("scope") != scope.hexdigest():
+            state["scope"] = scope.hexdigest()
+            state["closed"] = []
+
+    def _read_campaign(self, campaign: Row, line: Row) -> Iterator[Records]:
+        key = campaign["campaign_key"]
+        if "tests" not in line:
+            line["tests"] = self.account.test_sends(campaign)
+        for sent_key in (key, *line["tests"]):
+            parent = None if sent_key == key else key
+            seen: Row = line["seen"].setdefault(sent_key, {})
+            counts = self._look(sent_key)
+            for action in self.actions:
+                count = counts.get(action)
+                known = seen.get(action)
+                if known and count and known["count"] == count and known["settled"]:
+                    continue
+                keys = {
+                    "campaign_key": sent_key,
+                    "parent_campaign_key": parent,
+                    "action": action,
+                }
+                part = Part({"campaignkey": sent_key, "action": action}, keys)
+                yield from self._read_action(part, line, seen, count)
+
+    def _read_action(
+        self, part: Part, line: Row, seen: Row, count: list[int] | None
+    ) -> Iterator[Records]:
+        """Yield the rows of an action, going on where an earlier run was stopped."""
+        action = part.keys["action"]
+        known = seen.get(action) or {}
+        begun = known.get("begun")
+        if begun is None or known["count"] != count or count is None:
+            begun = {"at": self._zoho.time(), "rows": 0, "start": 1, "tail": []}
+        part = replace(part, keys=part.keys | {"snapshot_time": begun["at"]})
+        rows = begun["rows"]
+        if count is None or any(count):
+            place = Place(begun["start"], tuple(begun["tail"]))
+            for records, behind in self.paged(part, place):
+                if rows:
+                    self.checkpoint()  # the page before has been written
+                rows += len(records)
+                line["last"] = self._latest(line["last"], records)
+                yield self.stamp(records, part)
+                start, tail = behind
+                begun = begun | {"rows": rows, "start": start, "tail": [*tail]}
+                seen[action] = {"count": count, "settled": False, "begun": begun}
+        reported = count[0] if count else None
+        before = known.get("rows") if known.get("count") == count else None
+        # The counters and the rows may lag behind each other: rows that are fewer than
+        # was told are read once more, unless that has been done.
+        settled = reported is not None and (rows >= reported or rows == before)
+        seen[action] = {"count": count, "settled": settled, "rows": rows}
+        self.finish(part, rows, reported)
+
+    def _latest(self, last: str, records: Records) -> str:
+        times = (record.get(self.replication_key or "") for record in records)
+        return max([last, *filter(None, times)])
+
+    def _look(self, sent_key: str) -> dict[str, list[int]]:
+        """Return the counters of each action; none where there is no report."""
+        try:
+            envelope = self.account.client.call(
+                "campaignreports", {"campaignkey": sent_key}
+            )
+        except Gone:
+            return {}
+        reports = as_list(envelope.payload) if envelope else []
+        report = reports[0] if reports else {}
+        found = {
+            action: [_whole(report.get(name)) for name in names]
+            for action, names in COUNTERS.items()
+        }
+        return {
+            action: t.cast("list[int]", counts)
+            for action, counts in found.items()
+            if None not in counts
+        }
+
+    def _is_over(self, campaign: Row, line: Row, horizon: str) -> bool:
+        """Return whether this was a complete look after the window had ended."""
+        status = str(campaign.get("campaign_status")).replace(" ", "").casefold()
+        return (
+            line["last"] <= horizon
+            and status not in _UNFINISHED
+            and all(
+                known["settled"] or known["count"] is None
+                for seen in line["seen"].values()
+                for known in seen.values()
+            )
+        )
+
+
+def _sent_time(campaign: Row) -> str:
+    for name in ("sent_time_gmt", "updated_time_gmt", "created_time_gmt"):
+        text = str(campaign.get(name))
+        if text.isdigit():
+            return from_epoch(text)
+    return from_epoch("0")
+
+
+def _next(instant: str) -> str:
+    """Return a text that sorts right behind a time."""
+    return instant + "~"
+
+
+def _whole(value: object) -> int | None:
+    try:
+        return int(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,97 @@
+"""Ends a run in good order: on a signal, after a time, at a lock."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import typing as t
+from contextlib import contextmanager
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# What a supervisor grants at least between asking and killing.
+_GRACE = 1.8
+
+
+class Stopped(BaseException):
+    """The run ends here; what it has read can be saved, and the next one goes on.
+
+    Not an `Exception`, which the SDK reports as a failure of the stream.
+    """
+
+    def __init__(self, reason: str, status: int, save: Callable[[], None]) -> None:
+        """Tell why, with which exit status, and how to save what has been read."""
+        super().__init__(reason)
+        self.status = status
+        self.save = save
+
+
+class Stopper:
+    """Turns signals and the end of the time into `Stopped`, never within a message."""
+
+    def __init__(self, minutes: float | None, save: Callable[[], None]) -> None:
+        """Begin to count the time, if it is limited.
+
+        Args:
+            minutes: How long the run may last.
+            save: Writes the state.
+        """
+        self._minutes = minutes
+        self._ends = None if minutes is None else time.monotonic() + minutes * 60
+        self._save = save
+        self._asked: signal.Signals | None = None
+        self._writing = 0
+
+    def listen(self) -> None:
+        """Take over SIGTERM and SIGINT, in the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._on_signal)
+
+    def stop(self, reason: str, status: int = 0) -> t.NoReturn:
+        """End the run.
+
+        Raises:
+            Stopped: Always.
+        """
+        raise Stopped(reason, status, self._save)
+
+    def check(self, wait: float = 0.0) -> None:
+        """Stop if the time is over, or will be after a wait.
+
+        Raises:
+            Stopped: There is no time left.
+        """
+        if self._ends is not None and time.monotonic() + wait > self._ends:
+            self.stop(f"{self._minutes:g} minutes are over (`max_duration_minutes`)")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the time ends before."""
+        self.check(seconds)
+        time.sleep(seconds)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let a message be written to its end before a signal is obeyed."""
+        self._writing += 1
+        try:
+            yield
+        finally:
+            self._writing -= 1
+        self._obey()
+
+    def _on_signal(self, number: int, _: object) -> None:
+        self._asked = signal.Signals(number)
+        # When the reader of stdout hangs, nothing can be saved any more.
+        force = threading.Timer(_GRACE, os._exit, [128 + number])
+        force.daemon = True
+        force.start()
+        self._obey()
+
+    def _obey(self) -> None:
+        if self._asked and not self._writing:
+            asked, self._asked = self._asked, None
+            self.stop(f"{asked.name} came", 128 + asked)
