@@ -61,7 +61,7 @@ class Account:
         """The campaigns that have recipients, newest first."""
         return sorted(
             filter(_is_sent, self.campaigns),
-            key=lambda row: int(row.get("sent_time_gmt") or 0),
+            key=sent_time,
             reverse=True,
         )
 
@@ -73,7 +73,7 @@ class Account:
             for mailing_list in self.lists
             for cvid, about in read_segments(mailing_list.get("segments")).items()
         ]
-        wanted = self._config.get("cvids")
+        wanted = self._wanted_segments
         if not wanted:
             return found
         known = {segment.cvid: segment for segment in found}
@@ -82,7 +82,11 @@ class Account:
     @property
     def cvids(self) -> list[str]:
         """IDs of the segments to read; when `cvids` names them no list is read."""
-        return self._config.get("cvids") or [segment.cvid for segment in self.segments]
+        return self._wanted_segments or [segment.cvid for segment in self.segments]
+
+    @property
+    def _wanted_segments(self) -> list[str]:
+        return [*dict.fromkeys(self._config.get("cvids", ()))]
 
     def test_sends(self, campaign: Row) -> list[str]:
         """Return the keys under which an A/B campaign sent its tests.
@@ -103,6 +107,7 @@ class Account:
         keys = [
             child
             for detail in details
+            if isinstance(detail, dict)
             for name, child in detail.items()
             if _CHILD_KEY.fullmatch(name) and child
         ]
@@ -155,7 +160,9 @@ class Account:
         def ask(fromindex: int, size: int) -> Page:
             paged = {**params, "fromindex": fromindex, "range": size}
             envelope = self.client.call(endpoint, paged)
-            return Page(envelope.payload, envelope.total) if envelope else Page([])
+            if envelope is None:
+                return Page([])
+            return Page(envelope.payload, envelope.total, envelope.used_range)
 
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
         pages = Pages(self._config["page_size"], lambda row: row.get(key))
@@ -220,6 +227,15 @@ def _segment_id(value: Json) -> str:
         )
         raise Failed(msg)
     return text
+
+
+def sent_time(campaign: Row) -> str:
+    """Return when a campaign was sent; what Zoho knows next best, if it tells that."""
+    for name in ("sent_time_gmt", "updated_time_gmt", "created_time_gmt"):
+        text = str(campaign.get(name))
+        if text.isdigit():
+            return times.from_epoch(text)
+    return times.from_epoch("0")
 
 
 def _is_sent(campaign: Row) -> bool:

@@ -9,7 +9,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
-from operator import itemgetter
 from pathlib import Path
 
 from singer_sdk import Stream
@@ -120,7 +119,8 @@ class ZohoStream(Stream):
     @cached_property
     def reader(self) -> pages.Pages:
         """Reads the pages of all parts."""
-        return pages.Pages(self._zoho.settings["page_size"], itemgetter(self.identity))
+        size = self._zoho.settings["page_size"]
+        return pages.Pages(size, lambda row: row.get(self.identity))
 
     @cached_property
     def stream_maps(self) -> list[StreamMap]:
@@ -180,7 +180,7 @@ class ZohoStream(Stream):
             if envelope is None:
                 return pages.Page([])
             records = [self.converter.record(row) for row in envelope.payload]
-            return pages.Page(records, envelope.total)
+            return pages.Page(records, envelope.total, envelope.used_range)
 
         return self.reader.read(ask, place)
 

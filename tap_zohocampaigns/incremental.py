@@ -16,8 +16,9 @@ from hashlib import blake2b
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
+from tap_zohocampaigns.account import sent_time
 from tap_zohocampaigns.api.errors import Gone
-from tap_zohocampaigns.api.times import from_epoch, rfc3339
+from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.wire import as_list
 from tap_zohocampaigns.client import Part, ZohoStream
 from tap_zohocampaigns.pages import Place
@@ -102,8 +103,8 @@ class SnapshotStream(ZohoStream):
 class MembersStream(SnapshotStream):
     """A stream of parts whose members Zoho works out, so that any may come or go.
 
-    Each part is read whole. What is written is what was added since the last run; all of
-    it, when anything else has changed.
+    Each part is read whole. What is written is what was added since the last run; all
+    of it, when anything else has changed.
     """
 
     def batches(self) -> Iterator[Records]:
@@ -291,11 +292,7 @@ class CampaignStream(SnapshotStream):
         horizon = rfc3339(self._zoho.now() - lookback)
         closed = Closed(state.setdefault("closed", []), horizon)
         opened: dict[str, Row] = state.setdefault("open", {})
-        known = sorted(
-            ((_sent_time(row), row) for row in self.account.sent_campaigns),
-            key=lambda pair: pair[0],
-            reverse=True,
-        )
+        known = [(sent_time(row), row) for row in self.account.sent_campaigns]
         keys = {row["campaign_key"] for _, row in known}
         for key in opened.keys() - keys:
             del opened[key]
@@ -379,7 +376,8 @@ class CampaignStream(SnapshotStream):
 
     def _latest(self, last: str, records: Records) -> str:
         times = (record.get(self.replication_key or "") for record in records)
-        return max([last, *filter(None, times)])
+        newest: str = max([last, *filter(None, times)])
+        return newest
 
     def _look(self, sent_key: str) -> dict[str, list[int]]:
         """Return the counters of each action; none where there is no report."""
@@ -413,14 +411,6 @@ class CampaignStream(SnapshotStream):
                 for known in seen.values()
             )
         )
-
-
-def _sent_time(campaign: Row) -> str:
-    for name in ("sent_time_gmt", "updated_time_gmt", "created_time_gmt"):
-        text = str(campaign.get(name))
-        if text.isdigit():
-            return from_epoch(text)
-    return from_epoch("0")
 
 
 def _next(instant: str) -> str:

@@ -97,6 +97,12 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
     def _gather(self, message: RecordMessage) -> None:
         line = message.to_dict()
         gathered, encode_into = self._gathered, self._encoder.encode_into
-        for line["record"] in message.record[RECORDS]:
-            encode_into(line, gathered, -1)
-            gathered += b"\n"
+        written = len(gathered)
+        try:
+            for line["record"] in message.record[RECORDS]:
+                encode_into(line, gathered, -1)
+                gathered += b"\n"
+                written = len(gathered)
+        finally:
+            # What can't be written leaves no half a line behind.
+            del gathered[written:]

@@ -23,10 +23,17 @@ _OVERLAP = 5
 
 
 class Page(t.NamedTuple):
-    """What one call gave: rows, and how many there are in all if that is told."""
+    """What one call gave."""
 
     rows: list[Row]
     total: int | None = None
+    """How many rows there are in all, if that is told."""
+    used: int | None = None
+    """How many rows a page has at most, if that is told."""
+
+    def tells_of(self, index: int) -> bool:
+        """Return whether the counter says that there is a row at an index."""
+        return self.total is not None and index <= self.total
 
 
 class Place(t.NamedTuple):
@@ -48,8 +55,8 @@ class Pages:
 
     The service may give fewer rows than it is asked for, and may say so or not. So the
     next page starts behind the rows that came, and a page is the last one only if it is
-    shorter than another that came before, or if a counter agrees. Else one more call
-    finds out.
+    shorter than another that came before, or if the service says so twice: of the page,
+    and in its counter. Else one more call finds out.
     """
 
     def __init__(
@@ -83,31 +90,51 @@ class Pages:
             Failed: A row lacks its identity, or the service repeats a page.
         """
         start, tail = place or Place()
-        first = self._begin(start, tail)
+        first, stepped = self._begin(start, tail), False
+        before: list[t.Hashable] = []
         while True:
             page = self._ask(ask, first)
-            rows = len(page.rows)
             keys = self._keys(page)
-            met = self._last_of(tail, keys) if first < start else -1
+            if keys and keys == before:
+                self._refuse_repetition(page)
+                return
+            overlap, rows = start - first, len(keys)
+            met = self._last_of(tail, keys) if overlap else -1
             if met is None and first > 1:
-                first = max(first - max(self._size - _OVERLAP, 1), 1)
+                first, stepped = max(first - max(self._size - _OVERLAP, 1), 1), True
+                before = []
                 continue
             fresh = self._distinct(page.rows, keys, 0 if met is None else met + 1)
-            start = first + rows
-            tail = tuple(map(mark, keys[-_OVERLAP:]))
-            ends = self._ends(page, start)
+            if not fresh and (stepped or rows <= overlap):
+                if start == 1 and page.tells_of(start):
+                    msg = f"Zoho tells of {page.total} rows and gives none of them."
+                    raise Failed(msg)
+                if not overlap or (
+                    rows == overlap and not stepped and not page.tells_of(start)
+                ):
+                    return
+                # Old rows alone, and not those that were to come: what is behind them?
+                start = first + rows if stepped else start
+                first, stepped, before = start, False, keys
+                continue
+            start, tail = first + rows, tuple(map(mark, keys[-_OVERLAP:]))
+            ends = self._ends(page) and not page.tells_of(start)
             self.longest = max(self.longest, rows)
             if fresh:
                 yield fresh, Place(start, tail)
-            elif not ends and rows >= _SMALLEST:
-                msg = (
-                    "Zoho repeats the same page whatever `fromindex` asks for, so the "
-                    "rest can't be read."
-                )
-                raise Failed(msg)
-            if ends or not fresh:
+            if ends:
                 return
-            first = self._begin(start, tail)
+            first, stepped, before = self._begin(start, tail), False, keys
+
+    def _refuse_repetition(self, page: Page) -> None:
+        """Fail, unless a page that comes again and again is all there is."""
+        rows = len(page.rows)
+        if rows >= min(_SMALLEST, self._size) or rows < (page.total or 0):
+            msg = (
+                "Zoho repeats the same page whatever `fromindex` asks for, so the rest "
+                "can't be read."
+            )
+            raise Failed(msg)
 
     def _begin(self, start: int, tail: tuple[str, ...]) -> int:
         """Return where a page has to begin to overlap, and yet bring something new."""
@@ -125,8 +152,8 @@ class Pages:
     def _last_of(tail: tuple[str, ...], keys: list[t.Hashable]) -> int | None:
         """Return where the last row of the page before stands in this one."""
         for marked in reversed(tail):
-            for position, key in enumerate(keys):
-                if mark(key) == marked:
+            for position in reversed(range(len(keys))):
+                if mark(keys[position]) == marked:
                     return position
         return None
 
@@ -136,11 +163,13 @@ class Pages:
             return rows
         return [*dict(zip(keys[cut:], rows[cut:], strict=True)).values()]
 
-    def _ends(self, page: Page, start: int) -> bool:
+    def _ends(self, page: Page) -> bool:
+        """Return whether a page is surely the last."""
         rows = len(page.rows)
-        if page.total is not None and start <= page.total:
+        if rows >= self._size:
             return False
-        return rows < self._size and (page.total is not None or rows < self.longest)
+        agreed = page.total is not None and rows < (page.used or 0)
+        return agreed or rows < self.longest
 
     def _ask(self, ask: Callable[[int, int], Page], first: int) -> Page:
         while True:

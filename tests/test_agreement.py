@@ -50,6 +50,8 @@ def test_every_setting_is_in_meltano_yml(name: str) -> None:
     assert setting.get("value") == about.get("default")
     kinds = {"integer": "integer", "array": "array", "string": "string"}
     kind = "options" if "enum" in about else kinds[about["type"][0]]
+    if about.get("format") == "date-time":
+        kind = "date_iso8601"
     assert setting["kind"] == kind
     options = [option["value"] for option in setting.get("options", ())]
     assert options == about.get("enum", [])

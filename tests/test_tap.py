@@ -199,7 +199,11 @@ def test_a_state_of_the_service_that_is_an_error_is_never_an_empty_account(
     tmp_path: Path, account: LivingAccount
 ) -> None:
     with Service(account, quota_calls=1, lock_form="2008") as service:
-        config = service.config | {"rate_limit_lock_seconds": 1, "page_size": 10}
+        config = service.config | {
+            "rate_limit_lock_seconds": 1,
+            "rate_limit_on_lock": "wait",
+            "page_size": 10,
+        }
         stdout, stderr = run(tmp_path, config, status=1)
     assert "locked" in errors(stderr)[-1]
     assert '"stream":"campaigns","record"' not in stdout

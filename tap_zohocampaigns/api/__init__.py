@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import typing as t
 from collections import Counter
@@ -42,6 +43,8 @@ _POSTED = {"getcampaignrecipientsdata"}
 _MOST_LOCKS = 3
 _PIECE = 1 << 20
 _TOKEN = "/oauth/v2/token"  # noqa: S105 (a path)
+# How other services of Zoho tell of the lock, in an answer of another shape.
+_LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
 
@@ -131,6 +134,11 @@ class Client:
         failing_since: float | None = None
         locks, renewed = 0, False
         while True:
+            asked = self._clock()
+            self.ledger.enter(endpoint)
+            if failing_since is not None:
+                # To wait for the quota is not to fail.
+                failing_since += self._clock() - asked
             try:
                 return self._call_once(endpoint, params)
             except Unauthorized as error:
@@ -166,8 +174,7 @@ class Client:
     def _call_once(
         self, endpoint: str, params: Mapping[str, t.Any]
     ) -> wire.Envelope | None:
-        self.ledger.enter(endpoint)
-        # Signed after the wait for the quota: that may outlast a token.
+        # Signed after the wait for the quota, which may outlast a token.
         token = self._auth.token()
         form = {"resfmt": self._format, **params}
         self.calls[endpoint] += 1
@@ -222,6 +229,12 @@ class Client:
             # The error's own text has the URL in it.
             msg = f"no whole answer ({type(error).__name__}): {check}"
             raise Transient(msg) from None
+        except OSError as error:
+            msg = (
+                "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE of the "
+                f"environment names can't be read ({type(error).__name__})."
+            )
+            raise Failed(msg) from None
         if _REDIRECT <= status < _CLIENT_ERROR:
             msg = (
                 "Zoho redirects to another address, which is never followed with "
@@ -240,7 +253,7 @@ class Client:
             raise _unreadable(reply, error) from None
         rule = find_rule(endpoint, envelope.code, envelope.message)
         told = (
-            f"code {envelope.code} "
+            f"code {redact(envelope.code, self._auth.secrets)} "
             f"({redact(envelope.message, self._auth.secrets) or 'no message'})"
         )
         if rule.action is Action.EMPTY and status == _OK:
@@ -258,8 +271,7 @@ class Client:
 
 
 def _unreadable(reply: Reply, error: wire.Unreadable) -> Exception:
-    throttled = b"throttles" in reply.content.lower() or b"409909" in reply.content
-    if reply.status == requests.codes.too_many_requests or throttled:
+    if reply.status == requests.codes.too_many_requests or _LOCK.search(reply.content):
         return Locked(f"Zoho says HTTP {reply.status}: too many calls")
     if reply.status == requests.codes.unauthorized:
         return Unauthorized(

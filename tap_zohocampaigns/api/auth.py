@@ -39,6 +39,9 @@ _REFUSALS = {
 }
 
 
+_PASSING = {"internal_error", "server_error", "temporarily_unavailable"}
+
+
 class Authenticator:
     """Keeps the access token of one refresh token; safe for threads."""
 
@@ -95,7 +98,7 @@ class Authenticator:
         reply = self._post(self._form)
         try:
             answer = msgspec.json.decode(reply.content)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             answer = None
         if not isinstance(answer, dict):
             msg = (
@@ -104,7 +107,9 @@ class Authenticator:
             )
             raise Transient(msg)
         token = answer.get("access_token")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        if not (isinstance(token, str) and token.isascii() and token.isprintable()):
+            token = ""
+        if not token:
             raise self._refusal(answer)
         self._token = token
         self._ends = self._clock() + _lifetime(answer)
@@ -116,6 +121,8 @@ class Authenticator:
         told = redact(str(answer.get("error_description") or error), self.secrets)
         if "too many" in told.casefold() or error.casefold() == "access denied":
             return Transient(f"the token service asks for patience ({told})")
+        if error.casefold() in _PASSING:
+            return Transient(f"the token service fails ({told})")
         return Failed(
             f"Zoho gave no access token ({told}): check `client_id`, `client_secret`, "
             "`refresh_token` and `data_center`."

@@ -132,9 +132,11 @@ RULES = (
     Rule("6001", Action.RETRY, "getcampaigndetails"),
     Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
     # The general table.
-    Rule("0 200", Action.GO_ON),
+    Rule("0 200 3023 6201", Action.GO_ON),
     Rule("6502", Action.SHRINK, check="lower `page_size`"),
     Rule("500 996 2101 2601", Action.RETRY),
+    # Other services of Zoho tell so in words.
+    Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.RENEW, check=_TOKEN),
     Rule("401 1007", Action.RENEW, check=_TOKEN),
     Rule("901 902", Action.FAIL, check=_ACCOUNT),
     Rule("1004 404", Action.FAIL, check=_URL),
@@ -167,7 +169,7 @@ def find_rule(endpoint: str, code: str, message: str) -> Rule:
     return _UNKNOWN
 
 
-_ADDRESS = re.compile(r"[^\s<>()\"',;:]+@[^\s<>()\"',;:]+")
+_ADDRESS = re.compile(r"[^\s<>()\"',;:]*(?:@|%40)[^\s<>()\"',;:]+")
 _LONG = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
 _SENTENCE = 200
 

@@ -20,6 +20,7 @@ logger = logging.getLogger("tap-zohocampaigns.quota")
 
 # Shorter waits are the ordinary pace and not worth a line.
 _WORTH_TELLING = 5.0
+_TICK = 1e-7
 
 
 class Ledger(t.Protocol):
@@ -75,7 +76,7 @@ class MemoryLedger:
 
     def enter(self, endpoint: str) -> None:
         """Enter one call; returns when it may be sent."""
-        while wait := self._enter_or_wait(endpoint):
+        while (wait := self._enter_or_wait(endpoint)) is not None:
             until = time.time() + wait
             if wait >= _WORTH_TELLING:
                 logger.info(
@@ -105,7 +106,7 @@ class MemoryLedger:
         """Return until when a call waits (epoch seconds), if one does."""
         return max(self._waits, default=None)
 
-    def _enter_or_wait(self, endpoint: str) -> float:
+    def _enter_or_wait(self, endpoint: str) -> float | None:
         with self._guard:
             now = self._clock()
             if (locked := self._locked_until.get(endpoint, now) - now) > 0:
@@ -113,8 +114,9 @@ class MemoryLedger:
             sent = self._in_window(endpoint)
             if len(sent) < self._calls:
                 sent.append(now)
-                return 0.0
-            return sent[0] + self._seconds - now
+                return None
+            # The sum may be a hair less than nothing, but then it is not time yet.
+            return max(sent[0] + self._seconds - now, _TICK)
 
     def _in_window(self, endpoint: str) -> deque[float]:
         sent = self._sent[endpoint]

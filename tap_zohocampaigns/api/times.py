@@ -38,8 +38,14 @@ def rfc3339(instant: datetime) -> str:
     """Write an instant as `2013-08-02T16:39:21.000Z`: UTC, always in milliseconds.
 
     Bookmarks are compared as text, so every time has the same precision.
+
+    Raises:
+        ValueError: It is beyond the calendar.
     """
-    text = instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    try:
+        text = instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    except OverflowError as error:
+        raise ValueError(str(instant)) from error
     return text.removesuffix("+00:00") + "Z"
 
 
@@ -158,5 +164,9 @@ def _read(pairs: Iterable[Pair]) -> Iterable[tuple[datetime, datetime]]:
 
 
 def _fits(zone: ZoneInfo, instant: datetime, text: datetime) -> bool:
+    try:
+        local = instant.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        return False
     # The text shows minutes, cut off or rounded.
-    return abs(instant.astimezone(zone).replace(tzinfo=None) - text) <= _MINUTE
+    return abs(local - text) <= _MINUTE

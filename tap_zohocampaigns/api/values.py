@@ -33,6 +33,8 @@ CUSTOM = "custom_fields"
 # How Zoho says that it has no value.
 _NOTHING = frozenset({"", "null", "undefined"})
 _MOST_TIMES = 65_536
+# What a cast raises when it is given something else.
+_MISFITS = (KeyError, OverflowError, TypeError, ValueError)
 
 _Cast: t.TypeAlias = "Callable[[t.Any], t.Any]"
 
@@ -95,7 +97,7 @@ class Converter:
         plan = self._plans.get(names) or self._make_plan(names)
         try:
             record = self._record_of_texts(plan, row)
-        except (KeyError, TypeError, ValueError):
+        except _MISFITS:
             record = self._record_of_any(plan, row)
         if plan.unknown:
             custom = {
@@ -129,7 +131,7 @@ class Converter:
                 continue
             try:
                 record[field] = self._casts[field](row[wire])
-            except (KeyError, TypeError, ValueError):
+            except _MISFITS:
                 self._tell(field, wire)
                 kept[wire] = row[wire]
         for field, wire in self._seconds.items():
@@ -137,7 +139,7 @@ class Converter:
                 continue
             try:
                 record[field] = _with_seconds(record[field], row[wire])
-            except (KeyError, TypeError, ValueError):
+            except _MISFITS:
                 # The epoch alone is hours off: no time, but not lost either.
                 kept[wire] = row[wire]
         if kept:

@@ -35,6 +35,8 @@ OBJECTS = {
     "getsegmentdetails": ("segments_details", "segment_details"),
     "listsubscriberscount": ("no_of_contacts",),
 }
+_COUNTS = {"listsubscriberscount"}
+_SUCCESSES = {"0", "200", "3023", "6201"}
 # The element of one row, in XML.
 _ROW_ELEMENTS = ("list", "contact", "campaign")
 
@@ -58,7 +60,12 @@ class Envelope(t.NamedTuple):
     @property
     def success(self) -> bool:
         """Whether neither code nor status tells of an error."""
-        return self.code in {"0", "200"} and self.status not in {"error", "failure"}
+        return self.code in _SUCCESSES and self.status not in {"error", "failure"}
+
+    @property
+    def used_range(self) -> int | None:
+        """How many rows the service says it gives at most, if it says so."""
+        return _integer(self.detail("range"))
 
     @property
     def total(self) -> int | None:
@@ -112,6 +119,8 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
         if name in envelope.body:
             found = envelope.body[name]
             if endpoint in OBJECTS:
+                if endpoint in _COUNTS and _integer(found) is None:
+                    break
                 return found
             rows = as_list(found)
             if {*map(type, rows)} <= {dict}:
@@ -122,13 +131,13 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
 
 def as_list(value: Json) -> list[Json]:
     """Return a list: of one where a single object came, or XML wraps it."""
-    if not value or (isinstance(value, str) and not value.strip()):
+    if value is None or value == {} or (isinstance(value, str) and not value.strip()):
         return []
     if isinstance(value, dict):
         for name in _ROW_ELEMENTS:
             if value.keys() == {name}:
-                return as_list(value[name])
-        return [value]
+                value = value[name]
+                break
     return value if isinstance(value, list) else [value]
 
 
@@ -205,7 +214,7 @@ def _integer(value: Json) -> int | None:
 def _json(text: bytes) -> Json:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     # A sloppy writer leaves control characters, broken UTF-8 or half an emoji.
     try:
@@ -220,14 +229,14 @@ def _json(text: bytes) -> Json:
 def _xml(text: bytes) -> Json:
     try:
         return _parse(text)
-    except expat.ExpatError:
+    except (expat.ExpatError, LookupError, ValueError):
         pass
     # Zoho's own samples have a bare `&` in names, and declare XML 1.1.
     mended = _DECLARATION.sub(rb"\1.0", _BARE.sub(b"&amp;", text), count=1)
     mended = _CONTROL.sub(b"", mended).decode(errors="replace").encode()
     try:
         return _parse(mended)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:
         msg = "a body that is not whole"
         raise Unreadable(msg) from error
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import socketserver
+import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +17,7 @@ from tap_zohocampaigns.api import Client, connect
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
 CLIENT_ID = "1000.CLIENTID"
@@ -36,6 +37,8 @@ ENDPOINTS = (
     "getcampaigndetails",
 )
 _TOKEN = "/oauth/v2/token"
+# A client that asks for ever is hung up on, so that its test can fail.
+_PATIENCE = 500
 
 
 class Clock:
@@ -56,6 +59,31 @@ class Clock:
         """Note the wait and let it pass."""
         self.waits.append(seconds)
         self.now += seconds
+
+
+class Narrow:
+    """A place that threads pass one at a time, or are seen together in."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+
+    def __call__(self) -> float:
+        """Stay for so long that others come in if they can."""
+        self.inside += 1
+        for _ in range(2000):
+            self.most = max(self.most, self.inside)
+        self.inside -= 1
+        return 0.0
+
+
+@contextmanager
+def restless() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @dataclass(frozen=True)
@@ -155,6 +183,8 @@ class Zoho:
     def answer(self, asked: Asked) -> Answer | None:
         """Answer a request."""
         self.asked.append(asked)
+        if len(self.asked) > _PATIENCE:
+            return None
         return self.token(asked) if asked.path == _TOKEN else self.api(asked)
 
     def _fresh(self, _: Asked) -> Answer:
@@ -219,6 +249,7 @@ CONFIG: dict[str, Any] = {
     "rate_limit_calls": 490,
     "rate_limit_seconds": 300,
     "rate_limit_lock_seconds": 1800,
+    "rate_limit_on_lock": "wait",
     "request_timeout": 60,
     "retry_max_seconds": 180,
 }

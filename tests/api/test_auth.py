@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +10,15 @@ from tap_zohocampaigns.api import Reply
 from tap_zohocampaigns.api.auth import Authenticator
 from tap_zohocampaigns.api.errors import Failed, SettingError, Transient, ZohoError
 
-from .support import CLIENT_ID, CLIENT_SECRET, CONFIG, REFRESH_TOKEN, Clock
+from .support import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    CONFIG,
+    REFRESH_TOKEN,
+    Clock,
+    Narrow,
+    restless,
+)
 
 
 class Tokens:
@@ -89,11 +98,22 @@ def test_a_token_that_was_not_accepted_is_renewed_once_for_all_who_used_it() -> 
 
 
 def test_threads_share_one_token() -> None:
-    tokens = Tokens(good(1))
-    auth = authenticator(tokens, Clock())
-    with ThreadPoolExecutor(8) as threads:
-        futures = [threads.submit(auth.token) for _ in range(64)]
-        assert {future.result() for future in futures} == {"access-1"}
+    narrow, start = Narrow(), threading.Barrier(8)
+    tokens = Tokens(*map(good, range(8)))
+
+    def post(form: dict[str, str]) -> Reply:
+        narrow()
+        return tokens(form)
+
+    auth = Authenticator(CONFIG, post, Clock())
+
+    def ask() -> str:
+        start.wait()
+        return auth.token()
+
+    with restless(), ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(ask) for _ in range(8)]
+        assert {future.result() for future in futures} == {"access-0"}
     assert len(tokens.forms) == 1
 
 

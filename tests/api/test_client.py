@@ -813,10 +813,11 @@ def test_every_recipient_of_the_sandbox_comes_once(
 
         name = "contact_email" if form == "xml" else "contactemailaddress"
         pages = Pages(size, lambda row: row.get(name))
-        found = [row[name] for page in pages.read(ask) for row in page]
+        found = [row[name] for page, _ in pages.read(ask) for row in page]
     assert len(expected) > 100
     assert found == [one.contact.email for one in expected]
-    assert client.calls[RECIPIENTS] <= -(-len(expected) // min(size, clamp or size)) + 1
+    step = min(size, clamp or size) - 5
+    assert client.calls[RECIPIENTS] <= -(-len(expected) // step) + 1
 
 
 # The house.

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -12,10 +10,7 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.quota import MemoryLedger, Quota
 
-from .support import Clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .support import Clock, Narrow, restless
 
 QUOTA = Quota(3, 300, 1800)
 
@@ -150,40 +145,32 @@ def test_a_wait_that_is_broken_off_is_shown_no_more() -> None:
     assert ledger.waiting_until() is None
 
 
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 class FullError(Exception):
     """The quota is used up."""
 
 
-@pytest.mark.usefixtures("restless")
 def test_threads_together_get_no_call_more_than_the_quota() -> None:
     def sleep(_: float) -> None:
         raise FullError
 
-    clock = Clock()
+    # The clock is read in the midst of each entry.
+    clock = Narrow()
     start = threading.Barrier(8)
-    ledger = MemoryLedger(Quota(500, 300, 1800), clock=clock, sleep=sleep)
+    ledger = MemoryLedger(Quota(50, 300, 1800), clock=clock, sleep=sleep)
 
     def enter_many() -> int:
         start.wait()
-        for entered in range(500):
+        for entered in range(50):
             try:
                 ledger.enter("one")
             except FullError:
                 return entered
-        return 500
+        return 50
 
-    with ThreadPoolExecutor(8) as threads:
+    with restless(), ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(enter_many) for _ in range(8)]
         entered = [future.result() for future in futures]
-    assert sum(entered) == 500
+    assert sum(entered) == 50
+    assert clock.most == 1
     assert ledger.left("one") == 0
     assert ledger.waiting_until() is None
