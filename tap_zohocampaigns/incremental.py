@@ -201,7 +201,7 @@ class Members:
         if not self.unchanged:
             return records
         bookmark = self._known["added"]
-        return [r for r in records if (r.get(self._key) or "") >= bookmark > ""]
+        return [r for r in records if (added := r.get(self._key)) and added >= bookmark]
 
     def line(self, at: str, start: str) -> Row:
         """Return what to note of the part."""
