@@ -175,6 +175,7 @@ class ZohoStream(Stream):
         """Yield the records of each page of a part, and the place behind them."""
 
         def ask(fromindex: int, size: int) -> pages.Page:
+            self._zoho.stopper.check()
             paged = {**part.params, "fromindex": fromindex, "range": size}
             envelope = self.account.client.call(self.endpoint, paged)
             if envelope is None:
@@ -191,7 +192,6 @@ class ZohoStream(Stream):
             for records in self.batches():
                 self.progress.add(len(records))
                 yield page(records)
-                self._zoho.stopper.check()
         except LockedOut as error:
             self._zoho.stopper.stop(str(error))
 

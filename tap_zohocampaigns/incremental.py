@@ -54,8 +54,8 @@ _UNFINISHED = {"inprogress", "paused", "intesting"}
 class SnapshotStream(ZohoStream):
     """A stream whose rows come and go, so that each tells when its part was read whole.
 
-    Attributes:
-        state: What the stream remembers between runs, beside the SDK's bookmark.
+    Its state is claimed in this order: rows, the snapshot of their part, the state. So
+    a run that ends anywhere has written what it claims.
     """
 
     @property
@@ -83,11 +83,6 @@ class SnapshotStream(ZohoStream):
             self._write_activate_version_message(self._stream_version)
         if self.full:
             state.clear()
-
-    def finish(self, part: Part, rows: int, reported: int | None = None) -> None:
-        """Note that a part was read whole: for the warehouse, then in the state."""
-        self._zoho.snapshots.write(self.name, part.keys, rows, reported)
-        self.checkpoint()
 
     def checkpoint(self) -> None:
         """Write the state; all that it claims has been written before."""
@@ -143,8 +138,9 @@ class MembersStream(SnapshotStream):
                     self.checkpoint()
                 for records in spool.read():
                     yield self.stamp(members.new(records), now)
+        self._zoho.snapshots.write(self.name, now.keys, members.rows, None)
         lines[part.owner] = members.line(now.keys["snapshot_time"], self.start)
-        self.finish(now, members.rows)
+        self.checkpoint()
 
     def _in_scope(self, part: Part) -> Iterator[Records]:
         key = self.replication_key or ""
@@ -167,7 +163,7 @@ class Members:
             known: What an earlier run noted of the part.
         """
         self._key = key
-        self._known = known or {"added": "", "digest": "", "rows": 0}
+        self._known = known or {"added": "", "digest": ""}
         self._encoder = msgspec.json.Encoder(order="sorted")
         self._older = 0
         self._all = 0
@@ -205,7 +201,7 @@ class Members:
         if not self.unchanged:
             return records
         bookmark = self._known["added"]
-        return [r for r in records if (r.get(self._key) or "") >= bookmark > ""]
+        return [r for r in records if (added := r.get(self._key)) and added >= bookmark]
 
     def line(self, at: str, start: str) -> Row:
         """Return what to note of the part."""
@@ -324,7 +320,7 @@ class CampaignStream(SnapshotStream):
 
     def _read_campaign(self, campaign: Row, line: Row) -> Iterator[Records]:
         key = campaign["campaign_key"]
-        if "tests" not in line:
+        if not line.get("tests"):
             line["tests"] = self.account.test_sends(campaign)
         for sent_key in (key, *line["tests"]):
             parent = None if sent_key == key else key
@@ -370,8 +366,9 @@ class CampaignStream(SnapshotStream):
         # The counters and the rows may lag behind each other: rows that are fewer than
         # was told are read once more, unless that has been done.
         settled = reported is not None and (rows >= reported or rows == before)
+        self._zoho.snapshots.write(self.name, part.keys, rows, reported)
         seen[action] = {"count": count, "settled": settled, "rows": rows}
-        self.finish(part, rows, reported)
+        self.checkpoint()
 
     def _latest(self, last: str, records: Records) -> str:
         times = (record.get(self.replication_key or "") for record in records)

@@ -200,6 +200,15 @@ def test_a_segment_whose_older_members_change_is_written_whole() -> None:
     assert again(renamed) == renamed
 
 
+def test_whoever_enters_a_segment_that_was_empty_is_written() -> None:
+    line = Members("added_time", None).line("now", "")
+    compared = Members("added_time", line)
+    entered = [{"contact_email": "1@example.com", "added_time": "2024-01"}]
+    compared.add(entered)
+    assert compared.changed
+    assert compared.new(entered) == entered
+
+
 def test_spans_of_closed_campaigns_grow_together() -> None:
     closed = Closed([["b", "d"]], "f")
     assert closed.covers("c")

@@ -1,0 +1,156 @@
+"""Count the calls that a first and a second run cost, against other ways to read.
+
+    uv run --locked python benchmarks/calls.py
+
+reads the sandbox account three times: anew, with nothing new, and after one more in a
+hundred has opened the two newest campaigns. The streams are `mailing_lists`,
+`campaigns`, `segment_contacts`, `campaign_recipients` and `snapshots`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+from collections import Counter
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+
+from tap_zohocampaigns.sandbox import ACTIONS, LivingAccount, Service
+from tap_zohocampaigns.tap import TapZohoCampaigns
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Recipient
+
+NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
+STREAMS = (
+    "mailing_lists",
+    "campaigns",
+    "segment_contacts",
+    "campaign_recipients",
+    "snapshots",
+)
+CHANGED = 2
+PAGE, OTHERS_PAGE, OTHERS_ACTIONS = 500, 100, 10
+
+State = dict[str, t.Any]
+
+
+class Account(LivingAccount):
+    """An account in which one more in a hundred may have opened two campaigns."""
+
+    more = False
+
+    def __init__(self) -> None:
+        """Stand still at a time."""
+        super().__init__(clock=lambda: NOW)
+        sent = [
+            each.key for each in self.campaigns() if each.sent and not each.children
+        ]
+        self.changed = sent[:CHANGED]
+
+    def recipients(self, campaign_key: str, action: str) -> tuple[Recipient, ...]:
+        """Return the rows of an action, late opens among them."""
+        rows = super().recipients(campaign_key, action)
+        if not self.more or campaign_key not in self.changed:
+            return rows
+        unopened = super().recipients(campaign_key, "unopenedcontacts")
+        late = len(super().recipients(campaign_key, "sentcontacts")) // 100 or 1
+        if action == "openedcontacts":
+            return (*rows, *unopened[:late])
+        return rows[late:] if action == "unopenedcontacts" else rows
+
+    def report(self, campaign_key: str) -> dict[str, int]:
+        """Return the counters, which agree with the rows."""
+        counts = dict(super().report(campaign_key))
+        counts["opens_count"] = len(self.recipients(campaign_key, "openedcontacts"))
+        counts["unopened"] = len(self.recipients(campaign_key, "unopenedcontacts"))
+        return counts
+
+
+class Tap(TapZohoCampaigns):
+    """The tap, at the account's time."""
+
+    def now(self) -> datetime:
+        """Return the time at which the account stands still."""
+        return NOW
+
+
+def run(account: Account, state: State | None) -> tuple[Counter[str], State]:
+    """Read the account; return the calls of each endpoint, and the state."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with Service(account, quota_calls=100_000) as service:
+        tap = Tap(config=service.config, state=state)
+        for name, stream in tap.streams.items():
+            stream.selected = name in STREAMS
+        with redirect_stdout(written):
+            tap.sync_all()
+        calls = Counter(call.endpoint for call in service.calls)
+    written.seek(0)
+    last = [line for line in written if '"type":"STATE"' in line][-1]
+    return calls, json.loads(last)["value"]
+
+
+def pages(rows: int, size: int) -> int:
+    """Return how many pages rows fill; one that finds out that there are none."""
+    return max(-(-rows // size), 1)
+
+
+def least(account: Account, state: State) -> int:
+    """Return the calls that can't be spared: what may have changed has to be asked."""
+    segments = [s for one in account.lists() for s in account.segments(one.key)]
+    opened = state["bookmarks"]["campaign_recipients"]["open"]
+    calls = pages(len(account.lists()), PAGE) + pages(len(account.campaigns()), PAGE)
+    calls += sum(1 + len(line["tests"]) for line in opened.values())
+    calls += sum(pages(len(account.members(s.cvid)), PAGE) for s in segments)
+    if account.more:
+        calls += sum(
+            pages(len(account.recipients(key, action)), PAGE)
+            for key in account.changed
+            for action in ("openedcontacts", "unopenedcontacts")
+        )
+    return calls
+
+
+def others(account: Account) -> int:
+    """Return the calls of a connector that reads every action of every campaign."""
+    campaigns = account.campaigns()
+    segments = [s for one in account.lists() for s in account.segments(one.key)]
+    calls = pages(len(account.lists()), OTHERS_PAGE) + pages(
+        len(campaigns), OTHERS_PAGE
+    )
+    calls += sum(pages(len(account.members(s.cvid)), OTHERS_PAGE) for s in segments)
+    # Drafts are asked for too, and so is a tenth action, which there is not.
+    calls += len(campaigns) * (OTHERS_ACTIONS - len(ACTIONS))
+    return calls + sum(
+        pages(len(account.recipients(campaign.key, action)), OTHERS_PAGE)
+        for campaign in campaigns
+        for action in ACTIONS
+    )
+
+
+def main() -> None:
+    """Count, and print a table."""
+    account = Account()
+    first, state = run(account, None)
+    again, _ = run(account, state)
+    other = others(account)
+    lowest = least(account, state)
+    account.more = True
+    changed, _ = run(account, state)
+    everything, _ = run(account, None)
+    rows = {
+        "this tap": (first, again, changed),
+        "this tap without its state": (first, first, everything),
+    }
+    print("| calls | first run | nothing new | 1 % more opens in two campaigns |")
+    print("|---|---|---|---|")
+    for name, runs in rows.items():
+        print(f"| {name} | {' | '.join(str(calls.total()) for calls in runs)} |")
+    ways = " | ".join([str(other), str(other), str(others(account))])
+    print(f"| every action of every campaign, {OTHERS_PAGE} a page | {ways} |")
+    print(f"| the least that can be | | {lowest} | {least(account, state)} |")
+
+
+if __name__ == "__main__":
+    main()
