@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,12 +17,15 @@ import psycopg
 import pytest
 
 from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.client import Part
 from tap_zohocampaigns.incremental import Closed, Members
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 
 from .conftest import NOW, Output, StillTap, meltano, run_tap
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_zohocampaigns.sandbox import Call
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -209,6 +213,40 @@ def test_whoever_enters_a_segment_that_was_empty_is_written() -> None:
     assert compared.new(entered) == entered
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["first", "again"])
+def test_memory_does_not_grow_with_the_members_of_a_segment(
+    service: Service, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    tap = StillTap(config=service.config)
+    stream = t.cast("t.Any", tap.streams["segment_contacts"])
+    monkeypatch.setattr(tap.message_writer, "write_message", lambda _: None)
+    line = {"added": "2024", "digest": "another", "at": "", "start": ""}
+
+    def peak(pages: int) -> int:
+        def records(_: Part) -> Iterator[list[dict[str, t.Any]]]:
+            for page in range(pages):
+                yield [
+                    {
+                        "contact_email": f"{page}-{row}",
+                        "added_time": "2024",
+                        "note": "x" * 99,
+                    }
+                    for row in range(500)
+                ]
+
+        monkeypatch.setattr(stream, "records", records)
+        lines = {"1": line} if known else {}
+        tracemalloc.start()
+        written = sum(map(len, stream._read_part(Part(owner="1"), lines)))  # noqa: SLF001
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert written == pages * 500
+        return most
+
+    peak(2)
+    assert peak(60) < 1.5 * peak(6)
+
+
 def test_spans_of_closed_campaigns_grow_together() -> None:
     closed = Closed([["b", "d"]], "f")
     assert closed.covers("c")
@@ -303,6 +341,29 @@ def test_a_signal_ends_the_run_with_its_state_saved(
     assert "Traceback" not in stderr
     assert "An unhandled error" not in stderr
     over.set()
+
+
+def test_a_signal_ends_the_run_though_nobody_reads_what_it_writes(
+    tmp_path: Path, account: LivingAccount
+) -> None:
+    config = tmp_path / "config.json"
+    reached = threading.Event()
+
+    def watch(_: Call) -> None:
+        # Two parts are more than a pipe holds, so no other is asked for.
+        if len(service.calls) > 2:
+            reached.set()
+
+    with Service(account, intercept=watch) as service:
+        config.write_text(json.dumps(service.config))
+        with subprocess.Popen(
+            [sys.executable, "-c", TAP, "--config", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert reached.wait(60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(3) == 128 + signal.SIGTERM
 
 
 def test_a_lock_can_stop_the_run_and_the_next_goes_on(
