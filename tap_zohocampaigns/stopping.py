@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
 
 # What a supervisor grants at least between asking and killing.
 _GRACE = 1.8
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(BaseException):
@@ -48,7 +49,7 @@ class Stopper:
     def listen(self) -> None:
         """Take over SIGTERM and SIGINT, in the main thread."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in _SIGNALS:
                 signal.signal(number, self._on_signal)
 
     def stop(self, reason: str, status: int = 0) -> t.NoReturn:
@@ -85,6 +86,9 @@ class Stopper:
 
     def _on_signal(self, number: int, _: object) -> None:
         self._asked = signal.Signals(number)
+        # Asked twice, it would end while it saves.
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
         # When the reader of stdout hangs, nothing can be saved any more.
         force = threading.Timer(_GRACE, os._exit, [128 + number])
         force.daemon = True

@@ -333,6 +333,7 @@ def test_a_signal_ends_the_run_with_its_state_saved(
         run = Run(tmp_path, service)
         assert reached.wait(60)
         run.process.send_signal(number)
+        run.process.send_signal(number)
         output = run.end(128 + number, seconds=2)
     stderr = run.err.read_text()
     line = output.state["bookmarks"]["campaign_recipients"]
