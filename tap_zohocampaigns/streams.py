@@ -166,7 +166,7 @@ class Snapshots(ZohoStream):
             "rows_read": rows,
             "rows_reported": reported,
         }
-        self._write_record_message(page([record]))
+        self._write_record_message(page(self.stamp([record], Part())))
         self.progress.add(1)
 
 

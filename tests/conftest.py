@@ -71,10 +71,11 @@ def run_tap(
     service: Service,
     *selected: str,
     state: dict[str, t.Any] | None = None,
+    catalog: dict[str, t.Any] | None = None,
     **settings: t.Any,
 ) -> Output:
     """Run the tap in this process, with these settings besides the service's own."""
-    tap = StillTap(config=service.config | settings, state=state)
+    tap = StillTap(config=service.config | settings, state=state, catalog=catalog)
     if selected:
         for name, stream in tap.streams.items():
             stream.selected = name in selected

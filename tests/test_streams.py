@@ -14,7 +14,7 @@ from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.sandbox import ACTIONS, STATUSES, Reply, Service
 from tap_zohocampaigns.streams import LIST, read_criteria
 
-from .conftest import NOW, Output, run_tap
+from .conftest import NOW, Output, StillTap, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Campaign, LivingAccount, Segment
@@ -394,6 +394,56 @@ def test_criteria_of_odd_lengths_are_no_criteria() -> None:
     text = "{column_name=[a, b], column_comparator=[is], column_value=[x, y]}"
     with pytest.raises(ValueError, match="zip"):
         read_criteria(text)
+
+
+def test_a_field_that_the_catalog_deselects_is_not_written(service: Service) -> None:
+    catalog = StillTap(config=service.config).catalog_dict
+    hidden = {
+        "segment_contacts": "phone",
+        "snapshots": "rows_read",
+        "campaigns": "subject",
+    }
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["stream"] in hidden
+            elif entry["breadcrumb"][-1] == hidden.get(stream["stream"]):
+                entry["metadata"]["selected"] = False
+    output = run_tap(service, catalog=catalog)
+    assert output.records.keys() == hidden.keys()
+    for name, field in hidden.items():
+        for record in output.records[name]:
+            assert field not in record
+            assert len(record) > 3
+
+
+def test_stream_maps_see_records(service: Service, account: LivingAccount) -> None:
+    segment = biggest_segment(account)
+    maps = {
+        "segment_contacts": {
+            "__filter__": f"record['cvid'] == '{segment.cvid}'",
+            "contact_email": "md5(record['contact_email'])",
+            "phone": None,
+        },
+        "campaigns": None,
+    }
+    output = run_tap(service, stream_maps=maps)
+    assert not output.records["campaigns"]
+    found = output.records["segment_contacts"]
+    assert len(found) == len(account.members(segment.cvid))
+    for record in found:
+        assert len(record["contact_email"]) == 32
+        assert "phone" not in record
+
+
+def test_flattening_reaches_custom_fields(service: Service) -> None:
+    output = run_tap(
+        service, "segment_contacts", flattening_enabled=True, flattening_max_depth=1
+    )
+    assert all(
+        not isinstance(record.get("custom_fields"), dict)
+        for record in output.records["segment_contacts"]
+    )
 
 
 def test_a_second_run_of_an_account_at_rest_writes_next_to_nothing(
