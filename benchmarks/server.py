@@ -1,4 +1,4 @@
-"""Serves pages that were rendered beforehand, so that only the readers are measured.
+"""Serves rows that were rendered beforehand, so that only the readers are measured.
 
     python benchmarks/server.py ROWS
 
@@ -44,56 +44,64 @@ def row(number: int) -> dict[str, str]:
     }
 
 
-def _json(name: str, rows: list[dict[str, str]], start: int) -> bytes:
-    details = {"range": PAGE, "fromindex": start}
-    return json.dumps(
-        {
-            "requestdetails": details,
-            "status": "success",
-            name: rows,
-            "code": "0",
-            "version": "1.1",
-        }
-    ).encode()
+def as_json(row: dict[str, str]) -> bytes:
+    """Return a row as it stands in a list."""
+    return json.dumps(row).encode()
 
 
-def _xml(name: str, element: str, rows: list[dict[str, str]], start: int) -> bytes:
-    def text(value: str) -> str:
-        return value.replace("&", "&amp;")
-
-    items = "".join(
-        f"<{element}>"
-        + "".join(
-            f'<fl val="{name}">{text(value)}</fl>' for name, value in item.items()
-        )
-        + f"</{element}>"
-        for item in rows
+def as_xml(row: dict[str, str], element: str) -> bytes:
+    """Return a row as an element."""
+    fields = "".join(
+        f'<fl val="{name}">{value.replace("&", "&amp;")}</fl>'
+        for name, value in row.items()
     )
-    return (
-        '<response uri="/api/v1.1/x" version="1.1"><status>success</status>'
-        f"<code>0</code><range>{PAGE}</range><fromindex>{start}</fromindex><{name}>{items}</{name}>"
-        "</response>"
-    ).encode()
+    return f"<{element}>{fields}</{element}>".encode()
+
+
+class Feed:
+    """The rows of an endpoint, rendered; a page is cut out of them."""
+
+    def __init__(self, names: tuple[str, str, str], rows: list[dict[str, str]]) -> None:
+        """Render the rows.
+
+        Args:
+            names: Of the list in JSON, of the list in XML, and of its elements.
+            rows: What they hold.
+        """
+        self._names = names
+        self._json = [as_json(each) for each in rows]
+        self._xml = [as_xml(each, names[2]) for each in rows]
+
+    def page(self, start: int, *, json_: bool) -> bytes:
+        """Return a page of rows, or nothing past the end."""
+        rows = (self._json if json_ else self._xml)[start - 1 : start - 1 + PAGE]
+        if not rows:
+            return b""
+        if json_:
+            head = f'{{"requestdetails":{{"range":{PAGE},"fromindex":{start}}},'
+            head += f'"status":"success","code":"0","{self._names[0]}":['
+            return head.encode() + b",".join(rows) + b"]}"
+        name = self._names[1]
+        head = "<response><status>success</status><code>0</code>"
+        head += f"<range>{PAGE}</range><fromindex>{start}</fromindex><{name}>"
+        return head.encode() + b"".join(rows) + f"</{name}></response>".encode()
 
 
 def main(total: int) -> None:
-    """Render all pages, then serve them until the process is killed."""
-    pages: dict[tuple[str, str, str], bytes] = {}
-    for start in range(1, total + 1, PAGE):
-        rows = [row(number) for number in range(start, min(start + PAGE, total + 1))]
-        pages["getcampaignrecipientsdata", "JSON", str(start)] = _json(
-            "list_of_details", rows, start
-        )
-        pages["getcampaignrecipientsdata", "XML", str(start)] = _xml(
-            "contacts", "contact", rows, start
-        )
-    pages["recentcampaigns", "JSON", "1"] = _json("recent_campaigns", [CAMPAIGN], 1)
-    pages["recentcampaigns", "XML", "1"] = _xml(
-        "recent_campaigns", "campaign", [CAMPAIGN], 1
-    )
+    """Render all rows, then serve them until the process is killed."""
+    recipients = [row(number) for number in range(1, total + 1)]
+    feeds = {
+        "getcampaignrecipientsdata": Feed(
+            ("list_of_details", "contacts", "contact"), recipients
+        ),
+        "recentcampaigns": Feed(
+            ("recent_campaigns", "recent_campaigns", "campaign"), [CAMPAIGN]
+        ),
+    }
     nothing = {
         "getcampaignrecipientsdata": b'{"status":"error","code":"6303"}',
         "recentcampaigns": b'{"status":"error","code":"6101"}',
+        "campaignreports": b'{"status":"error","code":"6302"}',
         "token": b'{"access_token":"a","expires_in":3600}',
     }
 
@@ -107,12 +115,10 @@ def main(total: int) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             asked = parse_qs(parts.query) | parse_qs(self.rfile.read(length).decode())
             name = parts.path.rsplit("/", 1)[-1]
-            page = (
-                name,
-                asked.get("resfmt", ["JSON"])[0],
-                asked.get("fromindex", ["1"])[0],
-            )
-            body = pages.get(page) or nothing[name]
+            start = int(asked.get("fromindex", ["1"])[0])
+            json_ = asked.get("resfmt", ["JSON"])[0] == "JSON"
+            body = feeds[name].page(start, json_=json_) if name in feeds else b""
+            body = body or nothing[name]
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
