@@ -334,7 +334,7 @@ def test_a_signal_ends_the_run_with_its_state_saved(
         assert reached.wait(60)
         run.process.send_signal(number)
         run.process.send_signal(number)
-        output = run.end(128 + number, seconds=2)
+        output = run.end(128 + number, seconds=10)
     stderr = run.err.read_text()
     line = output.state["bookmarks"]["campaign_recipients"]
     assert sum(len(s) for each in line["open"].values() for s in each["seen"].values())
@@ -364,7 +364,7 @@ def test_a_signal_ends_the_run_though_nobody_reads_what_it_writes(
         ) as process:
             assert reached.wait(60)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(3) == 128 + signal.SIGTERM
+            assert process.wait(10) == 128 + signal.SIGTERM
 
 
 def test_a_lock_can_stop_the_run_and_the_next_goes_on(
