@@ -1,0 +1,262 @@
+"""The calls of all processes of one machine, in a file."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import sqlite3
+import threading
+import time
+import typing as t
+from contextlib import contextmanager
+from pathlib import Path
+
+import backoff
+
+from tap_zohocampaigns.api.quota import TICK, MemoryStore, Wait
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_zohocampaigns.api.quota import Quota
+
+logger = logging.getLogger("tap-zohocampaigns.quota")
+
+# How long others may hold the file; a take needs less than a millisecond.
+_PATIENCE = 30.0
+# Wall clocks are corrected by so much without anybody noticing.
+_STEP = 2.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    account TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL, -- a call, or a lock that the service told of
+    ticks REAL NOT NULL, -- seconds on a clock that begins with the boot
+    boot TEXT NOT NULL,
+    wall REAL NOT NULL -- seconds of the epoch
+);
+CREATE INDEX IF NOT EXISTS entries_by_age
+ON entries (account, endpoint, kind, ticks, boot);
+"""
+# Entries made before the machine started anew, or on another one, get their place on
+# the clock of this boot. What seems to come from the future was made now at the latest.
+_ADOPT = """
+UPDATE entries
+SET boot = :boot,
+    ticks = :ticks - max(:wall - :step - wall, 0),
+    wall = min(wall, :wall)
+WHERE account = :account AND endpoint = :endpoint
+    AND (boot <> :boot OR ticks > :ticks)
+"""
+_LOCKED = """
+SELECT max(ticks) + :lock_seconds - :ticks FROM entries
+WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
+"""
+_FULL = """
+SELECT ticks + :window - :ticks FROM entries
+WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
+ORDER BY ticks DESC LIMIT 1 OFFSET :calls - 1
+"""
+_LEFT = """
+SELECT :calls - count(*) FROM entries
+WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
+"""
+_ENTER = """
+INSERT INTO entries (account, endpoint, kind, ticks, boot, wall)
+VALUES (:account, :endpoint, :kind, :ticks, :boot, :wall)
+"""
+_PRUNE = """
+DELETE FROM entries
+WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
+    AND ticks <= :ticks - :window
+"""
+
+Now = dict[str, t.Any]
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        # Without it a restart shows by ticks that lie ahead. Those that don't lie
+        # ahead belong to entries that are older than they seem, which does no harm.
+        return platform.node()
+
+
+class Clocks(t.NamedTuple):
+    """How the time is told."""
+
+    ticks: Callable[[], float] = time.monotonic
+    """Seconds since the machine started, the same for all its processes."""
+    wall: Callable[[], float] = time.time
+    """Seconds of the epoch, which may step."""
+    boot: Callable[[], str] = _boot
+    """Names the start of the machine that the ticks count from."""
+
+
+class SqliteStore:
+    """Calls in a file, for all threads and processes of one machine.
+
+    A file that can't be used costs one warning; from then on the calls of this process
+    are all that is known.
+    """
+
+    def __init__(
+        self, path: Path, account: str, quota: Quota, *, clocks: Clocks | None = None
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            path: The file, made when it is missing.
+            account: What the calls are counted for, without secrets.
+            quota: What each endpoint allows.
+            clocks: How the time is told.
+        """
+        self._path = path.absolute()
+        self._clocks = clocks or Clocks()
+        self._terms: Now = {
+            "account": account,
+            "boot": self._clocks.boot(),
+            "step": _STEP,
+            "calls": quota.calls,
+            "window": quota.window,
+            "lock_seconds": quota.lock_seconds,
+        }
+        self._guard = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._inode = 0
+        self._broken = False
+        # What this process knows itself, should the file fail.
+        self._own = MemoryStore(quota, clock=self._clocks.ticks)
+
+    def take(self, endpoint: str) -> Wait | None:
+        """Enter one call if it may be sent now, else tell how long to wait."""
+        with self._guard:
+            if not self._broken:
+                try:
+                    wait = self._take(endpoint)
+                except (sqlite3.Error, OSError) as error:
+                    self._give_up(error)
+                else:
+                    if wait is None:
+                        self._own.note(endpoint)
+                    return wait
+            return self._own.take(endpoint)
+
+    def lock(self, endpoint: str) -> None:
+        """Note that the service has closed the endpoint: let it rest."""
+        with self._guard:
+            self._own.lock(endpoint)
+            if not self._broken:
+                try:
+                    with self._entries(endpoint) as (db, now):
+                        db.execute(_ENTER, {"kind": "lock", **now})
+                except (sqlite3.Error, OSError) as error:
+                    self._give_up(error)
+
+    def left(self, endpoint: str) -> int:
+        """Return how many calls the window still allows."""
+        with self._guard:
+            if not self._broken:
+                try:
+                    return self._left(endpoint)
+                except (sqlite3.Error, OSError) as error:
+                    self._give_up(error)
+            return self._own.left(endpoint)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._guard:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    def _take(self, endpoint: str) -> Wait | None:
+        with self._entries(endpoint) as (db, now):
+            (locked,) = db.execute(_LOCKED, now).fetchone()
+            if locked is not None and locked > 0:
+                return Wait(locked, locked=True)
+            db.execute(_PRUNE, now)
+            if full := db.execute(_FULL, now).fetchone():
+                return Wait(max(full[0], TICK), locked=False)
+            db.execute(_ENTER, {"kind": "call", **now})
+            return None
+
+    def _left(self, endpoint: str) -> int:
+        with self._entries(endpoint) as (db, now):
+            (locked,) = db.execute(_LOCKED, now).fetchone()
+            if locked is not None and locked > 0:
+                return 0
+            db.execute(_PRUNE, now)
+            (left,) = db.execute(_LEFT, now).fetchone()
+            return max(int(left), 0)
+
+    @contextmanager
+    def _entries(self, endpoint: str) -> Iterator[tuple[sqlite3.Connection, Now]]:
+        """Hold the file, and the time that it is held at."""
+        if self._db is None:
+            self._db = self._open()
+        if self._path.stat().st_ino != self._inode:
+            # It was deleted, which SQLite does not mind: nobody else would see a call.
+            msg = "the file is another one"
+            raise FileNotFoundError(msg)
+        with self._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            ticks, wall = self._clocks.ticks(), self._clocks.wall()
+            now = {**self._terms, "endpoint": endpoint, "ticks": ticks, "wall": wall}
+            db.execute(_ADOPT, now)
+            yield db, now
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives the files beside it the same mode.
+        self._path.touch(mode=0o600)
+        self._inode = self._path.stat().st_ino
+        db = sqlite3.connect(
+            self._path,
+            timeout=_PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            _use_wal(db)
+            # Kept whatever happens to the process; the last seconds before a power cut
+            # may be lost, and to save those too would cost each call some milliseconds.
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _give_up(self, error: Exception) -> None:
+        self._broken = True
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        logger.warning(
+            "The file of `rate_limit_ledger` can't be used (%s): calls of other "
+            "processes are not counted in this run.",
+            _name(error),
+        )
+
+
+@backoff.on_exception(
+    backoff.expo,
+    sqlite3.OperationalError,
+    factor=0.005,
+    max_value=0.2,
+    max_time=_PATIENCE,
+    giveup=lambda error: not _name(error).startswith("SQLITE_BUSY"),
+    logger=None,
+)
+def _use_wal(db: sqlite3.Connection) -> None:
+    # SQLite itself does not wait when several processes turn it on at once.
+    db.execute("PRAGMA journal_mode = WAL")
+
+
+def _name(error: Exception) -> str:
+    # The text of an error may quote the file.
+    return getattr(error, "sqlite_errorname", type(error).__name__)
