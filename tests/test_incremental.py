@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.ahead import Batch
+from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.client import Part
 from tap_zohocampaigns.incremental import Closed, Members
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
