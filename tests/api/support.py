@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from tap_zohocampaigns.api.quota import Ledger
+
 CLIENT_ID = "1000.CLIENTID"
 # Short ones, which no rule about long keys hides.
 CLIENT_SECRET = "planted-secret"
@@ -59,6 +61,12 @@ class Clock:
         """Note the wait and let it pass."""
         self.waits.append(seconds)
         self.now += seconds
+
+
+def enter(ledger: Ledger, endpoint: str) -> None:
+    """Enter a call as soon as it may be sent."""
+    while wait := ledger.take(endpoint):
+        ledger.rest(endpoint, wait)
 
 
 class Narrow:
