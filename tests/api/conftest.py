@@ -22,10 +22,10 @@ class RedisServer:
     """A server that can be stopped and started again at the same address."""
 
     def __init__(self, folder: Path, password: str = "") -> None:
-        self._folder = folder
-        self._password = password
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
+        self._options = ["--bind", "127.0.0.1", "--port", str(self.port)]
+        self._options += ["--save", "", "--dir", str(folder), "--requirepass", password]
         self.url = f"redis://:{password}@127.0.0.1:{self.port}"
         self.client = redis.Redis.from_url(self.url, decode_responses=True)
         self.start()
@@ -33,8 +33,7 @@ class RedisServer:
     def start(self) -> None:
         """Start it with what it saved."""
         self._process = subprocess.Popen(
-            [SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-            + ["--dir", str(self._folder), "--requirepass", self._password],
+            [SERVER, *self._options],
             stdout=subprocess.DEVNULL,
         )
         while True:

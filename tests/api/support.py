@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
+
 from tap_zohocampaigns.api import Client, connect
+from tap_zohocampaigns.api.quota import Wait
 
 if TYPE_CHECKING:
     import ssl
@@ -67,6 +70,11 @@ def enter(ledger: Ledger, endpoint: str) -> None:
     """Enter a call as soon as it may be sent."""
     while wait := ledger.take(endpoint):
         ledger.rest(endpoint, wait)
+
+
+def about(seconds: float, *, locked: bool, within: float = 1e-5) -> Wait:
+    """Return what equals a wait of about so many seconds."""
+    return Wait(pytest.approx(seconds, abs=within), locked)  # type: ignore[arg-type]
 
 
 class Narrow:

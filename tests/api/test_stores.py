@@ -15,14 +15,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota, Wait
+from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.stores import redis as redis_module
 from tap_zohocampaigns.api.stores.redis import RedisStore
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
 from .callers import ACCOUNT, quota_of
-from .support import Clock, enter
+from .support import Clock, about, enter
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,38 +36,42 @@ QUOTA = Quota(3, 300, 1800)
 
 
 class ServerClock(Clock):
-    """A clock that a Redis server goes by, too."""
+    """A clock that a Redis server goes by, whose own may be ahead."""
 
     def __init__(self, server: RedisServer) -> None:
+        self.ahead = 0.0
         self._server = server
         super().__init__()
 
     @property
-    def now(self) -> float:  # type: ignore[override]
+    def now(self) -> float:
         return self._now
 
     @now.setter
     def now(self, seconds: float) -> None:
         self._now = seconds
-        self._server.client.set("now", round(seconds * 1e6))
+        self._server.client.set("now", round((seconds + self.ahead) * 1e6))
 
 
-class Kind(t.NamedTuple):
+Clock_co = t.TypeVar("Clock_co", bound=Clock, covariant=True)
+
+
+class Kind(t.NamedTuple, t.Generic[Clock_co]):
     """A kind of store, at a time that the test sets."""
 
-    clock: Clock
+    clock: Clock_co
     open: Callable[[str, Quota], Store]
     """Open a store of an account."""
     longer: float = 0
     """Seconds by which the window is longer than the quota says."""
 
 
-def in_memory() -> Kind:
+def in_memory() -> Kind[Clock]:
     clock = Clock()
     return Kind(clock, lambda _, quota: MemoryStore(quota, clock=clock))
 
 
-def in_a_file(folder: Path) -> Kind:
+def in_a_file(folder: Path) -> Kind[Clock]:
     clock = Clock()
     clocks = Clocks(ticks=clock, wall=clock, boot=lambda: "boot")
     path = folder / "quota.sqlite3"
@@ -76,7 +80,7 @@ def in_a_file(folder: Path) -> Kind:
     )
 
 
-def in_redis(folder: Path, server: RedisServer) -> Kind:
+def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
     # The script itself, but for the time.
     text = Path(redis_module.__file__).with_name("ledger.lua").read_text()
     assert text.count("redis.call('TIME')") == 1
@@ -97,7 +101,7 @@ def kind(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     shared_redis: RedisServer,
-) -> Kind:
+) -> Kind[Clock]:
     folder = tmp_path_factory.mktemp("ledger")
     if request.param == "memory":
         return in_memory()
@@ -110,7 +114,7 @@ accounts = map("account-{}".format, itertools.count())
 
 
 @pytest.fixture
-def opened(kind: Kind) -> Iterator[Store]:
+def opened(kind: Kind[Clock]) -> Iterator[Store]:
     with closing(kind.open(next(accounts), QUOTA)) as store:
         yield store
 
@@ -127,7 +131,7 @@ SECONDS = st.integers(0, 40).map(float) | st.floats(0, 40)
 # In floats `7.2 + 1 - 8.2` is nothing, and yet `8.2 - 1` is less than 7.2.
 @example(1, 1, 0, [7.2, 0.0, 0.0])
 def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
-    kind: Kind, calls: int, seconds: int, margin: float, pauses: list[float]
+    kind: Kind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
 ) -> None:
     clock = kind.clock
     clock.now = 0.0
@@ -153,7 +157,7 @@ def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
 
 
 def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
-    kind: Kind, opened: Store
+    kind: Kind[Clock], opened: Store
 ) -> None:
     assert opened.take("one") is None
     kind.clock.advance(100)
@@ -162,18 +166,20 @@ def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     kind.clock.advance(600)
     assert opened.take("other") is None
     wait = opened.take("one")
-    assert wait == Wait(pytest.approx(1200 + kind.longer), locked=True)
+    assert wait == about(1200 + kind.longer, locked=True)
     kind.clock.advance(wait.seconds)
     assert opened.take("one") is None
     assert opened.left("one") == 2
 
 
-def test_a_second_sign_of_the_lock_begins_it_anew(kind: Kind, opened: Store) -> None:
+def test_a_second_sign_of_the_lock_begins_it_anew(
+    kind: Kind[Clock], opened: Store
+) -> None:
     for _ in range(2):
         opened.lock("one")
         kind.clock.advance(100)
     wait = opened.take("one")
-    assert wait == Wait(pytest.approx(1700 + kind.longer), locked=True)
+    assert wait == about(1700 + kind.longer, locked=True)
 
 
 @pytest.fixture(params=["sqlite", "redis"])

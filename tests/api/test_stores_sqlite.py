@@ -8,22 +8,22 @@ import resource
 import stat
 import typing as t
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.quota import Ledger, Quota, Wait
+from tap_zohocampaigns.api.quota import Ledger, Quota
 from tap_zohocampaigns.api.stores import open_store, sqlite
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
 from .callers import ACCOUNT, quota_of
-from .support import Clock, enter
+from .support import Clock, about, enter
 from .test_stores import Caller
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 QUOTA = Quota(3, 300, 1800)
 
@@ -205,7 +205,7 @@ def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
             assert store.take("one") is None
             machine.now += 10
         for machine.ahead in (-86400, -2, 0, 2, 86400):
-            assert store.take("one") == Wait(pytest.approx(271), locked=False)
+            assert store.take("one") == about(271, locked=False)
             assert store.left("one") == 0
 
 
@@ -250,7 +250,7 @@ def test_a_lock_outlasts_a_restart(path: Path) -> None:
     machine.now += 100
     machine.started = machine.now
     with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
-        assert store.take("one") == Wait(pytest.approx(1702), locked=True)
+        assert store.take("one") == about(1702, locked=True)
 
 
 def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> None:
@@ -264,7 +264,7 @@ def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> No
         machine.started = machine.now
         clocks = machine.clocks()
         with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
-            assert store.take("one") == Wait(pytest.approx(waits), locked=False)
+            assert store.take("one") == about(waits, locked=False)
         machine.now += 100
 
 
@@ -279,7 +279,7 @@ def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
     ticks.now = 7
     wall.advance(100)
     with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
-        assert store.take("one") == Wait(pytest.approx(203), locked=False)
+        assert store.take("one") == about(203, locked=False)
         ticks.advance(203)
         assert store.take("one") is None
 
