@@ -255,8 +255,8 @@ def _name(error: Exception) -> str:
     return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
-# SQLite itself waits longer and longer, so that busy programs starve one that waits; and
-# not at all when several turn on the log at once.
+# SQLite's own way to wait lets busy programs starve one that waits, and does not work
+# where several turn on the log at once.
 @backoff.on_exception(
     backoff.constant,
     sqlite3.OperationalError,
