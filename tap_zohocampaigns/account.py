@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import typing as t
 from collections import Counter
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times
@@ -15,10 +15,14 @@ from tap_zohocampaigns.api.wire import as_list, java_map
 from tap_zohocampaigns.pages import Page, Pages
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tap_zohocampaigns.api import Client
-    from tap_zohocampaigns.api.wire import Json, Row
+    from tap_zohocampaigns.api.wire import Envelope, Json, Row
+
+    Call: t.TypeAlias = Callable[[str, Row], Envelope | None]
+
+Value = t.TypeVar("Value")
 
 logger = logging.getLogger("tap-zohocampaigns.account")
 
@@ -27,6 +31,22 @@ _UNSENT = {"draft", "drafts", "scheduled", "tobereviewed", "reviewed"}
 _CANCELED = {"canceled", "cancelled"}
 _CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
 _SEGMENT_ID = ("cvid", "segment_id", "segmentid")
+
+
+class once(t.Generic[Value]):  # noqa: N801 (used as `property` is)
+    """A property that one thread works out, while others wait for it."""
+
+    def __init__(self, work: Callable[[Account], Value]) -> None:
+        """Take what works it out."""
+        self._work = work
+        self._name = work.__name__
+
+    def __get__(self, account: Account, owner: type[Account]) -> Value:
+        """Return the value."""
+        with account.guards.setdefault(self._name, threading.RLock()):
+            if self._name not in account.known:
+                account.known[self._name] = self._work(account)
+            return t.cast("Value", account.known[self._name])
 
 
 class Segment(t.NamedTuple):
@@ -43,14 +63,18 @@ class Account:
     def __init__(self, client: Client, config: Mapping[str, t.Any]) -> None:
         """Remember how to read; nothing is read yet."""
         self.client = client
+        self.calls: Counter[str] = Counter()
+        """The calls that were made for all streams."""
+        self.guards: dict[str, t.ContextManager[bool]] = {}
+        self.known: dict[str, t.Any] = {}
         self._config = config
 
-    @cached_property
+    @once
     def lists(self) -> list[Row]:
         """The mailing lists as they come on the wire, narrowed by `list_keys`."""
         return self._narrowed("list_keys", "listkey", self._all("getmailinglists"))
 
-    @cached_property
+    @once
     def campaigns(self) -> list[Row]:
         """The campaigns as they come on the wire, narrowed by `campaign_keys`."""
         found = self._all("recentcampaigns", status="all", sort="desc")
@@ -65,7 +89,7 @@ class Account:
             reverse=True,
         )
 
-    @cached_property
+    @once
     def segments(self) -> list[Segment]:
         """The segments of the lists, narrowed by `cvids`, and others that it names."""
         found = [
@@ -88,16 +112,20 @@ class Account:
     def _wanted_segments(self) -> list[str]:
         return [*dict.fromkeys(self._config.get("cvids", ()))]
 
-    def test_sends(self, campaign: Row) -> list[str]:
+    def test_sends(self, campaign: Row, call: Call) -> list[str]:
         """Return the keys under which an A/B campaign sent its tests.
 
         The campaign's own key covers the final sending only.
+
+        Args:
+            campaign: As it comes on the wire.
+            call: Calls an endpoint.
         """
         if str(campaign.get("campaigntype")).casefold() != "abtesting":
             return []
         key = campaign["campaign_key"]
         try:
-            envelope = self.client.call(
+            envelope = call(
                 "getcampaigndetails", {"campaignkey": key, "campaigntype": "abtesting"}
             )
         except Gone as gone:
@@ -115,7 +143,7 @@ class Account:
             logger.warning("Zoho names no test sends of an A/B campaign.")
         return keys
 
-    @cached_property
+    @once
     def zone(self) -> ZoneInfo:
         """The zone of the texts that Zoho writes, such as `02 Aug 2013, 12:39 PM`."""
         if name := self._config.get("timezone"):
@@ -159,13 +187,14 @@ class Account:
     def _all(self, endpoint: str, **params: str) -> list[Row]:
         def ask(fromindex: int, size: int) -> Page:
             paged = {**params, "fromindex": fromindex, "range": size}
-            envelope = self.client.call(endpoint, paged)
+            envelope = self.client.call(endpoint, paged, self.calls)
             if envelope is None:
                 return Page([])
             return Page(envelope.payload, envelope.total, envelope.used_range)
 
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
-        pages = Pages(self._config["page_size"], lambda row: row.get(key))
+        size, at_once = self._config["page_size"], self._config["concurrency"]
+        pages = Pages(size, lambda row: row.get(key), at_once)
         return [row for rows, _ in pages.read(ask) for row in rows]
 
     def _narrowed(self, setting: str, name: str, found: list[Row]) -> list[Row]:

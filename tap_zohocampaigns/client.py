@@ -16,6 +16,7 @@ from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annot
 from singer_sdk.streams._state import StreamStateManager
 
 from tap_zohocampaigns import pages
+from tap_zohocampaigns.ahead import Ahead, Batch
 from tap_zohocampaigns.api.errors import Gone, LockedOut, SettingError
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.messages import RECORDS, PageMap, page
@@ -27,7 +28,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
     from tap_zohocampaigns.account import Account
-    from tap_zohocampaigns.api.wire import Row
+    from tap_zohocampaigns.api.wire import Envelope, Row
     from tap_zohocampaigns.messages import Page
     from tap_zohocampaigns.pages import Place
     from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -104,6 +105,11 @@ class ZohoStream(Stream):
         """Load the schema of the stream's name."""
         self._annotated = load_schema(self.name)
         self._zoho = tap
+        self.converter = Converter(
+            self.name, self._annotated, lambda: self.account.zone
+        )
+        self.before: Row = {}
+        """The state as it was before the run, for who reads before their turn."""
         super().__init__(tap, schema=published(self._annotated))
 
     @property
@@ -112,15 +118,10 @@ class ZohoStream(Stream):
         return self._zoho.account
 
     @cached_property
-    def converter(self) -> Converter:
-        """Turns rows of the wire into records."""
-        return Converter(self.name, self._annotated, lambda: self.account.zone)
-
-    @cached_property
     def reader(self) -> pages.Pages:
         """Reads the pages of all parts."""
-        size = self._zoho.settings["page_size"]
-        return pages.Pages(size, lambda row: row.get(self.identity))
+        size, at_once = (self._zoho.settings[n] for n in ("page_size", "concurrency"))
+        return pages.Pages(size, lambda row: row.get(self.identity), at_once)
 
     @cached_property
     def stream_maps(self) -> list[StreamMap]:
@@ -150,7 +151,7 @@ class ZohoStream(Stream):
     @cached_property
     def progress(self) -> Progress:
         """Tells how far the stream is."""
-        return Progress(self.name, self.endpoint, self.account.client)
+        return Progress(self.name, self.endpoint, self.account.client.ledger)
 
     def get_record_counter(self, **_: t.Any) -> Progress:  # noqa: ANN401 (the SDK's)
         """Return the counter that the SDK enters around a sync."""
@@ -164,36 +165,88 @@ class ZohoStream(Stream):
         """Return what is to be read, in order."""
         return (Part(),)
 
+    def read(self, part: Part) -> Iterator[Batch]:
+        """Read a part, page after page; threads do, when it may not be its turn yet."""
+        for records in self.records(part):
+            yield Batch(records)
+
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of a part, page after page."""
         for records, _ in self.paged(part):
             yield records
 
     def paged(
-        self, part: Part, place: Place | None = None
+        self, part: Part, place: Place | None = None, expected: int | None = None
     ) -> Iterator[tuple[list[Row], Place]]:
-        """Yield the records of each page of a part, and the place behind them."""
+        """Yield the records of each page of a part, and the place behind them.
+
+        Args:
+            part: What to read.
+            place: Where to go on.
+            expected: How many records there are, if that is known.
+        """
 
         def ask(fromindex: int, size: int) -> pages.Page:
-            self._zoho.stopper.check()
             paged = {**part.params, "fromindex": fromindex, "range": size}
-            envelope = self.account.client.call(self.endpoint, paged)
+            envelope = self.call(self.endpoint, paged)
             if envelope is None:
                 return pages.Page([])
             records = [self.converter.record(row) for row in envelope.payload]
             return pages.Page(records, envelope.total, envelope.used_range)
 
-        return self.reader.read(ask, place)
+        return self.reader.read(ask, place, expected)
+
+    def call(self, endpoint: str, params: Row) -> Envelope | None:
+        """Call an endpoint for this stream, unless the time is over."""
+        self._zoho.stopper.check()
+        return self.account.client.call(endpoint, params, self.progress.calls)
+
+    def begin(self) -> None:
+        """Begin to read, which may be before the turn of the stream."""
+        if self.reading.started:
+            return
+        # What threads share is made before there are any.
+        self.before = self.known_state()
+        self.reader.lengths = pages.Lengths(*self.before.get("page_lengths", ()))
+        self.progress.known = 0
+        self.reading.start()
+
+    def known_state(self) -> Row:
+        """Return a copy of what the state of an earlier run tells."""
+        return deepcopy(self.stream_state)
+
+    @cached_property
+    def reading(self) -> Ahead[t.Any]:
+        """What is read of the parts."""
+        threads = 1 if self.trial else self._zoho.settings["concurrency"]
+        return Ahead(self._known_parts, self.read, threads)
+
+    @property
+    def trial(self) -> bool:
+        """Whether this is a test of the connection, which wants one record."""
+        return self.ABORT_AT_RECORD_COUNT is not None
+
+    def _known_parts(self) -> list[t.Any]:
+        parts = [*self.parts()]
+        self.progress.known = len(parts)
+        return parts
 
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts, a page at a time."""
         del context
         try:
+            self._zoho.begin(self)
             for records in self.batches():
                 self.progress.add(len(records))
                 yield page(records)
         except LockedOut as error:
             self._zoho.stopper.stop(str(error))
+        except GeneratorExit:
+            self.reading.close()
+            raise
+        except BaseException:
+            self._zoho.end()
+            raise
 
     @property
     def left(self) -> str:
@@ -204,13 +257,12 @@ class ZohoStream(Stream):
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield the records of all parts, page after page."""
-        parts = list(self.parts())
-        self.progress.known = len(parts)
-        for self.progress.done, part in enumerate(parts):
+        for done, (part, batches) in enumerate(self.reading):
+            self.progress.done = done
             if part.owner not in self.gone:
                 with self.unless_gone(part):
-                    for records in self.records(part):
-                        yield self.stamp(records, part)
+                    for batch in batches:
+                        yield self.stamp(batch.rows, part)
 
     @contextmanager
     def unless_gone(self, part: Part) -> Iterator[None]:

@@ -7,21 +7,25 @@ of those seen before.
 
 from __future__ import annotations
 
-import tempfile
 import typing as t
+from contextlib import closing
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_zohocampaigns.account import sent_time
+from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.errors import Gone
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.wire import as_list
 from tap_zohocampaigns.client import Part, ZohoStream
-from tap_zohocampaigns.pages import Lengths, Place
+from tap_zohocampaigns.pages import Place
+from tap_zohocampaigns.spool import Spool
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,18 +75,22 @@ class SnapshotStream(ZohoStream):
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts; in full mode, the loader drops others."""
         state = self.stream_state
+        self._zoho.begin(self)
         if self.full:
             state.clear()
             # The SDK would tell the loader before the rows are read, and one that
             # deletes would then hold nothing if the run fails.
             self._stream_version = self._zoho.initialized_at // 1000
-        self.reader.lengths = Lengths(*state.get("page_lengths", ()))
         yield from super().get_records(context)
         state["page_lengths"] = [*self.reader.lengths]
         if self._stream_version is not None:
             self._write_activate_version_message(self._stream_version)
         if self.full:
             state.clear()
+
+    def known_state(self) -> Row:
+        """Return a copy of what the state of an earlier run tells, if it counts."""
+        return {} if self.full else super().known_state()
 
     def checkpoint(self) -> None:
         """Write the state; all that it claims has been written before."""
@@ -103,32 +111,42 @@ class MembersStream(SnapshotStream):
 
     def batches(self) -> Iterator[Records]:
         """Yield what is new of all parts."""
-        parts = list(self.parts())
-        self.progress.known = len(parts)
         lines: dict[str, Row] = self.stream_state.setdefault("parts", {})
-        for name in lines.keys() - {part.owner for part in parts}:
-            del lines[name]
-        for self.progress.done, part in enumerate(parts):
+        met = set()
+        for done, (part, batches) in enumerate(self.reading):
+            self.progress.done = done
+            met.add(part.owner)
             with self.unless_gone(part):
-                yield from self._read_part(part, lines)
+                yield from self._take_part(part, batches, lines)
             if part.owner in self.gone:
                 lines.pop(part.owner, None)
+        for name in lines.keys() - met:
+            del lines[name]
 
-    def _read_part(self, part: Part, lines: dict[str, Row]) -> Iterator[Records]:
+    def read(self, part: Part) -> Iterator[Batch]:
+        """Read a part; about as many rows are expected as it had before."""
+        line = self.before.get("parts", {}).get(part.owner, {})
+        for records, _ in self.paged(part, expected=line.get("rows")):
+            yield Batch(records)
+
+    def _take_part(
+        self, part: Part, batches: Iterator[Batch], lines: dict[str, Row]
+    ) -> Iterator[Records]:
         known = lines.get(part.owner)
         if known and (known.get("dirty") or known["start"] > self.start):
             known = None
         now = replace(part, keys=part.keys | {"snapshot_time": self._zoho.time()})
         members = Members(self.replication_key or "", known)
         if known is None:
-            for records in self._in_scope(part):
+            for records in self._in_scope(batches):
                 members.add(records)
                 yield self.stamp(records, now)
         else:
-            with Spool() as spool:
-                for records in self._in_scope(part):
+            with closing(Spool()) as spool:
+                pages = []
+                for records in self._in_scope(batches):
                     members.add(records)
-                    spool.write(records)
+                    pages.append(spool.write(records))
                 if members.unchanged:
                     now.keys["snapshot_time"] = known["at"]
                 if members.changed:
@@ -136,16 +154,16 @@ class MembersStream(SnapshotStream):
                     # who leaves in between would stay.
                     lines[part.owner] = known | {"dirty": True}
                     self.checkpoint()
-                for records in spool.read():
+                for records in map(spool.read, pages):
                     yield self.stamp(members.new(records), now)
         self._zoho.snapshots.write(self.name, now.keys, members.rows, None)
         lines[part.owner] = members.line(now.keys["snapshot_time"], self.start)
         self.checkpoint()
 
-    def _in_scope(self, part: Part) -> Iterator[Records]:
+    def _in_scope(self, batches: Iterator[Batch]) -> Iterator[Records]:
         key = self.replication_key or ""
-        for records in self.records(part):
-            yield [r for r in records if (r.get(key) or self.start) >= self.start]
+        for batch in batches:
+            yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
 
 class Members:
@@ -210,34 +228,12 @@ class Members:
             "digest": _hexadecimal(self._all),
             "at": at,
             "start": start,
+            "rows": self.rows,
         }
 
 
 def _hexadecimal(number: int) -> str:
     return f"{number % (1 << 128):032x}"
-
-
-class Spool:
-    """Keeps pages on disk until it is known what of them is to be written."""
-
-    def __enter__(self) -> t.Self:
-        """Open a file that has no name."""
-        self._file = tempfile.TemporaryFile()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give the space back."""
-        self._file.close()
-
-    def write(self, records: Records) -> None:
-        """Append a page."""
-        self._file.write(msgspec.json.encode(records) + b"\n")
-
-    def read(self) -> Iterator[Records]:
-        """Yield the pages."""
-        self._file.seek(0)
-        for line in self._file:
-            yield msgspec.json.decode(line)
 
 
 class Closed:
@@ -271,6 +267,19 @@ class Closed:
         self.spans[:] = [*apart, [first, last]]
 
 
+class Visit(t.NamedTuple):
+    """How far an action of a campaign has been read."""
+
+    part: Part
+    counts: list[int] | None
+    """What the counters told before."""
+    known: Row
+    """What an earlier run noted of it."""
+    begun: Row
+    """When it was begun, and where to go on, as the state has it."""
+    ended: bool = False
+
+
 class CampaignStream(SnapshotStream):
     """A stream of what recipients do, which goes on for weeks after the sending."""
 
@@ -279,96 +288,116 @@ class CampaignStream(SnapshotStream):
         """The actions to read."""
         return self._zoho.settings.get("actions") or COUNTERS
 
+    @cached_property
+    def horizon(self) -> str:
+        """The time of sending before which the window of a campaign has ended."""
+        lookback = timedelta(days=self._zoho.settings["lookback_days"])
+        return rfc3339(self._zoho.now() - lookback)
+
+    def known_state(self) -> Row:
+        """Return the state of before, unless settings narrow it in another way now."""
+        names = sorted(self._zoho.settings.get("campaign_keys") or [])
+        scope = blake2b(repr((names, sorted(self.actions))).encode(), digest_size=8)
+        state: Row = {"closed": [], "open": {}} | super().known_state()
+        if state.get("scope") != scope.hexdigest():
+            state |= {"scope": scope.hexdigest(), "closed": []}
+        return state
+
+    def parts(self) -> list[Part]:
+        """Return the campaigns that need a look, newest first."""
+        closed = Closed(self.before["closed"], self.horizon)
+        return [
+            Part(owner=campaign["campaign_key"], about=campaign)
+            for campaign in self.account.sent_campaigns
+            if (sent := sent_time(campaign)) >= self.start
+            and (
+                campaign["campaign_key"] in self.before["open"]
+                or not closed.covers(sent)
+            )
+        ]
+
     def batches(self) -> Iterator[Records]:
         """Yield what has moved: open campaigns, newest first, then what is left."""
         state = self.stream_state
-        self._forget_another_scope(state)
-        lookback = timedelta(days=self._zoho.settings["lookback_days"])
-        horizon = rfc3339(self._zoho.now() - lookback)
-        closed = Closed(state.setdefault("closed", []), horizon)
-        opened: dict[str, Row] = state.setdefault("open", {})
-        known = [(sent_time(row), row) for row in self.account.sent_campaigns]
-        keys = {row["campaign_key"] for _, row in known}
-        for key in opened.keys() - keys:
-            del opened[key]
-        todo = [
-            (sent, row)
-            for sent, row in known
-            if sent >= self.start
-            and (row["campaign_key"] in opened or not closed.covers(sent))
-        ]
-        self.progress.known = len(todo)
-        for self.progress.done, (sent, row) in enumerate(todo):
+        state |= deepcopy(self.before)
+        closed = Closed(state["closed"], self.horizon)
+        opened: dict[str, Row] = state["open"]
+        for done, (part, batches) in enumerate(self.reading):
+            self.progress.done = done
+            key, sent = part.owner, sent_time(part.about)
             # All that was sent later is done now.
             closed.extend(_next(sent))
-            key = row["campaign_key"]
             line = opened.setdefault(key, {"last": sent, "seen": {}})
-            with self.unless_gone(Part(owner=key)):
-                yield from self._read_campaign(row, line)
-            if key in self.gone or self._is_over(row, line, horizon):
+            with self.unless_gone(part):
+                yield from self._take_campaign(batches, line)
+            if key in self.gone or self._is_over(part.about, line):
                 del opened[key]
+        keys = {campaign["campaign_key"] for campaign in self.account.sent_campaigns}
+        for key in opened.keys() - keys:
+            del opened[key]
         closed.extend(self.start)
         self.checkpoint()
 
-    def _forget_another_scope(self, state: Row) -> None:
-        """Forget what is closed when settings narrow it in another way than before."""
-        names = sorted(self._zoho.settings.get("campaign_keys") or [])
-        scope = blake2b(repr((names, sorted(self.actions))).encode(), digest_size=8)
-        if state.get("scope") != scope.hexdigest():
-            state["scope"] = scope.hexdigest()
-            state["closed"] = []
-
-    def _read_campaign(self, campaign: Row, line: Row) -> Iterator[Records]:
-        key = campaign["campaign_key"]
-        if not line.get("tests"):
-            line["tests"] = self.account.test_sends(campaign)
-        for sent_key in (key, *line["tests"]):
-            parent = None if sent_key == key else key
-            seen: Row = line["seen"].setdefault(sent_key, {})
+    def read(self, part: Part) -> Iterator[Batch]:
+        """Read what has moved of a campaign, its test sends too."""
+        key = part.owner
+        line = self.before["open"].get(key, {})
+        tests = line.get("tests") or self.account.test_sends(part.about, self.call)
+        yield Batch([], tests)
+        for sent_key in (key, *tests):
+            seen = line.get("seen", {}).get(sent_key, {})
             counts = self._look(sent_key)
             for action in self.actions:
-                count = counts.get(action)
-                known = seen.get(action)
+                known, count = seen.get(action), counts.get(action)
                 if known and count and known["count"] == count and known["settled"]:
                     continue
                 keys = {
                     "campaign_key": sent_key,
-                    "parent_campaign_key": parent,
+                    "parent_campaign_key": None if sent_key == key else key,
                     "action": action,
                 }
-                part = Part({"campaignkey": sent_key, "action": action}, keys)
-                yield from self._read_action(part, line, seen, count)
+                params = {"campaignkey": sent_key, "action": action}
+                yield from self._read_action(Part(params, keys), known or {}, count)
 
     def _read_action(
-        self, part: Part, line: Row, seen: Row, count: list[int] | None
-    ) -> Iterator[Records]:
-        """Yield the rows of an action, going on where an earlier run was stopped."""
-        action = part.keys["action"]
-        known = seen.get(action) or {}
+        self, part: Part, known: Row, count: list[int] | None
+    ) -> Iterator[Batch]:
+        """Read an action, going on where an earlier run was stopped."""
         begun = known.get("begun")
         if begun is None or known["count"] != count or count is None:
             begun = {"at": self._zoho.time(), "rows": 0, "start": 1, "tail": []}
         part = replace(part, keys=part.keys | {"snapshot_time": begun["at"]})
-        rows = begun["rows"]
         if count is None or any(count):
             place = Place(begun["start"], tuple(begun["tail"]))
-            for records, behind in self.paged(part, place):
-                if rows:
-                    self.checkpoint()  # the page before has been written
-                rows += len(records)
-                line["last"] = self._latest(line["last"], records)
-                yield self.stamp(records, part)
-                start, tail = behind
+            expected = count[0] if count else None
+            for records, (start, tail) in self.paged(part, place, expected):
+                rows = begun["rows"] + len(records)
                 begun = begun | {"rows": rows, "start": start, "tail": [*tail]}
-                seen[action] = {"count": count, "settled": False, "begun": begun}
-        reported = count[0] if count else None
-        before = known.get("rows") if known.get("count") == count else None
-        # The counters and the rows may lag behind each other: rows that are fewer than
-        # was told are read once more, unless that has been done.
-        settled = reported is not None and (rows >= reported or rows == before)
-        self._zoho.snapshots.write(self.name, part.keys, rows, reported)
-        seen[action] = {"count": count, "settled": settled, "rows": rows}
-        self.checkpoint()
+                yield Batch(records, Visit(part, count, known, begun))
+        yield Batch([], Visit(part, count, known, begun, ended=True))
+
+    def _take_campaign(self, batches: Iterator[Batch], line: Row) -> Iterator[Records]:
+        line["tests"] = next(batches).about
+        for records, visit in batches:
+            keys, count, rows = visit.part.keys, visit.counts, visit.begun["rows"]
+            seen: Row = line["seen"].setdefault(keys["campaign_key"], {})
+            action = keys["action"]
+            if visit.ended:
+                # The counters and the rows may lag behind each other: rows that are
+                # fewer than was told are read once more, unless that has been done.
+                known = visit.known
+                before = known.get("rows") if known.get("count") == count else None
+                reported = count[0] if count else None
+                settled = reported is not None and (rows >= reported or rows == before)
+                self._zoho.snapshots.write(self.name, keys, rows, reported)
+                seen[action] = {"count": count, "settled": settled, "rows": rows}
+                self.checkpoint()
+            else:
+                if rows > len(records):
+                    self.checkpoint()  # the page before has been written
+                line["last"] = self._latest(line["last"], records)
+                yield self.stamp(records, visit.part)
+                seen[action] = {"count": count, "settled": False, "begun": visit.begun}
 
     def _latest(self, last: str, records: Records) -> str:
         times = (record.get(self.replication_key or "") for record in records)
@@ -378,9 +407,7 @@ class CampaignStream(SnapshotStream):
     def _look(self, sent_key: str) -> dict[str, list[int]]:
         """Return the counters of each action; none where there is no report."""
         try:
-            envelope = self.account.client.call(
-                "campaignreports", {"campaignkey": sent_key}
-            )
+            envelope = self.call("campaignreports", {"campaignkey": sent_key})
         except Gone:
             return {}
         reports = as_list(envelope.payload) if envelope else []
@@ -395,11 +422,11 @@ class CampaignStream(SnapshotStream):
             if None not in counts
         }
 
-    def _is_over(self, campaign: Row, line: Row, horizon: str) -> bool:
+    def _is_over(self, campaign: Row, line: Row) -> bool:
         """Return whether this was a complete look after the window had ended."""
         status = str(campaign.get("campaign_status")).replace(" ", "").casefold()
         return (
-            line["last"] <= horizon
+            line["last"] <= self.horizon
             and status not in _UNFINISHED
             and all(
                 known["settled"] or known["count"] is None

@@ -7,14 +7,19 @@ steps back until it does.
 
 from __future__ import annotations
 
+import threading
 import typing as t
+from functools import partial
 from hashlib import blake2b
 
+from tap_zohocampaigns.ahead import begin
 from tap_zohocampaigns.api.errors import Failed, RangeRefused
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
+    Ask: t.TypeAlias = "Callable[[int, int], Page]"
     Row: t.TypeAlias = dict[str, t.Any]
 
 # The service gives so many when it isn't asked for a number, so it can't refuse them.
@@ -59,6 +64,43 @@ class Lengths(t.NamedTuple):
     """The longest page behind which there was more."""
 
 
+class Coming:
+    """Pages that are asked for before their turn, since it is known that there are."""
+
+    def __init__(self, ask: Ask, most: int) -> None:
+        """Ask for no page yet.
+
+        Args:
+            ask: Asks for a page.
+            most: How many are asked for at once, besides the one whose turn it is.
+        """
+        self._ask = ask
+        self._most = most
+        self._pages: dict[tuple[int, int], Future[Page]] = {}
+
+    def ask(self, first: int, size: int) -> Page:
+        """Return a page; if it is not the one that was foreseen, ask for it."""
+        page = self._pages.pop((first, size), None)
+        if page is None:
+            self._pages.clear()
+            return self._ask(first, size)
+        return page.result()
+
+    def foresee(self, first: int, stride: int, size: int, last: int) -> None:
+        """Ask for the next pages.
+
+        Args:
+            first: Where the next page begins.
+            stride: How far behind it the one after it begins.
+            size: How many rows to ask for.
+            last: Where a page can begin at most and bring something new.
+        """
+        # A page shorter than its overlap tells nothing of the pages behind it.
+        for start in range(first, last + 1, stride)[: self._most] if stride > 0 else ():
+            if (start, size) not in self._pages:
+                self._pages[start, size] = begin(partial(self._ask, start, size))
+
+
 class Pages:
     """Reads the pages of one endpoint, and learns how many rows a page can hold.
 
@@ -72,36 +114,43 @@ class Pages:
         self,
         size: int,
         identity: Callable[[Row], t.Hashable | None],
+        at_once: int = 1,
     ) -> None:
         """Ask for `size` rows a call.
 
         Args:
             size: Rows to ask for.
             identity: Gives what makes a row the same row on two pages.
+            at_once: How many pages are asked for at once where their number is known.
         """
         self._size = size
         self._identity = identity
+        self._at_once = at_once
+        self._learning = threading.Lock()
         self.lengths = Lengths()
         self._longest = 0
 
     def read(
-        self, ask: Callable[[int, int], Page], place: Place | None = None
+        self, ask: Ask, place: Place | None = None, expected: int | None = None
     ) -> Iterator[tuple[list[Row], Place]]:
         """Yield the rows of page after page, each row once, and the place behind them.
 
         Args:
             ask: Called with the index of the first row and the number of rows; an empty
-                page means that there are none from there on.
+                page means that there are none from there on. It is called by several
+                threads if pages are asked for at once.
             place: Where to go on; the beginning if not given.
+            expected: How many rows there are, if that is known.
 
         Raises:
             Failed: A row lacks its identity, or the service repeats a page.
         """
         start, tail = place or Place()
+        coming = Coming(ask, self._at_once - 1)
         first, stepped = self._begin(start, tail), False
         before: list[t.Hashable] = []
         while True:
-            page = self._ask(ask, first)
+            page = self._ask(coming, first)
             keys = self._keys(page)
             if keys and keys == before:
                 self._refuse_repetition(page)
@@ -129,11 +178,15 @@ class Pages:
             start, tail = first + rows, tuple(map(mark, keys[-_OVERLAP:]))
             ends = self._ends(page) and not page.tells_of(start)
             self._longest = max(self._longest, rows)
+            first, stepped, before = self._begin(start, tail), False, keys
+            if not ends:
+                total = expected if page.total is None else page.total
+                stride = rows - (start - first)
+                coming.foresee(first, stride, self._size, (total or 0) - start + first)
             if fresh:
                 yield fresh, Place(start, tail)
             if ends:
                 return
-            first, stepped, before = self._begin(start, tail), False, keys
 
     def _refuse_repetition(self, page: Page) -> None:
         """Fail, unless a page that comes again and again is all there is."""
@@ -173,12 +226,13 @@ class Pages:
         return [*dict(zip(keys[cut:], rows[cut:], strict=True)).values()]
 
     def _learn(self, rows: int, *, more: bool) -> None:
-        last, followed = self.lengths
-        if more:
-            followed = max(followed, rows)
-        else:
-            last = max(last, rows)
-        self.lengths = Lengths(last, followed)
+        with self._learning:
+            last, followed = self.lengths
+            if more:
+                followed = max(followed, rows)
+            else:
+                last = max(last, rows)
+            self.lengths = Lengths(last, followed)
 
     def _ends(self, page: Page) -> bool:
         """Return whether a page is surely the last."""
@@ -194,10 +248,10 @@ class Pages:
         as_before = self.lengths.followed < rows <= self.lengths.last and rows % 10
         return page.total is not None or bool(as_before)
 
-    def _ask(self, ask: Callable[[int, int], Page], first: int) -> Page:
+    def _ask(self, coming: Coming, first: int) -> Page:
         while True:
             try:
-                return ask(first, self._size)
+                return coming.ask(first, self._size)
             except RangeRefused as error:
                 if self._size <= _SMALLEST:
                     raise Failed(str(error)) from None

@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 import typing as t
+from collections import Counter
 
 from singer_sdk import metrics
 
 if t.TYPE_CHECKING:
     from types import TracebackType
 
-    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.quota import Ledger
 
 logger = logging.getLogger("tap-zohocampaigns.progress")
 
@@ -26,7 +27,7 @@ class Progress(metrics.Counter):
     """
 
     def __init__(
-        self, stream: str, endpoint: str, client: Client, every: float = _EVERY
+        self, stream: str, endpoint: str, ledger: Ledger, every: float = _EVERY
     ) -> None:
         """Start to count at nothing; nothing is told before the counter is entered."""
         super().__init__(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: stream})
@@ -35,9 +36,10 @@ class Progress(metrics.Counter):
         self.known = 0
         self._stream = stream
         self._endpoint = endpoint
-        self._client = client
+        self.calls: Counter[str] = Counter()
+        """The calls that the stream has made."""
+        self._ledger = ledger
         self._every = every
-        self._calls = 0
         self._since = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tell, daemon=True)
@@ -51,7 +53,6 @@ class Progress(metrics.Counter):
 
     def __enter__(self) -> t.Self:
         """Begin to tell."""
-        self._calls = self._client.calls.total()
         self._since = time.monotonic()
         self._thread.start()
         return self
@@ -71,7 +72,7 @@ class Progress(metrics.Counter):
             self._stream,
             "ended" if exc_type is None else "stopped",
             self.value,
-            self._client.calls.total() - self._calls,
+            self.calls.total(),
             time.monotonic() - self._since,
         )
 
@@ -86,14 +87,13 @@ class Progress(metrics.Counter):
 
     def line(self) -> str:
         """Return how far the stream is."""
-        ledger = self._client.ledger
         said = [
             f"{self.done} of {self.known} parts done",
             f"{self.value} rows",
-            f"{self._client.calls.total() - self._calls} calls",
-            f"{ledger.left(self._endpoint)} calls left in this window",
+            f"{self.calls.total()} calls",
+            f"{self._ledger.left(self._endpoint)} calls left in this window",
         ]
-        if until := ledger.waiting_until():
+        if until := self._ledger.waiting_until():
             said.append(
                 f"waiting until {time.strftime('%H:%M:%S', time.localtime(until))}"
             )

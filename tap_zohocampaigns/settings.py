@@ -115,6 +115,16 @@ SCHEMA = th.PropertiesList(
         "How long an endpoint rests when Zoho says that it is locked.",
     ),
     th.Property(
+        "rate_limit_ledger",
+        th.StringType,
+        secret=True,
+        description=(
+            "Where calls are remembered between runs and across programs: the path of "
+            "a file, a URL redis://… or rediss://…, or `memory` for this run alone. "
+            "Unset, it is a file in the user's state folder."
+        ),
+    ),
+    th.Property(
         "rate_limit_on_lock",
         th.StringType(allowed_values=["wait", "stop"]),
         default="wait",
@@ -123,6 +133,7 @@ SCHEMA = th.PropertiesList(
             "open again, or `stop` with all state saved."
         ),
     ),
+    _whole("concurrency", 4, 1, "How many calls are underway at once."),
     th.Property(
         "max_duration_minutes",
         th.IntegerType(minimum=1),

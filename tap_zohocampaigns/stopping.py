@@ -45,6 +45,8 @@ class Stopper:
         self._save = save
         self._asked: signal.Signals | None = None
         self._writing = 0
+        self._over = threading.Event()
+        self._stopped: Stopped | None = None
 
     def listen(self) -> None:
         """Take over SIGTERM and SIGINT, in the main thread."""
@@ -58,7 +60,10 @@ class Stopper:
         Raises:
             Stopped: Always.
         """
-        raise Stopped(reason, status, self._save)
+        # Other threads end for the same reason.
+        self._stopped = self._stopped or Stopped(reason, status, self._save)
+        self._over.set()
+        raise self._stopped
 
     def check(self, wait: float = 0.0) -> None:
         """Stop if the time is over, or will be after a wait.
@@ -70,9 +75,14 @@ class Stopper:
             self.stop(f"{self._minutes:g} minutes are over (`max_duration_minutes`)")
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the time ends before."""
+        """Wait, unless the time ends before, or the run does."""
         self.check(seconds)
-        time.sleep(seconds)
+        if self._over.wait(seconds):
+            self.stop("the run is over")
+
+    def end(self) -> None:
+        """Wake who waits: nobody asks for anything any more."""
+        self._over.set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:

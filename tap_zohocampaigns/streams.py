@@ -36,7 +36,9 @@ class MailingLists(ZohoStream):
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the lists that the account has read already for other streams."""
         del part
-        yield [self.converter.record(row) for row in self.account.lists]
+        rows = self.account.lists
+        self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
+        yield [self.converter.record(row) for row in rows]
 
 
 class Segments(ZohoStream):
@@ -60,7 +62,7 @@ class Segments(ZohoStream):
         """Yield the segment, with its conditions if its list is known."""
         record = self.converter.record(part.about)
         if part.params["listkey"]:
-            envelope = self.account.client.call(self.endpoint, part.params)
+            envelope = self.call(self.endpoint, part.params)
             told = envelope.payload if envelope else None
             try:
                 record["criteria"] = read_criteria(told) or None
@@ -106,7 +108,7 @@ class ListSubscriberCounts(ZohoStream):
 
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the one count."""
-        if envelope := self.account.client.call(self.endpoint, part.params):
+        if envelope := self.call(self.endpoint, part.params):
             yield [self.converter.record({"no_of_contacts": envelope.payload})]
 
 
@@ -120,7 +122,9 @@ class Campaigns(ZohoStream):
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the campaigns that the account has read already for other streams."""
         del part
-        yield [self.converter.record(row) for row in self.account.campaigns]
+        rows = self.account.campaigns
+        self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
+        yield [self.converter.record(row) for row in rows]
 
 
 class CampaignRecipients(CampaignStream):
@@ -138,6 +142,9 @@ class Snapshots(ZohoStream):
 
     name = "snapshots"
     primary_keys = ("snapshot_id",)
+
+    def begin(self) -> None:
+        """Begin nothing: there is nothing to read."""
 
     def get_records(self, context: object) -> Iterator[Page]:
         """Yield nothing: rows are written when a part is done, before its state is."""

@@ -68,7 +68,8 @@ class TapZohoCampaigns(Tap):
         if config["data_center"] == settings.SANDBOX:
             from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
 
-            config = config | sandbox.serve().config
+            # Its quota begins and ends with it.
+            config = config | sandbox.serve().config | {"rate_limit_ledger": "memory"}
         return Account(connect(config, sleep=self.stopper.sleep), config)
 
     @property
@@ -98,10 +99,28 @@ class TapZohoCampaigns(Tap):
         self.state_writer.write_state(self.state)
         self.writer.flush()
 
+    def begin(self, stream: ZohoStream) -> None:
+        """Begin to read a stream whose turn has come, and others beside it."""
+        stream.begin()
+        if self.settings["concurrency"] > 1 and not stream.trial:
+            for other in self.zoho_streams:
+                if other.selected:
+                    other.begin()
+
+    def end(self) -> None:
+        """Read no more."""
+        self.stopper.end()
+        for stream in self.zoho_streams:
+            stream.reading.close()
+
+    @property
+    def zoho_streams(self) -> list[ZohoStream]:
+        """The streams, in the order of their turns."""
+        return t.cast("list[ZohoStream]", [*self.streams.values()])
+
     def _save(self) -> None:
         self.checkpoint()
-        read = t.cast("list[ZohoStream]", [*self.streams.values()])
-        left = [stream.left for stream in read if stream.left]
+        left = [stream.left for stream in self.zoho_streams if stream.left]
         self.logger.info("Left to read: %s", ", ".join(left) or "nothing")
 
     @property

@@ -55,6 +55,14 @@ class StillTap(TapZohoCampaigns):
         return NOW
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the ledger of a test apart from the user's, and from that of other tests."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def account() -> LivingAccount:
     return LivingAccount(clock=lambda: NOW)
@@ -75,7 +83,8 @@ def run_tap(
     **settings: t.Any,
 ) -> Output:
     """Run the tap in this process, with these settings besides the service's own."""
-    tap = StillTap(config=service.config | settings, state=state, catalog=catalog)
+    config = service.config | {"rate_limit_ledger": "memory"} | settings
+    tap = StillTap(config=config, state=state, catalog=catalog)
     if selected:
         for name, stream in tap.streams.items():
             stream.selected = name in selected

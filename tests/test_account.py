@@ -341,10 +341,10 @@ def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
         "b", campaigntype="ABTesting"
     )
     with account_of(Feeds(details=details)) as account:
-        assert account.test_sends(normal) == []
-        assert account.test_sends({"campaign_key": "c"}) == []
+        assert account.test_sends(normal, account.client.call) == []
+        assert account.test_sends({"campaign_key": "c"}, account.client.call) == []
         assert account.client.calls.total() == 0
-        assert account.test_sends(tested) == ["x", "y"]
+        assert account.test_sends(tested, account.client.call) == ["x", "y"]
         assert account.client.calls == {"getcampaigndetails": 1}
 
 
@@ -365,7 +365,7 @@ def test_tests_of_a_campaign_that_are_not_named_are_left_out_with_a_warning(
 ) -> None:
     (tested,) = campaigns("b", campaigntype="abtesting")
     with account_of(Feeds(details=details)) as account:
-        assert account.test_sends(tested) == []
+        assert account.test_sends(tested, account.client.call) == []
     told = [each for each in caplog.records if each.name == LOGGER]
     assert [each.levelno for each in told] == [logging.WARNING]
 

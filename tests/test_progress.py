@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -11,24 +10,18 @@ import pytest
 from tap_zohocampaigns.progress import Progress
 
 if TYPE_CHECKING:
-    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.quota import Ledger
 
 LOGGER = "tap-zohocampaigns.progress"
 # Long enough for a machine that is busy; nobody waits for it where all is well.
 PATIENCE = 30
 
 
-class Ledger:
+class Told:
     """A ledger that says what it is told to."""
 
     def __init__(self) -> None:
         self.until: float | None = None
-
-    def enter(self, endpoint: str) -> None:
-        raise NotImplementedError
-
-    def lock(self, endpoint: str) -> None:
-        raise NotImplementedError
 
     def left(self, endpoint: str) -> int:
         return {"getsegmentcontacts": 481}[endpoint]
@@ -37,16 +30,9 @@ class Ledger:
         return self.until
 
 
-class Calls:
-    """What the progress looks at of a client."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter(getmailinglists=3)
-        self.ledger = Ledger()
-
-    def progress(self, every: float = 3600.0) -> Progress:
-        client = cast("Client", self)
-        return Progress("segment_contacts", "getsegmentcontacts", client, every)
+def progress_of(told: Told | None = None, every: float = 3600.0) -> Progress:
+    ledger = cast("Ledger", told or Told())
+    return Progress("segment_contacts", "getsegmentcontacts", ledger, every)
 
 
 class Listener(logging.Handler):
@@ -68,8 +54,8 @@ def tellers() -> int:
 
 
 def test_a_line_tells_parts_rows_and_calls_since_the_stream_began() -> None:
-    client = Calls()
-    progress = client.progress()
+    told = Told()
+    progress = progress_of(told)
     with progress:
         progress.known = 12
         progress.done = 5
@@ -77,12 +63,12 @@ def test_a_line_tells_parts_rows_and_calls_since_the_stream_began() -> None:
         progress.add(41)
         # The SDK counts pages.
         progress.increment()
-        client.calls["getsegmentcontacts"] += 7
-        client.calls["recentcampaigns"] += 2
+        progress.calls["getsegmentcontacts"] += 7
+        progress.calls["recentcampaigns"] += 2
         assert progress.line() == (
             "5 of 12 parts done, 42 rows, 9 calls, 481 calls left in this window"
         )
-        client.ledger.until = 1_700_000_000.0
+        told.until = 1_700_000_000.0
         assert ", waiting until " in progress.line()
         assert progress.line().count(":") == 2
 
@@ -92,10 +78,9 @@ def test_one_line_tells_how_a_stream_ended(
     word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
-    client = Calls()
-    with suppress(KeyError), client.progress() as progress:
+    with suppress(KeyError), progress_of() as progress:
         progress.add(42)
-        client.calls["getsegmentcontacts"] += 9
+        progress.calls["getsegmentcontacts"] += 9
         if word == "stopped":
             raise KeyError
     (told,) = caplog.messages
@@ -109,7 +94,7 @@ def test_lines_come_from_a_thread_while_the_stream_is_at_work_and_then_no_more(
     listener = Listener("2 of 3 parts done, 7 rows")
     logging.getLogger(LOGGER).addHandler(listener)
     try:
-        with Calls().progress(every=0.001) as progress:
+        with progress_of(every=0.001) as progress:
             progress.known, progress.done = 3, 2
             progress.add(7)
             assert tellers() == 1
@@ -121,12 +106,12 @@ def test_lines_come_from_a_thread_while_the_stream_is_at_work_and_then_no_more(
 
 
 def test_a_stream_that_fails_stops_its_thread() -> None:
-    with suppress(KeyError), Calls().progress(every=0.001):
+    with suppress(KeyError), progress_of(every=0.001):
         raise KeyError
     assert tellers() == 0
 
 
 def test_a_long_pause_between_lines_does_not_hold_up_the_end() -> None:
-    with Calls().progress(every=1e6) as progress:
+    with progress_of(every=1e6) as progress:
         progress.add(1)
     assert tellers() == 0

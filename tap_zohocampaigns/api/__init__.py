@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 import typing as t
 from collections import Counter
+from contextlib import contextmanager
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 
 import backoff
@@ -15,6 +18,7 @@ import urllib3
 
 from tap_zohocampaigns.api import hosts, wire
 from tap_zohocampaigns.api.auth import Authenticator
+from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
     Action,
     Failed,
@@ -28,12 +32,11 @@ from tap_zohocampaigns.api.errors import (
     find_rule,
     redact,
 )
-from tap_zohocampaigns.api.quota import MemoryLedger, Quota
+from tap_zohocampaigns.api.quota import Ledger, Quota, Wait
+from tap_zohocampaigns.api.stores import open_store
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tap_zohocampaigns.api.quota import Ledger
+    from collections.abc import Callable, Iterator, Mapping
 
 logger = logging.getLogger("tap-zohocampaigns.api")
 
@@ -62,15 +65,22 @@ def connect(
         sleep: Waits for some seconds.
 
     Raises:
-        SettingError: A host is malformed.
+        SettingError: A host is malformed, or `rate_limit_ledger` is.
     """
     quota = Quota(
         config["rate_limit_calls"],
         config["rate_limit_seconds"],
         config["rate_limit_lock_seconds"],
     )
-    ledger = MemoryLedger(quota, clock=clock, sleep=sleep)
-    return Client(config, ledger, clock=clock, sleep=sleep)
+    where = config.get("rate_limit_ledger")
+    store = open_store(where, _account(config), quota, clock=clock, sleep=sleep)
+    return Client(config, Ledger(store, sleep=sleep), clock=clock, sleep=sleep)
+
+
+def _account(config: Mapping[str, t.Any]) -> str:
+    """Return a text that stands for whose quota it is, and tells nothing of it."""
+    whose = f"{hosts.find(config).api} {config['client_id']}"
+    return blake2b(whose.encode(), digest_size=8).hexdigest()
 
 
 class Reply(t.NamedTuple):
@@ -78,6 +88,23 @@ class Reply(t.NamedTuple):
 
     status: int
     content: bytes
+
+
+class _NotYet(Exception):
+    """The quota allows no call now."""
+
+    def __init__(self, wait: Wait) -> None:
+        """Tell how long it will not."""
+        super().__init__()
+        self.wait = wait
+
+
+class Turn(t.NamedTuple):
+    """What a call that may be sent needs to know."""
+
+    token: str
+    rested: float
+    """How long it had to wait for the quota (seconds)."""
 
 
 class Client:
@@ -99,7 +126,12 @@ class Client:
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
         self._clock = clock
         self._sleep = sleep
+        self._in_flight = threading.BoundedSemaphore(config["concurrency"])
+        self._budget = Budget(config["concurrency"], clock)
         self._session = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=config["concurrency"])
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, adapter)
         # What the environment says of proxies and certificates, asked once, not for
         # each call; and no credentials from a ~/.netrc.
         self._routes = {
@@ -111,13 +143,20 @@ class Client:
         self._auth = Authenticator(config, self._post_token, clock)
         self.ledger = ledger
         self.calls: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
-    def call(self, endpoint: str, params: Mapping[str, t.Any]) -> wire.Envelope | None:
-        """Call an endpoint until it answers.
+    def call(
+        self,
+        endpoint: str,
+        params: Mapping[str, t.Any],
+        tally: Counter[str] | None = None,
+    ) -> wire.Envelope | None:
+        """Call an endpoint until it answers; safe for threads.
 
         Args:
             endpoint: Name of the call, such as `getmailinglists`.
             params: Its parameters; values are sent as text.
+            tally: Where the calls are counted too, besides in `calls`.
 
         Returns:
             The answer, with what was asked for in `payload`; None when it says that
@@ -134,13 +173,13 @@ class Client:
         failing_since: float | None = None
         locks, renewed = 0, False
         while True:
-            asked = self._clock()
-            self.ledger.enter(endpoint)
-            if failing_since is not None:
-                # To wait for the quota is not to fail.
-                failing_since += self._clock() - asked
             try:
-                return self._call_once(endpoint, params)
+                with self._turn(endpoint) as turn:
+                    if failing_since is not None:
+                        # To wait for the quota is not to fail.
+                        failing_since += turn.rested
+                    self._count(endpoint, tally)
+                    return self._call_once(endpoint, params, turn.token)
             except Unauthorized as error:
                 # The answer is the same for a missing, a wrong and an ended token.
                 if renewed:
@@ -155,8 +194,6 @@ class Client:
                     )
                     raise Failed(msg) from None
                 self.ledger.lock(endpoint)
-                if self._stop_on_lock:
-                    raise LockedOut(str(error)) from None
                 logger.warning("%s; the endpoint rests", error)
             except Transient as error:
                 now = self._clock()
@@ -171,13 +208,51 @@ class Client:
                 logger.info("%s: %s; trying again in %.0f s", endpoint, error, wait)
                 self._sleep(wait)
 
+    @contextmanager
+    def _turn(self, endpoint: str) -> Iterator[Turn]:
+        """Wait until a call may be sent, and keep its place while it is underway.
+
+        Nobody keeps a place while waiting: other endpoints go on. The token is asked
+        for behind every wait, since a wait may outlast it.
+        """
+        rested = 0.0
+        while True:
+            try:
+                with self._in_flight, self._budget.token():
+                    token = self._auth.token()
+                    self._enter(endpoint)
+                    yield Turn(token, rested)
+                    return
+            except Starved as starved:
+                if starved.failing > self._retry_seconds:
+                    msg = (
+                        "Zoho has answered none of the calls for "
+                        f"{self._retry_seconds} s (`retry_max_seconds`)."
+                    )
+                    raise Failed(msg) from None
+                self._sleep(starved.seconds)
+            except _NotYet as not_yet:
+                wait = not_yet.wait
+                if wait.locked and self._stop_on_lock:
+                    msg = f"Zoho has locked {endpoint}"
+                    raise LockedOut(msg) from None
+                self.ledger.rest(endpoint, wait)
+                rested += wait.seconds
+
+    def _enter(self, endpoint: str) -> None:
+        if wait := self.ledger.take(endpoint):
+            raise _NotYet(wait)
+
+    def _count(self, endpoint: str, tally: Counter[str] | None) -> None:
+        with self._counting:
+            self.calls[endpoint] += 1
+            if tally is not None:
+                tally[endpoint] += 1
+
     def _call_once(
-        self, endpoint: str, params: Mapping[str, t.Any]
+        self, endpoint: str, params: Mapping[str, t.Any], token: str
     ) -> wire.Envelope | None:
-        # Signed after the wait for the quota, which may outlast a token.
-        token = self._auth.token()
         form = {"resfmt": self._format, **params}
-        self.calls[endpoint] += 1
         reply = self._send(
             "POST" if endpoint in _POSTED else "GET",
             self._hosts.api,

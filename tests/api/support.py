@@ -266,6 +266,8 @@ CONFIG: dict[str, Any] = {
     "rate_limit_seconds": 300,
     "rate_limit_lock_seconds": 1800,
     "rate_limit_on_lock": "wait",
+    "rate_limit_ledger": "memory",
+    "concurrency": 1,
     "request_timeout": 60,
     "retry_max_seconds": 180,
 }

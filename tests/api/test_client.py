@@ -254,7 +254,7 @@ def test_a_call_is_signed_after_its_wait_for_the_quota(clock: Clock) -> None:
         client.call(LISTS, {})
         client.call(LISTS, {})
         signed = [call.headers["Authorization"] for call in zoho.calls]
-    assert clock.waits == [4000]
+    assert clock.waits == [4001]
     assert signed == ["Zoho-oauthtoken access-1", "Zoho-oauthtoken access-2"]
 
 
@@ -699,7 +699,7 @@ def test_the_quota_is_kept_so_that_no_lock_comes(clock: Clock) -> None:
             clock.advance(1)
             assert client.call(LISTS, {"range": 1}) is not None
         assert len(service.calls) == 12
-    assert clock.waits == [55, 55]
+    assert clock.waits == [56, 56]
 
 
 def test_a_cut_page_whose_digits_look_like_a_lock_is_tried_again_at_once(
