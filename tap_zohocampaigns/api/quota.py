@@ -62,6 +62,9 @@ class Store(t.Protocol):
     def left(self, endpoint: str) -> int:
         """Return how many calls the window still allows."""
 
+    def close(self) -> None:
+        """Let go of what the calls are kept in, at the end of the run."""
+
 
 class MemoryStore:
     """Calls in the memory of this process."""
@@ -113,6 +116,9 @@ class MemoryStore:
                 return 0
             return max(self._quota.calls - len(self._in_window(endpoint, now)), 0)
 
+    def close(self) -> None:
+        """Let go of nothing: memory needs no end."""
+
     def _in_window(self, endpoint: str, now: float) -> deque[float]:
         sent = self._sent[endpoint]
         horizon = now - self._quota.window
@@ -138,6 +144,7 @@ class Ledger:
         self.take = store.take
         self.lock = store.lock
         self.left = store.left
+        self.close = store.close
 
     def rest(self, endpoint: str, wait: Wait) -> None:
         """Wait, and say until when."""

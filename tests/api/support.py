@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
+
 from tap_zohocampaigns.api import Client, connect
+from tap_zohocampaigns.api.quota import Wait
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
+
+    from tap_zohocampaigns.api.quota import Ledger
 
 CLIENT_ID = "1000.CLIENTID"
 # Short ones, which no rule about long keys hides.
@@ -59,6 +64,17 @@ class Clock:
         """Note the wait and let it pass."""
         self.waits.append(seconds)
         self.now += seconds
+
+
+def enter(ledger: Ledger, endpoint: str) -> None:
+    """Enter a call as soon as it may be sent."""
+    while wait := ledger.take(endpoint):
+        ledger.rest(endpoint, wait)
+
+
+def about(seconds: float, *, locked: bool, within: float = 1e-5) -> Wait:
+    """Return what equals a wait of about so many seconds."""
+    return Wait(pytest.approx(seconds, abs=within), locked)  # type: ignore[arg-type]
 
 
 class Narrow:

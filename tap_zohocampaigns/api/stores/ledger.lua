@@ -5,28 +5,30 @@
 --       locked: until when the endpoint is closed
 --       run: how often this process has been here
 -- ARGV  action: take, lock or left
---       calls, window, closed: the quota; microseconds
+--       calls, window, closed, step: the quota, and by how much the clock may step;
+--       microseconds
 --       kept: milliseconds that are longer than all of these
 --       epoch, seen: what the process was told the last time, or '' and 0
 --       fresh: a name for a new epoch
 -- Returns what the action asks for, how long to wait (microseconds), the epoch, and
 -- how often this process has been here.
 local state, sent, locked, run = unpack(KEYS)
-local action, epoch, seen, fresh = ARGV[1], ARGV[6], tonumber(ARGV[7]), ARGV[8]
-local calls, window, closed, kept =
-    tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local action, epoch, seen, fresh = ARGV[1], ARGV[7], tonumber(ARGV[8]), ARGV[9]
+local calls, window, closed = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local step, kept = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local known, clock, ahead, rest =
     unpack(redis.call('HMGET', state, 'epoch', 'clock', 'ahead', 'rest'))
 clock, ahead, rest = tonumber(clock or 0), tonumber(ahead or 0), tonumber(rest or 0)
 
--- The server's clock may step back; this one goes on from where it was.
+-- The server's clock may step back. This one then stands still; after a large
+-- correction it goes on from where it was, ahead of the server's.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2] + ahead
-if now < clock then
+if clock - now > step then
     ahead = ahead + clock - now
-    now = clock
 end
+now = math.max(now, clock)
 
 -- Data were lost if they are of another epoch than this process knows, or if the server
 -- has gone back to a time before its last call. How many calls were made is then known

@@ -89,6 +89,7 @@ class RedisStore:
             quota.calls,
             _micro(quota.window + step),
             _micro(quota.lock_seconds + step),
+            _micro(step),
             int(1e3 * (quota.window + quota.lock_seconds + _DAY)),
         )
         self._clock = clock

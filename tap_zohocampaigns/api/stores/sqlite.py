@@ -28,7 +28,8 @@ _PATIENCE = 30.0
 _STEP = 2.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS entries (
     account TEXT NOT NULL,
     endpoint TEXT NOT NULL,
@@ -36,10 +37,13 @@ CREATE TABLE IF NOT EXISTS entries (
     ticks REAL NOT NULL, -- seconds on a clock that begins with the boot
     boot TEXT NOT NULL,
     wall REAL NOT NULL -- seconds of the epoch
-);
+)
+""",
+    """
 CREATE INDEX IF NOT EXISTS entries_by_age
-ON entries (account, endpoint, kind, ticks, boot);
-"""
+ON entries (account, endpoint, kind, ticks, boot)
+""",
+)
 # Entries made before the machine started anew, or on another one, get their place on
 # the clock of this boot. What seems to come from the future was made now at the latest.
 _ADOPT = """
@@ -203,7 +207,7 @@ class SqliteStore:
             msg = "the file is another one"
             raise FileNotFoundError(msg)
         with self._db as db:
-            db.execute("BEGIN IMMEDIATE")
+            _insist(db, "BEGIN IMMEDIATE")
             ticks, wall = self._clocks.ticks(), self._clocks.wall()
             now = {**self._terms, "endpoint": endpoint, "ticks": ticks, "wall": wall}
             db.execute(_ADOPT, now)
@@ -216,16 +220,19 @@ class SqliteStore:
         self._inode = self._path.stat().st_ino
         db = sqlite3.connect(
             self._path,
-            timeout=_PATIENCE,
+            timeout=0,
             isolation_level=None,
             check_same_thread=False,
         )
         try:
-            _use_wal(db)
+            _insist(db, "PRAGMA journal_mode = WAL")
             # Kept whatever happens to the process; the last seconds before a power cut
             # may be lost, and to save those too would cost each call some milliseconds.
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            _insist(db, "PRAGMA synchronous = NORMAL")
+            with db:
+                _insist(db, "BEGIN IMMEDIATE")
+                for statement in _SCHEMA:
+                    db.execute(statement)
         except BaseException:
             db.close()
             raise
@@ -243,20 +250,21 @@ class SqliteStore:
         )
 
 
+def _name(error: Exception) -> str:
+    # The text of an error may quote the file.
+    return getattr(error, "sqlite_errorname", type(error).__name__)
+
+
+# SQLite's own way to wait lets busy programs starve one that waits, and does not work
+# where several turn on the log at once.
 @backoff.on_exception(
-    backoff.expo,
+    backoff.constant,
     sqlite3.OperationalError,
-    factor=0.005,
-    max_value=0.2,
+    interval=0.002,
     max_time=_PATIENCE,
     giveup=lambda error: not _name(error).startswith("SQLITE_BUSY"),
     logger=None,
 )
-def _use_wal(db: sqlite3.Connection) -> None:
-    # SQLite itself does not wait when several processes turn it on at once.
-    db.execute("PRAGMA journal_mode = WAL")
-
-
-def _name(error: Exception) -> str:
-    # The text of an error may quote the file.
-    return getattr(error, "sqlite_errorname", type(error).__name__)
+def _insist(db: sqlite3.Connection, statement: str) -> None:
+    """Do what others may keep from being done for a moment."""
+    db.execute(statement)

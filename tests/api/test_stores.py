@@ -1,0 +1,333 @@
+"""What holds for every store, and for programs that share one."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import typing as t
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import platformdirs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota
+from tap_zohocampaigns.api.stores import open_store
+from tap_zohocampaigns.api.stores import redis as redis_module
+from tap_zohocampaigns.api.stores.redis import RedisStore
+from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
+
+from .callers import ACCOUNT, quota_of
+from .support import Clock, about, enter
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_zohocampaigns.api.quota import Store
+
+    from .conftest import RedisServer
+
+ROOT = Path(__file__).parents[2]
+QUOTA = Quota(3, 300, 1800)
+
+
+class ServerClock(Clock):
+    """A clock that a Redis server goes by, whose own may be ahead."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.ahead = 0.0
+        self._server = server
+        super().__init__()
+
+    @property
+    def now(self) -> float:
+        return self._now
+
+    @now.setter
+    def now(self, seconds: float) -> None:
+        self._now = seconds
+        self._server.client.set("now", round((seconds + self.ahead) * 1e6))
+
+
+Clock_co = t.TypeVar("Clock_co", bound=Clock, covariant=True)
+
+
+class Kind(t.NamedTuple, t.Generic[Clock_co]):
+    """A kind of store, at a time that the test sets."""
+
+    clock: Clock_co
+    open: Callable[[str, Quota], Store]
+    """Open a store of an account."""
+    longer: float = 0
+    """Seconds by which the window is longer than the quota says."""
+
+
+def in_memory() -> Kind[Clock]:
+    clock = Clock()
+    return Kind(clock, lambda _, quota: MemoryStore(quota, clock=clock))
+
+
+def in_a_file(folder: Path) -> Kind[Clock]:
+    clock = Clock()
+    clocks = Clocks(ticks=clock, wall=clock, boot=lambda: "boot")
+    path = folder / "quota.sqlite3"
+    return Kind(
+        clock, lambda account, quota: SqliteStore(path, account, quota, clocks=clocks)
+    )
+
+
+def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
+    # The script itself, but for the time.
+    text = Path(redis_module.__file__).with_name("ledger.lua").read_text()
+    assert text.count("redis.call('TIME')") == 1
+    script = folder / "ledger.lua"
+    timed = text.replace("redis.call('TIME')", "{ 0, redis.call('GET', 'now') }")
+    script.write_text(timed)
+
+    def open_timed(account: str, quota: Quota) -> Store:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redis_module, "_SCRIPT", script)
+            return RedisStore(server.url, account, quota)
+
+    return Kind(ServerClock(server), open_timed, longer=2)
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "redis"])
+def kind(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_redis: RedisServer,
+) -> Kind[Clock]:
+    folder = tmp_path_factory.mktemp("ledger")
+    if request.param == "memory":
+        return in_memory()
+    if request.param == "sqlite":
+        return in_a_file(folder)
+    return in_redis(folder, shared_redis)
+
+
+accounts = map("account-{}".format, itertools.count())
+
+
+@pytest.fixture
+def opened(kind: Kind[Clock]) -> Iterator[Store]:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        yield store
+
+
+SECONDS = st.integers(0, 40).map(float) | st.floats(0, 40)
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(1, 40),
+    st.sampled_from([0, 1]),
+    st.lists(SECONDS, max_size=40),
+)
+# In floats `7.2 + 1 - 8.2` is nothing, and yet `8.2 - 1` is less than 7.2.
+@example(1, 1, 0, [7.2, 0.0, 0.0])
+def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
+    kind: Kind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
+) -> None:
+    clock = kind.clock
+    clock.now = 0.0
+    quota = Quota(calls, seconds, 1, margin)
+    window = quota.window + kind.longer
+    entered: list[float] = []
+    with closing(kind.open(next(accounts), quota)) as store:
+        ledger = Ledger(store, sleep=clock.sleep)
+        for pause in pauses:
+            clock.advance(pause)
+            asked = clock()
+            enter(ledger, "one")
+            entered.append(clock())
+            if len(entered) > calls:
+                # Rounding aside, just so late that the window has room again.
+                earliest = max(asked, entered[-1 - calls] + window)
+                assert entered[-1] == pytest.approx(earliest, abs=1e-5)
+            else:
+                assert entered[-1] == asked
+            inside = [at for at in entered if at > clock() - window + 1e-5]
+            assert len(inside) <= calls
+            assert 0 <= store.left("one") <= calls - len(inside)
+
+
+def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
+    kind: Kind[Clock], opened: Store
+) -> None:
+    assert opened.take("one") is None
+    kind.clock.advance(100)
+    opened.lock("one")
+    assert (opened.left("one"), opened.left("other")) == (0, 3)
+    kind.clock.advance(600)
+    assert opened.take("other") is None
+    wait = opened.take("one")
+    assert wait == about(1200 + kind.longer, locked=True)
+    kind.clock.advance(wait.seconds)
+    assert opened.take("one") is None
+    assert opened.left("one") == 2
+
+
+def test_a_second_sign_of_the_lock_begins_it_anew(
+    kind: Kind[Clock], opened: Store
+) -> None:
+    for _ in range(2):
+        opened.lock("one")
+        kind.clock.advance(100)
+    wait = opened.take("one")
+    assert wait == about(1700 + kind.longer, locked=True)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def where(
+    request: pytest.FixtureRequest, tmp_path: Path, shared_redis: RedisServer
+) -> str:
+    """Return a ledger that several programs can share, empty."""
+    if request.param == "sqlite":
+        return str(tmp_path / "folder" / "quota.sqlite3")
+    shared_redis.client.flushall()
+    return shared_redis.url
+
+
+def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
+    with ExitStack() as stack:
+        one, same, other = (
+            stack.enter_context(closing(open_store(where, account, QUOTA)))
+            for account in ("one", "one", "other")
+        )
+        assert one.take("getmailinglists") is None
+        assert same.left("getmailinglists") == 2
+        assert same.left("recentcampaigns") == 3
+        assert other.left("getmailinglists") == 3
+        one.lock("getmailinglists")
+        assert same.left("getmailinglists") == 0
+        assert other.take("getmailinglists") is None
+
+
+class Caller:
+    """A program of its own that shares a ledger."""
+
+    def __init__(self, how: str, where: str, calls: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.api.callers", how, where, str(calls)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.hear() == "ready"
+
+    def hear(self) -> str:
+        """Return the next word that it says."""
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def go(self) -> None:
+        """Let it begin."""
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self, *, kill: bool = False) -> None:
+        """Wait until it ends by itself, or end it at once."""
+        if kill:
+            self.process.kill()
+        with self.process:
+            pass
+        assert (self.process.returncode == 0) is not kill
+
+
+def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
+    # They open a ledger that nobody has opened before at the same moment.
+    callers = [Caller("take", where, 300) for _ in range(6)]
+    for caller in callers:
+        caller.go()
+    assert sum(int(caller.hear()) for caller in callers) == 300
+    for caller in callers:
+        caller.end()
+    with closing(open_store(where, ACCOUNT, quota_of(300))) as store:
+        assert store.left("one") == 0
+
+
+def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
+    with closing(open_store(where, ACCOUNT, quota_of(300))) as store:
+        assert store.take("one") is None
+        caller = Caller("lock", where, 300)
+        caller.go()
+        assert caller.hear() == "locked"
+        caller.end()
+        wait = store.take("one")
+        assert wait
+        assert wait.locked
+        assert store.take("other") is None
+
+
+def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
+    callers = [Caller("tell", where, 100_000) for _ in range(4)]
+    for caller in callers:
+        caller.go()
+    for caller in callers:
+        for _ in range(50):
+            assert caller.hear() == "taken"
+    for caller in callers:
+        caller.end(kill=True)
+    with closing(open_store(where, ACCOUNT, quota_of(100_000))) as store:
+        assert store.take("one") is None
+        assert store.left("one") <= 100_000 - 4 * 50 - 1
+
+
+def test_the_default_is_a_file_in_the_users_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folder = platformdirs.user_state_path("tap-zohocampaigns", appauthor=False)
+    with closing(open_store(None, ACCOUNT, QUOTA)) as store:
+        assert not folder.exists()
+        assert store.take("one") is None
+        assert (folder / "quota.sqlite3").is_file()
+
+
+def test_a_tilde_is_the_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with closing(open_store("~/own.sqlite3", ACCOUNT, QUOTA)) as store:
+        assert store.take("one") is None
+    assert (tmp_path / "own.sqlite3").is_file()
+
+
+def test_memory_is_shared_with_nobody() -> None:
+    one, other = (open_store("memory", ACCOUNT, QUOTA) for _ in range(2))
+    assert one.take("one") is None
+    assert (one.left("one"), other.left("one")) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "mysql://user:planted-password@example.com/db",
+        "REDIS+x://user:planted-password@example.com",
+        "redis://user:planted-password@example.com:port/0",
+        "redis://user:planted-password@example.com/0?no_such_option=1",
+        "redis://user:planted-password@example.com/0?socket_timeout=soon",
+    ],
+)
+def test_a_url_that_is_not_understood_is_told_without_its_password(where: str) -> None:
+    with pytest.raises(SettingError, match="`rate_limit_ledger`") as caught:
+        open_store(where, ACCOUNT, QUOTA)
+    assert "planted" not in str(caught.value)
+    assert caught.value.__suppress_context__ or not caught.value.__context__
+
+
+def test_a_missing_package_is_told_with_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, redis_module.__name__)
+    with pytest.raises(SettingError, match=r"tap-zohocampaigns\[redis\]") as caught:
+        open_store("redis://:planted@localhost", ACCOUNT, QUOTA)
+    assert "planted" not in str(caught.value)

@@ -1,0 +1,236 @@
+"""The server: restarts, losses, and what it does not show."""
+
+from __future__ import annotations
+
+import logging
+import typing as t
+from contextlib import ExitStack, closing
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.quota import Ledger, Quota
+from tap_zohocampaigns.api.stores.redis import RedisStore
+
+from .callers import ACCOUNT
+from .support import Clock, about, enter
+from .test_stores import Kind, ServerClock, accounts, in_redis
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .conftest import RedisServer
+
+QUOTA = Quota(3, 300, 1800)
+FULL = about(303, within=60, locked=False)
+
+
+@pytest.fixture
+def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
+    """Return what opens the store of one more program."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(
+            closing(RedisStore(own_redis.url, ACCOUNT, QUOTA))
+        )
+
+
+def test_a_script_that_was_flushed_is_sent_again(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    store = start()
+    assert store.take("one") is None
+    own_redis.client.script_flush()
+    assert store.take("one") is None
+    assert store.left("one") == 1
+
+
+def test_a_restart_that_keeps_the_data_loses_no_call(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    store = start()
+    assert [store.take("one") for _ in range(2)] == [None] * 2
+    store.lock("other")
+    own_redis.stop(save=True)
+    own_redis.start()
+    assert store.left("one") == 1
+    assert store.take("one") is None
+    assert start().take("one") == FULL
+    assert store.left("other") == 0
+
+
+def flush(server: RedisServer) -> None:
+    server.client.flushall()
+
+
+def restart(server: RedisServer) -> None:
+    server.stop()
+    server.start()
+
+
+@pytest.mark.parametrize("lose", [flush, restart])
+def test_after_a_loss_every_window_counts_as_full_once(
+    lose: Callable[[RedisServer], None],
+    own_redis: RedisServer,
+    start: Callable[[], RedisStore],
+) -> None:
+    noticing, late, unaware = start(), start(), start()
+    for store in (noticing, late):
+        assert store.take("one") is None
+    lose(own_redis)
+    # Who never saw what was lost can't know of it.
+    assert unaware.take("one") is None
+    assert noticing.left("one") == 0
+    for store in (noticing, unaware, late):
+        assert store.take("one") == FULL
+        assert store.take("other") == FULL
+        assert store.left("one") == 0
+    # The first to find out decided until when.
+    state = f"tap-zohocampaigns:{{{ACCOUNT}}}:state"
+    rests = own_redis.client.hget(state, "rest")
+    start().take("one")
+    late.lock("one")
+    assert own_redis.client.hget(state, "rest") == rests
+
+
+def test_a_server_that_came_back_with_older_data_has_lost_some(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    first, second, third = start(), start(), start()
+    for store in (first, second, third):
+        assert store.take("one") is None
+    own_redis.client.save()
+    assert first.take("other") is None
+    own_redis.kill()
+    own_redis.start()
+    # It knows of no call that the server has forgotten, and nobody told it.
+    assert second.take("second") is None
+    assert first.take("other") == FULL
+    assert second.take("second") == FULL
+    assert third.take("one") == FULL
+
+
+def test_a_server_that_starts_anew_is_waited_for(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.waits) == 3:
+            own_redis.start()
+
+    caplog.set_level(logging.DEBUG)
+    with closing(
+        RedisStore(own_redis.url, ACCOUNT, QUOTA, clock=clock, sleep=sleep)
+    ) as store:
+        own_redis.stop()
+        assert store.take("one") is None
+        assert store.left("one") == 2
+    assert len(clock.waits) == 3
+    assert "planted" not in caplog.text
+
+
+def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    clock = Clock()
+    began = clock()
+    with closing(
+        RedisStore(own_redis.url, ACCOUNT, QUOTA, clock=clock, sleep=clock.sleep)
+    ) as store:
+        assert store.take("one") is None
+        own_redis.stop()
+        for use in (store.take, store.left, store.lock):
+            with pytest.raises(Failed, match="`rate_limit_ledger`") as caught:
+                use("one")
+            assert "planted" not in str(caught.value)
+            assert 20 < clock() - began <= 30
+            began = clock()
+        own_redis.start()
+    assert "planted" not in caplog.text
+
+
+def test_a_wrong_password_is_told_at_once_and_not_shown(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    clock = Clock()
+    url = own_redis.url.replace("planted-password", "planted-wrong")
+    with closing(
+        RedisStore(url, ACCOUNT, QUOTA, clock=clock, sleep=clock.sleep)
+    ) as store:
+        with pytest.raises(Failed, match="AuthenticationError") as caught:
+            store.take("one")
+        assert "planted" not in str(caught.value)
+    assert clock.waits == []
+    assert "planted" not in caplog.text
+
+
+def test_a_server_without_memory_ends_the_run(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    own_redis.client.config_set("maxmemory", 1)
+    with pytest.raises(Failed, match="`rate_limit_ledger`"):
+        start().take("one")
+
+
+def test_keys_live_together_and_not_for_ever(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    store = start()
+    store.take("one")
+    store.lock("one")
+    keys = t.cast("list[str]", own_redis.client.keys())
+    assert len(keys) == 4
+    for key in keys:
+        assert key.startswith(f"tap-zohocampaigns:{{{ACCOUNT}}}:")
+        # Longer than a window and a lock.
+        assert own_redis.client.ttl(key) > 2100
+
+
+@pytest.fixture(scope="module")
+def timed(
+    tmp_path_factory: pytest.TempPathFactory, shared_redis: RedisServer
+) -> Kind[ServerClock]:
+    """Return what opens stores at a time that the test sets."""
+    return in_redis(tmp_path_factory.mktemp("script"), shared_redis)
+
+
+@given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 2)), max_size=30))
+@example([(0, 2), (0, 0), (0, 2), (0, 0), (300, 2), (0, 0)])
+def test_steps_of_the_servers_clock_never_let_a_call_pass_too_early(
+    timed: Kind[ServerClock], steps: list[tuple[float, float]]
+) -> None:
+    clock = timed.clock
+    clock.ahead, clock.now = 0.0, 0.0
+    entered: list[float] = []
+    with closing(timed.open(next(accounts), QUOTA)) as store:
+        ledger = Ledger(store, sleep=clock.sleep)
+        for pause, clock.ahead in steps:
+            clock.advance(pause)
+            asked = clock.now
+            enter(ledger, "one")
+            entered.append(clock.now)
+            if len(entered) > QUOTA.calls:
+                earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
+                # Two seconds of caution, and two that the clock may be wrong by.
+                assert earliest - 1e-5 <= clock.now <= earliest + 4 + 1e-5
+
+
+def test_after_a_large_correction_of_the_servers_clock_time_goes_on(
+    timed: Kind[ServerClock],
+) -> None:
+    clock = timed.clock
+    clock.ahead, clock.now = 86400.0, 0.0
+    with closing(timed.open(next(accounts), QUOTA)) as store:
+        assert [store.take("one") for _ in range(3)] == [None] * 3
+        clock.ahead, clock.now = 0.0, 100.0
+        # What passed before the correction was noticed is not known.
+        assert store.take("one") == about(303, locked=False)
+        clock.advance(100)
+        assert store.take("one") == about(203, locked=False)
+        clock.advance(203)
+        assert store.take("one") is None

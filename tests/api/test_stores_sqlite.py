@@ -1,0 +1,306 @@
+"""The file: who may read it, what befalls it, and clocks that step."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import stat
+import typing as t
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api.quota import Ledger, Quota
+from tap_zohocampaigns.api.stores import open_store, sqlite
+from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
+
+from .callers import ACCOUNT, quota_of
+from .support import Clock, about, enter
+from .test_stores import Caller
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+QUOTA = Quota(3, 300, 1800)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "quota.sqlite3"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path, ACCOUNT, QUOTA)) as store:
+        yield store
+
+
+def test_nobody_else_may_read_what_is_kept(path: Path, store: SqliteStore) -> None:
+    before = os.umask(0)
+    try:
+        store.take("one")
+    finally:
+        os.umask(before)
+    files = sorted(path.parent.iterdir())
+    assert [each.name.removeprefix(path.name) for each in files] == ["", "-shm", "-wal"]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
+    path: Path, store: SqliteStore
+) -> None:
+    assert store.take("one") is None
+    caller = Caller("hang", str(path), 3)
+    caller.go()
+    assert caller.hear() == "inside"
+    caller.end(kill=True)
+    assert store.left("one") == 2
+    assert store.take("one") is None
+
+
+def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
+    def interrupted() -> float:
+        raise KeyboardInterrupt
+
+    with ExitStack() as stack:
+        broken, whole = (
+            stack.enter_context(closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=each)))
+            for each in (Clocks(wall=interrupted), None)
+        )
+        for use in (broken.take, broken.lock, broken.left):
+            with pytest.raises(KeyboardInterrupt):
+                use("one")
+        assert whole.left("one") == 3
+
+
+def ruin_at_start(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"planted-content " * 500)
+
+
+def below_a_file(path: Path) -> None:
+    path.parent.write_text("not a folder")
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+@pytest.mark.parametrize("prepare", [ruin_at_start, below_a_file, a_folder])
+def test_a_file_that_cant_be_used_costs_one_warning(
+    prepare: Callable[[Path], None],
+    path: Path,
+    store: SqliteStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    prepare(path)
+    assert [store.take("one") for _ in range(3)] == [None] * 3
+    wait = store.take("one")
+    assert wait
+    assert not wait.locked
+    assert store.left("other") == 3
+    store.lock("other")
+    assert store.left("other") == 0
+    assert_one_warning(caplog)
+
+
+def assert_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    (told,) = caplog.records
+    assert told.levelno == logging.WARNING
+    assert "`rate_limit_ledger`" in told.getMessage()
+    assert "planted" not in told.getMessage()
+
+
+@contextmanager
+def ruined(path: Path) -> Iterator[None]:
+    # After another has written, the file is read anew.
+    with closing(SqliteStore(path, "other account", QUOTA)) as other:
+        other.take("one")
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        each.write_bytes(b"planted-content " * (each.stat().st_size // 16))
+    yield
+
+
+@contextmanager
+def deleted(path: Path) -> Iterator[None]:
+    for each in path.parent.iterdir():
+        each.unlink()
+    yield
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[None]:
+    path.rename(path.with_name("old"))
+    path.touch()
+    yield
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = path.with_name(f"{path.name}-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("mishap", [ruined, deleted, replaced, full_disk])
+@pytest.mark.parametrize("first", ["take", "lock", "left"])
+def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
+    mishap: Callable[[Path], AbstractContextManager[None]],
+    first: str,
+    path: Path,
+    store: SqliteStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert [store.take("one") for _ in range(2)] == [None] * 2
+    store.lock("other")
+    with mishap(path):
+        getattr(store, first)("third")
+        assert store.left("one") == 1
+        assert store.take("one") is None
+        assert store.left("one") == 0
+        wait = store.take("one")
+        assert wait
+        assert wait.seconds > 290
+        locked = store.take("other")
+        assert locked
+        assert locked.locked
+        assert store.left("third") == {"take": 2, "lock": 0, "left": 3}[first]
+    assert_one_warning(caplog)
+
+
+class Machine:
+    """True time; a wall clock that is up to two seconds ahead of it; and restarts."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.ahead = 0.0
+        self.started = 900_000.0
+
+    def clocks(self) -> Clocks:
+        """Return the clocks of a process that starts now."""
+        started = self.started
+        return Clocks(
+            ticks=lambda: self.now - started,
+            wall=lambda: self.now + self.ahead,
+            boot=lambda: f"boot at {started}",
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
+    machine = Machine()
+    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+        for machine.ahead in (-2, 2, 3600):
+            assert store.take("one") is None
+            machine.now += 10
+        for machine.ahead in (-86400, -2, 0, 2, 86400):
+            assert store.take("one") == about(271, locked=False)
+            assert store.left("one") == 0
+
+
+STEPS = st.tuples(st.floats(0, 200), st.floats(0, 2), st.integers(0, 9))
+
+
+@given(st.lists(STEPS, max_size=30))
+def test_restarts_and_steps_never_let_a_call_pass_too_early(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[float, float, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("file") / "quota.sqlite3"
+    machine = Machine()
+    entered: list[float] = []
+    with ExitStack() as stack:
+
+        def start() -> Ledger:
+            store = SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())
+            return Ledger(stack.enter_context(closing(store)), sleep=machine.sleep)
+
+        ledger = start()
+        for pause, machine.ahead, event in steps:
+            machine.now += pause
+            if event == 0:
+                machine.started = machine.now
+            if event <= 1:
+                ledger = start()
+            asked = machine.now
+            enter(ledger, "one")
+            entered.append(machine.now)
+            if len(entered) > QUOTA.calls:
+                earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
+                # Two seconds of caution, and two that the clock may be wrong by.
+                assert earliest - 1e-5 <= machine.now <= earliest + 4 + 1e-5
+            else:
+                assert machine.now == asked
+
+
+def test_a_lock_outlasts_a_restart(path: Path) -> None:
+    machine = Machine()
+    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+        store.lock("one")
+    machine.now += 100
+    machine.started = machine.now
+    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+        assert store.take("one") == about(1702, locked=True)
+
+
+def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> None:
+    machine = Machine()
+    machine.ahead = 86400
+    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+        assert [store.take("one") for _ in range(3)] == [None] * 3
+    machine.ahead = 0
+    # Each restart asks the wall clock again, with two seconds of caution.
+    for waits in (301, 203, 103):
+        machine.started = machine.now
+        clocks = machine.clocks()
+        with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
+            assert store.take("one") == about(waits, locked=False)
+        machine.now += 100
+
+
+def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sqlite, "_BOOT_ID", tmp_path / "none")
+    ticks, wall = Clock(), Clock()
+    clocks = Clocks(ticks=ticks, wall=wall)
+    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
+        assert [store.take("one") for _ in range(3)] == [None] * 3
+    ticks.now = 7
+    wall.advance(100)
+    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
+        assert store.take("one") == about(203, locked=False)
+        ticks.advance(203)
+        assert store.take("one") is None
+
+
+def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
+    clock = Clock()
+    clocks = Clocks(ticks=clock, wall=clock)
+    with closing(SqliteStore(path, ACCOUNT, quota_of(500), clocks=clocks)) as store:
+        for _ in range(500):
+            store.take("one")
+        size = path.stat().st_size
+        for _ in range(5):
+            clock.advance(3601)
+            for _ in range(500):
+                assert store.take("one") is None
+    assert path.stat().st_size <= max(2 * size, 200_000)
+
+
+def test_the_file_holds_nothing_but_what_it_was_given(path: Path) -> None:
+    with closing(open_store(str(path), ACCOUNT, QUOTA)) as store:
+        store.take("getmailinglists")
+    content = path.read_bytes()
+    assert ACCOUNT.encode() in content
+    assert str(path.parent).encode() not in content
