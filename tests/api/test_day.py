@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import typing as t
+
+from .day import OURS, Day, most_in_a_window
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_cron_jobs_that_share_a_file_are_never_locked(tmp_path: Path) -> None:
+    day = Day(tmp_path / "quota.sqlite3", 1)
+    day.simulate(hours=4)
+    assert day.lockouts == 0
+    # The quota was what bound them, to the last call.
+    assert most_in_a_window(day.arrived, OURS.seconds) > 0.98 * OURS.calls
+    assert min(day.killed, day.steps, day.restarts) > 0
+
+
+def test_the_day_would_show_a_quota_that_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.api.day.OURS", OURS._replace(calls=520))
+    day = Day(tmp_path / "quota.sqlite3", 1)
+    day.simulate(hours=4)
+    assert day.lockouts > 0
