@@ -134,10 +134,13 @@ class TapZohoCampaigns(Tap):
         return [stream(self) for stream in streams.LIST]
 
     @classmethod
-    def invoke(cls, **kwargs: t.Any) -> None:  # noqa: ANN401
+    def invoke(cls, *, word: str | None = None, **kwargs: t.Any) -> None:  # noqa: ANN401
         """Run, and if the run is stopped, save what it has read."""
         try:
-            super().invoke(**kwargs)
+            if word:
+                cls.plan(**kwargs)
+            else:
+                super().invoke(**kwargs)
         except Stopped as stopped:
             stopped.save()
             cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
@@ -147,35 +150,28 @@ class TapZohoCampaigns(Tap):
     def get_singer_command(cls) -> click.Command:
         """Return the command, with errors that are sentences."""
         command = super().get_singer_command()
-        kept = [p for p in command.params if p.name in {"config", "state", "catalog"}]
-        choice = click.Choice(["text", "json"])
-        plan = click.Command(
-            name="plan",
-            callback=cls.plan,
-            params=[
-                *kept,
-                click.Option(["--format", "form"], type=choice, default="text"),
-            ],
-            help="Tell what a sync would cost, without reading contacts.",
-        )
+        word = click.Argument(["word"], type=click.Choice(["plan"]), required=False)
         return _Command(
             name=command.name,
             callback=command.callback,
-            params=command.params,
-            help=f"{command.help} With `plan` as first word: {plan.help}",
+            params=[*command.params, word],
+            help=(
+                f"{command.help} With `plan`: tell what a sync would cost, without "
+                "reading contacts; as a table, or with `--format json`."
+            ),
             context_settings=command.context_settings,
             logger=cls.logger,
-            plan=plan,
         )
 
     @classmethod
     def plan(
         cls,
         *,
-        form: str,
+        about_format: str | None = None,
         config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
+        **_: t.Any,  # noqa: ANN401 (options that a plan has no use for)
     ) -> None:
         """Print what a sync would cost."""
         tap = cls(
@@ -184,31 +180,17 @@ class TapZohoCampaigns(Tap):
             catalog=json.load(catalog) if catalog else None,
             parse_env_config=bool(config and config.parse_env),
         )
-        told = make_plan(tap)
-        click.echo(json.dumps(told) if form == "json" else as_text(told))
+        plan = make_plan(tap)
+        click.echo(json.dumps(plan) if about_format == "json" else as_text(plan))
 
 
 class _Command(SingerCommand):
     """Ends with one sentence for the user, and exit status 1."""
 
-    def __init__(
-        self,
-        *args: t.Any,  # noqa: ANN401 (click's)
-        plan: click.Command,
-        **kwargs: t.Any,  # noqa: ANN401 (click's)
-    ) -> None:
-        """Take the command of a plan besides what the SDK passes."""
-        super().__init__(*args, **kwargs)
-        self._plan = plan
-
-    def main(self, *given: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
+    def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
         """Run the command line."""
-        words = kwargs.pop("args", None) if not given else given[0]
-        args = [*(sys.argv[1:] if words is None else words)]
         try:
-            if args[:1] == ["plan"]:
-                return self._plan.main(args[1:], **kwargs)
-            return super().main(args, **kwargs)
+            return super().main(*args, **kwargs)
         except ConfigValidationError as error:
             sentence = " ".join(error.errors)
         except ZohoError as error:

@@ -1,0 +1,169 @@
+"""A plan tells what a sync costs before it is run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_zohocampaigns.plan import as_text, make_plan
+
+from .conftest import ROOT, StillTap, run_tap
+
+if TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import LivingAccount, Service
+
+TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
+# What a plan may ask for: all of it is small.
+SMALL = {"getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"}
+
+
+def planned(
+    service: Service,
+    state: dict[str, Any] | None = None,
+    streams: tuple[str, ...] = (),
+    **settings: Any,
+) -> dict[str, Any]:
+    config = service.config | {"rate_limit_ledger": "memory"} | settings
+    tap = StillTap(config=config, state=state)
+    for name, stream in tap.streams.items():
+        stream.selected = not streams or name in streams
+    service.calls.clear()
+    return make_plan(tap)
+
+
+def real(service: Service) -> Counter[str]:
+    return Counter(call.endpoint for call in service.calls)
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_plan_tells_calls_and_rows_of_a_first_sync_and_of_the_next(
+    service: Service, form: str
+) -> None:
+    plan = planned(service, response_format=form)
+    assert {*real(service)} <= SMALL
+    assert plan["asked"] == len(service.calls)
+    service.calls.clear()
+    output = run_tap(service, response_format=form)
+    calls = {each["endpoint"]: each["calls"] for each in plan["endpoints"]}
+    assert {*calls} == {*real(service)}
+    number = real(service)
+    assert number.total() * 0.9 <= plan["calls"] <= number.total() * 1.1
+    assert calls.pop("getsegmentcontacts") >= number.pop("getsegmentcontacts")
+    # The last page of a part is known sooner or later, as threads happen to run.
+    recipients = number.pop("getcampaignrecipientsdata")
+    assert calls.pop("getcampaignrecipientsdata") == pytest.approx(recipients, rel=0.1)
+    assert calls == number
+    rows = {name: len(records) for name, records in output.records.items()}
+    told = {each["stream"]: each["rows"] for each in plan["streams"]}
+    assert told.keys() == rows.keys() - {"snapshots"}
+    for name in told.keys() - {"segment_contacts"}:
+        assert told[name] == rows[name], name
+    assert told["segment_contacts"] >= rows["segment_contacts"]
+    assert "segment_contacts" in plan["at_most"]
+    assert plan["rows"] == sum(told.values())
+
+    again = planned(service, output.state, response_format=form)
+    assert again["at_most"] == []
+    service.calls.clear()
+    run_tap(service, state=output.state, response_format=form)
+    assert {each["endpoint"]: each["calls"] for each in again["endpoints"]} == real(
+        service
+    )
+    assert {*again["streams"][0]} == {"stream", "rows", "calls"}
+
+
+def test_a_plan_of_some_streams_asks_for_no_others(service: Service) -> None:
+    plan = planned(service, streams=("mailing_lists", "list_subscriber_counts"))
+    assert real(service) == {"getmailinglists": 1}
+    assert [each["stream"] for each in plan["streams"]] == [
+        "list_subscriber_counts",
+        "mailing_lists",
+    ]
+    assert plan["at_most"] == []
+
+
+def test_a_plan_tells_minutes_at_the_quota(service: Service) -> None:
+    plan = planned(service, rate_limit_calls=100, rate_limit_seconds=60)
+    minutes = {each["endpoint"]: each["minutes"] for each in plan["endpoints"]}
+    calls = {each["endpoint"]: each["calls"] for each in plan["endpoints"]}
+    assert calls["getcampaignrecipientsdata"] > 200
+    assert minutes["getcampaignrecipientsdata"] == 2
+    assert minutes["getmailinglists"] == 0
+    assert plan["minutes"] == 2
+    one_by_one = planned(
+        service, rate_limit_calls=10, rate_limit_seconds=60, concurrency=1
+    )
+    assert one_by_one["minutes"] == sum(
+        each["minutes"] for each in one_by_one["endpoints"]
+    )
+
+
+def test_a_plan_as_text_is_a_table(service: Service) -> None:
+    text = as_text(planned(service))
+    lines = text.splitlines()
+    assert lines[0].split() == ["endpoint", "calls", "minutes", "at", "the", "quota"]
+    assert any(line.startswith("getsegmentcontacts") and "≤" in line for line in lines)
+    assert any(line.startswith("campaign_recipients ") for line in lines)
+    assert "This plan took" in text
+
+
+def run_plan(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TAP, "plan", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=ROOT,
+    )
+
+
+def test_the_command_prints_a_plan(
+    account: LivingAccount, service: Service, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.json"
+    state = tmp_path / "state.json"
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(service.config))
+    discovered = subprocess.run(
+        [TAP, "--discover", "--config", config], capture_output=True, check=True
+    )
+    streams = json.loads(discovered.stdout)
+    for stream in streams["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["stream"] == "mailing_lists"
+    catalog.write_text(json.dumps(streams))
+    state.write_text("{}")
+    files = ["--config", config, "--catalog", catalog, "--state", state]
+    given = [str(each) for each in files]
+    text = run_plan(*given)
+    assert text.returncode == 0, text.stderr
+    assert "getmailinglists" in text.stdout
+    plan = json.loads(run_plan(*given, "--format", "json").stdout)
+    assert plan["calls"] == 1
+    assert plan["rows"] == len(account.lists())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--config", "no.json"], "no.json"),
+        (["--format", "yaml"], "yaml"),
+        (["--config", "README.md"], "is not JSON"),
+    ],
+)
+def test_a_plan_that_can_not_be_made_is_one_sentence(
+    arguments: list[str], told: str
+) -> None:
+    done = run_plan(*arguments)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
