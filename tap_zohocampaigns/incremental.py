@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-    from tap_zohocampaigns.api.wire import Row
+    from tap_zohocampaigns.api.wire import Envelope, Row
     from tap_zohocampaigns.messages import Page
 
     Records: t.TypeAlias = list[Row]
@@ -410,17 +410,7 @@ class CampaignStream(SnapshotStream):
             envelope = self.call("campaignreports", {"campaignkey": sent_key})
         except Gone:
             return {}
-        reports = as_list(envelope.payload) if envelope else []
-        report = reports[0] if reports else {}
-        found = {
-            action: [_whole(report.get(name)) for name in names]
-            for action, names in COUNTERS.items()
-        }
-        return {
-            action: t.cast("list[int]", counts)
-            for action, counts in found.items()
-            if None not in counts
-        }
+        return read_counters(envelope)
 
     def _is_over(self, campaign: Row, line: Row) -> bool:
         """Return whether this was a complete look after the window had ended."""
@@ -439,6 +429,24 @@ class CampaignStream(SnapshotStream):
 def _next(instant: str) -> str:
     """Return a text that sorts right behind a time."""
     return instant + "~"
+
+
+def read_counters(envelope: Envelope | None) -> dict[str, list[int]]:
+    """Read the counters of each action from a report of a campaign.
+
+    The first of an action is the number of its rows, unless it counts events.
+    """
+    reports = as_list(envelope.payload) if envelope else []
+    report = reports[0] if reports else {}
+    found = {
+        action: [_whole(report.get(name)) for name in names]
+        for action, names in COUNTERS.items()
+    }
+    return {
+        action: t.cast("list[int]", counts)
+        for action, counts in found.items()
+        if None not in counts
+    }
 
 
 def _whole(value: object) -> int | None:

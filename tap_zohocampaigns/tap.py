@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
@@ -21,11 +23,10 @@ from tap_zohocampaigns.api import connect
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.messages import PageWriter
+from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.stopping import Stopped, Stopper
 
 if t.TYPE_CHECKING:
-    import click
-
     from tap_zohocampaigns.client import ZohoStream
 
 
@@ -146,23 +147,68 @@ class TapZohoCampaigns(Tap):
     def get_singer_command(cls) -> click.Command:
         """Return the command, with errors that are sentences."""
         command = super().get_singer_command()
+        kept = [p for p in command.params if p.name in {"config", "state", "catalog"}]
+        choice = click.Choice(["text", "json"])
+        plan = click.Command(
+            name="plan",
+            callback=cls.plan,
+            params=[
+                *kept,
+                click.Option(["--format", "form"], type=choice, default="text"),
+            ],
+            help="Tell what a sync would cost, without reading contacts.",
+        )
         return _Command(
             name=command.name,
             callback=command.callback,
             params=command.params,
-            help=command.help,
+            help=f"{command.help} With `plan` as first word: {plan.help}",
             context_settings=command.context_settings,
             logger=cls.logger,
+            plan=plan,
         )
+
+    @classmethod
+    def plan(
+        cls,
+        *,
+        form: str,
+        config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        """Print what a sync would cost."""
+        tap = cls(
+            config=config.config if config else None,
+            state=json.load(state) if state else None,
+            catalog=json.load(catalog) if catalog else None,
+            parse_env_config=bool(config and config.parse_env),
+        )
+        told = make_plan(tap)
+        click.echo(json.dumps(told) if form == "json" else as_text(told))
 
 
 class _Command(SingerCommand):
     """Ends with one sentence for the user, and exit status 1."""
 
-    def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
+    def __init__(
+        self,
+        *args: t.Any,  # noqa: ANN401 (click's)
+        plan: click.Command,
+        **kwargs: t.Any,  # noqa: ANN401 (click's)
+    ) -> None:
+        """Take the command of a plan besides what the SDK passes."""
+        super().__init__(*args, **kwargs)
+        self._plan = plan
+
+    def main(self, *given: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
         """Run the command line."""
+        words = kwargs.pop("args", None) if not given else given[0]
+        args = [*(sys.argv[1:] if words is None else words)]
         try:
-            return super().main(*args, **kwargs)
+            if args[:1] == ["plan"]:
+                return self._plan.main(args[1:], **kwargs)
+            return super().main(args, **kwargs)
         except ConfigValidationError as error:
             sentence = " ".join(error.errors)
         except ZohoError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.client import Part
 from tap_zohocampaigns.incremental import Closed, Members
@@ -223,9 +224,9 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
     line = {"added": "2024", "digest": "another", "at": "", "start": ""}
 
     def peak(pages: int) -> int:
-        def records(_: Part) -> Iterator[list[dict[str, t.Any]]]:
+        def batches() -> Iterator[Batch]:
             for page in range(pages):
-                yield [
+                rows = [
                     {
                         "contact_email": f"{page}-{row}",
                         "added_time": "2024",
@@ -233,11 +234,12 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
                     }
                     for row in range(500)
                 ]
+                yield Batch(rows)
 
-        monkeypatch.setattr(stream, "records", records)
         lines = {"1": line} if known else {}
         tracemalloc.start()
-        written = sum(map(len, stream._read_part(Part(owner="1"), lines)))  # noqa: SLF001
+        taken = stream._take_part(Part(owner="1"), batches(), lines)  # noqa: SLF001
+        written = sum(map(len, taken))
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert written == pages * 500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def run(
     service: Service,
     state: t.Any = None,
     intercept: Callable[[Call], Reply | None] | None = None,
+    concurrency: int = 1,
 ) -> list[Message]:
     """Run the tap to its end or its failure; return what it wrote."""
     # The sandbox makes ten tokens in ten minutes.
@@ -79,6 +81,8 @@ def run(
         "page_size": PAGE,
         "timezone": ZONE.key,
         "retry_max_seconds": 0,
+        "rate_limit_ledger": "memory",
+        "concurrency": concurrency,
     }
     # A process of its own would have read it from a file.
     tap = Tap(config=config, state=deepcopy(state))
@@ -125,24 +129,28 @@ def asked_again(state: t.Any, calls: list[Call]) -> Counter[str]:
     return found
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
 def test_killed_at_any_message_the_next_run_goes_on(
-    town: Town, service: Service
+    town: Town, service: Service, at_once: int
 ) -> None:
-    whole = run(town, service)
+    whole = run(town, service, concurrency=at_once)
     assert len(whole) > 100
-    for position in range(len(whole)):
+    for position in range(0, len(whole), at_once):
         before = whole[:position]
         state = last_state(before)
         warehouse = Warehouse()
         warehouse.load(before)
-        warehouse.load(run(town, service, state))
+        warehouse.load(run(town, service, state, concurrency=at_once))
         assert_whole(town, warehouse, f"killed before message {position}")
         assert not asked_again(state, service.calls), position
 
 
-def test_killed_at_any_call_the_next_run_goes_on(town: Town, service: Service) -> None:
-    run(town, service)
-    for position in range(len(service.calls)):
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_killed_at_any_call_the_next_run_goes_on(
+    town: Town, service: Service, at_once: int
+) -> None:
+    run(town, service, concurrency=at_once)
+    for position in range(0, len(service.calls), at_once):
         asked = 0
 
         def fail(_: Call, position: int = position) -> Reply | None:
@@ -150,14 +158,28 @@ def test_killed_at_any_call_the_next_run_goes_on(town: Town, service: Service) -
             asked += 1
             return CUT if asked > position else None
 
-        before = run(town, service, intercept=fail)
-        assert asked == position + 1
+        before = run(town, service, intercept=fail, concurrency=at_once)
+        assert asked > position
         state = last_state(before)
         warehouse = Warehouse()
         warehouse.load(before)
-        warehouse.load(run(town, service, state))
+        warehouse.load(run(town, service, state, concurrency=at_once))
         assert_whole(town, warehouse, f"killed at call {position}")
         assert not asked_again(state, service.calls), position
+
+
+def test_what_comes_is_the_same_however_much_is_read_at_once(
+    town: Town, service: Service
+) -> None:
+    one, *others = (run(town, service, concurrency=n) for n in (1, 2, 4, 16))
+    for other in others:
+        assert plain(other) == plain(one)
+
+
+def plain(messages: list[Message]) -> list[Message]:
+    """Leave out the times of the run."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "", json.dumps(messages))
+    return t.cast("list[Message]", json.loads(text))
 
 
 @pytest.mark.parametrize("position", [1, 5, 9, 14, 20, 26])

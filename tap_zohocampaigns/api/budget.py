@@ -22,6 +22,8 @@ _TOKENS = 8
 _SECONDS = 6.0
 # What a success gives back besides its own token: five pay for one failure.
 _REWARD = 0.2
+# A sum of floats may say that a token is due a hair before it is.
+_LEAST = 0.01
 
 
 class Starved(Exception):
@@ -83,7 +85,8 @@ class Budget:
             self._filled = now
             if self._tokens < 1:
                 since = now if self._failing_since is None else self._failing_since
-                raise Starved((1 - self._tokens) * _SECONDS, now - since)
+                wait = max((1 - self._tokens) * _SECONDS, _LEAST)
+                raise Starved(wait, now - since)
             self._tokens -= 1
 
     def _give_back(self, tokens: float) -> None:

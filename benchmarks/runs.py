@@ -1,0 +1,66 @@
+"""Runs of commands, measured; and what every run of the tap is given."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
+
+
+class Run(t.NamedTuple):
+    """One finished process: seconds on the wall, and the most memory it had (MiB)."""
+
+    seconds: float
+    memory: float
+
+
+def run(command: list[str], *, pipe: bool = False) -> Run:
+    """Run a command to its end, into nothing or into a pipe that is read."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE if pipe else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        if process.stdout:
+            while process.stdout.read1(1 << 20):  # type: ignore[attr-defined]
+                pass
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Run(seconds, usage.ru_maxrss / 1024)
+
+
+def lines(command: list[str]) -> t.Iterator[bytes]:
+    """Yield the lines that a command writes."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        yield from process.stdout or ()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def catalog(*selected: str) -> dict[str, t.Any]:
+    """Return the tap's catalog with some of its streams selected."""
+    done = subprocess.run([TAP, "--discover"], check=True, capture_output=True)
+    found: dict[str, t.Any] = json.loads(done.stdout)
+    for stream in found["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["stream"] in selected
+    return found
+
+
+def write(path: Path, value: object) -> str:
+    """Write a value as JSON; return where."""
+    path.write_text(json.dumps(value))
+    return str(path)

@@ -1,0 +1,198 @@
+"""What a sync would cost: the sync is rehearsed, and the big endpoints are not read.
+
+The streams do what they always do, down to the last page, but where contacts would come
+the client answers itself, with as many as counters, lists and the state tell of.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import typing as t
+from collections import Counter, defaultdict
+
+from tap_zohocampaigns.api.wire import Envelope
+from tap_zohocampaigns.incremental import read_counters
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.wire import Row
+    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.tap import TapZohoCampaigns
+
+# What has to be known before anything can be told; all of them are small.
+_ASKED = {"getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"}
+_ROWS = {"getsegmentcontacts", "getcampaignrecipientsdata"}
+
+
+class Rehearsal:
+    """A client that asks for what is small, and makes up the rest."""
+
+    def __init__(self, client: Client) -> None:
+        """Take the client that asks."""
+        self.ledger = client.ledger
+        self.calls: Counter[str] = Counter()
+        self.members: dict[str, int] = {}
+        """How many contacts each segment has, by its ID."""
+        self._client = client
+        self._counts: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
+        self._guard = threading.Lock()
+
+    def call(
+        self, endpoint: str, params: Row, tally: Counter[str] | None = None
+    ) -> Envelope | None:
+        """Return an answer like the one that a sync would get."""
+        with self._guard:
+            self.calls[endpoint] += 1
+        if endpoint in _ASKED:
+            envelope = self._client.call(endpoint, params, tally)
+            if endpoint == "campaignreports":
+                self._counts[params["campaignkey"]] = read_counters(envelope)
+            return envelope
+        with self._guard:
+            if tally is not None:
+                tally[endpoint] += 1
+        if endpoint not in _ROWS:
+            # One row, whatever is in it.
+            return Envelope("0", "", "success", {}, "")
+        first, size = params["fromindex"], params["range"]
+        last = min(first + size - 1, self._rows(endpoint, params))
+        rows = [{"contact_email": str(n)} for n in range(first, last + 1)]
+        details = {"fromindex": first, "range": size}
+        body: Row = {"requestdetails": details}
+        return Envelope("0", "", "success", body, rows) if rows else None
+
+    def _rows(self, endpoint: str, params: Row) -> int:
+        if endpoint == "getsegmentcontacts":
+            return self.members.get(params["cvid"], 0)
+        counts = self._counts[params["campaignkey"]].get(params["action"])
+        return counts[0] if counts else 0
+
+
+def make_plan(tap: TapZohoCampaigns) -> Row:
+    """Rehearse a sync; return what it would cost.
+
+    Returns:
+        `endpoints`: of each its `calls`, and the `minutes` that its quota makes them
+        last; `streams`: of each its `calls` and `rows`; `calls`, `rows` and `minutes`
+        of the whole sync; `at_most`: names whose figures can only be too high;
+        `asked`: how many calls the plan itself has cost.
+    """
+    client, settings = tap.account.client, tap.settings
+    read = [stream for stream in tap.zoho_streams if stream.selected]
+    rehearsal = Rehearsal(client)
+    tap.account.client = t.cast("Client", rehearsal)
+    rehearsal.members, guessed = _members(tap, read)
+    streams: list[Row] = [
+        {
+            "stream": stream.name,
+            "rows": _rehearse(stream),
+            "calls": stream.progress.calls.total(),
+        }
+        for stream in read
+        if stream.endpoint
+    ]
+    endpoints: list[Row] = [
+        {
+            "endpoint": endpoint,
+            "calls": calls,
+            "minutes": _minutes(calls, client.ledger.left(endpoint), settings),
+        }
+        for endpoint, calls in sorted(rehearsal.calls.items())
+    ]
+    minutes: list[float] = [each["minutes"] for each in endpoints]
+    return {
+        "endpoints": endpoints,
+        "streams": streams,
+        "calls": rehearsal.calls.total(),
+        "rows": sum(each["rows"] for each in streams),
+        # Streams are read side by side, unless they may not be.
+        "minutes": max(minutes, default=0)
+        if settings["concurrency"] > 1
+        else sum(minutes),
+        "at_most": ["getsegmentcontacts", "segment_contacts"] if guessed else [],
+        "asked": client.calls.total(),
+    }
+
+
+def as_text(plan: Row) -> str:
+    """Return a plan as tables."""
+
+    def figure(name: str, number: int) -> str:
+        return ("≤ " if name in plan["at_most"] else "") + f"{number:,}"
+
+    endpoints = [
+        (
+            each["endpoint"],
+            figure(each["endpoint"], each["calls"]),
+            f"{each['minutes']:.0f}",
+        )
+        for each in plan["endpoints"]
+    ]
+    total = ("all", f"{plan['calls']:,}", f"{plan['minutes']:.0f}")
+    streams = [
+        (
+            each["stream"],
+            figure(each["stream"], each["calls"]),
+            figure(each["stream"], each["rows"]),
+        )
+        for each in plan["streams"]
+    ]
+    lines = [
+        *_table(("endpoint", "calls", "minutes at the quota"), [*endpoints, total]),
+        "",
+        *_table(("stream", "calls", "rows"), streams),
+        "",
+        f"This plan took {plan['asked']:,} calls.",
+    ]
+    if plan["at_most"]:
+        lines.append(
+            "≤: no earlier run and no counter tells how many contacts a segment has; "
+            "it has no more than its list."
+        )
+    return "\n".join(lines)
+
+
+def _members(
+    tap: TapZohoCampaigns, read: list[ZohoStream]
+) -> tuple[dict[str, int], bool]:
+    """Return how many contacts segments have, and whether that is a guess for some."""
+    streams = [each for each in read if each.endpoint == "getsegmentcontacts"]
+    if not streams:
+        return {}, False
+    parts = streams[0].known_state().get("parts", {})
+    known = {name: line["rows"] for name, line in parts.items() if "rows" in line}
+    account = tap.account
+    lists = {row["listkey"]: row for row in account.lists}
+    guessed = {
+        segment.cvid: int(lists[segment.list_key].get("noofcontacts") or 0)
+        for segment in account.segments
+        if segment.cvid not in known and segment.list_key in lists
+    }
+    return guessed | known, bool(guessed)
+
+
+def _rehearse(stream: ZohoStream) -> int:
+    stream.begin()
+    rows = 0
+    for part, batches in stream.reading:
+        with stream.unless_gone(part):
+            rows += sum(len(batch.rows) for batch in batches)
+    return rows
+
+
+def _minutes(calls: int, left: int, settings: Row) -> float:
+    windows = math.ceil(max(calls - left, 0) / settings["rate_limit_calls"])
+    minutes: float = windows * settings["rate_limit_seconds"] / 60
+    return minutes
+
+
+def _table(head: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if not number else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [head, *rows]
+    ]

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api import connect
+from tap_zohocampaigns.api.budget import Budget, Starved
+from tap_zohocampaigns.api.errors import (
+    Failed,
+    Gone,
+    Locked,
+    Transient,
+    Unauthorized,
+)
+
+from .support import CONFIG, Answer, Asked, Clock, Zoho
+
+
+def spend(budget: Budget, error: type[Exception] | None) -> None:
+    """Make a call that ends so."""
+    with budget.token():
+        if error:
+            raise error
+
+
+def is_empty(budget: Budget) -> bool:
+    try:
+        spend(budget, None)
+    except Starved:
+        return True
+    return False
+
+
+def test_failures_use_up_the_budget_and_time_fills_it_again() -> None:
+    clock = Clock()
+    budget = Budget(4, clock)
+    for _ in range(8):
+        clock.advance(1e-6)
+        with pytest.raises(Transient):
+            spend(budget, Transient)
+    with pytest.raises(Starved) as starved:
+        spend(budget, Transient)
+    assert starved.value.seconds == pytest.approx(6, abs=1e-3)
+    assert starved.value.failing == pytest.approx(7e-6, abs=1e-3)
+    clock.advance(starved.value.seconds)
+    with pytest.raises(Transient):
+        spend(budget, Transient)
+    clock.advance(5)
+    with pytest.raises(Starved) as starved:
+        spend(budget, None)
+    assert starved.value.failing == pytest.approx(11, abs=1e-3)
+
+
+@pytest.mark.parametrize("error", [None, Gone, Locked, Unauthorized, KeyError])
+def test_an_answer_costs_nothing_whatever_it_is(error: type[Exception] | None) -> None:
+    clock = Clock()
+    budget = Budget(1, clock)
+    for _ in range(50):
+        try:
+            spend(budget, error)
+        except (Gone, Transient, KeyError):
+            assert error
+    assert not is_empty(budget)
+
+
+def test_successes_pay_for_failures() -> None:
+    clock = Clock()
+    budget = Budget(1, clock)
+    for _ in range(100):
+        with pytest.raises(Transient):
+            spend(budget, Transient)
+        for _ in range(5):
+            spend(budget, None)
+    assert not is_empty(budget)
+
+
+def test_so_many_calls_as_are_wanted_may_be_underway() -> None:
+    clock = Clock()
+    budget = Budget(16, clock)
+    underway = [budget.token() for _ in range(16)]
+    for each in underway:
+        each.__enter__()
+    assert is_empty(budget)
+    for each in underway:
+        each.__exit__(None, None, None)
+    assert not is_empty(budget)
+
+
+@given(st.lists(st.floats(0, 90), min_size=1, max_size=40))
+def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
+    waits: list[float],
+) -> None:
+    clock = Clock()
+    clock.now = 0.0
+    budget = Budget(8, clock)
+    sent: list[float] = []
+    # Callers in the order in which they try again.
+    callers = [(wait, number) for number, wait in enumerate(waits)]
+    heapq.heapify(callers)
+    while (now := callers[0][0]) < 400:
+        _, number = heapq.heappop(callers)
+        clock.now = max(clock.now, now)
+        try:
+            spend(budget, Transient)
+        except Starved as starved:
+            heapq.heappush(callers, (clock.now + starved.seconds, number))
+        except Transient:
+            sent.append(clock.now)
+            heapq.heappush(callers, (clock.now + waits[number], number))
+            if waits[number] == 0:
+                clock.advance(1e-3)
+    for at in sent:
+        assert sum(at <= other < at + 60 for other in sent) <= 20
+
+
+def test_many_threads_give_up_with_one_sentence_and_hammer_nobody() -> None:
+    speed, began = 600.0, time.monotonic()
+    at: list[float] = []
+
+    def clock() -> float:
+        return (time.monotonic() - began) * speed
+
+    def fail(_: Asked) -> Answer:
+        at.append(clock())
+        return Answer(b"oops", 503)
+
+    with Zoho(fail) as zoho:
+        urls = {"api_url": zoho.url, "accounts_url": zoho.url, "concurrency": 8}
+        client = connect(
+            CONFIG | urls,
+            clock=clock,
+            sleep=lambda seconds: threading.Event().wait(seconds / speed) and None,
+        )
+
+        def call(number: int) -> str:
+            with pytest.raises(Failed) as failed:
+                client.call("getmailinglists", {"fromindex": number})
+            return str(failed.value)
+
+        with ThreadPoolExecutor(30) as threads:
+            sentences = {*threads.map(call, range(30))}
+    for sentence in sentences:
+        assert "`retry_max_seconds`" in sentence
+    assert len(at) >= 20
+    for one in at:
+        assert sum(one <= other < one + 60 for other in at) <= 20

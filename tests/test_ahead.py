@@ -1,0 +1,188 @@
+"""What is read ahead comes in the order in which it would come without."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns import ahead
+from tap_zohocampaigns.ahead import Ahead, Batch, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Long enough for a machine that is busy; nobody waits for it where all is well.
+PATIENCE = 30.0
+
+BATCHES = st.lists(st.integers(0, 3), max_size=4)
+
+
+class BrokenError(Exception):
+    """A read has failed."""
+
+
+def rows(count: int, name: object = "") -> list[dict[str, Any]]:
+    return [{"row": f"{name}-{number}"} for number in range(count)]
+
+
+def workers() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if "_work" in one.name]
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    ends = time.monotonic() + PATIENCE
+    while not holds() and time.monotonic() < ends:
+        time.sleep(0.005)
+    return holds()
+
+
+def seen_of(reading: Ahead[int], skipped: frozenset[int]) -> list[object]:
+    """Return what comes, and the error that ends it."""
+    seen: list[object] = []
+    try:
+        for item, batches in reading:
+            seen.append(item)
+            if item not in skipped:
+                seen += [(batch.rows, batch.about) for batch in batches]
+    except BrokenError as error:
+        seen.append(str(error))
+    return seen
+
+
+@given(
+    st.lists(BATCHES, max_size=6),
+    st.none() | st.integers(0, 6),
+    st.frozensets(st.integers(0, 5)),
+    st.sampled_from([2, 3, 8]),
+    st.sampled_from([1, 4, 10_000]),
+)
+def test_threads_change_nothing_of_what_comes(
+    sizes: list[list[int]],
+    broken: int | None,
+    skipped: frozenset[int],
+    threads: int,
+    room: int,
+) -> None:
+    def items() -> Iterator[int]:
+        yield from range(len(sizes))
+        if broken is not None and broken >= len(sizes):
+            raise BrokenError(broken)
+
+    def read(item: int) -> Iterator[Batch]:
+        for number, size in enumerate(sizes[item]):
+            yield Batch(rows(size, item), number)
+        if item == broken:
+            raise BrokenError(item)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "_ROOM", room)
+        expected = seen_of(Ahead(items, read, 1), skipped)
+        reading = Ahead(items, read, threads)
+        assert seen_of(reading, skipped) == expected
+        reading.close()
+        assert eventually(lambda: not workers())
+
+
+def test_items_are_read_side_by_side() -> None:
+    together = threading.Barrier(4)
+
+    def read(_: int) -> Iterator[Batch]:
+        together.wait(PATIENCE)
+        yield Batch(rows(1))
+
+    taken = [len([*batches]) for _, batches in Ahead(lambda: range(8), read, 4)]
+    assert taken == [1] * 8
+
+
+@pytest.mark.parametrize("disk", [0, 2000])
+def test_what_is_read_ahead_is_bounded(
+    disk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "_ROOM", 50)
+    monkeypatch.setattr(ahead, "_DISK", disk)
+    given_out = 0
+    counting = threading.Lock()
+
+    def read(item: int) -> Iterator[Batch]:
+        nonlocal given_out
+        for number in range(100):
+            with counting:
+                given_out += 10
+            yield Batch(rows(10, f"{item}-{number}"))
+
+    reading = Ahead(lambda: range(3), read, 2)
+    reading.start()
+    # Pages of 10 rows have some 170 bytes on disk.
+    assert eventually(lambda: given_out >= (150 if disk else 60))
+    time.sleep(0.05)
+    assert given_out <= (250 if disk else 80)
+    for item, batches in reading:
+        for number, batch in enumerate(batches):
+            assert batch.rows == rows(10, f"{item}-{number}")
+            assert given_out <= (item * 100 + number) * 10 + 260
+        assert number == 99
+    assert given_out == 3000
+    assert eventually(lambda: not workers())
+
+
+def test_whoever_is_not_wanted_any_more_ends() -> None:
+    def read(_: int) -> Iterator[Batch]:
+        while True:
+            yield Batch(rows(5000))
+
+    reading = Ahead(lambda: range(9), read, 3)
+    _, batches = next(iter(reading))
+    assert len(next(batches).rows) == 5000
+    assert len(workers()) == 3
+    reading.close()
+    assert eventually(lambda: not workers())
+
+
+def test_an_item_that_is_skipped_is_read_no_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ahead, "_ROOM", 1)
+    asked = threading.Semaphore(0)
+
+    def read(item: int) -> Iterator[Batch]:
+        while item == 0:
+            asked.release()
+            yield Batch(rows(10))
+        yield Batch(rows(1))
+
+    reading = Ahead(lambda: range(2), read, 2)
+    units = iter(reading)
+    next(units)
+    item, batches = next(units)
+    assert (item, [len(batch.rows) for batch in batches]) == (1, [1])
+    assert list(units) == []
+    assert eventually(lambda: not workers())
+
+
+def test_with_one_nothing_is_read_before_it_is_asked_for() -> None:
+    asked: list[int] = []
+
+    def read(item: int) -> Iterator[Batch]:
+        asked.append(item)
+        yield Batch([])
+
+    reading = Ahead(lambda: range(3), read, 1)
+    reading.start()
+    for item, batches in reading:
+        assert asked == [*range(item)]
+        next(batches)
+    assert not workers()
+
+
+def test_work_in_a_thread_gives_its_result_or_its_error() -> None:
+    def fail() -> None:
+        raise BrokenError
+
+    assert begin(lambda: 7).result(PATIENCE) == 7
+    with pytest.raises(BrokenError):
+        begin(fail).result(PATIENCE)
