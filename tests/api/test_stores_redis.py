@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from .conftest import RedisServer
 
 QUOTA = Quota(3, 300, 1800)
+STATE = f"tap-zohocampaigns:{{{ACCOUNT}}}:state"
 FULL = about(303, within=60, locked=False)
 
 
@@ -82,16 +83,29 @@ def test_after_a_loss_every_window_counts_as_full_once(
     # Who never saw what was lost can't know of it.
     assert unaware.take("one") is None
     assert noticing.left("one") == 0
+    rests = own_redis.client.hget(STATE, "rest")
     for store in (noticing, unaware, late):
         assert store.take("one") == FULL
         assert store.take("other") == FULL
         assert store.left("one") == 0
     # The first to find out decided until when.
-    state = f"tap-zohocampaigns:{{{ACCOUNT}}}:state"
-    rests = own_redis.client.hget(state, "rest")
-    start().take("one")
-    late.lock("one")
-    assert own_redis.client.hget(state, "rest") == rests
+    assert own_redis.client.hget(STATE, "rest") == rests
+
+
+def test_a_second_loss_makes_the_windows_full_again(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    store = start()
+    assert store.take("one") is None
+    own_redis.client.flushall()
+    assert store.take("one") == FULL
+    rests = float(own_redis.client.hget(STATE, "rest") or 0)
+    own_redis.client.save()
+    assert store.left("one") == 0
+    own_redis.kill()
+    own_redis.start()
+    assert store.take("one") == FULL
+    assert float(own_redis.client.hget(STATE, "rest") or 0) > rests
 
 
 def test_a_server_that_came_back_with_older_data_has_lost_some(

@@ -55,8 +55,9 @@ WHERE account = :account AND endpoint = :endpoint
     AND (boot <> :boot OR ticks > :ticks)
 """
 _LOCKED = """
-SELECT max(ticks) + :lock_seconds - :ticks FROM entries
+SELECT ticks + :lock_seconds - :ticks FROM entries
 WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
+    AND ticks + :lock_seconds > :ticks
 """
 _FULL = """
 SELECT ticks + :window - :ticks FROM entries
@@ -70,6 +71,11 @@ WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
 _ENTER = """
 INSERT INTO entries (account, endpoint, kind, ticks, boot, wall)
 VALUES (:account, :endpoint, :kind, :ticks, :boot, :wall)
+"""
+# The newest lock ends last.
+_UNLOCK = """
+DELETE FROM entries
+WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
 """
 _PRUNE = """
 DELETE FROM entries
@@ -156,6 +162,7 @@ class SqliteStore:
             if not self._broken:
                 try:
                     with self._entries(endpoint) as (db, now):
+                        db.execute(_UNLOCK, now)
                         db.execute(_ENTER, {"kind": "lock", **now})
                 except (sqlite3.Error, OSError) as error:
                     self._give_up(error)
@@ -179,9 +186,8 @@ class SqliteStore:
 
     def _take(self, endpoint: str) -> Wait | None:
         with self._entries(endpoint) as (db, now):
-            (locked,) = db.execute(_LOCKED, now).fetchone()
-            if locked is not None and locked > 0:
-                return Wait(locked, locked=True)
+            if locked := db.execute(_LOCKED, now).fetchone():
+                return Wait(max(locked[0], TICK), locked=True)
             db.execute(_PRUNE, now)
             if full := db.execute(_FULL, now).fetchone():
                 return Wait(max(full[0], TICK), locked=False)
@@ -190,8 +196,7 @@ class SqliteStore:
 
     def _left(self, endpoint: str) -> int:
         with self._entries(endpoint) as (db, now):
-            (locked,) = db.execute(_LOCKED, now).fetchone()
-            if locked is not None and locked > 0:
+            if db.execute(_LOCKED, now).fetchone():
                 return 0
             db.execute(_PRUNE, now)
             (left,) = db.execute(_LEFT, now).fetchone()
