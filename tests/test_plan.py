@@ -97,8 +97,9 @@ def test_a_plan_tells_minutes_at_the_quota(service: Service) -> None:
     assert minutes["getmailinglists"] == 0
     assert plan["minutes"] == 2
     one_by_one = planned(
-        service, rate_limit_calls=10, rate_limit_seconds=60, concurrency=1
+        service, rate_limit_calls=40, rate_limit_seconds=60, concurrency=1
     )
+    assert one_by_one["minutes"] > plan["minutes"]
     assert one_by_one["minutes"] == sum(
         each["minutes"] for each in one_by_one["endpoints"]
     )
