@@ -7,8 +7,11 @@ import threading
 import time
 import typing as t
 from collections import Counter
+from contextlib import suppress
 
 from singer_sdk import metrics
+
+from tap_zohocampaigns.api.errors import ZohoError
 
 if t.TYPE_CHECKING:
     from types import TracebackType
@@ -78,7 +81,9 @@ class Progress(metrics.Counter):
 
     def _tell(self) -> None:
         while not self._over.wait(self._every):
-            logger.info("%s: %s", self._stream, self.line())
+            # A ledger that fails is told of by the call that needs it.
+            with suppress(ZohoError):
+                logger.info("%s: %s", self._stream, self.line())
 
     @property
     def told(self) -> str:

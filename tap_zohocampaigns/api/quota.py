@@ -140,7 +140,7 @@ class Ledger:
             sleep: Waits for some seconds.
         """
         self._sleep = sleep
-        self._waits: list[float] = []
+        self._waits: list[tuple[str, float]] = []
         self.take = store.take
         self.lock = store.lock
         self.left = store.left
@@ -149,19 +149,20 @@ class Ledger:
     def rest(self, endpoint: str, wait: Wait) -> None:
         """Wait, and say until when."""
         until = time.time() + wait.seconds
-        if wait.seconds >= _WORTH_TELLING:
+        told = endpoint in dict(self._waits)
+        if wait.seconds >= _WORTH_TELLING and not told:
             logger.info(
                 "%s: %s, waiting until %s",
                 endpoint,
                 "locked by Zoho" if wait.locked else "the quota is used up",
                 time.strftime("%H:%M:%S", time.localtime(until)),
             )
-        self._waits.append(until)
+        self._waits.append((endpoint, until))
         try:
             self._sleep(wait.seconds)
         finally:
-            self._waits.remove(until)
+            self._waits.remove((endpoint, until))
 
     def waiting_until(self) -> float | None:
         """Return until when a call waits (epoch seconds), if one does."""
-        return max(self._waits, default=None)
+        return max((until for _, until in self._waits), default=None)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota
+from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota, Wait
 
 from .support import Clock, Narrow, enter, restless
 
@@ -127,4 +127,24 @@ def test_threads_together_get_no_call_more_than_the_quota() -> None:
     assert sum(entered) == 50
     assert clock.most == 1
     assert ledger.left("one") == 0
+    assert ledger.waiting_until() is None
+
+
+def test_threads_that_wait_for_the_same_tell_of_it_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked: list[str] = []
+
+    def sleep(_: float) -> None:
+        if len(asked) < 3:
+            asked.append("again")
+            ledger.rest("one", Wait(300, locked=True))
+            ledger.rest("other", Wait(300, locked=False))
+
+    ledger = Ledger(MemoryStore(QUOTA), sleep=sleep)
+    ledger.rest("one", Wait(300, locked=True))
+    told = [record.getMessage().split(",")[0] for record in caplog.records]
+    assert told.count("one: locked by Zoho") == 1
+    assert "other: the quota is used up" in told
     assert ledger.waiting_until() is None
