@@ -51,6 +51,8 @@ COUNTERS = {
     "sentsoftbounce": ("softbounce_count",),
     "unsentcontacts": ("unsent_count",),
 }
+# What the state tells of campaigns.
+_KEPT = ("scope", "closed", "open")
 # A campaign in these states goes on, however long ago it began.
 _UNFINISHED = {"inprogress", "paused", "intesting"}
 
@@ -319,7 +321,7 @@ class CampaignStream(SnapshotStream):
     def batches(self) -> Iterator[Records]:
         """Yield what has moved: open campaigns, newest first, then what is left."""
         state = self.stream_state
-        state |= deepcopy(self.before)
+        state |= {name: deepcopy(self.before[name]) for name in _KEPT}
         closed = Closed(state["closed"], self.horizon)
         opened: dict[str, Row] = state["open"]
         for done, (part, batches) in enumerate(self.reading):

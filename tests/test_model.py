@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import threading
 import typing as t
 from contextlib import redirect_stdout
 from copy import deepcopy
@@ -146,8 +147,11 @@ class Clock:
 class Life(RuleBasedStateMachine):
     """Lives, runs and kills, in any order."""
 
-    def __init__(self, town: Town, service: Service, clock: Clock) -> None:
+    def __init__(
+        self, town: Town, service: Service, clock: Clock, at_once: int
+    ) -> None:
         super().__init__()
+        self.at_once = at_once
         self.town = town
         self.service = service
         self.clock = clock
@@ -191,6 +195,8 @@ class Life(RuleBasedStateMachine):
             "actions": [*READ],
             "timezone": ZONE.key,
             "retry_max_seconds": 0,
+            "rate_limit_ledger": "memory",
+            "concurrency": self.at_once,
         }
 
     @rule(changes=st.lists(change, min_size=1, max_size=4))
@@ -271,13 +277,15 @@ class Life(RuleBasedStateMachine):
         self.before = self.parts()
         self.clock.seconds += 3600
         called = 0
+        one_at_a_time = threading.Lock()
 
         def intercept(_: Call) -> Reply | None:
             nonlocal called
-            called += 1
-            self.town.now += self.tick
-            if disturb:
-                disturb(called)
+            with one_at_a_time:
+                called += 1
+                self.town.now += self.tick
+                if disturb:
+                    disturb(called)
             return None
 
         self.service.intercept = intercept
@@ -411,7 +419,7 @@ def is_safe(state: State | None, last: State | None) -> bool:
 
 
 @pytest.fixture
-def life() -> Iterator[Callable[[], Life]]:
+def life() -> Iterator[Callable[..., Life]]:
     town, clock = Town(), Clock()
     # One service for all lives: each has the account to itself.
     with Service(town, quota_calls=10**9, monotonic=clock) as service:
@@ -420,12 +428,17 @@ def life() -> Iterator[Callable[[], Life]]:
         logging.disable(logging.NOTSET)
 
 
-def test_whatever_happens_the_warehouse_is_true(life: Callable[[], Life]) -> None:
+@pytest.mark.parametrize(
+    ("at_once", "share"), [(1, 1), (4, 5)], ids=["one by one", "side by side"]
+)
+def test_whatever_happens_the_warehouse_is_true(
+    life: Callable[..., Life], at_once: int, share: int
+) -> None:
     examples = os.environ.get("MODEL_EXAMPLES")
     run_state_machine_as_test(
-        t.cast("type[RuleBasedStateMachine]", life),
+        t.cast("type[RuleBasedStateMachine]", partial(life, at_once=at_once)),
         settings=settings(
-            max_examples=int(examples or EXAMPLES),
+            max_examples=int(examples or EXAMPLES) // share,
             derandomize=not examples,
             stateful_step_count=12,
             deadline=None,
