@@ -8,7 +8,6 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -32,10 +31,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; parameters of the query and of a form are one."""
+    """An HTTP request; `params` are those of the query and of a form."""
 
     method: str
     path: str
+    query: dict[str, str]
     params: dict[str, str]
     authorization: str
 
@@ -112,14 +112,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, form: str) -> None:
         parts = urlsplit(self.path)
-        pairs = (
-            parse_qsl(text, keep_blank_values=True) for text in (parts.query, form)
+        query, body = (
+            dict(parse_qsl(text, keep_blank_values=True))
+            for text in (parts.query, form)
         )
         reply = self.server.answer(
             Request(
                 method=self.command,
                 path=parts.path,
-                params=dict(chain.from_iterable(pairs)),
+                query=query,
+                params=query | body,
                 authorization=self.headers.get("Authorization", ""),
             )
         )
@@ -131,3 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
         self.close_connection |= reply.cut
+
+
+# Without them the answer would be a fault of the server, 501.
+for _method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+    setattr(_Handler, f"do_{_method}", _Handler.do_POST)
