@@ -9,6 +9,9 @@ from tap_zohocampaigns.sandbox.forms.envelope import V1, V1_1
 from tap_zohocampaigns.sandbox.table import ENDPOINTS, SCOPES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_zohocampaigns.sandbox.account import Account
     from tap_zohocampaigns.sandbox.forms.schemas import Schema
     from tap_zohocampaigns.sandbox.questions import Param
     from tap_zohocampaigns.sandbox.table import Endpoint
@@ -24,13 +27,18 @@ _V1_PARAMS: dict[str, Schema] = {
 }
 
 
-def document(token_path: str) -> Schema:
-    """Return an OpenAPI document of all that the sandbox serves."""
+def document(token_path: str, account: Account) -> Schema:
+    """Return an OpenAPI document of all that the sandbox serves.
+
+    The keys of the account are examples in it, so that whoever tries them out gets
+    more than errors.
+    """
+    known = _examples(account)
     paths = {
-        V1_1 + name: _path(name, one, "1.1", {}) for name, one in ENDPOINTS.items()
+        V1_1 + name: _path(f"{name} 1.1", one, known) for name, one in ENDPOINTS.items()
     }
     paths |= {
-        V1 + name: _path(name, one, "1", _V1_PARAMS)
+        V1 + name: _path(f"{name} 1", one, known, _V1_PARAMS)
         for name, one in ENDPOINTS.items()
         if one.v1
     }
@@ -66,46 +74,67 @@ def document(token_path: str) -> Schema:
     }
 
 
-def _path(name: str, one: Endpoint, version: str, fixed: dict[str, Schema]) -> Schema:
-    known = {param.name: _param(param) for param in one.params} | fixed
+def _examples(account: Account) -> dict[str, list[str]]:
+    lists = [one.key for one in account.lists()]
+    segments = [one for key in lists for one in account.segments(key)]
+    sent = {one.kind: one.key for one in account.campaigns() if one.sent is not None}
+    return {
+        "listkey": [one.list_key for one in segments[:1]] or lists[:1],
+        "cvid": [one.cvid for one in segments[:1]],
+        "campaignkey": [*sent.values()],
+    }
+
+
+def _path(
+    name: str,
+    one: Endpoint,
+    examples: Mapping[str, list[str]],
+    fixed: Mapping[str, Schema] | None = None,
+) -> Schema:
+    """Describe a path; `fixed` are the parameters of version 1."""
+    known = {param.name: _param(param, examples) for param in one.params}
+    required = [param.name for param in one.params if param.required]
     if one.format_param == "resfmt":
         known["resfmt"] = {"type": "string", "enum": ["JSON", "XML"]}
-    required = [param.name for param in one.params if param.required]
-    required += ["scope"] if fixed else []
-    operations = {}
-    for method in one.methods:
-        operation = {
-            "operationId": f"{method} {name} {version}",
+    if fixed:
+        known |= fixed
+        required.append("scope")
+    inputs = {"GET": _query, "POST": _form}
+    return {
+        method.lower(): {
+            "operationId": f"{method} {name}",
             "summary": one.summary,
-            "security": [{"authtoken": []} if fixed else {"token": []}],
+            "security": [{"authtoken" if fixed else "token": []}],
             "responses": _responses(one),
+            **inputs[method](known, required),
         }
-        if method == "GET":
-            operation["parameters"] = [
-                {
-                    "name": param,
-                    "in": "query",
-                    "required": param in required,
-                    "schema": schema,
-                }
-                for param, schema in known.items()
-            ]
-        else:
-            body = {"type": "object", "properties": known, "required": required}
-            operation["requestBody"] = {
-                "required": bool(required),
-                "content": {_FORM: {"schema": body}},
-            }
-        operations[method.lower()] = operation
-    return operations
+        for method in one.methods
+    }
 
 
-def _param(param: Param) -> Schema:
-    about = {"description": param.about}
+def _query(known: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": name in required, "schema": one}
+            for name, one in known.items()
+        ]
+    }
+
+
+def _form(known: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+    body = {"type": "object", "properties": known, "required": required}
+    content = {_FORM: {"schema": body}}
+    return {"requestBody": {"required": bool(required), "content": content}}
+
+
+def _param(param: Param, examples: Mapping[str, list[str]]) -> Schema:
+    about: Schema = {"description": param.about}
     if param.number:
         return {"type": "integer", "minimum": 0, "maximum": 10**9, **about}
     if param.words:
         return {"type": "string", "enum": [*param.words], **about}
+    if found := examples.get(param.name):
+        about["examples"] = found
     return {"type": "string", "minLength": int(param.required), **about}
 
 

@@ -204,7 +204,7 @@ class Service:
         if request.path == openapi.PATH:
             if request.method != "GET":
                 return _not_allowed("GET")
-            body = encode(openapi.document(_ACCOUNTS))
+            body = encode(openapi.document(_ACCOUNTS, self.account))
             return Reply(200, body, {"Content-Type": _JSON})
         if not request.path.startswith(V1):
             return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
