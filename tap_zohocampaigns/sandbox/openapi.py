@@ -77,6 +77,7 @@ def document(token_path: str, account: Account) -> Schema:
 def _examples(account: Account) -> dict[str, list[str]]:
     lists = [one.key for one in account.lists()]
     segments = [one for key in lists for one in account.segments(key)]
+    segments.sort(key=lambda one: not account.members(one.cvid))
     sent = {one.kind: one.key for one in account.campaigns() if one.sent is not None}
     return {
         "listkey": [one.list_key for one in segments[:1]] or lists[:1],

@@ -420,7 +420,9 @@ def test_details(client: Client) -> None:
     sent = client.json("getcampaigndetails", campaignkey=SENT.key)
     assert sent["campaign_status"] == "Sent"
     assert sent["total_subscribers_count"] == 12
-    assert sent["segments_info"] == []
+    assert sent["segments_info"] == [
+        {"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}
+    ]
     assert sent["associated_mailing_lists"] == [
         {
             "listkey": LIST.key,
