@@ -77,7 +77,7 @@ class Endpoints:
 
     def count(self, question: Question) -> bytes:
         """Answer listsubscriberscount."""
-        # Version 1 knows no status, and no sign that it did not heed one.
+        # Version 1 has no status: it counts the active ones, whatever is asked.
         old = version(question.uri) == "1"
         status = "active" if old else question.text("status", "active")
         one = self._list(question.params["listkey"])
