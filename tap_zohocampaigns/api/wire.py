@@ -324,6 +324,8 @@ def _plain(element: Element, depth: int = 0) -> Json:
     named: dict[str, list[Element]] = {}
     for child in element:
         named.setdefault(child.tag, []).append(child)
+    # Zoho's sample of recentcampaigns in version 1 breaks lines as a web page does.
+    named.pop("br", None)
     fields: Row = {}
     for name, children in named.items():
         if name == "fl":

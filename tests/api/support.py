@@ -260,6 +260,7 @@ CONFIG: dict[str, Any] = {
     "client_secret": CLIENT_SECRET,
     "refresh_token": REFRESH_TOKEN,
     "data_center": "us",
+    "api_version": "1.1",
     "response_format": "json",
     "page_size": 500,
     "rate_limit_calls": 490,
