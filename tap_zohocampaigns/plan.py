@@ -119,7 +119,6 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
 
 def as_text(plan: Row) -> str:
     """Return a plan as tables."""
-
     signs = dict.fromkeys(plan["at_most"], "≤ ")
     signs |= dict.fromkeys(plan["at_least"], "≥ ")
 
@@ -157,8 +156,8 @@ def as_text(plan: Row) -> str:
         )
     if plan["at_least"]:
         lines.append(
-            "≥: the API of `api_version` has no counters of recipients; each action of a "
-            "campaign costs a call, and one for each further page."
+            "≥: the API of `api_version` has no counters of recipients; each action of "
+            "a campaign costs a call, and one for each further page."
         )
     return "\n".join(lines)
 
