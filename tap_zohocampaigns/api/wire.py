@@ -142,7 +142,8 @@ def as_list(value: Json) -> list[Json]:
         return []
     if isinstance(value, dict):
         for name in _ROW_ELEMENTS:
-            if value.keys() == {name}:
+            # Zoho's page of campaigns in API v1 has line breaks of HTML between rows.
+            if value.keys() - {"br"} == {name}:
                 value = value[name]
                 break
     return value if isinstance(value, list) else [value]
@@ -324,8 +325,6 @@ def _plain(element: Element, depth: int = 0) -> Json:
     named: dict[str, list[Element]] = {}
     for child in element:
         named.setdefault(child.tag, []).append(child)
-    # Zoho's sample of recentcampaigns in version 1 breaks lines as a web page does.
-    named.pop("br", None)
     fields: Row = {}
     for name, children in named.items():
         if name == "fl":
