@@ -9,7 +9,7 @@ import typing as t
 from collections import Counter
 from zoneinfo import ZoneInfo
 
-from tap_zohocampaigns.api import times
+from tap_zohocampaigns.api import times, versions
 from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone, SettingError
 from tap_zohocampaigns.api.wire import as_list, java_map
 from tap_zohocampaigns.pages import Page, Pages
@@ -31,6 +31,11 @@ _UNSENT = {"draft", "drafts", "scheduled", "tobereviewed", "reviewed"}
 _CANCELED = {"canceled", "cancelled"}
 _CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
 _SEGMENT_ID = ("cvid", "segment_id", "segmentid")
+# Best first. Those without `gmt` are hours off, and all that the pages of API v1 show.
+_TIMES = (
+    *("sent_time_gmt", "updated_time_gmt", "created_time_gmt"),
+    *("sent_time", "updated_time", "created_time"),
+)
 
 
 class once(t.Generic[Value]):  # noqa: N801 (used as `property` is)
@@ -63,6 +68,7 @@ class Account:
     def __init__(self, client: Client, config: Mapping[str, t.Any]) -> None:
         """Remember how to read; nothing is read yet."""
         self.client = client
+        self.version = versions.find(config)
         self.calls: Counter[str] = Counter()
         """The calls that were made for all streams."""
         self.guards: dict[str, t.ContextManager[bool]] = {}
@@ -123,6 +129,8 @@ class Account:
         """
         if str(campaign.get("campaigntype")).casefold() != "abtesting":
             return []
+        if not self.names_tests:
+            return []
         key = campaign["campaign_key"]
         try:
             envelope = call(
@@ -142,6 +150,17 @@ class Account:
         if not keys:
             logger.warning("Zoho names no test sends of an A/B campaign.")
         return keys
+
+    @once
+    def names_tests(self) -> bool:
+        """Whether Zoho can be asked under which keys A/B campaigns sent their tests."""
+        told = self.version.reads("getcampaigndetails")
+        if not told:
+            logger.warning(
+                "Test sends of A/B campaigns are left out, as the API of `api_version` "
+                "does not name them."
+            )
+        return told
 
     @once
     def zone(self) -> ZoneInfo:
@@ -260,7 +279,7 @@ def _segment_id(value: Json) -> str:
 
 def sent_time(campaign: Row) -> str:
     """Return when a campaign was sent; what Zoho knows next best, if it tells that."""
-    for name in ("sent_time_gmt", "updated_time_gmt", "created_time_gmt"):
+    for name in _TIMES:
         text = str(campaign.get(name))
         if text.isdigit():
             return times.from_epoch(text)

@@ -228,7 +228,8 @@ class ZohoStream(Stream):
         return self.ABORT_AT_RECORD_COUNT is not None
 
     def _known_parts(self) -> list[t.Any]:
-        parts = [*self.parts()]
+        reads, endpoint = self.account.version.reads, self.endpoint
+        parts = [part for part in self.parts() if reads(endpoint, part.params)]
         self.progress.known = len(parts)
         return parts
 

@@ -408,6 +408,8 @@ class CampaignStream(SnapshotStream):
 
     def _look(self, sent_key: str) -> dict[str, list[int]]:
         """Return the counters of each action; none where there is no report."""
+        if not self.account.version.reads("campaignreports"):
+            return {}
         try:
             envelope = self.call("campaignreports", {"campaignkey": sent_key})
         except Gone:

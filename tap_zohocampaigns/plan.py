@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 # What has to be known before anything can be told; all of them are small.
 _ASKED = {"getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"}
 _ROWS = {"getsegmentcontacts", "getcampaignrecipientsdata"}
+_UNCOUNTED = ("getcampaignrecipientsdata", "campaign_recipients")
 
 
 class Rehearsal:
@@ -75,8 +76,8 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
     Returns:
         `endpoints`: of each its `calls`, and the `minutes` that its quota makes them
         last; `streams`: of each its `calls` and `rows`; `calls`, `rows` and `minutes`
-        of the whole sync; `at_most`: names whose figures can only be too high;
-        `asked`: how many calls the plan itself has cost.
+        of the whole sync; `at_most` and `at_least`: names whose figures can only be
+        too high or too low; `asked`: how many calls the plan itself has cost.
     """
     client, settings = tap.account.client, tap.settings
     read = [stream for stream in tap.zoho_streams if stream.selected]
@@ -111,15 +112,18 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         if settings["concurrency"] > 1
         else sum(minutes),
         "at_most": ["getsegmentcontacts", "segment_contacts"] if guessed else [],
+        "at_least": [*_UNCOUNTED] if _uncounted(tap, read) else [],
         "asked": client.calls.total(),
     }
 
 
 def as_text(plan: Row) -> str:
     """Return a plan as tables."""
+    signs = dict.fromkeys(plan["at_most"], "≤ ")
+    signs |= dict.fromkeys(plan["at_least"], "≥ ")
 
     def figure(name: str, number: int) -> str:
-        return ("≤ " if name in plan["at_most"] else "") + f"{number:,}"
+        return signs.get(name, "") + f"{number:,}"
 
     endpoints = [
         (
@@ -150,6 +154,11 @@ def as_text(plan: Row) -> str:
             "≤: no earlier run and no counter tells how many contacts a segment has; "
             "it has no more than its list."
         )
+    if plan["at_least"]:
+        lines.append(
+            "≥: the API of `api_version` has no counters of recipients; each action of "
+            "a campaign costs a call, and one for each further page."
+        )
     return "\n".join(lines)
 
 
@@ -170,6 +179,13 @@ def _members(
         if segment.cvid not in known and segment.list_key in lists
     }
     return guessed | known, bool(guessed)
+
+
+def _uncounted(tap: TapZohoCampaigns, read: list[ZohoStream]) -> bool:
+    """Return whether recipients are read of whom no counter tells."""
+    endpoints = {stream.endpoint for stream in read}
+    counted = tap.account.version.reads("campaignreports")
+    return _UNCOUNTED[0] in endpoints and not counted
 
 
 def _rehearse(stream: ZohoStream) -> int:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from jsonschema import Draft7Validator
 from singer_sdk import typing as th
 
-from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api import hosts, versions
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.streams import ACTIONS
 
@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 SANDBOX = "sandbox"
-CREDENTIALS = ("client_id", "client_secret", "refresh_token")
 
 
 def _strings(name: str, description: str, **more: t.Any) -> th.Property[t.Any]:  # noqa: ANN401
@@ -64,6 +63,21 @@ SCHEMA = th.PropertiesList(
         "accounts_url",
         th.StringType,
         description="Another host for tokens than that of `data_center`.",
+    ),
+    th.Property(
+        "api_version",
+        th.StringType(allowed_values=[*versions.VERSIONS]),
+        default=versions.LATEST,
+        description=(
+            "Version of Zoho's API: 1.1 with OAuth 2, or 1 with `auth_token`, for "
+            "accounts that still have one."
+        ),
+    ),
+    th.Property(
+        "auth_token",
+        th.StringType,
+        secret=True,
+        description="API authentication token, for `api_version` 1 only.",
     ),
     th.Property(
         "response_format",
@@ -158,7 +172,12 @@ def complete(config: Mapping[str, t.Any]) -> dict[str, t.Any]:
         for name, about in SCHEMA["properties"].items()
         if "default" in about
     }
-    return defaults | {name: v for name, v in config.items() if v is not None}
+    known = defaults | {name: v for name, v in config.items() if v is not None}
+    version = known["api_version"]
+    # YAML and JSON take it for a number, environments for a text.
+    if isinstance(version, float | int) and not isinstance(version, bool):
+        known["api_version"] = f"{version:g}"
+    return known
 
 
 def problems(config: Mapping[str, t.Any]) -> list[str]:
@@ -171,12 +190,7 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
     if found:
         return found
     if config["data_center"] != SANDBOX:
-        found += [
-            f"Setting `{name}` is missing; without an account, set `data_center` to "
-            f"`{SANDBOX}`."
-            for name in CREDENTIALS
-            if not config.get(name)
-        ]
+        found += _credential_problems(config)
     try:
         hosts.find(config)
     except SettingError as error:
@@ -195,6 +209,21 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
             "digits."
         )
     return found
+
+
+def _credential_problems(config: Mapping[str, t.Any]) -> list[str]:
+    version = config["api_version"]
+    needed = versions.VERSIONS[version].credentials
+    if config.get("auth_token") and "auth_token" not in needed:
+        return [
+            "Setting `auth_token` is for `api_version` 1: set that, or leave it out."
+        ]
+    return [
+        f"Setting `{name}` is missing, which `api_version` {version} needs; without an "
+        f"account, set `data_center` to `{SANDBOX}`."
+        for name in needed
+        if not config.get(name)
+    ]
 
 
 def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyped)

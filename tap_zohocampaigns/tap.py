@@ -19,7 +19,7 @@ from singer_sdk.plugin_base import SingerCommand
 
 from tap_zohocampaigns import settings, streams
 from tap_zohocampaigns.account import Account
-from tap_zohocampaigns.api import connect
+from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.messages import PageWriter
@@ -51,7 +51,6 @@ class TapZohoCampaigns(Tap):
         """
         # The SDK's own check prints the values that it doesn't like, secrets too.
         super().__init__(validate_config=False, **kwargs)
-        self.settings = settings.complete(self.config)
         if validate_config and (errors := settings.problems(self.settings)):
             msg = "The settings are not usable."
             raise ConfigValidationError(msg, errors=errors)
@@ -63,14 +62,21 @@ class TapZohoCampaigns(Tap):
             self.metrics_logger.setLevel(logging.WARNING)
 
     @cached_property
+    def settings(self) -> dict[str, t.Any]:
+        """The settings, with their defaults."""
+        return settings.complete(self.config)
+
+    @cached_property
     def account(self) -> Account:
         """The account that all streams read, over one session."""
         config = self.settings
         if config["data_center"] == settings.SANDBOX:
             from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
 
+            service = sandbox.serve()
             # Its quota begins and ends with it.
-            config = config | sandbox.serve().config | {"rate_limit_ledger": "memory"}
+            own = {"rate_limit_ledger": "memory", "api_version": config["api_version"]}
+            config = config | service.config_v1 | service.config | own
         return Account(connect(config, sleep=self.stopper.sleep), config)
 
     @property
@@ -130,8 +136,11 @@ class TapZohoCampaigns(Tap):
         return t.cast("streams.Snapshots", self.streams[streams.Snapshots.name])
 
     def discover_streams(self) -> list[ZohoStream]:
-        """Return all streams; nothing is asked of Zoho."""
-        return [stream(self) for stream in streams.LIST]
+        """Return the streams of the API's version; nothing is asked of Zoho."""
+        version = versions.find(self.settings)
+        return [
+            stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
+        ]
 
     @classmethod
     def invoke(cls, *, word: str | None = None, **kwargs: t.Any) -> None:  # noqa: ANN401

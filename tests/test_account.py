@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.account import Account, Segment, read_segments
+from tap_zohocampaigns.account import Account, Segment, read_segments, sent_time
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.errors import Failed, SettingError
 
+from .api import samples
 from .api.support import CONFIG, Answer, Asked, Clock, Zoho, as_json, error
 
 if TYPE_CHECKING:
@@ -76,6 +77,20 @@ def xml_segments(inside: str) -> Any:
     )
     (row,) = wire.payload("getmailinglists", wire.read(body.encode()))
     return row["segments"]
+
+
+# Times, as the page of API v1 shows them.
+
+
+def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() -> None:
+    rows = wire.payload("recentcampaigns", wire.read(samples.CAMPAIGNS_V1_XML))
+    assert [sent_time(row) for row in rows] == [
+        "2012-07-17T05:41:43.000Z",
+        "2012-07-17T05:37:39.000Z",
+    ]
+    draft = {"created_time": "1342503640000", "sent_time": ""}
+    assert sent_time(draft) == "2012-07-17T05:40:40.000Z"
+    assert sent_time(rows[0] | {"sent_time_gmt": "0"}) == "1970-01-01T00:00:00.000Z"
 
 
 # Segments: Zoho documents only the empty form.

@@ -16,8 +16,7 @@ import backoff
 import requests
 import urllib3
 
-from tap_zohocampaigns.api import hosts, wire
-from tap_zohocampaigns.api.auth import Authenticator
+from tap_zohocampaigns.api import hosts, versions, wire
 from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
     Action,
@@ -27,6 +26,7 @@ from tap_zohocampaigns.api.errors import (
     Locked,
     LockedOut,
     RangeRefused,
+    SettingError,
     Transient,
     Unauthorized,
     find_rule,
@@ -38,10 +38,10 @@ from tap_zohocampaigns.api.stores import open_store
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tap_zohocampaigns.api.errors import Rule
+
 logger = logging.getLogger("tap-zohocampaigns.api")
 
-# Calls that Zoho documents as POST only; it answers GET too, but that is no promise.
-_POSTED = {"getcampaignrecipientsdata"}
 # A call that finds its endpoint locked so often has to give way to another program.
 _MOST_LOCKS = 3
 _PIECE = 1 << 20
@@ -78,9 +78,13 @@ def connect(
 
 
 def _account(config: Mapping[str, t.Any]) -> str:
-    """Return a text that stands for whose quota it is, and tells nothing of it."""
-    whose = f"{hosts.find(config).api} {config['client_id']}"
-    return blake2b(whose.encode(), digest_size=8).hexdigest()
+    """Return a text that stands for whose quota it is, and tells nothing of it.
+
+    It is a hash of the host, and of the client ID or a hash of the token of version 1.
+    """
+    whose = versions.find(config).signer.whose(config)
+    place = f"{hosts.find(config).api} {whose}"
+    return blake2b(place.encode(), digest_size=8).hexdigest()
 
 
 class Reply(t.NamedTuple):
@@ -120,6 +124,7 @@ class Client:
     ) -> None:
         """Prepare a session of HTTP."""
         self._hosts = hosts.find(config)
+        self._version = versions.find(config)
         self._format = config["response_format"].upper()
         self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
@@ -140,7 +145,7 @@ class Client:
         }
         self._session.trust_env = False
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
-        self._auth = Authenticator(config, self._post_token, clock)
+        self._auth = self._version.signer(config, self._post_token, clock)
         self.ledger = ledger
         self.calls: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -164,10 +169,12 @@ class Client:
 
         Raises:
             Failed: The answer is an error, or trying again did not help in time.
-            SettingError: The credentials are not accepted.
+            SettingError: The credentials are not accepted, or `api_version` has no such
+                call.
             Gone: The campaign, list or segment asked for does not exist any more.
             RangeRefused: The page asked for is too large.
         """
+        params = self._version.form(endpoint, params)
         waits = backoff.expo(max_value=60)
         next(waits)
         failing_since: float | None = None
@@ -252,18 +259,20 @@ class Client:
     def _call_once(
         self, endpoint: str, params: Mapping[str, t.Any], token: str
     ) -> wire.Envelope | None:
-        form = {"resfmt": self._format, **params}
+        signature = self._auth.sign(token)
+        form = {"resfmt": self._format, **params, **signature.form}
         reply = self._send(
-            "POST" if endpoint in _POSTED else "GET",
+            self._version.method(endpoint),
             self._hosts.api,
-            f"/api/v1.1/{endpoint}",
+            self._version.path + endpoint,
             form,
-            {"Authorization": f"Zoho-oauthtoken {token}"},
+            signature.headers,
         )
         try:
             return self._judge(endpoint, reply)
-        except Unauthorized:
-            self._auth.discard(token)
+        except Unauthorized as error:
+            if not self._auth.discard(token):
+                raise SettingError(str(error)) from None
             raise
 
     def _post_token(self, form: dict[str, str]) -> Reply:
@@ -325,7 +334,7 @@ class Client:
             if envelope.success and status == _OK:
                 return envelope._replace(payload=wire.payload(endpoint, envelope))
         except wire.Unreadable as error:
-            raise _unreadable(reply, error) from None
+            raise self._unreadable(endpoint, reply, error) from None
         rule = find_rule(endpoint, envelope.code, envelope.message)
         told = (
             f"code {redact(envelope.code, self._auth.secrets)} "
@@ -336,7 +345,7 @@ class Client:
         if rule.action is Action.LOCKED or status == requests.codes.too_many_requests:
             msg = f"Zoho has locked {endpoint} with {told}"
             raise Locked(msg)
-        check = f": {rule.check}" if rule.check else ""
+        check = f": {advice}" if (advice := self._advice(rule)) else ""
         sentence = f"Zoho answered {endpoint} with {told}{check}."
         if rule.action is Action.RENEW or status == requests.codes.unauthorized:
             raise Unauthorized(sentence)
@@ -344,23 +353,28 @@ class Client:
             raise Transient(told + check)
         raise _VERDICTS.get(rule.action, Failed)(sentence)
 
+    def _unreadable(
+        self, endpoint: str, reply: Reply, error: wire.Unreadable
+    ) -> Exception:
+        status = reply.status
+        if status == requests.codes.too_many_requests or _LOCK.search(reply.content):
+            return Locked(f"Zoho says HTTP {status}: too many calls")
+        if status == requests.codes.unauthorized:
+            advice = self._advice(find_rule(endpoint, str(status), ""))
+            return Unauthorized(
+                f"Zoho did not accept the token (HTTP {status}): {advice}."
+            )
+        if _CLIENT_ERROR <= status < _SERVER_ERROR:
+            return Failed(
+                f"Zoho answered HTTP {status} with {error}: check `data_center`, or "
+                "`api_url` if it is set."
+            )
+        return Transient(
+            f"HTTP {status} with {error}; check `data_center` or `api_url`"
+        )
 
-def _unreadable(reply: Reply, error: wire.Unreadable) -> Exception:
-    if reply.status == requests.codes.too_many_requests or _LOCK.search(reply.content):
-        return Locked(f"Zoho says HTTP {reply.status}: too many calls")
-    if reply.status == requests.codes.unauthorized:
-        return Unauthorized(
-            "Zoho did not accept the access token (HTTP 401): check `refresh_token` "
-            "and `data_center`."
-        )
-    if _CLIENT_ERROR <= reply.status < _SERVER_ERROR:
-        return Failed(
-            f"Zoho answered HTTP {reply.status} with {error}: check `data_center`, or "
-            "`api_url` if it is set."
-        )
-    return Transient(
-        f"HTTP {reply.status} with {error}; check `data_center` or `api_url`"
-    )
+    def _advice(self, rule: Rule) -> str:
+        return self._auth.advice.get(rule.action, rule.check)
 
 
 _VERDICTS = {

@@ -1,17 +1,25 @@
-"""Refresh token in, access tokens out.
+"""What lets a call in: an access token of OAuth, or the token of API version 1.
 
 One access token serves a whole run: Zoho issues at most 10 in 10 minutes for a refresh
-token, and keeps 15 of them alive.
+token, and keeps 15 of them alive. Version 1 has one token that never changes:
+https://www.zoho.com/campaigns/help/campaign-management-using-apis.html
 """
 
 from __future__ import annotations
 
 import threading
 import typing as t
+from hashlib import blake2b
 
 import msgspec
 
-from tap_zohocampaigns.api.errors import Failed, SettingError, Transient, redact
+from tap_zohocampaigns.api.errors import (
+    Action,
+    Failed,
+    SettingError,
+    Transient,
+    redact,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,8 +50,18 @@ _REFUSALS = {
 _PASSING = {"internal_error", "server_error", "temporarily_unavailable"}
 
 
+class Signature(t.NamedTuple):
+    """What a call carries to be let in: parameters of its form, and headers."""
+
+    form: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
 class Authenticator:
     """Keeps the access token of one refresh token; safe for threads."""
+
+    advice: t.ClassVar[Mapping[Action, str]] = {}
+    """What to check instead of what the table of codes says."""
 
     def __init__(
         self,
@@ -70,6 +88,11 @@ class Authenticator:
         self._token = ""
         self._ends = 0.0
 
+    @staticmethod
+    def whose(config: Mapping[str, t.Any]) -> str:
+        """Return what tells whose calls these are, and is no secret."""
+        return str(config["client_id"])
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
@@ -88,11 +111,20 @@ class Authenticator:
                 self._renew()
             return self._token
 
-    def discard(self, token: str) -> None:
-        """Forget a token that was not accepted, unless it has been renewed already."""
+    def sign(self, token: str) -> Signature:
+        """Return what a call with a token carries."""
+        return Signature({}, {"Authorization": f"Zoho-oauthtoken {token}"})
+
+    def discard(self, token: str) -> bool:
+        """Forget a token that was not accepted, unless it has been renewed already.
+
+        Returns:
+            Whether there may be a better one.
+        """
         with self._guard:
             if token == self._token:
                 self._ends = 0.0
+        return True
 
     def _renew(self) -> None:
         reply = self._post(self._form)
@@ -135,3 +167,39 @@ def _lifetime(answer: dict[str, t.Any]) -> float:
     except (TypeError, ValueError):
         return _LIFETIME
     return seconds / 1000 if seconds > _LONGEST_LIFETIME else seconds
+
+
+class AuthToken:
+    """Keeps the token of version 1, which ends with its account only."""
+
+    advice: t.ClassVar[Mapping[Action, str]] = {
+        Action.RENEW: "check `auth_token` and `data_center`",
+        Action.FORBID: "check that the user of `auth_token` may see this",
+    }
+
+    def __init__(self, config: Mapping[str, t.Any], *_: object) -> None:
+        """Keep the setting `auth_token`; nobody has to be asked for another."""
+        self._token: str = config["auth_token"]
+
+    @staticmethod
+    def whose(config: Mapping[str, t.Any]) -> str:
+        """Return what tells whose calls these are, and is no secret."""
+        return blake2b(config["auth_token"].encode(), digest_size=16).hexdigest()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self._token,)
+
+    def token(self) -> str:
+        """Return the token."""
+        return self._token
+
+    def sign(self, token: str) -> Signature:
+        """Return what a call with a token carries."""
+        form = {"authtoken": token, "scope": "CampaignsAPI", "version": "1"}
+        return Signature(form, {})
+
+    def discard(self, token: str) -> bool:
+        """Return whether there is a better token than one that was not accepted."""
+        return token != self._token

@@ -84,9 +84,12 @@ _CAMPAIGN_SCOPE = (
     "check that `refresh_token` has the scope ZohoCampaigns.campaign.READ and that its "
     "user may see campaigns"
 )
-_ACCOUNT = "check that the user of `refresh_token` belongs to an active account"
+_ACCOUNT = (
+    "check that the user of `refresh_token` or `auth_token` belongs to an active "
+    "account"
+)
 _TOKEN = "check `refresh_token` and `data_center`"  # noqa: S105 (names of settings)
-_URL = "check `data_center`, or `api_url` if it is set"
+_URL = "check `data_center`, and `api_url` or `api_version` if they are set"
 _LISTS = "check `list_keys`"
 _SEGMENTS = "check `cvids`"
 _CAMPAIGNS = "check `campaign_keys`"

@@ -142,7 +142,8 @@ def as_list(value: Json) -> list[Json]:
         return []
     if isinstance(value, dict):
         for name in _ROW_ELEMENTS:
-            if value.keys() == {name}:
+            # Zoho's page of campaigns in API v1 has line breaks of HTML between rows.
+            if value.keys() - {"br"} == {name}:
                 value = value[name]
                 break
     return value if isinstance(value, list) else [value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,12 @@ ACTIONS: Final = (
 STATUSES: Final = ("active", "unsub", "bounce", "spam")
 """The `status` words of listsubscriberscount."""
 
+FEED_STATUSES: Final = ("active", "recent", "mostrecent", "unsub", "bounce")
+"""The `status` words of getlistsubscribers; the recent ones are parts of `active`."""
+
+EVENTS: Final = {"openedcontacts": "open_timeline", "clickedcontacts": "click_timeline"}
+"""The actions whose recipients can tell when they did so, and the `type` to ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -42,7 +48,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A contact in a segment, and when it was added to the account (UTC)."""
+    """A contact in a segment or list, and when it was added to the account (UTC)."""
 
     contact: Contact
     added: datetime
@@ -50,7 +56,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MailingList:
-    """A mailing list; `number` is its `listunino`, and like `zuid` it is digits."""
+    """A mailing list; `number` is its `listunino`, and like `zuid` it is digits.
+
+    One that is `deleted` is not shown, but its key is still known.
+    """
 
     key: str
     name: str
@@ -61,6 +70,7 @@ class MailingList:
     owner: str
     zuid: str
     public: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +94,68 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """A custom field of contacts; its values are under its lower-case `name`.
+
+    `kind` is what Zoho calls UITYPE: `text`, `integer`, `date`, `picklist`, …
+    """
+
+    field_id: str
+    name: str
+    kind: str = "text"
+    length: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag, and how many contacts have it."""
+
+    tag_id: str
+    name: str
+    description: str
+    colour: str
+    owner: str
+    zuid: str
+    created: datetime
+    modified: datetime
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic that contacts consent to; `primary_list` is the id of a list."""
+
+    topic_id: str
+    name: str
+    primary_list: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product that topics belong to."""
+
+    product_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A custom workflow that the API may trigger."""
+
+    key: str
+    trigger_key: str
+    name: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign: a draft while `sent` is None.
 
     An A/B campaign (`kind` "abtesting") has two `children`, whose keys hold its
-    test sends; a child names it in `parent_key`.
+    test sends; a child names it in `parent_key`. `cvids` are segments that it went
+    to beside its list.
     """
 
     key: str
@@ -106,6 +173,8 @@ class Campaign:
     zuid: str = "0"
     parent_key: str | None = None
     list_key: str | None = None
+    cvids: tuple[str, ...] = ()
+    topic: Topic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +196,7 @@ class Account(Protocol):
         """The zone of the texts of time, such as `02 Aug 2013, 12:39 PM`."""
 
     def lists(self) -> Sequence[MailingList]:
-        """All mailing lists, newest first."""
+        """All mailing lists, newest first, and the deleted ones among them."""
 
     def segments(self, list_key: str) -> Sequence[Segment]:
         """The segments of a list."""
@@ -152,6 +221,37 @@ class Account(Protocol):
 
     def report(self, campaign_key: str) -> Mapping[str, int]:
         """The counts of campaignreports by their names on the wire; see `tally`."""
+
+
+@runtime_checkable
+class FullAccount(Account, Protocol):
+    """An account that also has what is read beside campaigns and segments.
+
+    A plain `Account` is served as one in which there is none of it.
+    """
+
+    def contacts(self, list_key: str, status: str) -> Sequence[Member]:
+        """The contacts of a list that have a status of `FEED_STATUSES` now."""
+
+    def events(
+        self, campaign_key: str, action: str, contact: Contact
+    ) -> Sequence[datetime]:
+        """When a recipient did an action of `EVENTS`: each open, or each click."""
+
+    def fields(self) -> Sequence[Field]:
+        """The custom fields of contacts."""
+
+    def tags(self) -> Sequence[Tag]:
+        """All tags, newest first."""
+
+    def topics(self) -> Sequence[Topic]:
+        """All topics."""
+
+    def products(self) -> Sequence[Product]:
+        """All products."""
+
+    def workflows(self) -> Sequence[Workflow]:
+        """All open custom workflows, newest first."""
 
 
 def tally(numbers: Mapping[str, int]) -> dict[str, int]:

@@ -1,102 +1,40 @@
-"""The calls of the API: parameters in, a page of the account out."""
+"""The answers of the API: a question in, a page of the account out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tap_zohocampaigns.sandbox.account import ACTIONS, STATUSES
+from tap_zohocampaigns.sandbox.account import EVENTS, STATUSES, FullAccount
 from tap_zohocampaigns.sandbox.forms import (
     campaigns,
+    fields,
     lists,
+    office,
     recipients,
     reports,
     segments,
+    subscribers,
 )
-from tap_zohocampaigns.sandbox.forms.envelope import (
-    Page,
-    encode,
-    error,
-    gateway_error,
-)
+from tap_zohocampaigns.sandbox.forms.envelope import Page, encode, version
+from tap_zohocampaigns.sandbox.questions import Code, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
-    from tap_zohocampaigns.sandbox.account import Account, Campaign, MailingList
-    from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
+    from tap_zohocampaigns.sandbox.account import (
+        Account,
+        Campaign,
+        MailingList,
+        Recipient,
+    )
+    from tap_zohocampaigns.sandbox.forms.choices import Choices
+    from tap_zohocampaigns.sandbox.questions import Question
 
 _T = TypeVar("_T")
 
 _DEFAULT_RANGE = 20
-
-
-class Code(StrEnum):
-    """The codes of errors that the sandbox knows."""
-
-    MISSING = "903"
-    PATTERN = "1001"
-    TYPE = "1005"
-    STATUS = "2001"
-    LIST = "2202"
-    NO_LISTS = "2401"
-    SEGMENT = "2603"
-    NO_MEMBERS = "2604"
-    CAMPAIGN = "6002"
-    NO_CAMPAIGNS = "6101"
-    NO_RECIPIENTS = "6303"
-
-
-_SENTENCES = {
-    Code.MISSING: "Mandatory fields are missing.",
-    Code.PATTERN: "Pattern doesn't match.",
-    Code.TYPE: "Please enter correct data type format.",
-    Code.STATUS: "Please enter the data in correct format.",
-    Code.LIST: "Listkey is empty or invalid.",
-    Code.NO_LISTS: "There are no mailing lists.",
-    Code.SEGMENT: "Error in getting segments details. Please try after sometime.",
-    Code.NO_MEMBERS: "There are no contacts in this segments.",
-    Code.CAMPAIGN: "Invalid campaign key (or) campaign is not yet sent.",
-    Code.NO_CAMPAIGNS: "There are no campaigns in this view.",
-    Code.NO_RECIPIENTS: "There are no contacts in the selected mailing list.",
-}
-_GATEWAY_CODES = (Code.MISSING, Code.PATTERN, Code.TYPE)
-
-
-class RefusedError(Exception):
-    """The service says no, with a `Code`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A call that came through the gates. `uri` is what the answer calls itself."""
-
-    endpoint: str
-    uri: str
-    params: Mapping[str, str]
-
-    @property
-    def as_json(self) -> bool:
-        """Whether JSON was asked for; the default is XML."""
-        return wants_json(self.params)
-
-    def demand(self, names: Sequence[str]) -> None:
-        """Refuse when one of the parameters is missing or empty."""
-        if not all(map(self.params.get, names)):
-            raise RefusedError(Code.MISSING)
-
-    def number(self, name: str, default: int) -> int:
-        """Return a parameter that has to be a number."""
-        text = self.params.get(name) or str(default)
-        if not text.isdecimal():
-            raise RefusedError(Code.TYPE)
-        return int(text)
-
-
-def wants_json(params: Mapping[str, str]) -> bool:
-    """Whether parameters ask for JSON, in any case of letters."""
-    return params.get("resfmt", "").lower() == "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +46,19 @@ class Endpoints:
     """
 
     account: Account
-    segments_form: SegmentsForm
+    choices: Choices
     clamp: int | None
     echo_clamped: bool
 
-    def answer(self, question: Question) -> bytes:
-        """Return the body for a question to one of `ENDPOINTS`."""
-        mandatory, method = ENDPOINTS[question.endpoint]
-        try:
-            question.demand(mandatory)
-            return method(self, question)
-        except RefusedError as refused:
-            (code,) = refused.args
-            write = gateway_error if code in _GATEWAY_CODES else error
-            return write(question.uri, code, _SENTENCES[code], as_json=question.as_json)
-
     def lists(self, question: Question) -> bytes:
         """Answer getmailinglists."""
-        rows, sent = self.account.lists(), self.account.campaigns()
+        rows = [one for one in self.account.lists() if not one.deleted]
+        sent = self.account.campaigns()
         known = [
             lists.ListRow(
                 mailing_list=one,
                 segments=self.account.segments(one.key),
-                numbers={
-                    status: self.account.subscribers(one.key, status)
-                    for status in STATUSES
-                },
+                numbers=self._numbers(one),
                 campaigns=sum(each.list_key == one.key for each in sent),
                 sent_campaigns=sum(
                     each.list_key == one.key and each.sent is not None for each in sent
@@ -142,24 +67,64 @@ class Endpoints:
             )
             for place, one in enumerate(rows)
         ]
-        order, ordered = self._ordered(question, known)
+        order = question.order or "desc"
+        ordered = known[::-1] if order == "asc" else known
         page, part = self._page(question, ordered, none=Code.NO_LISTS)
         if question.as_json:
             zone = self.account.zone
-            return encode(lists.as_json(page, order, part, zone, self.segments_form))
-        return lists.as_xml(page, order, part, self.segments_form)
+            return encode(lists.as_json(page, order, part, zone, self.choices.segments))
+        return lists.as_xml(page, order, part, self.choices.segments)
 
-    def subscribers(self, question: Question) -> bytes:
+    def count(self, question: Question) -> bytes:
         """Answer listsubscriberscount."""
-        key = question.params["listkey"]
-        status = question.params.get("status") or "active"
-        self._list(key)
-        if status not in STATUSES:
-            raise RefusedError(Code.STATUS)
-        count = self.account.subscribers(key, status)
+        # Version 1 has no status: it counts the active ones, whatever is asked.
+        old = version(question.uri) == "1"
+        status = "active" if old else question.text("status", "active")
+        one = self._list(question.params["listkey"])
+        count = self.account.subscribers(one.key, status)
         if question.as_json:
             return encode(lists.count_as_json(question.uri, count))
         return lists.count_as_xml(question.uri, count)
+
+    def subscribers(self, question: Question) -> bytes:
+        """Answer getlistsubscribers."""
+        one = self._list(
+            question.params["listkey"],
+            unknown=Code.FEED_LIST,
+            deleted=Code.FEED_DELETED,
+        )
+        account = self._full(none=Code.NO_SUBSCRIBERS)
+        feed = subscribers.Feed(
+            one,
+            account.subscribers(one.key, "active"),
+            question.text("status", "active"),
+            question.order or "asc",
+        )
+        rows = account.contacts(one.key, feed.status)
+        ordered = rows[::-1] if feed.order == "desc" else rows
+        page, part = self._page(question, ordered, none=Code.NO_SUBSCRIBERS)
+        if question.as_json:
+            return encode(subscribers.as_json(page, feed, part, account.zone))
+        return subscribers.as_xml(page, feed, part, account.zone)
+
+    def list_details(self, question: Question) -> bytes:
+        """Answer getlistadvanceddetails; a list without campaigns has details too."""
+        one = self._list(question.params["listkey"], deleted=Code.DELETED)
+        filtertype = question.text("filtertype", "sentcampaigns")
+        all_of_it = [
+            each for each in self.account.campaigns() if each.list_key == one.key
+        ]
+        sent = [each for each in all_of_it if each.sent is not None]
+        scheduled = [each for each in all_of_it if each.status == "Scheduled"]
+        shown = {"sentcampaigns": sent, "scheduledcampaigns": scheduled}
+        page, part = self._part(question, shown.get(filtertype, all_of_it))
+        board = subscribers.Dashboard(
+            one, self._numbers(one), len(sent), len(scheduled), part
+        )
+        zone = self.account.zone
+        if question.as_json:
+            return encode(subscribers.details_as_json(page, filtertype, board, zone))
+        return subscribers.details_as_xml(page, filtertype, board, zone)
 
     def segment_details(self, question: Question) -> bytes:
         """Answer getsegmentdetails."""
@@ -186,14 +151,14 @@ class Endpoints:
 
     def campaigns(self, question: Question) -> bytes:
         """Answer recentcampaigns."""
-        status = question.params.get("status") or "All"
+        status = question.text("status", "All")
         words = {_status_word(word) for word in status.split("|")}
         rows = [
             row
             for row in self.account.campaigns()
             if words & {"all", "allcampaign", _status_word(row.status)}
         ]
-        _, ordered = self._ordered(question, rows)
+        ordered = rows[::-1] if question.order == "asc" else rows
         page, part = self._page(question, ordered, none=Code.NO_CAMPAIGNS)
         zone = self.account.zone
         if question.as_json:
@@ -201,23 +166,24 @@ class Endpoints:
         return campaigns.as_xml(page, part, zone)
 
     def details(self, question: Question) -> bytes:
-        """Answer getcampaigndetails; an A/B campaign has to be called one."""
-        campaign = self._sent(question)
-        named = question.params.get("campaigntype", "") == "abtesting"
-        silent = campaign.kind == "abtesting" and not named
+        """Answer getcampaigndetails; of the wrong type a campaign has no reports."""
+        campaign = self._sent(question, unknown=Code.CAMPAIGN, unsent=Code.NO_DETAILS)
+        named = question.text("campaigntype", "normal")
+        matching = named == campaign.kind
         story = reports.Story(
             campaign=campaign,
-            counts=None if silent else self.account.report(campaign.key),
+            counts=self.account.report(campaign.key) if matching else None,
             children={
                 child: self.account.report(child)
                 for child in campaign.children
-                if named
+                if matching
             },
             audience=self._audience(campaign),
             zone=self.account.zone,
         )
         if question.as_json:
-            return encode(reports.details_as_json(question.uri, story))
+            forms = (self.choices.places, self.choices.segments_info)
+            return encode(reports.details_as_json(question.uri, story, *forms))
         return reports.details_as_xml(question.uri, story)
 
     def report(self, question: Question) -> bytes:
@@ -231,57 +197,149 @@ class Endpoints:
             zone=self.account.zone,
         )
         if question.as_json:
-            return encode(reports.report_as_json(question.uri, story))
+            form = self.choices.places
+            return encode(reports.report_as_json(question.uri, story, form))
         return reports.report_as_xml(question.uri, story)
 
     def recipients(self, question: Question) -> bytes:
         """Answer getcampaignrecipientsdata."""
         campaign, action = self._sent(question), question.params["action"]
-        if action not in ACTIONS:
-            raise RefusedError(Code.PATTERN)
         rows = self.account.recipients(campaign.key, action)
         page, part = self._page(question, rows, none=Code.NO_RECIPIENTS)
-        zone = self.account.zone
+        sheet = recipients.Sheet(
+            campaign, action, self.account.zone, self._timeline(question, part)
+        )
         if question.as_json:
-            return encode(recipients.as_json(page, action, part, zone))
-        return recipients.as_xml(page, action, part, campaign, zone)
+            form = self.choices.timeline
+            return encode(recipients.as_json(page, sheet, part, form))
+        return recipients.as_xml(page, sheet, part)
 
-    def _list(self, key: str) -> MailingList:
+    def fields(self, question: Question) -> bytes:
+        """Answer contact/allfields."""
+        account = self.account
+        custom = account.fields() if isinstance(account, FullAccount) else ()
+        if question.as_json:
+            return encode(fields.as_json(question.uri, custom, self.choices.fields))
+        return fields.as_xml(question.uri, custom, self.choices.fields)
+
+    def tags(self, _: Question) -> bytes:
+        """Answer tag/getalltags, which has no pages."""
+        account = self._full(none=Code.NO_TAGS)
+        rows = account.tags()
+        if not rows:
+            raise RefusedError(Code.NO_TAGS)
+        return encode(office.tags(rows, account.zone))
+
+    def topics(self, question: Question) -> bytes:
+        """Answer topics; their pages count from nought, and may be empty."""
+        rows = self._full(none=Code.NO_TOPICS).topics()
+        if not rows:
+            raise RefusedError(Code.NO_TOPICS)
+        return encode(office.topics(question.uri, self._from_nought(question, rows)))
+
+    def products(self, question: Question) -> bytes:
+        """Answer topics/products; their pages count from nought, and may be empty."""
+        account = self.account
+        rows = account.products() if isinstance(account, FullAccount) else ()
+        return encode(office.products(question.uri, self._from_nought(question, rows)))
+
+    def workflows(self, question: Question) -> bytes:
+        """Answer workflow; all belong to the user."""
+        details = question.details()
+        if details.text("trigger_type", "open") != "open":
+            raise RefusedError(Code.TRIGGER)
+        account = self._full(none=Code.NO_WORKFLOWS)
+        order = details.text("sort_order", "desc")
+        limit = details.number("limit", _DEFAULT_RANGE) or _DEFAULT_RANGE
+        first = max(details.number("page", 1) - 1, 0) * limit
+        rows = account.workflows()[:: -1 if order == "asc" else 1]
+        part = rows[first : first + limit]
+        if not part or details.text("user", "all") == "other":
+            raise RefusedError(Code.NO_WORKFLOWS)
+        return encode(office.workflows(question.uri, limit, order, part, account.zone))
+
+    def _full(self, *, none: Code) -> FullAccount:
+        if isinstance(self.account, FullAccount):
+            return self.account
+        raise RefusedError(none)
+
+    def _timeline(
+        self, question: Question, rows: Sequence[Recipient]
+    ) -> dict[str, Sequence[datetime]] | None:
+        key, action = (question.params[name] for name in ("campaignkey", "action"))
+        asked = question.text("type")
+        if not asked or asked != EVENTS.get(action):
+            return None
+        account = self._full(none=Code.NO_RECIPIENTS)
+        return {
+            row.contact.contact_id: account.events(key, action, row.contact)
+            for row in rows
+        }
+
+    def _from_nought(self, question: Question, rows: Sequence[_T]) -> Sequence[_T]:
+        details = question.details()
+        first = details.number("from_index", 0)
+        return rows[first : first + details.number("range", _DEFAULT_RANGE)]
+
+    def _numbers(self, one: MailingList) -> dict[str, int]:
+        return {
+            status: self.account.subscribers(one.key, status) for status in STATUSES
+        }
+
+    def _list(
+        self,
+        key: str,
+        *,
+        unknown: Code = Code.LIST,
+        deleted: Code = Code.COUNT_DELETED,
+    ) -> MailingList:
         for one in self.account.lists():
             if one.key == key:
+                if one.deleted:
+                    raise RefusedError(deleted)
                 return one
-        raise RefusedError(Code.LIST)
+        raise RefusedError(unknown)
 
-    def _sent(self, question: Question) -> Campaign:
+    def _sent(
+        self,
+        question: Question,
+        *,
+        unknown: Code = Code.UNSENT,
+        unsent: Code = Code.UNSENT,
+    ) -> Campaign:
         campaign = self.account.campaign(question.params["campaignkey"])
-        if campaign is None or campaign.sent is None:
-            raise RefusedError(Code.CAMPAIGN)
+        if campaign is None:
+            raise RefusedError(unknown)
+        if campaign.sent is None:
+            raise RefusedError(unsent)
         return campaign
 
     def _audience(self, campaign: Campaign) -> reports.Audience | None:
-        key = campaign.list_key
-        if key is None:
+        lists = {one.key: one for one in self.account.lists()}
+        if campaign.list_key not in lists:
             return None
+        one = lists[campaign.list_key]
         return reports.Audience(
-            self._list(key), self.account.subscribers(key, "active")
+            one,
+            self.account.subscribers(one.key, "active"),
+            [*filter(None, map(self.account.segment, campaign.cvids))],
         )
-
-    def _ordered(
-        self, question: Question, rows: Sequence[_T]
-    ) -> tuple[str, Sequence[_T]]:
-        if question.params.get("sort", "").lower() == "asc":
-            return "asc", rows[::-1]
-        return "desc", rows
 
     def _page(
         self, question: Question, rows: Sequence[_T], *, none: Code
+    ) -> tuple[Page, Sequence[_T]]:
+        page, part = self._part(question, rows)
+        if not part:
+            raise RefusedError(none)
+        return page, part
+
+    def _part(
+        self, question: Question, rows: Sequence[_T]
     ) -> tuple[Page, Sequence[_T]]:
         first = max(question.number("fromindex", 1), 1)
         asked = question.number("range", _DEFAULT_RANGE) or _DEFAULT_RANGE
         used = asked if self.clamp is None else min(asked, self.clamp)
         part = rows[first - 1 : first - 1 + used]
-        if not part:
-            raise RefusedError(none)
         told = used if self.echo_clamped else asked
         return Page(question.uri, first, told, len(rows)), part
 
@@ -289,19 +347,3 @@ class Endpoints:
 def _status_word(status: str) -> str:
     """Make the filter word `drafts` and the value `Draft` comparable."""
     return status.strip().lower().replace(" ", "").removesuffix("s")
-
-
-ENDPOINTS: Final[
-    Mapping[str, tuple[tuple[str, ...], Callable[[Endpoints, Question], bytes]]]
-] = {
-    "getmailinglists": ((), Endpoints.lists),
-    "listsubscriberscount": (("listkey",), Endpoints.subscribers),
-    "getsegmentdetails": (("listkey", "cvid"), Endpoints.segment_details),
-    "getsegmentcontacts": (("cvid",), Endpoints.segment_contacts),
-    "recentcampaigns": ((), Endpoints.campaigns),
-    "getcampaigndetails": (("campaignkey",), Endpoints.details),
-    "campaignreports": (("campaignkey",), Endpoints.report),
-    "getcampaignreports": (("campaignkey",), Endpoints.report),
-    "getcampaignrecipientsdata": (("campaignkey", "action"), Endpoints.recipients),
-}
-"""The mandatory parameters of each endpoint, and the method that answers it."""

@@ -26,3 +26,11 @@ class Identity:
     def list_key(self, number: int) -> str:
         """Return the key of a list."""
         return key(self.seed, "list", number)
+
+    def list_number(self, number: int) -> str:
+        """Return the number, `listunino`, of a list."""
+        return digits(16, self.seed, "listunino", number)
+
+    def number(self, kind: int, serial: int) -> str:
+        """Return an id of 19 digits; `kind` tells those of one thing from others."""
+        return f"129{self.org}{kind:02d}{serial:010d}"

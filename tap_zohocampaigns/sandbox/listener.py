@@ -8,7 +8,6 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -32,10 +31,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; parameters of the query and of a form are one."""
+    """An HTTP request; `params` are those of the query and of a form."""
 
     method: str
     path: str
+    query: dict[str, str]
     params: dict[str, str]
     authorization: str
 
@@ -110,16 +110,24 @@ class _Handler(BaseHTTPRequestHandler):
         is_form = self.headers.get_content_type() == _FORM
         self._serve(body.decode(errors="replace") if is_form else "")
 
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        # Without it other methods would be a fault of the server, 501.
+        if name.startswith("do_"):
+            return self.do_POST
+        raise AttributeError(name)
+
     def _serve(self, form: str) -> None:
         parts = urlsplit(self.path)
-        pairs = (
-            parse_qsl(text, keep_blank_values=True) for text in (parts.query, form)
+        query, body = (
+            dict(parse_qsl(text, keep_blank_values=True))
+            for text in (parts.query, form)
         )
         reply = self.server.answer(
             Request(
                 method=self.command,
                 path=parts.path,
-                params=dict(chain.from_iterable(pairs)),
+                query=query,
+                params=query | body,
                 authorization=self.headers.get("Authorization", ""),
             )
         )
@@ -129,5 +137,6 @@ class _Handler(BaseHTTPRequestHandler):
         length = len(reply.body) + reply.cut
         self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(reply.body)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
         self.close_connection |= reply.cut

@@ -18,9 +18,10 @@ from tap_zohocampaigns.sandbox.account import (
     Segment,
     tally,
 )
-from tap_zohocampaigns.sandbox.chance import digits, draws
+from tap_zohocampaigns.sandbox.chance import draws
 from tap_zohocampaigns.sandbox.identity import Identity
 from tap_zohocampaigns.sandbox.mailing import deliver, moment, shuffled
+from tap_zohocampaigns.sandbox.office import Office
 from tap_zohocampaigns.sandbox.people import DAY, HOUR, People
 from tap_zohocampaigns.sandbox.schedule import Schedule
 
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from tap_zohocampaigns.sandbox.account import Recipient
+    from tap_zohocampaigns.sandbox.account import (
+        Contact,
+        Field,
+        Product,
+        Recipient,
+        Tag,
+        Topic,
+        Workflow,
+    )
     from tap_zohocampaigns.sandbox.mailing import Mailing
 
 _FIRST_LIST = datetime(2016, 3, 1, tzinfo=UTC)
@@ -37,6 +46,7 @@ _LIST_CHANGE = 9 * DAY
 _PUBLIC = 0.3
 _PAUSE_HOURS = 6
 _PAUSE_EVERY = 5
+_RECENT_DAYS = {"recent": 30, "mostrecent": 7}
 
 _LISTS = (
     ("Customers", "Everybody who bought"),
@@ -98,13 +108,21 @@ class LivingAccount:
         self._list_count = counts.lists
         self._segment_count = counts.segments if counts.lists else 0
         self._identity = Identity(seed)
+        self._office = Office(self._identity, counts.lists, counts.contacts)
         self._people = People(self._identity, counts.contacts, counts.lists)
-        self._schedule = Schedule(self._identity, counts.lists, counts.campaigns)
+        self._segments = tuple(map(self._segment, range(self._segment_count)))
+        self._schedule = Schedule(
+            self._identity,
+            counts.lists,
+            counts.campaigns,
+            [(one.list_key, one.cvid) for one in self._segments],
+            self._office.topics,
+        )
         self._mailing = lru_cache(maxsize=2 * counts.campaigns + 8)(self._send)
         self._rows = lru_cache(maxsize=16 * counts.campaigns + 64)(self._read)
         self._inside = lru_cache(maxsize=4 * self._segment_count + 4)(self._gather)
+        self._enrolled = lru_cache(maxsize=4 * counts.lists + 4)(self._enrol)
         self._census = lru_cache(maxsize=4)(self._count)
-        self._segments = tuple(map(self._segment, range(self._segment_count)))
 
     def _now(self) -> int:
         return int(self._clock().timestamp())
@@ -127,7 +145,7 @@ class LivingAccount:
             description=description,
             created=moment((_FIRST_LIST + age * _LISTS_SPAN).timestamp()),
             updated=moment((now + phase) // _LIST_CHANGE * _LIST_CHANGE - phase),
-            number=digits(16, self._seed, "listunino", number),
+            number=self._identity.list_number(number),
             owner="Sandbox & Co.",
             zuid=self._identity.zuid,
             public=luck[2] < _PUBLIC,
@@ -193,6 +211,47 @@ class LivingAccount:
             }
         )
 
+    def contacts(self, list_key: str, status: str) -> tuple[Member, ...]:
+        """The contacts of a list that have a status now, by the time of adding."""
+        now = self._now()
+        days = _RECENT_DAYS.get(status)
+        if days is None:
+            return self._enrolled(list_key, status, now)
+        since = moment(now - days * DAY)
+        return tuple(
+            one for one in self._enrolled(list_key, "active", now) if one.added > since
+        )
+
+    def _enrol(self, list_key: str, status: str, second: int) -> tuple[Member, ...]:
+        keys = {self._identity.list_key(one): one for one in range(self._list_count)}
+        number = keys.get(list_key, -1)
+        inside = (
+            Member(person.contact, person.added)
+            for person in self._people.at(second)
+            if person.statuses.get(number) == status
+        )
+        return tuple(sorted(inside, key=lambda one: (one.added, one.contact.email)))
+
+    def fields(self) -> tuple[Field, ...]:
+        """The custom fields of contacts."""
+        return self._office.fields
+
+    def tags(self) -> tuple[Tag, ...]:
+        """All tags, newest first."""
+        return self._office.tags
+
+    def topics(self) -> tuple[Topic, ...]:
+        """All topics."""
+        return self._office.topics
+
+    def products(self) -> tuple[Product, ...]:
+        """All products."""
+        return self._office.products
+
+    def workflows(self) -> tuple[Workflow, ...]:
+        """All open custom workflows, newest first."""
+        return self._office.workflows
+
     def campaigns(self) -> tuple[Campaign, ...]:
         """Two drafts and the campaigns sent last, newest first."""
         return self._schedule.board(self._now()).campaigns
@@ -213,6 +272,16 @@ class LivingAccount:
         self, place: tuple[int, int], action: str, second: int
     ) -> tuple[Recipient, ...]:
         return self._mailing(*place).at(action, second)
+
+    def events(
+        self, campaign_key: str, action: str, contact: Contact
+    ) -> tuple[datetime, ...]:
+        """When a recipient opened or clicked; its row is there from the first time."""
+        now = self._now()
+        place = self._schedule.board(now).places.get(campaign_key)
+        return (
+            () if place is None else self._mailing(*place).events(action, now, contact)
+        )
 
     def report(self, campaign_key: str) -> dict[str, int]:
         """The counts of campaignreports, in step with `recipients`."""

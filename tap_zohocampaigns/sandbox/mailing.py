@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from math import log1p
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from tap_zohocampaigns.sandbox.chance import draws
 from tap_zohocampaigns.sandbox.people import DAY, HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tap_zohocampaigns.sandbox.account import Contact
     from tap_zohocampaigns.sandbox.people import Person
@@ -27,6 +28,7 @@ BOUNCE_SECONDS: Final = 90
 
 _LONGEST_DELAY = 40 * DAY
 _ALWAYS = 0
+_MOST_REPEATS = 5
 _STATUS = {
     "optoutcontacts": "unsub",
     "spamcontacts": "spam",
@@ -54,8 +56,9 @@ class Column:
 class Mailing:
     """All e-mails of one sending, by action."""
 
-    def __init__(self, emails: Iterable[_Email]) -> None:
-        """Sort the e-mails into the actions."""
+    def __init__(self, emails: Iterable[_Email], *names: object) -> None:
+        """Sort the e-mails into the actions; the names are those of its chance."""
+        self._names = names
         self._columns = {
             action: Column(leaving=action == "unopenedcontacts") for action in ACTIONS
         }
@@ -67,6 +70,7 @@ class Mailing:
         self._moments = {
             action: sorted(column.marks) for action, column in self._columns.items()
         }
+        self._first: dict[str, dict[str, int]] = {}
 
     def count(self, action: str, second: int) -> int:
         """Return how many rows `at` gives, without making them."""
@@ -83,6 +87,31 @@ class Mailing:
     def at(self, action: str, second: int) -> tuple[Recipient, ...]:
         """Return the rows of an action at a second since 1970."""
         return self._columns[action].at(second)
+
+    def events(
+        self, action: str, second: int, contact: Contact
+    ) -> tuple[datetime, ...]:
+        """Return when a recipient opened or clicked, up to a second since 1970.
+
+        Times are more than a minute apart: Zoho tells them to the minute.
+        """
+        first = self._firsts(action).get(contact.contact_id)
+        if first is None:
+            return ()
+        luck = draws(*self._names, "again", action, contact.contact_id)
+        repeats = int(luck[0] ** 3 * (_MOST_REPEATS + 1))
+        gaps = (61 + int(-log1p(-one) * 5 * HOUR) for one in luck[1 : 1 + repeats])
+        times = accumulate(gaps, initial=first)
+        return tuple(moment(time) for time in times if time <= second)
+
+    def _firsts(self, action: str) -> Mapping[str, int]:
+        if action not in self._first:
+            column = self._columns[action]
+            self._first[action] = {
+                row.contact.contact_id: mark
+                for row, mark in zip(column.rows, column.marks, strict=True)
+            }
+        return self._first[action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +191,7 @@ def deliver(
                 wait = int(-log1p(-luck[4]) * 6 * HOUR)
                 marks["clickedcontacts"] = opened + 30 + wait
         emails.append(_Email(person.contact, sent, marks))
-    return Mailing(emails)
+    return Mailing(emails, *names)
 
 
 def _some(whole: int, part: float) -> int:

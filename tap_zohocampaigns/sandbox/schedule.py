@@ -12,14 +12,16 @@ from tap_zohocampaigns.sandbox.mailing import BOUNCE_SECONDS, moment
 from tap_zohocampaigns.sandbox.people import DAY, HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tap_zohocampaigns.sandbox.account import Topic
     from tap_zohocampaigns.sandbox.identity import Identity
 
 _SLOT = 13 * DAY // 2
 _DRAFTS = 2
 _FEWEST_FOR_AB = 8
 _TEST_LEAD = 4 * HOUR
+_TO_SEGMENTS = 0.4
 
 _THEMES = (
     ("Spring & summer", "New in: spring & summer"),
@@ -55,9 +57,21 @@ class Board:
 class Schedule:
     """A campaign every six and a half days, for ever; the newest are shown."""
 
-    def __init__(self, identity: Identity, lists: int, campaigns: int) -> None:
-        """Take whose schedule it is, and of how many lists and campaigns."""
+    def __init__(
+        self,
+        identity: Identity,
+        lists: int,
+        campaigns: int,
+        segments: Sequence[tuple[str, str]],
+        topics: Sequence[Topic],
+    ) -> None:
+        """Take whose schedule it is, and of how many lists and campaigns.
+
+        Segments are pairs of the key of their list and their cvid.
+        """
         self._identity = identity
+        self._segments = segments
+        self._topics = topics
         self._lists = lists
         self._campaigns = campaigns
         self.slot = lru_cache(maxsize=2 * campaigns + 8)(self._slot)
@@ -97,6 +111,8 @@ class Schedule:
         due = number * _SLOT
         start = due - BOUNCE_SECONDS - spread - int(luck[3] * 3 * HOUR)
         created = due - (_DRAFTS * _SLOT + DAY // 2) - luck[4] * DAY
+        list_key = self._identity.list_key(list_number) if self._lists else None
+        cvids = tuple(cvid for owner, cvid in self._segments if owner == list_key)
         draft = Campaign(
             key=key(seed, "campaign", number),
             campaign_id=f"129{org}{number:012d}",
@@ -110,7 +126,9 @@ class Schedule:
             updated=moment(created + luck[5] * 10 * HOUR),
             sent=None,
             zuid=self._identity.zuid,
-            list_key=self._identity.list_key(list_number) if self._lists else None,
+            list_key=list_key,
+            cvids=cvids if luck[6] < _TO_SEGMENTS else (),
+            topic=pick(self._topics, luck[7]) if self._topics else None,
         )
         ready = moment(start + spread + BOUNCE_SECONDS)
         final = replace(draft, status="Sent", sent=moment(start), updated=ready)

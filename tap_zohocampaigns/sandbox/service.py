@@ -9,37 +9,43 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, Self
 
-from tap_zohocampaigns.sandbox.endpoints import (
-    ENDPOINTS,
-    Endpoints,
-    Question,
-    wants_json,
-)
+from tap_zohocampaigns.sandbox import openapi
+from tap_zohocampaigns.sandbox.endpoints import Endpoints
+from tap_zohocampaigns.sandbox.forms.choices import Choices
 from tap_zohocampaigns.sandbox.forms.envelope import (
+    V1,
+    V1_1,
     encode,
     error,
-    gateway_error,
+    version,
     wrong_url,
 )
 from tap_zohocampaigns.sandbox.gates import TOKEN_SECONDS, Quota, Tokens
 from tap_zohocampaigns.sandbox.listener import HOST, Listener, Reply
+from tap_zohocampaigns.sandbox.questions import Code, refusal
+from tap_zohocampaigns.sandbox.table import ENDPOINTS, SCOPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
     from tap_zohocampaigns.sandbox.account import Account
+    from tap_zohocampaigns.sandbox.forms.fields import FieldsForm
     from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
+    from tap_zohocampaigns.sandbox.forms.recipients import TimelineForm
+    from tap_zohocampaigns.sandbox.forms.reports import PlacesForm, SegmentsInfoForm
     from tap_zohocampaigns.sandbox.listener import Request
+    from tap_zohocampaigns.sandbox.table import Endpoint
 
 LockForm = Literal["Z101", "Z101-400", "429", "2008", "projects"]
 """What a locked endpoint says; Zoho does not document it."""
 
-_API = "/api/v1.1/"
 _ACCOUNTS = "/oauth/v2/token"
 _JSON = "application/json;charset=UTF-8"
 _XML = "text/xml;charset=UTF-8"
 _SCHEMES = ("Zoho-oauthtoken", "Bearer")
+_SECRETS = ("client_secret", "refresh_token", "auth_token")
+_SCOPE_V1 = "CampaignsAPI"
 _THROTTLED = {
     "error_description": (
         "You have made too many requests continuously. "
@@ -52,11 +58,21 @@ _THROTTLED = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the API: what came after `/api/v1.1/`, and when it came."""
+    """A call of the API.
+
+    Attributes:
+        endpoint: What came after `/api/v1.1/`, or `/api/` in version 1.
+        params: The parameters of the query and of the form.
+        at: When it came.
+        version: The version of the API.
+        secret_in_url: Whether a token or another secret was in the URL.
+    """
 
     endpoint: str
     params: dict[str, str]
     at: float
+    version: str = "1.1"
+    secret_in_url: bool = False
 
 
 @dataclass(eq=False)
@@ -67,6 +83,12 @@ class Service:
         account: What is served.
         port: Where; 0 takes a free port.
         segments_form: How getmailinglists names the segments of a list.
+        segments_info_form: How getcampaigndetails names those of a campaign.
+        places_form: How campaigns have their opens by country.
+        timeline_form: How recipients have the times of their opens and clicks.
+        fields_form: Where contact/allfields has the fields.
+        scopes: What access tokens are for; other endpoints don't know the token.
+        tells_scopes: The answer with a token names its scopes.
         clamp: Most rows of a page; more are silently left out. None: no limit.
         echo_clamped: Answers tell the clamped range, not the one asked for.
         quota_calls: So many calls of an endpoint pass
@@ -85,6 +107,12 @@ class Service:
     account: Account
     port: int = 0
     segments_form: SegmentsForm = "object"
+    segments_info_form: SegmentsInfoForm = "list"
+    places_form: PlacesForm = "object"
+    timeline_form: TimelineForm = "list"
+    fields_form: FieldsForm = "fieldnames"
+    scopes: Collection[str] = SCOPES
+    tells_scopes: bool = False
     clamp: int | None = 500
     echo_clamped: bool = True
     quota_calls: int = 500
@@ -100,8 +128,15 @@ class Service:
 
     def __post_init__(self) -> None:
         """Bind the port and begin to serve."""
+        choices = Choices(
+            self.segments_form,
+            self.segments_info_form,
+            self.places_form,
+            self.timeline_form,
+            self.fields_form,
+        )
         self._endpoints = Endpoints(
-            self.account, self.segments_form, self.clamp, self.echo_clamped
+            self.account, choices, self.clamp, self.echo_clamped
         )
         self._tokens = Tokens(self.monotonic)
         self._quota = Quota(
@@ -148,38 +183,83 @@ class Service:
         }
 
     @property
+    def config_v1(self) -> dict[str, str]:
+        """The settings with which the tap reads version 1 of this service."""
+        return {
+            "api_version": "1",
+            "auth_token": _credential("auth_token"),
+            "api_url": self.url,
+        }
+
+    @property
     def tokens_issued(self) -> int:
         """How many access tokens were made so far."""
         return self._tokens.issued
 
     def _answer(self, request: Request) -> Reply:
-        if request.path == _ACCOUNTS and request.method == "POST":
+        if request.path == _ACCOUNTS:
+            if request.method != "POST":
+                return _not_allowed("POST")
             return self._token(request.params)
-        if not request.path.startswith(_API):
+        if request.path == openapi.PATH:
+            if request.method != "GET":
+                return _not_allowed("GET")
+            body = encode(openapi.document(_ACCOUNTS, self.account))
+            return Reply(200, body, {"Content-Type": _JSON})
+        if not request.path.startswith(V1):
             return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
+        called = version(request.path)
         # Appending is atomic, so the list needs no lock.
-        call = Call(request.path.removeprefix(_API), request.params, self.monotonic())
+        call = Call(
+            request.path.removeprefix(V1 if called == "1" else V1_1),
+            request.params,
+            self.monotonic(),
+            called,
+            self._exposed(request),
+        )
         self.calls.append(call)
         if self.latency:
             time.sleep(self.latency)
         reply = self.intercept(call) if self.intercept else None
         return reply or self._api(request, call)
 
+    def _exposed(self, request: Request) -> bool:
+        secrets = {*map(_credential, _SECRETS)}
+        return any(
+            name == "authtoken" or value in secrets or self._tokens.valid(value)
+            for name, value in request.query.items()
+        )
+
     def _api(self, request: Request, call: Call) -> Reply:
-        uri, as_json = request.path, wants_json(call.params)
+        endpoint = ENDPOINTS.get(call.endpoint)
+        if endpoint is None or (call.version == "1" and not endpoint.v1):
+            return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
+        if request.method not in endpoint.methods:
+            return _not_allowed(*endpoint.methods)
+        uri, as_json = endpoint.uri or request.path, endpoint.wants_json(call.params)
         kind = {"Content-Type": _JSON if as_json else _XML}
-        if call.endpoint not in ENDPOINTS:
-            return Reply(200, wrong_url(uri), {"Content-Type": _XML})
-        scheme, _, token = request.authorization.partition(" ")
-        if scheme not in _SCHEMES or not self._tokens.valid(token):
-            message = "Unauthorized request."
-            return Reply(
-                401, gateway_error(uri, "1007", message, as_json=as_json), kind
-            )
-        if not self._quota.admit(call.endpoint):
+        refused = self._refused(request, call, endpoint)
+        if refused is not None:
+            status = 401 if refused is Code.UNAUTHORIZED else 200
+            return Reply(status, refusal(uri, refused, as_json=as_json), kind)
+        if not self._quota.admit(request.path):
             return self._locked(uri, as_json=as_json)
-        question = Question(call.endpoint, uri, call.params)
-        return Reply(200, self._endpoints.answer(question), kind)
+        return Reply(200, endpoint.reply(self._endpoints, uri, call.params), kind)
+
+    def _refused(self, request: Request, call: Call, endpoint: Endpoint) -> Code | None:
+        if call.version == "1":
+            scope, token = (call.params.get(one, "") for one in ("scope", "authtoken"))
+            known = hmac.compare_digest(
+                token.encode(), self.config_v1["auth_token"].encode()
+            )
+            if not known or scope not in {"", _SCOPE_V1}:
+                return Code.UNAUTHORIZED
+            return None if scope else Code.MISSING
+        scheme, _, token = request.authorization.partition(" ")
+        known = scheme in _SCHEMES and self._tokens.valid(token)
+        # No public source shows a call beyond the scopes; the gateway says one thing
+        # of all tokens that it does not like.
+        return None if known and endpoint.admits(self.scopes) else Code.UNAUTHORIZED
 
     def _locked(self, uri: str, *, as_json: bool) -> Reply:
         kind = {"Content-Type": _JSON if as_json else _XML}
@@ -234,7 +314,13 @@ class Service:
             "token_type": "Bearer",
             "expires_in": TOKEN_SECONDS,
         }
+        if self.tells_scopes:
+            body["scope"] = " ".join(self.scopes)
         return Reply(200, encode(body), kind)
+
+
+def _not_allowed(*methods: str) -> Reply:
+    return Reply(405, b"", {"Allow": ", ".join(methods)})
 
 
 def _credential(name: str) -> str:

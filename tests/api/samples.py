@@ -128,6 +128,29 @@ SEGMENT_CONTACTS_XML = b"""<response uri="/api/v1.1/getsegmentcontacts" version=
 	</segment_contacts>
 </response>"""
 
+# http://www.zoho.com/campaigns/help/campaign-management-using-apis.html, API v1. The
+# page closes the first campaign with </Campaign>, as no parser would take it.
+CAMPAIGNS_V1_XML = b"""<response uri="/api/recentcampaigns" version="1"><br/>
+<status>success</status><br/>
+<code>0</code><br/>
+<recent-campaigns><br/>
+<campaign no="1"><br/>
+<fl val="campaign_name">CAMPAIG</fl><br/>
+<fl val="campaign_key">34594177d382061b99f747d905612a4b</fl><br/>
+<fl val="sent_time">1342503703000</fl><br/>
+<fl val="campaign_status">Sent</fl><br/>
+<fl val="created_time">1342503640000</fl><br/>
+</campaign><br/>
+<campaign no="2"><br/>
+<fl val="campaign_name">CAMPAIG</fl><br/>
+<fl val="campaign_key">34594177d382061b56febfd0cb811b03</fl><br/>
+<fl val="sent_time">1342503459000</fl><br/>
+<fl val="campaign_status">Sent</fl><br/>
+<fl val="created_time">1342503425000</fl><br/>
+</campaign><br/>
+</recent-campaigns><br/>
+</response>"""
+
 # The page of list management, API v1.
 COUNT_XML = (
     b'<response uri="/api/listsubscriberscount" version="1"><code>0</code>'

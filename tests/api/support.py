@@ -29,6 +29,7 @@ CLIENT_ID = "1000.CLIENTID"
 # Short ones, which no rule about long keys hides.
 CLIENT_SECRET = "planted-secret"
 REFRESH_TOKEN = "planted-refresh"
+AUTH_TOKEN = "planted-auth"
 ADDRESS = "planted.person+news@example.com"
 LONG_KEY = "3z" + "ab01" * 16
 
@@ -119,7 +120,7 @@ class Asked:
     @property
     def endpoint(self) -> str:
         """The call of the API."""
-        return self.path.removeprefix("/api/v1.1/")
+        return self.path.removeprefix("/api/").removeprefix("v1.1/")
 
     @property
     def params(self) -> dict[str, str]:
@@ -234,6 +235,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_CONNECT(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         form = dict(parse_qsl(body.decode()))
@@ -260,6 +264,7 @@ CONFIG: dict[str, Any] = {
     "client_secret": CLIENT_SECRET,
     "refresh_token": REFRESH_TOKEN,
     "data_center": "us",
+    "api_version": "1.1",
     "response_format": "json",
     "page_size": 500,
     "rate_limit_calls": 490,
@@ -270,6 +275,12 @@ CONFIG: dict[str, Any] = {
     "concurrency": 1,
     "request_timeout": 60,
     "retry_max_seconds": 180,
+}
+OAUTH = ("client_id", "client_secret", "refresh_token")
+V1: dict[str, Any] = {
+    **{name: value for name, value in CONFIG.items() if name not in OAUTH},
+    "api_version": "1",
+    "auth_token": AUTH_TOKEN,
 }
 
 

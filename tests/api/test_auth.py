@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tap_zohocampaigns.api import Reply
-from tap_zohocampaigns.api.auth import Authenticator
+from tap_zohocampaigns.api.auth import Authenticator, AuthToken
 from tap_zohocampaigns.api.errors import Failed, SettingError, Transient, ZohoError
 
 from .support import (
+    AUTH_TOKEN,
     CLIENT_ID,
     CLIENT_SECRET,
     CONFIG,
     REFRESH_TOKEN,
+    V1,
     Clock,
     Narrow,
     restless,
@@ -236,3 +238,27 @@ def test_a_token_that_could_not_be_renewed_is_not_used_again() -> None:
     for _ in range(2):
         with pytest.raises(ZohoError):
             auth.token()
+
+
+def test_an_access_token_goes_in_a_header_and_may_be_followed_by_another() -> None:
+    auth = authenticator(Tokens(good(1)), Clock())
+    token = auth.token()
+    assert auth.sign(token) == ({}, {"Authorization": "Zoho-oauthtoken access-1"})
+    assert auth.discard(token)
+
+
+def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None:
+    auth = AuthToken(V1)
+    assert auth.token() == AUTH_TOKEN
+    form = {"authtoken": AUTH_TOKEN, "scope": "CampaignsAPI", "version": "1"}
+    assert auth.sign(AUTH_TOKEN) == (form, {})
+    assert not auth.discard(AUTH_TOKEN)
+    assert auth.secrets == (AUTH_TOKEN,)
+
+
+def test_whose_a_token_is_tells_nothing_of_it() -> None:
+    whose = AuthToken.whose(V1)
+    assert whose == AuthToken.whose(V1)
+    assert whose != AuthToken.whose(V1 | {"auth_token": "another"})
+    assert AUTH_TOKEN not in whose
+    assert Authenticator.whose(CONFIG) == CLIENT_ID

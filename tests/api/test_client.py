@@ -717,26 +717,35 @@ def test_a_cut_page_whose_digits_look_like_a_lock_is_tried_again_at_once(
 ACCESS_TOKEN = "planted-access"
 PLANTED = (CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN, ADDRESS, LONG_KEY)
 TOLD = " ".join(PLANTED)
-LEAKS = {
-    "error": Answer(error("4711", TOLD)),
-    "error in xml": Answer(error("4711", TOLD, form="xml")),
-    "gone": Answer(error("6002", TOLD)),
-    "privilege": Answer(error("6607", TOLD)),
-    "retry": Answer(error("500", TOLD)),
-    "lock": Answer(error("Z101", TOLD)),
-    "refused": Answer(error("1007", TOLD), 401),
-    "range": Answer(error("6502", TOLD)),
-    "web page": Answer(f"<html>{TOLD}</html>".encode(), 404),
-    "cut": Answer(f'{{"code":"0","{TOLD}'.encode()),
-    "not whole": Answer(TOLD.encode(), missing=9),
-    "wrong type": as_json({"code": "0", "list_of_details": TOLD}),
-    "code": Answer(error(TOLD, "")),
-    "status": as_json({"status": TOLD, "code": "X"}),
-    "redirect": Answer(b"", 302, {"Location": f"http://127.0.0.1:9/?{REFRESH_TOKEN}"}),
-    "doctype": Answer(f'<!DOCTYPE a [<!ENTITY b "{TOLD}">]><a/>'.encode()),
-    "dropped": None,
-    "success": success(told=TOLD),
-}
+
+
+def leaks(told: str) -> dict[str, Answer | None]:
+    """Return answers with a text in all the places that they have."""
+    return {
+        "error": Answer(error("4711", told)),
+        "error in xml": Answer(error("4711", told, form="xml")),
+        "gone": Answer(error("6002", told)),
+        "privilege": Answer(error("6607", told)),
+        "retry": Answer(error("500", told)),
+        "lock": Answer(error("Z101", told)),
+        "refused": Answer(error("1007", told), 401),
+        "range": Answer(error("6502", told)),
+        "web page": Answer(f"<html>{told}</html>".encode(), 404),
+        "cut": Answer(f'{{"code":"0","{told}'.encode()),
+        "not whole": Answer(told.encode(), missing=9),
+        "wrong type": as_json({"code": "0", "list_of_details": told}),
+        "code": Answer(error(told, "")),
+        "status": as_json({"status": told, "code": "X"}),
+        "redirect": Answer(
+            b"", 302, {"Location": f"http://127.0.0.1:9/?{told.split(maxsplit=1)[0]}"}
+        ),
+        "doctype": Answer(f'<!DOCTYPE a [<!ENTITY b "{told}">]><a/>'.encode()),
+        "dropped": None,
+        "success": success(told=told),
+    }
+
+
+LEAKS = leaks(TOLD)
 TOKEN_LEAKS = {
     "word": as_json({"error": TOLD}),
     "sentence": as_json({"error": "other", "error_description": TOLD}),

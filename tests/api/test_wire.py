@@ -71,6 +71,22 @@ def contacts(rows: str) -> bytes:
     ).encode()
 
 
+CAMPAIGNS_V1 = [
+    {
+        "campaign_name": "CAMPAIG",
+        "campaign_key": key,
+        "sent_time": sent,
+        "campaign_status": "Sent",
+        "created_time": created,
+        "br": [None] * 6,
+    }
+    for key, sent, created in (
+        ("34594177d382061b99f747d905612a4b", "1342503703000", "1342503640000"),
+        ("34594177d382061b56febfd0cb811b03", "1342503459000", "1342503425000"),
+    )
+]
+
+
 def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
     return wire.payload(endpoint, wire.read(content))
 
@@ -85,6 +101,7 @@ def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
         (samples.SEGMENT_CONTACTS_XML, "getsegmentcontacts", MEMBERS),
         (samples.COUNT_XML, "listsubscriberscount", "2"),
         (samples.COUNT_JSON, "listsubscriberscount", 2),
+        (samples.CAMPAIGNS_V1_XML, "recentcampaigns", CAMPAIGNS_V1),
     ],
 )
 def test_the_samples_of_the_documentation_are_read(

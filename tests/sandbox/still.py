@@ -11,10 +11,15 @@ from tap_zohocampaigns.sandbox import (
     Campaign,
     Contact,
     Criterion,
+    Field,
     MailingList,
     Member,
+    Product,
     Recipient,
     Segment,
+    Tag,
+    Topic,
+    Workflow,
     tally,
 )
 
@@ -43,6 +48,7 @@ LIST = MailingList(
     owner="O'Brien",
     zuid="4179027",
 )
+DELETED = replace(LIST, key="3z" + "8" * 64, deleted=True)
 SEGMENT = Segment(
     cvid="303000014567003",
     list_key=LIST.key,
@@ -52,6 +58,7 @@ SEGMENT = Segment(
         Criterion("Contact Email", "contains", "@", "or"),
     ),
 )
+TOPIC = Topic("80696000000044001", "Offers & <more>", "1293333000000044003")
 SENT = Campaign(
     key="3z" + "b" * 64,
     campaign_id="1293333000000000001",
@@ -66,6 +73,8 @@ SENT = Campaign(
     sent=SUMMER,
     zuid="4179027",
     list_key=LIST.key,
+    cvids=(SEGMENT.cvid,),
+    topic=TOPIC,
 )
 CHILDREN = tuple(
     replace(SENT, key="3z" + letter * 64, parent_key="3z" + "c" * 64) for letter in "de"
@@ -74,6 +83,8 @@ TESTED = replace(
     SENT,
     key="3z" + "c" * 64,
     kind="abtesting",
+    cvids=(),
+    topic=None,
     children=tuple(child.key for child in CHILDREN),
 )
 DRAFT = replace(SENT, key="3z" + "f" * 64, status="Draft", sent=None)
@@ -87,7 +98,8 @@ class StillAccount:
     people: tuple[Contact, ...] = (ODD, BARE)
 
     def lists(self) -> tuple[MailingList, ...]:
-        return (LIST, replace(LIST, key="3z" + "9" * 64, description="Old, but gold"))
+        old = replace(LIST, key="3z" + "9" * 64, description="Old, but gold")
+        return (LIST, DELETED, old)
 
     def segments(self, list_key: str) -> tuple[Segment, ...]:
         return (SEGMENT,) if list_key == LIST.key else ()
@@ -102,6 +114,55 @@ class StillAccount:
     def subscribers(self, list_key: str, status: str) -> int:
         assert list_key in {one.key for one in self.lists()}
         return {"active": 12, "unsub": 3, "bounce": 2, "spam": 1}[status]
+
+    def contacts(self, list_key: str, status: str) -> tuple[Member, ...]:
+        assert list_key == LIST.key
+        found = {"active": self.people, "recent": self.people[:1]}.get(status, ())
+        return tuple(Member(one, WINTER) for one in found)
+
+    def events(
+        self, campaign_key: str, action: str, contact: Contact
+    ) -> tuple[datetime, ...]:
+        assert campaign_key == SENT.key
+        return {
+            ("openedcontacts", ODD.email): (SUMMER, SPRING),
+            ("clickedcontacts", ODD.email): (SPRING,),
+        }.get((action, contact.email), ())
+
+    def fields(self) -> tuple[Field, ...]:
+        return (
+            Field("1293333000000009991", "Favourite colour", "picklist", 50),
+            Field("1293333000000009993", "Last seen yymmdd", "integer", 6),
+        )
+
+    def tags(self) -> tuple[Tag, ...]:
+        words = ("16492000023685218", "SATLIV", "Test & Tag", "#48b9d1", "O'Brien")
+        return (
+            Tag(*words, zuid="4179027", created=WINTER, modified=SUMMER, contacts=64),
+            Tag(
+                "16492000023685001",
+                "CLARA",
+                "",
+                "#ff458a",
+                "O'Brien",
+                zuid="4179027",
+                created=WINTER,
+                modified=WINTER,
+                contacts=0,
+            ),
+        )
+
+    def topics(self) -> tuple[Topic, ...]:
+        return (TOPIC, Topic("80696000000044005", "default", "1293333000000044007"))
+
+    def products(self) -> tuple[Product, ...]:
+        return (Product("74726000000064001", "P1"), Product("74726000000064003", "P2"))
+
+    def workflows(self) -> tuple[Workflow, ...]:
+        return tuple(
+            Workflow("3z" + one * 64, "3z" + one * 63 + "f", f"Workflow {one}", WINTER)
+            for one in "12"
+        )
 
     def campaigns(self) -> tuple[Campaign, ...]:
         return (DRAFT, SENT, TESTED)

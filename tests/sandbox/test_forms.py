@@ -394,7 +394,7 @@ def test_report(client: Client) -> None:
     [details] = sent["campaign-details"]
     assert details["campaign_key"] == SENT.key
     [reach] = sent["campaign-reach"]
-    assert reach["total"] == "0"
+    assert (reach["emails"], reach["total"]) == ("2", "2")
     assert client.json("getcampaignreports", campaignkey=SENT.key) == {
         **sent,
         "uri": "/api/v1.1/getcampaignreports",
@@ -420,7 +420,9 @@ def test_details(client: Client) -> None:
     sent = client.json("getcampaigndetails", campaignkey=SENT.key)
     assert sent["campaign_status"] == "Sent"
     assert sent["total_subscribers_count"] == 12
-    assert sent["segments_info"] == []
+    assert sent["segments_info"] == [
+        {"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}
+    ]
     assert sent["associated_mailing_lists"] == [
         {
             "listkey": LIST.key,
@@ -464,11 +466,12 @@ def test_an_ab_campaign_that_is_not_called_one_has_no_reports(client: Client) ->
     assert fields(document.find("campaign-reports")) == {}
 
 
-def test_a_normal_campaign_called_ab_has_its_reports(client: Client) -> None:
+def test_a_normal_campaign_called_ab_has_no_reports(client: Client) -> None:
     sent = client.json(
         "getcampaigndetails", campaignkey=SENT.key, campaigntype="abtesting"
     )
-    assert len(sent["campaign-reports"]) == 1
+    assert sent["campaign-reports"] == sent["campaign-reach"] == []
+    assert len(sent["campaign-details"]) == 1
     assert "AB-split-details" not in sent
 
 

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zohocampaigns.sandbox import ACTIONS, STATUSES, LivingAccount, tally
+from tap_zohocampaigns.sandbox import (
+    ACTIONS,
+    EVENTS,
+    FEED_STATUSES,
+    STATUSES,
+    LivingAccount,
+    tally,
+)
+from tap_zohocampaigns.sandbox.forms import places
 
 from .conftest import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tap_zohocampaigns.sandbox import Campaign, Contact
 
     from .client import Client
@@ -42,6 +52,17 @@ def members(account: LivingAccount) -> dict[str, dict[str, datetime]]:
     }
 
 
+def events(
+    account: LivingAccount, key: str
+) -> dict[tuple[str, str], Sequence[datetime]]:
+    """Return when the recipients of a campaign opened and clicked."""
+    return {
+        (action, row.contact.email): account.events(key, action, row.contact)
+        for action in EVENTS
+        for row in account.recipients(key, action)
+    }
+
+
 def everything(account: LivingAccount) -> object:
     """Return all that an account has."""
     lists = account.lists()
@@ -58,6 +79,10 @@ def everything(account: LivingAccount) -> object:
             [account.subscribers(one.key, status) for status in STATUSES]
             for one in lists
         ],
+        [account.contacts(one.key, word) for one in lists for word in FEED_STATUSES],
+        [account.fields(), account.tags(), account.topics()],
+        [account.products(), account.workflows()],
+        [events(account, key) for key in keys],
         [account.campaign(key) for key in keys],
         [account.report(key) for key in keys],
         [[account.recipients(key, action) for action in ACTIONS] for key in keys],
@@ -358,6 +383,29 @@ def test_opens_of_a_new_campaign() -> None:
         assert account.recipients(newest, "sentcontacts") == everyone
     assert opened == sorted(set(opened))
     assert closed == sorted(set(closed), reverse=True)
+
+
+def test_events_come_and_stay() -> None:
+    calendar = Calendar()
+    account = LivingAccount(clock=calendar)
+    newest = sent(account)[0].key
+    before = events(account, newest)
+    calendar.now += timedelta(days=2)
+    after = events(account, newest)
+    assert before.keys() < after.keys()
+    again = [after[one][: len(times)] == times for one, times in before.items()]
+    assert all(again)
+    assert any(len(after[one]) > len(times) for one, times in before.items())
+
+
+def test_no_place_gets_less() -> None:
+    for known in (places.countries, places.local):
+        before: dict[str, int] = {}
+        for people in range(200):
+            now = known(people)
+            assert sum(now.values()) == people
+            assert all(now[place] >= number for place, number in before.items())
+            before = now
 
 
 def test_drafts_get_sent() -> None:

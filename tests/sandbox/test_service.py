@@ -212,7 +212,8 @@ def test_missing_parameters(
         ("recentcampaigns", {"status": "scheduled"}, "6101"),
         ("campaignreports", {"campaignkey": "3z"}, "6002"),
         ("campaignreports", {"campaignkey": DRAFT.key}, "6002"),
-        ("getcampaigndetails", {"campaignkey": DRAFT.key}, "6002"),
+        ("getcampaigndetails", {"campaignkey": "3z"}, "6301"),
+        ("getcampaigndetails", {"campaignkey": DRAFT.key}, "6302"),
         (RECIPIENTS, {"campaignkey": DRAFT.key, "action": "sentcontacts"}, "6002"),
         (RECIPIENTS, {"campaignkey": "3z", "action": "sentcontacts"}, "6002"),
         (RECIPIENTS, {"campaignkey": SENT.key, "action": "spamcontacts"}, "6303"),
@@ -265,7 +266,7 @@ def test_unknown_action(client: Client) -> None:
     assert answer["Code"] == "1001"
 
 
-@pytest.mark.parametrize("path", ["/api/v1.1/openapi.json", "/", "/oauth/v2/token"])
+@pytest.mark.parametrize("path", ["/api/v1.1/openapi.json", "/", "/oauth/v2/auth"])
 def test_unknown_paths(service: Service, path: str) -> None:
     with Client(service) as client:
         answer = client.send("GET", f"{path}?resfmt=JSON")

@@ -11,6 +11,7 @@ from tap_zohocampaigns.sandbox.forms.envelope import (
     java_map,
     success,
     tag,
+    version,
     xml_success,
 )
 
@@ -37,13 +38,21 @@ def as_json(
 
 
 def as_xml(page: Page, rows: Sequence[Campaign], zone: ZoneInfo) -> bytes:
-    """Return a page of campaigns."""
+    """Return a page of campaigns; version 1 spells it with a hyphen, and counts."""
+    old = version(page.uri) == "1"
     return xml_success(
         page.uri,
         *(tag(name, number) for name, number in _numbers(page, rows).items()),
         block(
-            "recent_campaigns",
-            *(block("campaign", *fls(item(row, zone))) for row in rows),
+            "recent-campaigns" if old else "recent_campaigns",
+            *(
+                block(
+                    "campaign",
+                    *fls(item(row, zone)),
+                    attributes=f' no="{number}"' if old else "",
+                )
+                for number, row in enumerate(rows, start=page.fromindex)
+            ),
         ),
     )
 

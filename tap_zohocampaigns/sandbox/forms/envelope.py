@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape, quoteattr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = "1.1"
+V1_1 = "/api/v1.1/"
+V1 = "/api/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Page:
     total: int
 
 
+def version(uri: str) -> str:
+    """Return the version of the API that answers at an address."""
+    return "1" if uri.startswith(V1) and not uri.startswith(V1_1) else "1.1"
+
+
 def encode(body: Mapping[str, object]) -> bytes:
     """Write a JSON body."""
     return json.dumps(body, ensure_ascii=False).encode()
@@ -30,7 +36,8 @@ def encode(body: Mapping[str, object]) -> bytes:
 
 def success(uri: str, **more: object) -> dict[str, object]:
     """Return the JSON envelope of a success."""
-    return {"status": "success", "code": "0", "uri": uri, "version": VERSION, **more}
+    head = {"status": "success", "code": "0", "uri": uri, "version": version(uri)}
+    return head | more
 
 
 def java_map(entries: Mapping[str, object]) -> str:
@@ -50,9 +57,10 @@ def tag(name: str, text: object = "") -> str:
     return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
 
 
-def block(name: str, *inner: str) -> str:
+def block(name: str, *inner: str, attributes: str = "") -> str:
     """Write an XML element that holds elements."""
-    return f"<{name}>{''.join(inner)}</{name}>" if inner else f"<{name}/>"
+    opening = f"{name}{attributes}"
+    return f"<{opening}>{''.join(inner)}</{name}>" if inner else f"<{opening}/>"
 
 
 def fl(name: str, text: str = "") -> str:
@@ -73,7 +81,7 @@ def field(name: str, inner: str) -> str:
 
 def response(uri: str, *inner: str) -> bytes:
     """Write an XML document."""
-    return _document("uri", uri, VERSION, *inner)
+    return _document("uri", uri, version(uri), *inner)
 
 
 def xml_success(uri: str, *inner: str) -> bytes:
@@ -85,7 +93,7 @@ def error(uri: str, code: str, message: str, *, as_json: bool) -> bytes:
     """Write a business error: lower-case names."""
     if as_json:
         body = {"status": "error", "code": code, "message": message}
-        return encode({**body, "version": VERSION, "uri": uri})
+        return encode({**body, "version": version(uri), "uri": uri})
     return response(
         uri, tag("status", "error"), tag("code", code), tag("message", message)
     )
@@ -94,10 +102,10 @@ def error(uri: str, code: str, message: str, *, as_json: bool) -> bytes:
 def gateway_error(uri: str, code: str, message: str, *, as_json: bool) -> bytes:
     """Write an error of the gateway: `Code` and `URI` are capital."""
     if as_json:
-        body = {"message": message, "version": VERSION, "URI": uri, "Code": code}
+        body = {"message": message, "version": version(uri), "URI": uri, "Code": code}
         return encode({**body, "status": "error"})
     inner = tag("message", message) + tag("Code", code) + tag("status", "error")
-    return _document("URI", uri, VERSION, inner)
+    return _document("URI", uri, version(uri), inner)
 
 
 def wrong_url(uri: str) -> bytes:

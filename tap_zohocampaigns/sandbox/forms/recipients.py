@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from tap_zohocampaigns.sandbox.forms import times
 from tap_zohocampaigns.sandbox.forms.envelope import (
     block,
+    fl,
     fls,
     success,
     tag,
@@ -14,11 +16,18 @@ from tap_zohocampaigns.sandbox.forms.envelope import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from tap_zohocampaigns.sandbox.account import Campaign, Recipient
     from tap_zohocampaigns.sandbox.forms.envelope import Page
+
+TimelineForm = Literal["list", "object"]
+"""How JSON has the times of opens and clicks, which is known from XML only.
+
+`list` is `[{"time": …}]`; `object` is `{"report": [{"time": …}]}`, as XML nests them.
+"""
 
 _ABSENT = "null"
 _UNUSED = dict.fromkeys(
@@ -43,46 +52,60 @@ _UNUSED = dict.fromkeys(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Whose recipients are shown, and what they did.
+
+    With a `timeline`, when each did is told too; it is by the id of the contact.
+    """
+
+    campaign: Campaign
+    action: str
+    zone: ZoneInfo
+    timeline: Mapping[str, Sequence[datetime]] | None
+
+
 def as_json(
-    page: Page, action: str, rows: Sequence[Recipient], zone: ZoneInfo
+    page: Page, sheet: Sheet, rows: Sequence[Recipient], form: TimelineForm
 ) -> dict[str, object]:
     """Return a page of recipients."""
     return success(
         page.uri,
         requestdetails={
             "range": page.range,
-            "action": action,
+            "action": sheet.action,
             "fromindex": page.fromindex,
         },
-        list_of_details=[_item(row, zone) for row in rows],
+        list_of_details=[
+            _item(row, sheet.zone) | _reports(sheet, row, form) for row in rows
+        ],
     )
 
 
-def as_xml(
-    page: Page,
-    action: str,
-    rows: Sequence[Recipient],
-    campaign: Campaign,
-    zone: ZoneInfo,
-) -> bytes:
+def as_xml(page: Page, sheet: Sheet, rows: Sequence[Recipient]) -> bytes:
     """Return a page of recipients; no contact id, and times only as text."""
+    campaign = sheet.campaign
     details = {
         "email_status": campaign.status,
         "zuid": campaign.zuid,
         "campaign_name": campaign.name,
         "email_subject": campaign.subject,
     }
+    contacts = (
+        block("contact", *fls(_fields(row, sheet.zone)), *_report_elements(sheet, row))
+        for row in rows
+    )
     return xml_success(
         page.uri,
         tag("range", page.range),
-        tag("action", action),
+        tag("action", sheet.action),
         tag("fromindex", page.fromindex),
         block("campaign_details", *fls(details)),
-        block("contacts", *(block("contact", *fls(_fields(r, zone))) for r in rows)),
+        block("contacts", *contacts),
     )
 
 
-def _item(row: Recipient, zone: ZoneInfo) -> dict[str, str]:
+def _item(row: Recipient, zone: ZoneInfo) -> dict[str, object]:
     contact = row.contact
     return {
         **_UNUSED,
@@ -112,6 +135,25 @@ def _fields(row: Recipient, zone: ZoneInfo) -> dict[str, str]:
         **_events(row, zone),
         **contact.custom,
     }
+
+
+def _reports(sheet: Sheet, row: Recipient, form: TimelineForm) -> dict[str, object]:
+    if sheet.timeline is None:
+        return {}
+    entries = [{"time": text} for text in _times(sheet, row)]
+    return {"reports": entries if form == "list" else {"report": entries}}
+
+
+def _report_elements(sheet: Sheet, row: Recipient) -> list[str]:
+    if sheet.timeline is None:
+        return []
+    entries = (block("report", fl("time", text)) for text in _times(sheet, row))
+    return [block("reports", *entries)]
+
+
+def _times(sheet: Sheet, row: Recipient) -> list[str]:
+    known = (sheet.timeline or {}).get(row.contact.contact_id, ())
+    return [times.event(one, sheet.zone) for one in known]
 
 
 def _events(row: Recipient, zone: ZoneInfo) -> dict[str, str]:

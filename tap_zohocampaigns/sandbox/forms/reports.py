@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from tap_zohocampaigns.sandbox.forms import times
+from tap_zohocampaigns.sandbox.forms import places, times
 from tap_zohocampaigns.sandbox.forms.campaigns import preview, stamps
 from tap_zohocampaigns.sandbox.forms.envelope import (
     block,
     fl,
     fls,
+    java_map,
     success,
     tag,
     xml_success,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from tap_zohocampaigns.sandbox.account import Campaign, MailingList
+    from tap_zohocampaigns.sandbox.account import Campaign, MailingList, Segment
 
 _COUNTS = (
     "autoreply_count",
@@ -51,20 +52,20 @@ _PERCENTS = {
     "unsent_percent": ("unsent_count", "emails_sent_count"),
     "unsubscribe_percent": ("unsub_count", "delivered_count"),
 }
-_REACH = dict.fromkeys(
-    (
-        "emails",
-        "facebook",
-        "gplus",
-        "linkedin",
-        "other",
-        "pinterest",
-        "total",
-        "tumblr",
-        "twitter",
-    ),
-    "0",
-)
+PlacesForm = Literal["object", "map_text"]
+"""How JSON has the opens by country: an object by name, as was seen, or the text
+`{in=2}` by code, as the page of campaignreports has it.
+"""
+
+SegmentsInfoForm = Literal["list", "object"]
+"""How JSON has the segments of a campaign; only `[]` and `{}` are known, if none.
+
+`list` is of objects with `cvid` and `segment_name`; `object` is cvid -> name.
+"""
+
+# One in so many clicks is made where somebody shared the campaign.
+_CLICKS_PER_SHARE = {"facebook": 6, "twitter": 9, "linkedin": 14, "other": 20}
+_UNUSED_CHANNELS = ("gplus", "pinterest", "tumblr")
 _UNSET = {
     "advanceTypeString": "",
     "email_options": "Both",
@@ -80,18 +81,17 @@ _UNSET = {
     "preheader": "",
     "schedule_type": "immediate",
     "sender_name": "Sandbox",
-    "topic_id": "",
-    "topic_name": "",
     "webAutoStatus": "false",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The list a campaign went to, how many it has, and in what state the list is."""
+    """The list a campaign went to, how many it has, and the segments beside it."""
 
     mailing_list: MailingList
     contacts: int
+    segments: Sequence[Segment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +109,16 @@ class Story:
     zone: ZoneInfo
 
 
-def report_as_json(uri: str, story: Story) -> dict[str, object]:
+def report_as_json(uri: str, story: Story, form: PlacesForm) -> dict[str, object]:
     """Return the report of a campaign; its key is only in the details."""
     reports = [{**row, "campaign_name": story.campaign.name} for row in _reports(story)]
     return success(
         uri,
         message="success",
         **{
-            "campaign-by-loaction": _places(story),
+            "campaign-by-loaction": _located(story, form),
             "campaign-reports": reports,
-            "campaign-reach": [_REACH],
+            "campaign-reach": _reach(story),
             "campaign-details": [_details(story)],
         },
     )
@@ -129,19 +129,20 @@ def report_as_xml(uri: str, story: Story) -> bytes:
     return xml_success(uri, *_sections(story))
 
 
-def details_as_json(uri: str, story: Story) -> dict[str, object]:
+def details_as_json(
+    uri: str, story: Story, form: PlacesForm, segments_form: SegmentsInfoForm
+) -> dict[str, object]:
     """Return the details of a campaign."""
-    reports = _reports(story)
     body = success(
         uri,
         associated_mailing_lists=_lists(story),
-        segments_info=[],
+        segments_info=_segments_info(story, segments_form),
         total_subscribers_count=story.audience.contacts if story.audience else 0,
         campaign_status=story.campaign.status,
         **{
-            "campaign-by-loaction": _places(story),
-            "campaign-reports": reports,
-            "campaign-reach": [_REACH] if reports else [],
+            "campaign-by-loaction": _located(story, form),
+            "campaign-reports": _reports(story),
+            "campaign-reach": _reach(story),
             "campaign-details": [_details(story)],
         },
     )
@@ -159,6 +160,10 @@ def details_as_xml(uri: str, story: Story) -> bytes:
             "total_subscribers_count", story.audience.contacts if story.audience else 0
         ),
         block("associated_mailing_lists", *lists),
+        block(
+            "segments_info",
+            *(block("segment", *fls(one)) for one in _segments(story)),
+        ),
         *_sections(story),
     ]
     if story.children:
@@ -179,10 +184,14 @@ def _sections(story: Story) -> list[str]:
     }
     if campaign.sent is not None:
         details["sent_time"] = times.text(campaign.sent, zone)
-    places = {place: str(number) for place, number in _places(story).items()}
+    reach = (field for row in _reach(story) for field in fls(row))
+    by_country = places.countries(_opens(story))
     return [
-        block("campaign-reach", *(fls(_REACH) if reports else ())),
-        block("campaign-by-location", *fls(places)),
+        block("campaign-reach", *reach),
+        block(
+            "campaign-by-location",
+            *(fl(place, str(number)) for place, number in by_country.items()),
+        ),
         block("campaign-details", *fls(details)),
         block("campaign-reports", *filter(None, (reports,))),
     ]
@@ -199,10 +208,39 @@ def _reports(story: Story) -> list[dict[str, str]]:
     return [{name: str(counts.get(name, 0)) for name in _COUNTS} | percents]
 
 
-def _places(story: Story) -> dict[str, int]:
-    opens = (story.counts or {}).get("opens_count", 0)
-    places = {"United States": opens - opens // 3, "Germany": opens // 3}
-    return {place: number for place, number in places.items() if number}
+def _reach(story: Story) -> list[dict[str, str]]:
+    if story.counts is None:
+        return []
+    clicks = story.counts.get("unique_clicks_count", 0)
+    reach = dict.fromkeys(_UNUSED_CHANNELS, 0)
+    reach |= {name: clicks // share for name, share in _CLICKS_PER_SHARE.items()}
+    reach["emails"] = _opens(story)
+    reach["total"] = sum(reach.values())
+    return [{name: str(number) for name, number in reach.items()}]
+
+
+def _opens(story: Story) -> int:
+    return (story.counts or {}).get("opens_count", 0)
+
+
+def _located(story: Story, form: PlacesForm) -> object:
+    if form == "map_text":
+        return java_map(places.countries(_opens(story), codes=True))
+    return places.countries(_opens(story))
+
+
+def _segments(story: Story) -> list[dict[str, str]]:
+    return [
+        {"cvid": one.cvid, "segment_name": one.name}
+        for one in (story.audience.segments if story.audience else ())
+    ]
+
+
+def _segments_info(story: Story, form: SegmentsInfoForm) -> object:
+    rows = _segments(story)
+    if form == "list":
+        return rows
+    return {row["cvid"]: row["segment_name"] for row in rows}
 
 
 def _lists(story: Story) -> list[dict[str, str]]:
@@ -221,6 +259,7 @@ def _lists(story: Story) -> list[dict[str, str]]:
 
 def _details(story: Story) -> dict[str, str]:
     campaign, zone = story.campaign, story.zone
+    topic = campaign.topic
     details = {
         **_UNSET,
         "campaign_key": campaign.key,
@@ -230,6 +269,8 @@ def _details(story: Story) -> dict[str, str]:
         "email_from": campaign.sender,
         "email_subject": campaign.subject,
         "reply_to": campaign.reply_to,
+        "topic_id": topic.topic_id if topic else "",
+        "topic_name": topic.name if topic else "",
         "zuid": campaign.zuid,
         **stamps("created", campaign.created, zone),
         **stamps("updated", campaign.updated, zone),

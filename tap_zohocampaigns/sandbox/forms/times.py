@@ -24,6 +24,18 @@ def text(moment: datetime, zone: ZoneInfo) -> str:
     return f"{local:%d} {_MONTHS[local.month - 1]} {local:%Y, %I:%M} {half}"
 
 
+def event(moment: datetime, zone: ZoneInfo) -> str:
+    """Write `Aug 02, 2013 12:39 PM`, as timelines have it: the month comes first."""
+    local = moment.astimezone(zone)
+    half = ("AM", "PM")[local.hour // 12]
+    return f"{_MONTHS[local.month - 1]} {local:%d, %Y %I:%M} {half}"
+
+
+def iso(moment: datetime, zone: ZoneInfo) -> str:
+    """ISO 8601, true, as workflows have it."""
+    return moment.astimezone(zone).isoformat(timespec="seconds")
+
+
 def epoch(moment: datetime) -> str:
     """Milliseconds since 1970, as the `*_time_gmt` fields have them."""
     return str(int(moment.timestamp()) * 1000)
@@ -36,8 +48,7 @@ def shifted_epoch(moment: datetime) -> str:
 
 def shifted_iso(moment: datetime, zone: ZoneInfo) -> str:
     """ISO 8601, hours too early, as `list_created_time` has it."""
-    early = moment - _shift(moment)
-    return early.astimezone(zone).isoformat(timespec="seconds")
+    return iso(moment - _shift(moment), zone)
 
 
 def _shift(moment: datetime) -> timedelta:

@@ -1,0 +1,232 @@
+"""API v1: one token in the body of every call, and less to call."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_zohocampaigns import api
+from tap_zohocampaigns.api.errors import Failed, Forbidden, SettingError
+from tap_zohocampaigns.api.hosts import DATA_CENTERS
+from tap_zohocampaigns.api.versions import VERSIONS
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+
+from . import samples
+from .support import (
+    ADDRESS,
+    AUTH_TOKEN,
+    CONFIG,
+    LONG_KEY,
+    V1,
+    Answer,
+    Asked,
+    Clock,
+    Zoho,
+    as_json,
+    error,
+    success,
+)
+from .test_client import COUNT, LISTS, LOCKS, RECIPIENTS, in_turn, leaks, shown_by
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tap_zohocampaigns.api import Client
+
+FORMS = ("json", "xml")
+CALLS = VERSIONS["1"].calls or {}
+REFUSED = {
+    "message": "Unauthorized key",
+    "version": "1",
+    "URI": "/api/getmailinglists",
+    "Code": "1007",
+    "status": "error",
+}
+REFUSALS = {
+    "1007": as_json(REFUSED, 401),
+    "1007 in 200": Answer(error("1007", "Unauthorized key")),
+    "1007 in xml": Answer(error("1007", "Unauthorized key", form="xml"), 401),
+    "empty": Answer(b"", 401),
+    "html": Answer(b"<html>Sign in</html>", 401),
+}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
+    """Connect without OAuth, by version 1."""
+    config = V1 | {"api_url": zoho.url} | settings
+    return api.connect(config, clock=clock, sleep=clock.sleep)
+
+
+# How a call is made.
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_a_call_carries_all_in_its_body(endpoint: str, form: str, clock: Clock) -> None:
+    with Zoho(in_turn(success())) as zoho:
+        client = old(zoho, clock, response_format=form)
+        envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
+        (call,) = zoho.asked
+    assert envelope is not None
+    assert (call.method, call.target) == ("POST", f"/api/{endpoint}")
+    assert call.form == {
+        "resfmt": form.upper(),
+        "listkey": "3z a&b",
+        "range": "7",
+        "authtoken": AUTH_TOKEN,
+        "scope": "CampaignsAPI",
+        "version": "1",
+    }
+    assert "Authorization" not in call.headers
+    assert client.ledger.left(endpoint) == 490 - 1
+
+
+def test_a_parameter_that_is_not_taken_is_not_sent(clock: Clock) -> None:
+    with Zoho(in_turn(Answer(samples.COUNT_JSON))) as zoho:
+        envelope = old(zoho, clock).call(COUNT, {"listkey": "3z", "status": "active"})
+        assert "status" not in zoho.asked[0].form
+    assert envelope is not None
+    assert envelope.payload == 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params"),
+    [
+        ("campaignreports", {"campaignkey": "3z"}),
+        ("getcampaigndetails", {"campaignkey": "3z"}),
+        (COUNT, {"listkey": "3z", "status": "unsub"}),
+    ],
+)
+def test_what_the_version_has_not_is_told_and_never_asked(
+    endpoint: str, params: dict[str, str], clock: Clock
+) -> None:
+    with Zoho(in_turn(success())) as zoho:
+        client = old(zoho, clock)
+        with pytest.raises(SettingError, match=f"{endpoint}.*`api_version` 1.1\\.$"):
+            client.call(endpoint, params)
+        assert zoho.asked == []
+    assert client.ledger.left(endpoint) == 490
+
+
+@pytest.mark.parametrize("center", DATA_CENTERS)
+def test_each_data_center_is_called_and_no_other_host(
+    center: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Asked) -> Answer:
+        return Answer(b"", 403)
+
+    with Zoho(refuse) as proxy:
+        for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", proxy.url)
+        config = V1 | {"data_center": center, "retry_max_seconds": 0}
+        with pytest.raises(Failed, match="`data_center`"):
+            api.connect(config, clock=clock, sleep=clock.sleep).call(LISTS, {})
+        targets = [(asked.method, asked.target) for asked in proxy.asked]
+    host = DATA_CENTERS[center].api.removeprefix("https://")
+    assert targets == [("CONNECT", f"{host}:443")]
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize("endpoint", [LISTS, RECIPIENTS])
+def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
+    endpoint: str, refusal: Answer, clock: Clock
+) -> None:
+    with Zoho(in_turn(refusal, success())) as zoho:
+        with pytest.raises(SettingError) as refused:
+            old(zoho, clock).call(endpoint, {})
+        assert len(zoho.asked) == 1
+    sentence = str(refused.value)
+    assert sentence.endswith("check `auth_token` and `data_center`.")
+    assert "refresh_token" not in sentence
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "told"),
+    [
+        ("2706", Forbidden, "check that the user of `auth_token` may see this"),
+        ("901", Failed, "`auth_token` belongs to an active account"),
+        ("1004", Failed, "`api_version`"),
+        ("1002", Failed, "this version of the tap"),
+    ],
+)
+def test_an_error_names_what_to_check_of_version_1(
+    code: str, kind: type[Exception], told: str, clock: Clock
+) -> None:
+    with Zoho(in_turn(Answer(error(code, "No.")))) as zoho:
+        with pytest.raises(kind, match=told):
+            old(zoho, clock).call(LISTS, {})
+        assert len(zoho.asked) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
+    with Service(LivingAccount()) as service:
+        config = V1 | service.config_v1 | {"response_format": form}
+        client = api.connect(config, clock=clock, sleep=clock.sleep)
+        with pytest.raises(Failed, match=f"{COUNT} with code 1003 "):
+            client.call(COUNT, {})
+        wrong = config | {"auth_token": AUTH_TOKEN}
+        client = api.connect(wrong, clock=clock, sleep=clock.sleep)
+        with pytest.raises(SettingError, match=r"\(Unauthorized key\).*`auth_token`"):
+            client.call(LISTS, {})
+        assert [call.version for call in service.calls] == ["1", "1"]
+        assert not any(call.secret_in_url for call in service.calls)
+        assert service.tokens_issued == 0
+
+
+@pytest.mark.parametrize("locked", LOCKS.values(), ids=LOCKS)
+def test_a_locked_endpoint_rests_and_then_goes_on(locked: Answer, clock: Clock) -> None:
+    with Zoho(in_turn(locked, success())) as zoho:
+        client = old(zoho, clock, rate_limit_lock_seconds=777)
+        assert client.call(RECIPIENTS, {}) is not None
+        assert len(zoho.asked) == 2
+    assert clock.waits == [777]
+
+
+# What is shown, and what is kept.
+
+PLANTED = (AUTH_TOKEN, ADDRESS, LONG_KEY)
+LEAKS = leaks(" ".join(PLANTED))
+
+
+@pytest.mark.parametrize("answer", LEAKS.values(), ids=LEAKS)
+def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
+    answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Zoho(in_turn(answer)) as zoho:
+        shown = shown_by(old(zoho, clock), caplog)
+    assert "urllib3" in shown
+    assert [planted for planted in PLANTED if planted in shown] == []
+
+
+def left(config: dict[str, Any], clock: Clock) -> int:
+    return api.connect(config, clock=clock, sleep=clock.sleep).ledger.left(LISTS)
+
+
+def test_the_ledger_knows_whose_calls_they_are_and_not_the_token(
+    tmp_path: Path, clock: Clock
+) -> None:
+    ledger = tmp_path / "ledger.db"
+    kept = {"rate_limit_ledger": str(ledger)}
+    with Zoho(in_turn(success())) as zoho:
+        old(zoho, clock, **kept).call(LISTS, {})
+        same = V1 | kept | {"api_url": zoho.url}
+    assert left(same, clock) == 490 - 1
+    assert left(same | {"auth_token": "another"}, clock) == 490
+    assert left(same | {"api_url": "https://campaigns.zoho.com.cn"}, clock) == 490
+    assert left(CONFIG | kept | {"api_url": zoho.url}, clock) == 490
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert AUTH_TOKEN.encode() not in written

@@ -1,0 +1,257 @@
+"""Who may read what: scopes, and version 1 of the API with its token."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tap_zohocampaigns.sandbox import Service
+from tap_zohocampaigns.sandbox.table import CAMPAIGN, CONTACT, ENDPOINTS, SCOPES
+
+from .client import FORM, Answer, Client, fields
+from .still import LIST, SEGMENT, SENT, StillAccount
+from .test_docs import COUNT_JSON, COUNT_XML, outline, shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# https://www.zoho.com.cn/campaigns/help/api/get-campaign-recipients-data.html
+RECIPIENTS_CN_XML = """<response uri="/api/getcampaignrecipientsdata" version="1">
+<status>success</status>
+<code>0</code>
+<range>20</range>
+<action>sentcontacts</action>
+<fromindex>1</fromindex>
+<campaign_details>
+<fl val="email_status">Sent</fl>
+<fl val="zuid">4179027</fl>
+<fl val="campaign_name">Zoho Survey 7</fl>
+<fl val="email_subject">Zoho Survey 7</fl>
+</campaign_details>
+<contacts>
+<contact>
+<fl val="added_time">02 Aug 2013, 12:39 PM</fl>
+<fl val="first_name">meganath.v</fl>
+<fl val="last_name"/>
+<fl val="company_name"/>
+<fl val="phone"/>
+<fl val="contact_email">john.doe@xyz.com</fl>
+</contact>
+</contacts>
+</response>"""
+V1: tuple[tuple[str, dict[str, str]], ...] = (
+    ("getmailinglists", {}),
+    ("listsubscriberscount", {"listkey": LIST.key}),
+    ("getsegmentdetails", {"listkey": LIST.key, "cvid": SEGMENT.cvid}),
+    ("getsegmentcontacts", {"cvid": SEGMENT.cvid}),
+    ("recentcampaigns", {}),
+    (
+        "getcampaignrecipientsdata",
+        {"campaignkey": SENT.key, "action": "sentcontacts"},
+    ),
+)
+
+
+@pytest.fixture
+def old(service: Service) -> Iterator[Client]:
+    """Return a client without an access token."""
+    with Client(service) as client:
+        yield client
+
+
+def call(client: Client, endpoint: str, **params: object) -> Answer:
+    """Call version 1; its token is in a form, unless it is given."""
+    known = {
+        "authtoken": client.service.config_v1["auth_token"],
+        "scope": "CampaignsAPI",
+        "version": 1,
+        "resfmt": "JSON",
+    } | params
+    sent = {name: value for name, value in known.items() if value is not None}
+    return client.send("POST", f"/api/{endpoint}", urlencode(sent), FORM)
+
+
+# Scopes
+
+
+def test_all_scopes_by_default(client: Client) -> None:
+    assert client.service.scopes == SCOPES
+    for endpoint in ENDPOINTS:
+        assert client.get(endpoint).status == 200
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_scope_that_is_lacking(client: Client, scope: str) -> None:
+    client.service.scopes = [one for one in SCOPES if one != scope]
+    for name, endpoint in ENDPOINTS.items():
+        answer = client.get(name, resfmt="JSON", type="json")
+        assert answer.status == (401 if endpoint.scope == scope else 200)
+        if answer.status == 401:
+            assert (answer.json["Code"], answer.json["status"]) == ("1007", "error")
+            assert answer.json["message"] == "Unauthorized request."
+
+
+def test_tags_want_another_scope_than_contacts(client: Client) -> None:
+    client.service.scopes = (CONTACT, CAMPAIGN)
+    assert client.get("tag/getalltags").status == 401
+    assert client.get("workflow").status == 401
+    assert client.get("topics").status == 200
+
+
+def test_one_scope_for_all_of_contacts(client: Client) -> None:
+    client.service.scopes = ("ZohoCampaigns.contact.ALL",)
+    assert client.get("tag/getalltags").status == 200
+    assert client.get("getmailinglists").status == 200
+    assert client.get("recentcampaigns").status == 401
+
+
+def test_a_token_may_tell_its_scopes() -> None:
+    with (
+        Service(StillAccount(), scopes=(CONTACT, CAMPAIGN), tells_scopes=True) as one,
+        Client(one) as client,
+    ):
+        assert client.token().json["scope"] == f"{CONTACT} {CAMPAIGN}"
+
+
+# Version 1
+
+
+def test_settings_of_version_1(service: Service) -> None:
+    config = service.config_v1
+    assert (config["api_version"], config["api_url"]) == ("1", service.url)
+    assert config["auth_token"] not in service.config.values()
+
+
+@pytest.mark.parametrize(("endpoint", "params"), V1)
+def test_version_1_answers_as_version_1_1(
+    old: Client, client: Client, endpoint: str, params: dict[str, str]
+) -> None:
+    sent = call(old, endpoint, **params).json
+    assert (sent.pop("uri"), sent.pop("version")) == (f"/api/{endpoint}", "1")
+    new = client.json(endpoint, **params)
+    assert (new.pop("uri"), new.pop("version")) == (f"/api/v1.1/{endpoint}", "1.1")
+    assert sent == new
+    document = call(old, endpoint, **params, resfmt="XML").xml
+    assert document.attrib == {"uri": f"/api/{endpoint}", "version": "1"}
+    assert document.findtext("status") == "success"
+    assert [(one.endpoint, one.version) for one in old.service.calls] == [
+        (endpoint, "1"),
+        (endpoint, "1.1"),
+        (endpoint, "1"),
+    ]
+
+
+def test_the_samples_of_version_1(old: Client) -> None:
+    counted = [
+        call(old, "listsubscriberscount", listkey=LIST.key, resfmt=resfmt)
+        for resfmt in ("XML", "JSON")
+    ]
+    assert outline(counted[0].body) == outline(COUNT_XML)
+    assert counted[0].xml.attrib == {"uri": "/api/listsubscriberscount", "version": "1"}
+    assert shape(counted[1].json) == shape(json.loads(COUNT_JSON))
+    sent = call(
+        old,
+        "getcampaignrecipientsdata",
+        campaignkey=SENT.key,
+        action="sentcontacts",
+        resfmt=None,
+        fromindex=2,
+    )
+    assert outline(sent.body) == outline(RECIPIENTS_CN_XML)
+
+
+def test_campaigns_of_version_1(old: Client, client: Client) -> None:
+    document = call(old, "recentcampaigns", resfmt="XML", fromindex=2).xml
+    rows = document.findall("recent-campaigns/campaign")
+    assert [one.attrib for one in rows] == [{"no": "2"}, {"no": "3"}]
+    new = client.json("recentcampaigns", fromindex=2)["recent_campaigns"]
+    assert [fields(one) for one in rows] == new
+
+
+def test_version_1_counts_whatever_status_is_asked(old: Client) -> None:
+    asked = {"listkey": LIST.key, "status": "unsub"}
+    assert call(old, "listsubscriberscount", **asked).json["no_of_contacts"] == 12
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code", "message"),
+    [
+        ({"authtoken": "x"}, 401, "1007", "Unauthorized key"),
+        ({"authtoken": None}, 401, "1007", "Unauthorized key"),
+        ({"scope": "CRMAPI"}, 401, "1007", "Unauthorized key"),
+        ({"scope": None}, 200, "1003", "No mandatory fields in this URL"),
+        ({"listkey": None}, 200, "1003", "No mandatory fields in this URL"),
+    ],
+)
+def test_refusals_of_version_1(
+    old: Client, params: dict[str, Any], status: int, code: str, message: str
+) -> None:
+    answer = call(old, "listsubscriberscount", **{"listkey": LIST.key, **params})
+    assert answer.status == status
+    assert answer.json == {
+        "message": message,
+        "version": "1",
+        "URI": "/api/listsubscriberscount",
+        "Code": code,
+        "status": "error",
+    }
+
+
+def test_a_wrong_list_of_version_1(old: Client) -> None:
+    answer = call(old, "listsubscriberscount", listkey="x")
+    assert (answer.json["code"], answer.json["version"]) == ("2202", "1")
+
+
+def test_an_access_token_is_no_authtoken(client: Client) -> None:
+    assert client.send("GET", "/api/getmailinglists?scope=CampaignsAPI").status == 401
+    old = client.service.config_v1["auth_token"]
+    client.headers["Authorization"] = f"Zoho-oauthtoken {old}"
+    assert client.get("getmailinglists").status == 401
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["campaignreports", "topics", "getlistsubscribers"]
+)
+def test_what_version_1_has_not(old: Client, endpoint: str) -> None:
+    answer = call(old, endpoint)
+    assert answer.status == 200
+    assert answer.xml.findtext("code") == "1004"
+
+
+def test_each_version_has_its_quota() -> None:
+    with Service(StillAccount(), quota_calls=1) as one, Client(one) as client:
+        client.sign()
+        assert client.json("getmailinglists")["status"] == "success"
+        assert call(client, "getmailinglists").json["status"] == "success"
+        assert call(client, "getmailinglists").json["code"] == "Z101"
+
+
+# Secrets in URLs
+
+
+def test_a_token_in_a_form_or_a_header_is_no_secret_in_a_url(client: Client) -> None:
+    client.get("getmailinglists")
+    call(client, "getmailinglists")
+    assert [one.secret_in_url for one in client.service.calls] == [False, False]
+
+
+def test_secrets_in_urls_are_seen(client: Client) -> None:
+    service = client.service
+    token = client.headers["Authorization"].partition(" ")[2]
+    for path in (
+        f"getmailinglists?x={token}",
+        f"getmailinglists?{urlencode({'refresh': service.config['refresh_token']})}",
+        "getmailinglists?authtoken=guessed",
+        "getmailinglists?resfmt=JSON",
+    ):
+        client.send("GET", f"/api/v1.1/{path}")
+    query = urlencode({"authtoken": service.config_v1["auth_token"]})
+    answer = client.send("GET", f"/api/getmailinglists?scope=CampaignsAPI&{query}")
+    assert answer.xml.findtext("status") == "success"
+    assert [one.secret_in_url for one in service.calls] == [
+        *(True, True, True),
+        *(False, True),
+    ]

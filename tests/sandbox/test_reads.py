@@ -1,0 +1,556 @@
+"""What is read beside campaigns and segments, on an account whose values are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_zohocampaigns.sandbox import (
+    EVENTS,
+    FEED_STATUSES,
+    STATUSES,
+    Account,
+    LivingAccount,
+    Service,
+)
+
+from .client import Client, fields
+from .conftest import NOON
+from .still import (
+    BARE,
+    DELETED,
+    DRAFT,
+    LIST,
+    ODD,
+    SEGMENT,
+    SENT,
+    TESTED,
+    TOPIC,
+    StillAccount,
+)
+from .test_service import code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_zohocampaigns.sandbox.forms.recipients import TimelineForm
+    from tap_zohocampaigns.sandbox.forms.reports import PlacesForm, SegmentsInfoForm
+
+RECIPIENTS = "getcampaignrecipientsdata"
+
+
+def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answer["list_of_details"]
+    return found
+
+
+# Contacts of lists
+
+
+def test_subscribers_in_json(client: Client) -> None:
+    sent = client.json("getlistsubscribers", listkey=LIST.key)
+    assert sent["requestdetails"] == {
+        "sort": "Ascending Order",
+        "range": 20,
+        "status": "active",
+        "fromindex": 1,
+    }
+    odd, bare = sent["list_of_details"]
+    assert odd == {
+        "contact_email": ODD.email,
+        "firstname": ODD.first_name,
+        "lastname": ODD.last_name,
+        "phone": ODD.phone,
+        "companyname": ODD.company,
+        "zuid": "4179027",
+        "added_time": "15 Jan 2013, 12:39 PM",
+        **ODD.custom,
+    }
+    assert bare["contact_email"] == BARE.email
+    assert (bare["firstname"], bare["phone"]) == ("", "null")
+
+
+def test_subscribers_in_xml(client: Client) -> None:
+    sent = client.json("getlistsubscribers", listkey=LIST.key, sort="desc")
+    document = client.xml("getlistsubscribers", listkey=LIST.key, sort="desc")
+    assert document.findtext("sort") == "Descending Order"
+    assert fields(document.find("list_details")) == {
+        "ispublic": "false",
+        "noofcontacts": "12",
+        "listname": LIST.name,
+    }
+    rows = [fields(one) for one in document.findall("result_of_subscribers/contact")]
+    assert [
+        {name: "" if text == "null" else text for name, text in row.items()}
+        for row in sent["list_of_details"]
+    ] == rows
+    assert rows[0]["contact_email"] == BARE.email
+
+
+@pytest.mark.parametrize("status", FEED_STATUSES)
+def test_subscribers_by_status(client: Client, status: str) -> None:
+    asked = {"listkey": LIST.key, "status": status}
+    expected = {"active": 2, "recent": 1}.get(status, 0)
+    sent = client.json("getlistsubscribers", **asked)
+    if not expected:
+        assert code(sent) == "2502"
+        return
+    assert sent["requestdetails"]["status"] == status
+    assert len(sent["list_of_details"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "expected"),
+    [
+        ("getlistsubscribers", {"listkey": "3z"}, "2501"),
+        ("getlistsubscribers", {"listkey": DELETED.key}, "2203"),
+        ("getlistsubscribers", {"listkey": LIST.key, "fromindex": 3}, "2502"),
+        ("getlistadvanceddetails", {"listkey": "3z"}, "2202"),
+        ("getlistadvanceddetails", {"listkey": DELETED.key}, "2206"),
+        ("listsubscriberscount", {"listkey": DELETED.key}, "2707"),
+    ],
+)
+def test_lists_that_are_not_there(
+    client: Client, endpoint: str, params: dict[str, object], expected: str
+) -> None:
+    sent = client.json(endpoint, **params)
+    assert code(sent) == expected
+    document = client.xml(endpoint, **params)
+    assert document.findtext("code") == expected
+    assert document.findtext("message") == sent["message"]
+
+
+def test_nobody_more_is_said_as_it_was_seen(client: Client) -> None:
+    sent = client.json("getlistsubscribers", listkey=LIST.key, fromindex=3)
+    assert sent["message"] == "Yet,There are no contacts in this list."
+
+
+def test_a_deleted_list_is_not_shown(client: Client) -> None:
+    sent = client.json("getmailinglists")
+    assert sent["requestdetails"]["total_list_count"] == 2
+    assert DELETED.key not in {row["listkey"] for row in sent["list_of_details"]}
+
+
+@pytest.mark.parametrize(
+    ("filtertype", "name", "keys"),
+    [
+        ("", "sent_campaigns", [SENT.key, TESTED.key]),
+        ("sentcampaigns", "sent_campaigns", [SENT.key, TESTED.key]),
+        ("scheduledcampaigns", "scheduled_campaigns", []),
+        ("recentcampaigns", "recent_campaigns", [DRAFT.key, SENT.key, TESTED.key]),
+    ],
+)
+def test_list_details(
+    client: Client, filtertype: str, name: str, keys: list[str]
+) -> None:
+    asked = {"listkey": LIST.key, "filtertype": filtertype}
+    sent = client.json("getlistadvanceddetails", **asked)
+    assert [row["campaign_key"] for row in sent[name]] == keys
+    assert sent["list_details"] == {
+        "ispublic": "false",
+        "noofcontacts": "12",
+        "listname": LIST.name,
+    }
+    stats = sent["list_dashboard_data"]["contact_stats"]
+    assert stats == {
+        "no_of_bounce": "2",
+        "no_of_active": "12",
+        "sent_count": "2",
+        "no_of_unsub": "3",
+        "schedule_count": "0",
+    }
+    document = client.xml("getlistadvanceddetails", **asked)
+    assert fields(document.find("list_dashboard_data/contact_stats")) == stats
+    assert fields(document.find("local_subscribers")) == sent["local_subscribers"]
+    assert [fields(one) for one in document.findall(f"{name}/campaign")] == sent[name]
+
+
+# Campaigns
+
+
+@pytest.mark.parametrize(
+    ("form", "none", "some"),
+    [
+        ("list", [], [{"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}]),
+        ("object", {}, {SEGMENT.cvid: SEGMENT.name}),
+    ],
+)
+def test_segments_of_a_campaign(
+    form: SegmentsInfoForm, none: object, some: object
+) -> None:
+    with (
+        Service(StillAccount(), segments_info_form=form) as service,
+        Client(service) as client,
+    ):
+        client.sign()
+        sent = [
+            client.json("getcampaigndetails", campaignkey=one.key, campaigntype=kind)
+            for one, kind in ((TESTED, "abtesting"), (SENT, "normal"))
+        ]
+        document = client.xml("getcampaigndetails", campaignkey=SENT.key)
+    assert [one["segments_info"] for one in sent] == [none, some]
+    assert fields(document.find("segments_info/segment")) == {
+        "cvid": SEGMENT.cvid,
+        "segment_name": SEGMENT.name,
+    }
+
+
+def test_the_topic_of_a_campaign(client: Client) -> None:
+    for one, expected in (
+        (SENT, (TOPIC.topic_id, TOPIC.name)),
+        (TESTED, ("", "")),
+    ):
+        [row] = client.json("campaignreports", campaignkey=one.key)["campaign-details"]
+        assert (row["topic_id"], row["topic_name"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "places"), [("object", {"United States": 2}), ("map_text", "{us=2}")]
+)
+@pytest.mark.parametrize("endpoint", ["campaignreports", "getcampaigndetails"])
+def test_forms_of_places(endpoint: str, form: PlacesForm, places: object) -> None:
+    with (
+        Service(StillAccount(), places_form=form) as service,
+        Client(service) as client,
+    ):
+        sent = client.sign().json(endpoint, campaignkey=SENT.key)
+    assert sent["campaign-by-loaction"] == places
+    assert "campaign-by-location" not in sent
+
+
+def test_reach_adds_up(living_client: Client, living: LivingAccount) -> None:
+    campaign = next(one for one in living.campaigns() if one.sent is not None)
+    sent = living_client.json("campaignreports", campaignkey=campaign.key)
+    [reach] = sent["campaign-reach"]
+    total = int(reach.pop("total"))
+    assert total == sum(map(int, reach.values())) > 0
+    [report] = sent["campaign-reports"]
+    assert sum(sent["campaign-by-loaction"].values()) == int(report["opens_count"])
+    document = living_client.xml("campaignreports", campaignkey=campaign.key)
+    assert fields(document.find("campaign-by-location")) == {
+        place: str(number) for place, number in sent["campaign-by-loaction"].items()
+    }
+
+
+# Timelines
+
+TIMES = [{"time": "Aug 02, 2013 12:39 PM"}, {"time": "Mar 11, 2025 08:55 AM"}]
+
+
+@pytest.mark.parametrize(
+    ("form", "expected", "none"),
+    [("list", TIMES, []), ("object", {"report": TIMES}, {"report": []})],
+)
+def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
+    asked = {
+        "campaignkey": SENT.key,
+        "action": "openedcontacts",
+        "type": "open_timeline",
+    }
+    with (
+        Service(StillAccount(), timeline_form=form) as service,
+        Client(service) as client,
+    ):
+        sent = client.sign().json(RECIPIENTS, **asked)
+        plain = client.json(RECIPIENTS, **asked | {"type": ""})
+        document = client.xml(RECIPIENTS, **asked)
+    assert [row.pop("reports") for row in rows_of(sent)] == [expected, none]
+    assert sent == plain
+    odd, bare = document.findall("contacts/contact")
+    assert [fields(one) for one in odd.findall("reports/report")] == TIMES
+    assert [one.tag for one in bare.findall("reports/*")] == []
+    assert fields(odd)["contact_email"] == ODD.email
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("openedcontacts", "click_timeline"),
+        ("clickedcontacts", "open_timeline"),
+        ("sentcontacts", "open_timeline"),
+        ("clickedcontacts", "timeline"),
+    ],
+)
+def test_others_have_no_timeline(client: Client, action: str, kind: str) -> None:
+    asked = {"campaignkey": SENT.key, "action": action}
+    assert client.json(RECIPIENTS, **asked, type=kind) == client.json(
+        RECIPIENTS, **asked
+    )
+
+
+# Fields, tags, topics, products, workflows
+
+
+def test_fields(client: Client) -> None:
+    sent = client.get("contact/allfields", type="json").json
+    assert sent.keys() == {"response"}
+    rows = sent["response"]["fieldnames"]["fieldname"]
+    assert [row["DISPLAY_NAME"] for row in rows[:8]] == [
+        *("Contact Email", "First Name", "Last Name", "Company Name", "Phone"),
+        *("Address", "City", "State"),
+    ]
+    assert [row["IS_MANDATORY"] for row in rows].count(True) == 1
+    assert {len(str(row["FIELD_ID"])) for row in rows} == {19}
+    assert len({row["FIELD_ID"] for row in rows}) == len(rows)
+    assert rows[-2] == {
+        "no": len(rows) - 1,
+        "FIELD_ID": 1293333000000009991,
+        "FIELD_NAME": "favourite_colour",
+        "FIELD_DISPLAY_NAME": "FAVOURITE_COLOUR",
+        "DISPLAY_NAME": "Favourite colour",
+        "BLOCK_LABEL": "CONTACT_MORE_DETAILS_BLOCK",
+        "UITYPE": "picklist",
+        "TYPE": "custom",
+        "SEQUENCE": len(rows) - 1,
+        "block_sequence": 2,
+        "MAXLENGTH": 50,
+        "IS_MANDATORY": False,
+        "is_otheruser_field": False,
+    }
+    document = client.get("contact/allfields", type="xml").xml
+    assert [fields(one) for one in document.findall("fieldnames/fieldname")] == [
+        {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def test_the_names_of_custom_fields_are_those_of_contacts(
+    living: LivingAccount,
+) -> None:
+    names = {one.name.lower() for one in living.fields()}
+    used: set[str] = set()
+    for member in living.contacts(living.lists()[0].key, "active"):
+        used |= member.contact.custom.keys()
+    assert used == names
+
+
+def test_fields_want_a_format(client: Client) -> None:
+    answer = client.get("contact/allfields", resfmt="JSON")
+    assert answer.xml.findtext("Code") == "903"
+
+
+def test_tags(client: Client) -> None:
+    answer = client.get("tag/getalltags")
+    assert answer.kind == "application/json;charset=UTF-8"
+    assert answer.json["uri"] == "/tag/getalltags"
+    assert answer.json["tags"][0] == {
+        "16492000023685218": {
+            "tagowner": "O'Brien",
+            "tag_created_time": "15 Jan 2013, 12:39 PM",
+            "tag_modified_time": "02 Aug 2013, 12:39 PM",
+            "tag_name": "SATLIV",
+            "tag_color": "#48b9d1",
+            "tag_desc": "Test & Tag",
+            "tagged_contact_count": "64",
+            "is_crm_tag": "false",
+            "zuid": "4179027",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("details", "numbers"),
+    [
+        ("", [0, 1]),
+        ("{from_index:0,range:1}", [0]),
+        ("{from_index:1,range:1}", [1]),
+        ('{"from_index": "1", "range": 200}', [1]),
+        ("{from_index:2,range:1}", []),
+    ],
+)
+def test_pages_of_topics(client: Client, details: str, numbers: list[int]) -> None:
+    for endpoint, payload in (
+        ("topics", "topicDetails"),
+        ("topics/products", "products"),
+    ):
+        everything = client.json(endpoint)[payload]
+        sent = client.json(endpoint, details=details)
+        assert sent["code"] == "200"
+        assert sent[payload] == [everything[number] for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("details", "names"),
+    [
+        ("", ["Workflow 1", "Workflow 2"]),
+        ("{page:1,limit:1}", ["Workflow 1"]),
+        ("{page:2,limit:1,user:my}", ["Workflow 2"]),
+        ("{sort_order:asc,trigger_type:open}", ["Workflow 2", "Workflow 1"]),
+    ],
+)
+def test_pages_of_workflows(client: Client, details: str, names: list[str]) -> None:
+    sent = client.json("workflow", details=details)
+    assert [row["workflow_name"] for row in sent["workflows"]] == names
+    assert sent["workflows"][0]["created_time"] == "2013-01-15T12:39:21-05:00"
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ("{page:3,limit:1}", "9001"),
+        ("{user:other}", "9001"),
+        ("{trigger_type:closed}", "9008"),
+    ],
+)
+def test_no_workflows(client: Client, details: str, expected: str) -> None:
+    assert code(client.json("workflow", details=details)) == expected
+
+
+@pytest.mark.parametrize("endpoint", ["topics", "topics/products", "workflow"])
+def test_details_that_are_no_numbers(client: Client, endpoint: str) -> None:
+    details = "{from_index:x,page:x}"
+    assert client.json(endpoint, details=details)["Code"] == "1005"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"],
+)
+def test_some_are_never_posted(client: Client, endpoint: str) -> None:
+    answer = client.send("POST", f"/api/v1.1/{endpoint}?type=json")
+    assert answer.status == 405
+    assert client.get(endpoint, type="json").status == 200
+
+
+NONE = {
+    "getlistsubscribers": {"2501"},
+    "tag/getalltags": {"992"},
+    "topics": {"4016"},
+    "workflow": {"9001"},
+}
+
+
+def empty() -> Account:
+    return LivingAccount(lists=0, segments=0, campaigns=0, contacts=0)
+
+
+class Plain:
+    """An `Account` that has lists, segments and campaigns, and nothing else."""
+
+    def __init__(self) -> None:
+        still = StillAccount()
+        self.zone = still.zone
+        self.lists = still.lists
+        self.segments = still.segments
+        self.segment = still.segment
+        self.members = still.members
+        self.subscribers = still.subscribers
+        self.campaigns = still.campaigns
+        self.campaign = still.campaign
+        self.recipients = still.recipients
+        self.report = still.report
+
+
+@pytest.mark.parametrize("account", [empty, Plain])
+def test_an_account_without_more(account: Callable[[], Account]) -> None:
+    with Service(account()) as service, Client(service) as client:
+        client.sign()
+        for endpoint, codes in NONE.items():
+            sent = client.json(endpoint, listkey=LIST.key)
+            assert {code(sent)} <= codes | {"2502"}
+        assert client.json("tag/getalltags")["message"] == "No tags found to display"
+        assert client.json("topics/products")["products"] == []
+        sent = client.get("contact/allfields", type="json").json["response"]
+        assert sent["fieldnames"]["fieldname"]
+
+
+# The living account
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+@pytest.mark.parametrize("sort", ["asc", "desc"])
+def test_pages_give_every_contact_once(
+    living: LivingAccount, size: int, sort: str
+) -> None:
+    mailing_list = living.lists()[-1]
+    expected = [one.contact.email for one in living.contacts(mailing_list.key, "unsub")]
+    seen: list[str] = []
+    asked = {"listkey": mailing_list.key, "status": "unsub", "sort": sort}
+    with Service(living) as service, Client(service) as client:
+        client.sign()
+        while True:
+            page = client.json(
+                "getlistsubscribers", fromindex=len(seen) + 1, range=size, **asked
+            )
+            if page["status"] == "error":
+                assert page["code"] == "2502"
+                break
+            seen += [row["contact_email"] for row in page["list_of_details"]]
+    assert len(seen) > 7
+    assert seen == (expected if sort == "asc" else expected[::-1])
+
+
+def test_lists_hold_as_many_as_are_counted(living: LivingAccount) -> None:
+    for one in living.lists():
+        for status in set(STATUSES) & set(FEED_STATUSES):
+            rows = living.contacts(one.key, status)
+            assert len(rows) == living.subscribers(one.key, status)
+            assert len({row.contact.email for row in rows}) == len(rows)
+        active = living.contacts(one.key, "active")
+        recent = living.contacts(one.key, "recent")
+        newest = living.contacts(one.key, "mostrecent")
+        assert set(newest) < set(recent) < set(active)
+        assert max(row.added for row in active) <= NOON
+    assert living.contacts("3z", "active") == ()
+
+
+def test_members_of_segments_are_active_in_the_list(living: LivingAccount) -> None:
+    for one in living.lists():
+        active = set(living.contacts(one.key, "active"))
+        for segment in living.segments(one.key):
+            assert set(living.members(segment.cvid)) <= active
+
+
+@pytest.mark.parametrize("action", EVENTS)
+def test_every_row_has_events_and_nobody_else(
+    living: LivingAccount, action: str
+) -> None:
+    numbers = set()
+    for campaign in living.campaigns():
+        for row in living.recipients(campaign.key, action):
+            times = living.events(campaign.key, action, row.contact)
+            numbers.add(len(times))
+            assert row.sent < times[0] <= times[-1] <= NOON
+            minutes = [f"{one:%Y%m%d%H%M}" for one in times]
+            assert minutes == sorted(set(minutes))
+        for row in living.recipients(campaign.key, "unopenedcontacts"):
+            assert living.events(campaign.key, action, row.contact) == ()
+    assert numbers > {1, 2, 3}
+    assert living.events("3z", action, ODD) == ()
+
+
+def test_clicks_come_after_opens(living: LivingAccount) -> None:
+    for campaign in living.campaigns():
+        for row in living.recipients(campaign.key, "clickedcontacts"):
+            opened, clicked = (
+                living.events(campaign.key, action, row.contact)[0]
+                for action in ("openedcontacts", "clickedcontacts")
+            )
+            assert opened < clicked
+
+
+def test_some_campaigns_go_to_segments_of_their_list_too(living: LivingAccount) -> None:
+    targets = [one for one in living.campaigns() if one.cvids]
+    assert 0 < len(targets) < len(living.campaigns())
+    topics = living.topics()
+    for campaign in living.campaigns():
+        assert campaign.topic in topics
+        for cvid in campaign.cvids:
+            segment = living.segment(cvid)
+            assert segment is not None
+            assert segment.list_key == campaign.list_key
+
+
+def test_the_office_has_a_bit_of_everything(living: LivingAccount) -> None:
+    assert len(living.fields()) == 2
+    assert len({one.tag_id for one in living.tags()}) == 4
+    created = [one.created for one in living.tags()]
+    assert created == sorted(created, reverse=True)
+    assert len({one.topic_id for one in living.topics()}) == 3
+    assert {len(one.primary_list) for one in living.topics()} == {19}
+    assert len({one.product_id for one in living.products()}) == 2
+    assert len({one.key for one in living.workflows()}) == 3
