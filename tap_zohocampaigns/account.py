@@ -75,6 +75,10 @@ class Account:
         self.known: dict[str, t.Any] = {}
         self._config = config
 
+    def knock(self) -> None:
+        """Make one cheap call, which fails if the credentials are not accepted."""
+        self.client.call("getmailinglists", {"fromindex": 1, "range": 1}, self.calls)
+
     @once
     def lists(self) -> list[Row]:
         """The mailing lists as they come on the wire, narrowed by `list_keys`."""

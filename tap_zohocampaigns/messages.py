@@ -17,7 +17,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.singerlib import RecordMessage
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from singer_sdk.mapper import StreamMap
@@ -95,14 +95,19 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
             sys.stdout.flush()
 
     def _gather(self, message: RecordMessage) -> None:
-        line = message.to_dict()
         gathered, encode_into = self._gathered, self._encoder.encode_into
         written = len(gathered)
         try:
-            for line["record"] in message.record[RECORDS]:
+            for line in self._lines(message):
                 encode_into(line, gathered, -1)
                 gathered += b"\n"
                 written = len(gathered)
         finally:
             # What can't be written leaves no half a line behind.
             del gathered[written:]
+
+    def _lines(self, message: RecordMessage) -> Iterator[Record]:
+        """Yield what stands for each record of a page; the next one changes it."""
+        line = message.to_dict()
+        for line["record"] in message.record[RECORDS]:
+            yield line

@@ -200,17 +200,27 @@ class _Command(SingerCommand):
         """Run the command line."""
         try:
             return super().main(*args, **kwargs)
-        except ConfigValidationError as error:
-            sentence = " ".join(error.errors)
-        except ZohoError as error:
-            sentence = str(error)
-        except FileNotFoundError as error:
-            sentence = f"A file of the command line is missing: {error}"
+        except _EXPECTED as error:
+            told = sentence(error)
         except Exception as error:
-            sentence = _not_json(error) or _internal(error)
+            told = sentence(error)
             self.logger.debug("The error in full", exc_info=True)
-        self.logger.error(sentence)
+        self.logger.error(told)
         sys.exit(1)
+
+
+_EXPECTED = (ConfigValidationError, ZohoError, FileNotFoundError)
+
+
+def sentence(error: Exception) -> str:
+    """Return what went wrong in words for the user, without secrets and contacts."""
+    if isinstance(error, ConfigValidationError):
+        return " ".join(error.errors)
+    if isinstance(error, ZohoError):
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return f"A file of the command line is missing: {error}"
+    return _not_json(error) or _internal(error)
 
 
 def _not_json(error: Exception) -> str:

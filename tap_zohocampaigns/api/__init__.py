@@ -25,6 +25,7 @@ from tap_zohocampaigns.api.errors import (
     Gone,
     Locked,
     LockedOut,
+    Outage,
     RangeRefused,
     SettingError,
     Transient,
@@ -199,7 +200,7 @@ class Client:
                         f"Zoho keeps {endpoint} locked: another program uses up its "
                         "quota; run it less often, or lower `rate_limit_calls` in both."
                     )
-                    raise Failed(msg) from None
+                    raise Outage(msg) from None
                 self.ledger.lock(endpoint)
                 logger.warning("%s; the endpoint rests", error)
             except Transient as error:
@@ -211,7 +212,7 @@ class Client:
                         f"Zoho's {endpoint} still fails after {self._retry_seconds} s "
                         f"(`retry_max_seconds`): {error}."
                     )
-                    raise Failed(msg) from None
+                    raise Outage(msg) from None
                 logger.info("%s: %s; trying again in %.0f s", endpoint, error, wait)
                 self._sleep(wait)
 
@@ -236,7 +237,7 @@ class Client:
                         "Zoho has answered none of the calls for "
                         f"{self._retry_seconds} s (`retry_max_seconds`)."
                     )
-                    raise Failed(msg) from None
+                    raise Outage(msg) from None
                 self._sleep(starved.seconds)
             except _NotYet as not_yet:
                 wait = not_yet.wait

@@ -24,6 +24,10 @@ class Failed(ZohoError):
     """The run can't go on."""
 
 
+class Outage(Failed):
+    """Zoho did not answer, or kept an endpoint locked, for longer than is waited."""
+
+
 class Forbidden(Failed):
     """The token's scopes, or its user's rights, don't cover the call."""
 

@@ -141,6 +141,8 @@ class Ledger:
         """
         self._sleep = sleep
         self._waits: list[tuple[str, float]] = []
+        self.resting: Callable[[str, float], None] = lambda *_: None
+        """Told of an endpoint that rests for long, and until when (epoch seconds)."""
         self.take = store.take
         self.lock = store.lock
         self.left = store.left
@@ -157,6 +159,7 @@ class Ledger:
                 "locked by Zoho" if wait.locked else "the quota is used up",
                 time.strftime("%H:%M:%S", time.localtime(until)),
             )
+            self.resting(endpoint, until)
         self._waits.append((endpoint, until))
         try:
             self._sleep(wait.seconds)

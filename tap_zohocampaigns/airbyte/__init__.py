@@ -1,0 +1,21 @@
+"""The source for Airbyte: the tap's own streams, in the messages of that protocol."""
+
+from __future__ import annotations
+
+import sys
+
+_MODELS = "airbyte_protocol_dataclasses"
+
+
+def main() -> None:
+    """Run the command line of `source-zohocampaigns`."""
+    try:
+        from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] != _MODELS:
+            raise
+        sys.exit(
+            "source-zohocampaigns needs the models of Airbyte's protocol: install "
+            "tap-zohocampaigns[airbyte]."
+        )
+    sys.exit(run(sys.argv[1:]))

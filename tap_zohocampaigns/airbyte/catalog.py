@@ -1,0 +1,172 @@
+"""What there is to read, and what of it a configured catalog and a state ask for."""
+
+from __future__ import annotations
+
+import typing as t
+
+from airbyte_protocol_dataclasses.models import (
+    AirbyteCatalog,
+    AirbyteStateType,
+    AirbyteStream,
+    DestinationSyncMode,
+    SyncMode,
+)
+
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.streams import Snapshots
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.tap import TapZohoCampaigns
+
+    Json: t.TypeAlias = dict[str, t.Any]
+
+_REFRESH = "full_refresh"
+# What connectors of Airbyte's own kit tell of a stream that has no cursor; destinations
+# count the records before a state, so there has to be one.
+_NO_CURSOR = {"__ab_no_cursor_state_message": True}
+# Newer than the models.
+_DESTINATION_MODES = {each.value for each in DestinationSyncMode} | {"overwrite_dedup"}
+
+
+class Resumed(t.NamedTuple):
+    """What a stream begins with."""
+
+    bookmark: Json
+    complete: bool = False
+    """Whether all of it has been read."""
+
+
+class Asked(t.NamedTuple):
+    """What a configured catalog asks of a stream.
+
+    Attributes:
+        cursor: Whether the stream has a state of its own.
+        full: Whether everything is wanted.
+        sync: The sync and the generation of its records, which the attempts of one
+            sync share; None outside the platform.
+    """
+
+    cursor: bool
+    full: bool
+    sync: list[t.Any] | None = None
+
+    def blob(self, bookmark: Json, *, complete: bool) -> Json:
+        """Return the state of the stream as it is emitted.
+
+        Args:
+            bookmark: What the Singer state has of it.
+            complete: Whether the stream has been read to its end.
+        """
+        if not self.cursor:
+            return _NO_CURSOR
+        if not self.full or self.sync is None:
+            return bookmark
+        return bookmark | {_REFRESH: {"sync": self.sync, "complete": complete}}
+
+    def resume(self, blob: Json) -> Resumed:
+        """Return what to begin with.
+
+        A full refresh goes on only where an earlier attempt of the same sync stopped.
+        """
+        refresh = blob.get(_REFRESH) or {}
+        bookmark = {name: told for name, told in blob.items() if name != _REFRESH}
+        if not self.cursor:
+            return Resumed({})
+        if not self.full:
+            return Resumed(bookmark)
+        if self.sync is None or refresh.get("sync") != self.sync:
+            return Resumed({})
+        return Resumed(bookmark, bool(refresh.get("complete")))
+
+
+def make_catalog(tap: TapZohoCampaigns) -> AirbyteCatalog:
+    """Return the streams with their keys, cursors and modes."""
+    return AirbyteCatalog([_describe(stream) for stream in tap.zoho_streams])
+
+
+def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noqa: ANN401 (a file may hold anything)
+    """Return what a configured catalog asks of each of its streams.
+
+    Raises:
+        SettingError: It is no configured catalog, or not of this source.
+    """
+    known = {stream.name: stream for stream in tap.zoho_streams}
+    asked = {}
+    for configured in _objects(told, "streams"):
+        name = _inner(configured, "stream").get("name")
+        mode = configured.get("sync_mode")
+        if name not in known:
+            msg = (
+                "The configured catalog has a stream that this source does not have, "
+                "or that this `api_version` does not: discover the schema again."
+            )
+            raise SettingError(msg)
+        if (
+            mode not in {each.value for each in SyncMode}
+            or configured.get("destination_sync_mode") not in _DESTINATION_MODES
+        ):
+            msg = f"The configured catalog has an unknown mode for the stream {name}."
+            raise SettingError(msg)
+        numbers = [configured.get("sync_id"), configured.get("generation_id")]
+        cursor = bool(known[name].replication_key)
+        full = mode == SyncMode.full_refresh.value
+        asked[name] = Asked(cursor, full, None if None in numbers else numbers)
+    if not asked:
+        msg = "The configured catalog has no streams."
+        raise SettingError(msg)
+    return asked
+
+
+def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hold anything)
+    """Return the blob of each stream that a state tells of.
+
+    Raises:
+        SettingError: It is not a state of streams.
+    """
+    if not told:
+        return {}
+    blobs = {}
+    for message in _objects({"states": told}, "states"):
+        if message.get("type") != AirbyteStateType.STREAM.value:
+            msg = "The state is not one of streams, so it is not of this source."
+            raise SettingError(msg)
+        state = _inner(message, "stream")
+        name = _inner(state, "stream_descriptor").get("name", "")
+        blobs[name] = state.get("stream_state") or {}
+    return blobs
+
+
+def _describe(stream: ZohoStream) -> AirbyteStream:
+    # Its rows are those of the parts that were read in this run, so that to overwrite
+    # would be to lose those of others.
+    additions = isinstance(stream, Snapshots)
+    cursor = "snapshot_time" if additions else stream.replication_key
+    modes = [SyncMode.incremental] if cursor else []
+    if not additions:
+        modes.insert(0, SyncMode.full_refresh)
+    return AirbyteStream(
+        name=stream.name,
+        json_schema=stream.schema,
+        supported_sync_modes=modes,
+        source_defined_cursor=True if cursor else None,
+        default_cursor_field=[cursor] if cursor else None,
+        source_defined_primary_key=[[key] for key in stream.primary_keys],
+        is_resumable=bool(cursor),
+    )
+
+
+def _objects(told: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
+    found = told.get(name) if isinstance(told, dict) else None
+    for each in found if isinstance(found, list) else [None]:
+        if not isinstance(each, dict):
+            msg = f"The {name} that were given have not the form of Airbyte's protocol."
+            raise SettingError(msg)
+        yield each
+
+
+def _inner(told: Json, name: str) -> Json:
+    inner = told.get(name)
+    return inner if isinstance(inner, dict) else {}

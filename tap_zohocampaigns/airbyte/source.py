@@ -1,0 +1,262 @@
+"""The commands of the source: spec, check, discover and read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import signal
+import typing as t
+from functools import cached_property
+from pathlib import Path
+
+from airbyte_protocol_dataclasses.models import (
+    AirbyteConnectionStatus,
+    FailureType,
+    Type,
+)
+from airbyte_protocol_dataclasses.models import Status as Connection
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_zohocampaigns import settings
+from tap_zohocampaigns.airbyte.catalog import make_catalog, read_catalog, read_states
+from tap_zohocampaigns.airbyte.messages import (
+    Course,
+    LogHandler,
+    MessageWriter,
+    Status,
+    line,
+    trace_of_error,
+)
+from tap_zohocampaigns.airbyte.spec import flatten, make_spec
+from tap_zohocampaigns.api.errors import (
+    Forbidden,
+    LockedOut,
+    Outage,
+    SettingError,
+    ZohoError,
+)
+from tap_zohocampaigns.incremental import SnapshotStream
+from tap_zohocampaigns.stopping import Stopped
+from tap_zohocampaigns.streams import Snapshots
+from tap_zohocampaigns.tap import TapZohoCampaigns, sentence
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_zohocampaigns.account import Account
+    from tap_zohocampaigns.airbyte.catalog import Asked
+    from tap_zohocampaigns.client import ZohoStream
+
+    Json: t.TypeAlias = dict[str, t.Any]
+
+_USERS = (ConfigValidationError, SettingError, Forbidden, OSError, ValueError)
+_SETTING = re.compile(r"`(\w+)`")
+
+
+class AirbyteTap(TapZohoCampaigns):
+    """The tap, which writes messages of Airbyte, and goes on when a stream fails."""
+
+    message_writer_class = MessageWriter
+
+    @property
+    def writer(self) -> MessageWriter:
+        """The writer of messages."""
+        return t.cast("MessageWriter", self.message_writer)
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that all streams read, over one session."""
+        account = super().account
+        account.client.ledger.resting = self.writer.rest
+        return account
+
+    def end(self) -> None:
+        """Let the others go on: a stream that fails is ended alone."""
+
+    def read(self, asked: dict[str, Asked], blobs: dict[str, Json]) -> int:
+        """Read streams; return the exit status.
+
+        Args:
+            asked: What is asked of each stream.
+            blobs: The state of each stream.
+        """
+        complete = self._begin_with(asked, blobs)
+        try:
+            return self._read_all(complete)
+        except Stopped as stopped:
+            stopped.save()
+            if not stopped.status:
+                told = f"Stopped, as {stopped}; the next run goes on from here."
+                self.writer.tell(trace_of_error(told, FailureType.transient_error))
+            # The platform takes a run for whole that ends with 0.
+            return stopped.status or 1
+        finally:
+            super().end()
+            for name, course in self.writer.courses.items():
+                if not course.ended:
+                    self.writer.end(name, Status.INCOMPLETE)
+
+    def _begin_with(self, asked: dict[str, Asked], blobs: dict[str, Json]) -> set[str]:
+        """Take the state; return the streams that an earlier attempt has read whole."""
+        resumed = {
+            name: each.resume(blobs.get(name, {})) for name, each in asked.items()
+        }
+        self.load_state({"bookmarks": {n: r.bookmark for n, r in resumed.items()}})
+        complete = {name for name, each in resumed.items() if each.complete}
+        for stream in self.zoho_streams:
+            stream.selected = stream.name in asked.keys() - complete
+        self.writer.courses = {
+            stream.name: Course(asked[stream.name], stream.endpoint)
+            # What a state claims of snapshots is told before it.
+            for stream in reversed(self._turns)
+            if stream.name in asked
+        }
+        self.writer.known = self._known_rows
+        return complete
+
+    @property
+    def _turns(self) -> list[ZohoStream]:
+        """The streams in their order, behind all others the one that they write to."""
+        return sorted(self.zoho_streams, key=lambda each: isinstance(each, Snapshots))
+
+    def _known_rows(self, name: str) -> int:
+        stream = t.cast("ZohoStream", self.streams[name])
+        return 0 if isinstance(stream, SnapshotStream) else stream.progress.known
+
+    def _read_all(self, complete: set[str]) -> int:
+        failed: list[ZohoStream] = []
+        for stream in self._turns:
+            name = stream.name
+            if name not in self.writer.courses:
+                continue
+            try:
+                if name not in complete:
+                    stream.sync()
+                    stream.finalize_state_progress_markers()
+            except Exception as error:  # noqa: BLE001 (it is told)
+                failed.append(stream)
+                stream.reading.close()
+                self.writer.end(name, Status.INCOMPLETE)
+                told = trace_of_error(sentence(error), failure_type(error), name)
+                self.writer.tell(told)
+                if isinstance(error, SettingError):
+                    # All others would fail for the same reason.
+                    break
+            else:
+                if not _lacks_rows(stream, failed):
+                    bookmark = self.state.get("bookmarks", {}).get(name, {})
+                    self.writer.end(name, Status.COMPLETE, bookmark)
+        return int(bool(failed))
+
+
+def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
+    """Return whether rows of a stream are missing because of streams that failed."""
+    return isinstance(stream, Snapshots) and any(
+        isinstance(each, SnapshotStream) for each in failed
+    )
+
+
+def failure_type(error: Exception) -> FailureType:
+    """Return who can do something: the user, time, or nobody but us.
+
+    A sentence that names a setting tells the user what to put right.
+    """
+    if isinstance(error, Outage | LockedOut):
+        return FailureType.transient_error
+    named = _SETTING.findall(str(error)) if isinstance(error, ZohoError) else ()
+    if isinstance(error, _USERS) or settings.SCHEMA["properties"].keys() & {*named}:
+        return FailureType.config_error
+    return FailureType.system_error
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; return the exit status."""
+    options = _parse(arguments)
+    logs = LogHandler()
+    root = logging.getLogger()
+    root.addHandler(logs)
+    level = os.environ.get("LOGLEVEL", "").upper()
+    root.setLevel(logging.getLevelNamesMapping().get(level, logging.INFO))
+    logging.captureWarnings(capture=True)
+    command: t.Callable[[argparse.Namespace, LogHandler], int] = options.run
+    try:
+        return command(options, logs)
+    except Stopped as stopped:
+        return stopped.status or 1
+    except Exception as error:  # noqa: BLE001 (it is told)
+        logs.tell(trace_of_error(sentence(error), failure_type(error)))
+        return 1
+    finally:
+        # Threads that are left may not write while the program ends.
+        root.removeHandler(logs)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("source-zohocampaigns", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for command, needed, possible in (
+        (spec, (), ()),
+        (check, ("config",), ()),
+        (discover, ("config",), ()),
+        (read, ("config", "catalog"), ("state",)),
+    ):
+        of = commands.add_parser(command.__name__, help=command.__doc__)
+        of.set_defaults(run=command)
+        for name in needed:
+            of.add_argument(f"--{name}", required=True)
+        for name in possible:
+            of.add_argument(f"--{name}")
+    return parser.parse_args(arguments)
+
+
+def spec(_: argparse.Namespace, logs: LogHandler) -> int:
+    """Tell the settings."""
+    logs.tell(line(Type.SPEC, spec=make_spec()))
+    return 0
+
+
+def check(options: argparse.Namespace, logs: LogHandler) -> int:
+    """Tell whether the account can be read."""
+    try:
+        # Whoever asks is waiting; half an hour is too long.
+        tap = _tap(options.config, rate_limit_on_lock="stop")
+        tap.account.knock()
+    except Exception as error:  # noqa: BLE001 (it is told)
+        told = sentence(error).rstrip(".") + "."
+        failed = AirbyteConnectionStatus(Connection.FAILED, told)
+        logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=failed))
+        logs.tell(trace_of_error(told, failure_type(error)))
+    else:
+        accepted = AirbyteConnectionStatus(Connection.SUCCEEDED)
+        logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=accepted))
+    return 0
+
+
+def discover(options: argparse.Namespace, logs: LogHandler) -> int:
+    """Tell what there is to read."""
+    logs.tell(line(Type.CATALOG, catalog=make_catalog(_tap(options.config))))
+    return 0
+
+
+def read(options: argparse.Namespace, logs: LogHandler) -> int:
+    """Read streams."""
+    tap = AirbyteTap(config=flatten(_load(options.config)))
+    logs.tell = tap.writer.tell
+    asked = read_catalog(_load(options.catalog), tap)
+    blobs = read_states(_load(options.state)) if options.state else {}
+    return tap.read(asked, blobs)
+
+
+def _tap(config: str, **more: str) -> AirbyteTap:
+    tap = AirbyteTap(config=flatten(_load(config)) | more)
+    # There is nothing to save, so it may be ended at once.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_DFL)
+    return tap
+
+
+def _load(path: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
+    return json.loads(Path(path).read_text(encoding="utf-8"))

@@ -1,0 +1,131 @@
+"""The tap's settings -> the form in which Airbyte asks for them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from airbyte_protocol_dataclasses.models import ConnectorSpecification
+from singer_sdk.helpers.capabilities import (
+    BATCH_CONFIG,
+    FLATTENING_CONFIG,
+    STREAM_MAPS_CONFIG,
+)
+
+from tap_zohocampaigns import settings
+from tap_zohocampaigns.api import versions
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Json: t.TypeAlias = dict[str, t.Any]
+
+CREDENTIALS = "credentials"
+_VERSION = "api_version"
+# The SDK adds these to the settings of each tap; Airbyte maps and flattens itself.
+_SDKS = {
+    name
+    for config in (BATCH_CONFIG, FLATTENING_CONFIG, STREAM_MAPS_CONFIG)
+    for name in config["properties"]
+}
+_GROUPS = {
+    "account": ("Account", (CREDENTIALS, "data_center", "api_url", "accounts_url")),
+    "scope": (
+        "What is read",
+        (
+            *("start_date", "lookback_days", "timezone"),
+            *("list_keys", "cvids", "campaign_keys", "actions"),
+        ),
+    ),
+    "quota": (
+        "Quota",
+        (
+            *("rate_limit_calls", "rate_limit_seconds", "rate_limit_lock_seconds"),
+            *("rate_limit_ledger", "rate_limit_on_lock", "concurrency"),
+        ),
+    ),
+    "run": ("How it is read", ()),
+}
+_ALTERNATIVES = {"1.1": "OAuth 2", "1": "API authentication token"}
+_WORDS = {"api": "API", "url": "URL", "id": "ID", "cvids": "segment IDs"}
+
+
+def make_spec() -> ConnectorSpecification:
+    """Return the settings, with the credentials of each version as an alternative."""
+    known = {
+        name: about
+        for name, about in settings.SCHEMA["properties"].items()
+        if name not in _SDKS
+    }
+    alternatives = [
+        _alternative(version, about.credentials, known)
+        for version, about in versions.VERSIONS.items()
+    ]
+    needed = {name for each in alternatives for name in each["properties"]}
+    fields = {
+        CREDENTIALS: {
+            "title": "Credentials",
+            "description": "How Zoho knows whose account is read.",
+            "type": "object",
+            "oneOf": alternatives,
+        }
+    } | {name: _field(name, known[name]) for name in known if name not in needed}
+    for order, (name, field) in enumerate(fields.items()):
+        field |= {"order": order, "group": _group(name)}
+    return ConnectorSpecification(
+        connectionSpecification={
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "title": "Zoho Campaigns",
+            "type": "object",
+            # The sandbox needs none of them.
+            "required": [],
+            "additionalProperties": True,
+            "properties": fields,
+            "groups": [{"id": key, "title": of[0]} for key, of in _GROUPS.items()],
+        },
+        supportsIncremental=True,
+    )
+
+
+def flatten(config: Mapping[str, t.Any]) -> Json:
+    """Return the tap's settings; those that stand at the top already are taken too."""
+    known = {
+        name: value
+        for name, value in config.items()
+        if name not in _SDKS and name != CREDENTIALS
+    }
+    return known | (config.get(CREDENTIALS) or {})
+
+
+def _alternative(version: str, credentials: tuple[str, ...], known: Json) -> Json:
+    fields: Json = {_VERSION: {"type": "string", "const": version}}
+    fields |= {name: _field(name, known[name]) for name in credentials}
+    for order, field in enumerate(fields.values()):
+        field["order"] = order
+    return {
+        "title": _ALTERNATIVES.get(version, version),
+        "type": "object",
+        "required": [*fields],
+        "properties": fields,
+    }
+
+
+def _field(name: str, about: Json) -> Json:
+    words = [_WORDS.get(word, word) for word in name.split("_")]
+    title = " ".join(words)
+    field: Json = {"title": title[0].upper() + title[1:]} | _shape(about)
+    if about.get("secret"):
+        field["airbyte_secret"] = True
+    return field
+
+
+def _shape(about: Json) -> Json:
+    """Return a schema in the form of which Airbyte can make a form: one type."""
+    shape = {k: v for k, v in about.items() if k not in {"secret", "writeOnly"}}
+    shape["type"] = next(kind for kind in about["type"] if kind != "null")
+    if "items" in about:
+        shape["items"] = _shape(about["items"])
+    return shape
+
+
+def _group(name: str) -> str:
+    return next((key for key, (_, names) in _GROUPS.items() if name in names), "run")
