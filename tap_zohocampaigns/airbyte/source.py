@@ -52,7 +52,10 @@ if t.TYPE_CHECKING:
 
     Json: t.TypeAlias = dict[str, t.Any]
 
-_USERS = (ConfigValidationError, SettingError, Forbidden, OSError, ValueError)
+_USERS = (
+    *(ConfigValidationError, SettingError, Forbidden),
+    *(FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError),
+)
 _SETTING = re.compile(r"`(\w+)`")
 
 
@@ -130,7 +133,7 @@ class AirbyteTap(TapZohoCampaigns):
         failed: list[ZohoStream] = []
         for stream in self._turns:
             name = stream.name
-            if name not in self.writer.courses:
+            if name not in self.writer.courses or _lacks_rows(stream, failed):
                 continue
             try:
                 if name not in complete:
@@ -146,9 +149,8 @@ class AirbyteTap(TapZohoCampaigns):
                     # All others would fail for the same reason.
                     break
             else:
-                if not _lacks_rows(stream, failed):
-                    bookmark = self.state.get("bookmarks", {}).get(name, {})
-                    self.writer.end(name, Status.COMPLETE, bookmark)
+                bookmark = self.state.get("bookmarks", {}).get(name, {})
+                self.writer.end(name, Status.COMPLETE, bookmark)
         return int(bool(failed))
 
 
@@ -192,6 +194,7 @@ def run(arguments: Sequence[str]) -> int:
     finally:
         # Threads that are left may not write while the program ends.
         root.removeHandler(logs)
+        logging.captureWarnings(capture=False)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -13,11 +13,9 @@ from singer_sdk.helpers.capabilities import (
 
 from tap_zohocampaigns import settings
 from tap_zohocampaigns.api import versions
+from tap_zohocampaigns.api.errors import SettingError
 
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Json: t.TypeAlias = dict[str, t.Any]
+Json: t.TypeAlias = dict[str, t.Any]
 
 CREDENTIALS = "credentials"
 _VERSION = "api_version"
@@ -86,14 +84,22 @@ def make_spec() -> ConnectorSpecification:
     )
 
 
-def flatten(config: Mapping[str, t.Any]) -> Json:
-    """Return the tap's settings; those that stand at the top already are taken too."""
-    known = {
+def flatten(config: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+    """Return the tap's settings; those that stand at the top already are taken too.
+
+    Raises:
+        SettingError: It is no configuration.
+    """
+    credentials = config.get(CREDENTIALS) if isinstance(config, dict) else config
+    if not isinstance(credentials, dict | None):
+        msg = f"The configuration, or `{CREDENTIALS}` of it, is not an object of JSON."
+        raise SettingError(msg)
+    known: Json = {
         name: value
         for name, value in config.items()
         if name not in _SDKS and name != CREDENTIALS
     }
-    return known | (config.get(CREDENTIALS) or {})
+    return known | (credentials or {})
 
 
 def _alternative(version: str, credentials: tuple[str, ...], known: Json) -> Json:

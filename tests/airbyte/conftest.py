@@ -1,0 +1,309 @@
+"""The source, run in this process or in one of its own, and what it wrote."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import typing as t
+from collections import defaultdict
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pytest
+from airbyte_protocol_dataclasses.models import AirbyteMessage
+
+from tap_zohocampaigns.airbyte.messages import plain
+from tap_zohocampaigns.airbyte.source import run
+from tap_zohocampaigns.sandbox import LivingAccount
+from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.conftest import NOW, ROOT, Output
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.living import Warehouse
+
+    Json: t.TypeAlias = dict[str, t.Any]
+    Run: t.TypeAlias = Callable[..., "Messages"]
+
+UV = str(Path(sys.executable).with_name("uv"))
+SOURCE = str(Path(sys.executable).with_name("source-zohocampaigns"))
+PYAIRBYTE = ("airbyte==0.71.3", "airbyte-cdk==7.39.1", "pytest==9.0.2")
+
+
+class Messages:
+    """What the source wrote: each line a message of the protocol, and nothing more."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        self.text = text
+        self.status = status
+        self.all: list[Json] = [_conforming(line) for line in text.splitlines()]
+        self.records: defaultdict[str, list[Json]] = defaultdict(list)
+        for message in self.all:
+            if message["type"] == "RECORD":
+                record = message["record"]
+                self.records[record["stream"]].append(record["data"])
+
+    @property
+    def states(self) -> list[Json]:
+        return [m["state"] for m in self.all if m["type"] == "STATE"]
+
+    def last_states(self) -> list[Json]:
+        """Return the last state of each stream, as the next run gets it."""
+        last = {s["stream"]["stream_descriptor"]["name"]: s for s in self.states}
+        return [*last.values()]
+
+    def traces(self, kind: str) -> list[Json]:
+        traces = [m["trace"] for m in self.all if m["type"] == "TRACE"]
+        return [trace for trace in traces if trace["type"] == kind]
+
+    @property
+    def errors(self) -> list[Json]:
+        return [trace["error"] for trace in self.traces("ERROR")]
+
+    @property
+    def statuses(self) -> dict[str, list[str]]:
+        """The statuses of each stream, in order."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for trace in self.traces("STREAM_STATUS"):
+            told = trace["stream_status"]
+            reasons = [reason["type"] for reason in told.get("reasons", ())]
+            found[told["stream_descriptor"]["name"]] += reasons or [told["status"]]
+        return dict(found)
+
+    @property
+    def connection(self) -> Json:
+        (found,) = [m for m in self.all if m["type"] == "CONNECTION_STATUS"]
+        return t.cast("Json", found["connectionStatus"])
+
+    @property
+    def catalog(self) -> Json:
+        (found,) = [m["catalog"] for m in self.all if m["type"] == "CATALOG"]
+        return t.cast("Json", found)
+
+
+def _conforming(line: str) -> Json:
+    """Read a line as the models of the protocol do; nothing of it may be unknown."""
+    message: Json = json.loads(line)
+    parsed = msgspec.json.decode(line, type=AirbyteMessage)
+    known = json.loads(msgspec.json.encode(plain(parsed)))
+    if message["type"] == "STATE":
+        # A blob, which has no fields in the models.
+        known["state"]["stream"]["stream_state"] = message["state"]["stream"][
+            "stream_state"
+        ]
+    assert known == message
+    return message
+
+
+@pytest.fixture(scope="session")
+def account() -> LivingAccount:
+    """Return an account that is small, as it is read many times."""
+    return LivingAccount(clock=lambda: NOW, contacts=300, campaigns=12)
+
+
+def source(
+    folder: Path,
+    command: str,
+    config: t.Any = None,
+    catalog: t.Any = None,
+    state: t.Any = None,
+) -> Messages:
+    """Run a command in this process."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written):
+        status = run(arguments(folder, command, config, catalog, state))
+    written.seek(0)
+    return Messages(written.read(), status)
+
+
+def arguments(
+    folder: Path,
+    command: str,
+    config: t.Any = None,
+    catalog: t.Any = None,
+    state: t.Any = None,
+) -> list[str]:
+    """Write the files of a command line, and return it."""
+    line = [command]
+    files = {"config": config, "catalog": catalog, "state": state}
+    for name, content in files.items():
+        if content is not None:
+            path = folder / f"{name}.json"
+            text = content if isinstance(content, str) else json.dumps(content)
+            path.write_text(text)
+            line += [f"--{name}", str(path)]
+    return line
+
+
+@pytest.fixture(scope="session")
+def discovered(tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """Return the catalog."""
+    folder = tmp_path_factory.mktemp("discover")
+    return source(folder, "discover", {"data_center": "sandbox"}).catalog
+
+
+@pytest.fixture(scope="session")
+def configure(discovered: Json) -> Callable[..., Json]:
+    """Return what makes a configured catalog."""
+
+    def made(*names: str, mode: str = "incremental", **more: t.Any) -> Json:
+        return {
+            "streams": [
+                {
+                    "stream": stream,
+                    "sync_mode": mode,
+                    "destination_sync_mode": "append_dedup",
+                    **more,
+                }
+                for stream in discovered["streams"]
+                if not names or stream["name"] in names
+            ]
+        }
+
+    return made
+
+
+@dataclass
+class Image:
+    """The Dockerfile, and what its steps made in a folder instead of an image."""
+
+    root: Path
+    steps: list[tuple[str, str]]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def value(self, step: str) -> str:
+        """Return the last value that a step of this kind has."""
+        return [value for kind, value in self.steps if kind == step][-1]
+
+    @property
+    def executable(self) -> Path:
+        """The entry point."""
+        (name,) = t.cast("list[str]", json.loads(self.value("ENTRYPOINT")))
+        folders = map(Path, self.environment["PATH"].split(":"))
+        return next(path for each in folders if (path := each / name).is_file())
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Run the steps of the Dockerfile in a clean folder, with a Python of its own."""
+    root = tmp_path_factory.mktemp("image")
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    lines = [line for line in text.splitlines() if line and line[0] != "#"]
+    image = Image(
+        root, [t.cast("tuple[str, str]", line.split(" ", 1)) for line in lines]
+    )
+    base = root / "base"
+    subprocess.run(
+        [UV, "venv", "--quiet", "--seed", "--python", sys.executable, base], check=True
+    )
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("UV_", "VIRTUAL"))
+    }
+    image.environment = clean | {"PATH": f"{base / 'bin'}:/usr/bin:/bin"}
+    place = root
+    for step, value in image.steps:
+        # The root of the image is a folder here.
+        here = re.sub(r"(?<![\w./])/(?=build|opt)", f"{root}/", value)
+        match step:
+            case "WORKDIR":
+                place = Path(here)
+                place.mkdir(parents=True)
+            case "COPY" if here.startswith("--from"):
+                _, *paths = here.split()
+                # All stages are in one folder.
+                assert len({*paths}) == 1
+            case "COPY":
+                *origins, target = here.split()
+                for origin in origins:
+                    subprocess.run(
+                        ["cp", "-rT", ROOT / origin, place / target / Path(origin).name]
+                        if target == "./"
+                        else ["cp", "-rT", ROOT / origin, place / target],
+                        check=True,
+                    )
+            case "RUN":
+                subprocess.run(
+                    ["sh", "-euc", here],
+                    check=True,
+                    cwd=place,
+                    env=image.environment,
+                    timeout=120,
+                )
+            case "ENV":
+                for pair in shlex.split(here):
+                    name, _, told = pair.partition("=")
+                    told = told.replace("$PATH", image.environment["PATH"])
+                    image.environment[name] = told
+            case "FROM" | "LABEL" | "USER" | "ENTRYPOINT":
+                pass
+            case _:
+                pytest.fail(f"unknown step {step}")
+    return image
+
+
+@pytest.fixture(scope="session")
+def airbyte_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment with Airbyte's own packages alone."""
+    folder = tmp_path_factory.mktemp("airbyte") / "venv"
+    subprocess.run(
+        [UV, "venv", "--quiet", "--python", sys.executable, folder], check=True
+    )
+    subprocess.run(
+        [UV, "pip", "install", "--quiet", "--python", folder, *PYAIRBYTE],
+        check=True,
+        timeout=300,
+    )
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def apart() -> dict[str, str]:
+    """Return an environment for Airbyte's packages, which asks nobody for anything."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    return clean | {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return what runs a command in a process of its own."""
+    begun = []
+
+    def begin(*command: t.Any, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [SOURCE, *arguments(tmp_path, *command)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        begun.append(process)
+        return process
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def singer() -> Callable[..., Json]:
+    """Return what reads with the tap into a warehouse, and gives the state."""
+
+    def read(config: Json, warehouse: Warehouse, state: Json | None) -> Json:
+        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        with redirect_stdout(written):
+            TapZohoCampaigns(config=dict(config), state=state).sync_all()
+        written.seek(0)
+        output = Output(written.read())
+        warehouse.load(output.messages)
+        return output.state
+
+    return read
