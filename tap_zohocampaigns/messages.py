@@ -35,6 +35,17 @@ def page(records: list[Record]) -> Page:
     return {RECORDS: records}
 
 
+def write(told: bytes | bytearray) -> None:
+    """Write to stdout, all of it.
+
+    With PYTHONUNBUFFERED a write that a signal interrupts is cut short.
+    """
+    rest = memoryview(told)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.flush()
+
+
 class PageMap:
     """A stream map that is given pages; it treats each of their records."""
 
@@ -91,8 +102,7 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
         """Write what has been gathered."""
         with self.writing():
             gathered, self._gathered = self._gathered, bytearray()
-            sys.stdout.buffer.write(gathered)
-            sys.stdout.flush()
+            write(gathered)
 
     def _gather(self, message: RecordMessage) -> None:
         gathered, encode_into = self._gathered, self._encoder.encode_into

@@ -124,4 +124,8 @@ def test_the_readme_names_the_commands_that_work() -> None:
     assert "meltano run tap-zohocampaigns target-jsonl" in commands[0]
     assert "uv run --locked pytest" in commands[1]
     assert "uv run --locked pytest" in (ROOT / ".ci/run").read_text()
-    assert project["project"]["scripts"].keys() == {"tap-zohocampaigns"}
+    scripts = project["project"]["scripts"]
+    assert scripts.keys() == {"tap-zohocampaigns", "source-zohocampaigns"}
+    assert all(f"`{name}`" in README or f"{name} " in README for name in scripts)
+    extras = project["project"]["optional-dependencies"]
+    assert all(f"tap-zohocampaigns[{name}]" in README for name in extras)

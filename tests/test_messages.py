@@ -52,6 +52,23 @@ def test_records_are_gathered_until_somebody_flushes(capsysbinary: Capture) -> N
     assert capsysbinary.readouterr().out == b""
 
 
+class Trickle(io.BytesIO):
+    """Takes a few bytes of each write, as a file does that a signal interrupts."""
+
+    def write(self, told: Any) -> int:
+        return super().write(told[:7])
+
+
+def test_a_write_that_is_cut_short_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    trickle = Trickle()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(trickle))
+    writer = PageWriter()
+    writer.write_message(records(*range(50)))
+    writer.flush()
+    written = lines(trickle.getvalue())
+    assert [line["record"]["key"] for line in written] == [*range(50)]
+
+
 @pytest.mark.parametrize(
     "other", [STATE, SCHEMA, ActivateVersionMessage("a", 1)], ids=lambda m: m.type
 )

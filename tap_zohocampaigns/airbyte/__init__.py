@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 _MODELS = "airbyte_protocol_dataclasses"
@@ -18,4 +19,6 @@ def main() -> None:
             "source-zohocampaigns needs the models of Airbyte's protocol: install "
             "tap-zohocampaigns[airbyte]."
         )
+    # Threads that are left at the end would have stderr to talk to.
+    logging.getLogger().addHandler(logging.NullHandler())
     sys.exit(run(sys.argv[1:]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 import typing as t
@@ -36,7 +35,7 @@ from airbyte_protocol_dataclasses.models import (
 )
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 
-from tap_zohocampaigns.messages import RECORDS, PageWriter
+from tap_zohocampaigns.messages import RECORDS, PageWriter, write
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,12 +76,6 @@ def plain(value: t.Any) -> t.Any:  # noqa: ANN401 (any part of a message)
     return {name: plain(part) for name, part in told.items() if part is not None}
 
 
-def say(told: bytes) -> None:
-    """Write a line that may come between any two others; threads do."""
-    sys.stdout.buffer.write(told)
-    sys.stdout.flush()
-
-
 def now() -> int:
     """Return the time in the protocol's terms (epoch milliseconds)."""
     return time.time_ns() // 1_000_000
@@ -105,7 +98,7 @@ class LogHandler(logging.Handler):
     def __init__(self) -> None:
         """Write at once, until there is a writer whose messages must not be broken."""
         super().__init__()
-        self.tell: Callable[[bytes], None] = say
+        self.tell: Callable[[bytes], None] = write
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a message."""
@@ -183,8 +176,13 @@ class MessageWriter(PageWriter):
         """Write a line at once; threads do."""
         # Signals come to this thread only.
         main = threading.current_thread() is threading.main_thread()
-        with self.writing() if main else nullcontext():
-            say(told)
+        with self._guard, self.writing() if main else nullcontext():
+            write(told)
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        with self._guard:
+            super().flush()
 
     def end(self, name: str, status: Status, bookmark: Json | None = None) -> None:
         """Tell how a stream has ended, behind its last state if there is one."""
