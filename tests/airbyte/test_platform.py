@@ -14,10 +14,8 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import LIST
-from tests.conftest import ROOT
+from tests.conftest import NOW, ROOT
 from tests.living import Warehouse
-
-from .conftest import SOURCE
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,8 +76,9 @@ def test_the_image_has_labels_and_no_root(image: Image) -> None:
 
 
 def test_the_standard_tests_of_the_cdk_are_green(
-    tmp_path: Path, airbyte_python: Path, apart: dict[str, str], account: LivingAccount
+    tmp_path: Path, airbyte_python: Path, apart: dict[str, str], image: Image
 ) -> None:
+    account = LivingAccount(clock=lambda: NOW, contacts=80, campaigns=4)
     root = tmp_path / "source-zohocampaigns"
     root.mkdir()
     (root / "test_standard.py").write_text((OUTSIDE / "standard.py").read_text())
@@ -112,7 +111,7 @@ def test_the_standard_tests_of_the_cdk_are_green(
                 "error::airbyte_cdk.test.standard_tests.DiscoveredCatalogWarning",
             ],
             cwd=root,
-            env=apart | {"SOURCE": SOURCE},
+            env=apart | {"SOURCE": str(image.executable)},
             capture_output=True,
             text=True,
             check=False,
