@@ -71,7 +71,7 @@ class Asked(t.NamedTuple):
 
         A full refresh goes on only where an earlier attempt of the same sync stopped.
         """
-        refresh = blob.get(_REFRESH) or {}
+        refresh = _inner(blob, _REFRESH)
         bookmark = {name: told for name, told in blob.items() if name != _REFRESH}
         if not self.cursor:
             return Resumed({})
@@ -135,7 +135,7 @@ def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hol
             raise SettingError(msg)
         state = _inner(message, "stream")
         name = _inner(state, "stream_descriptor").get("name", "")
-        blobs[name] = state.get("stream_state") or {}
+        blobs[name] = _inner(state, "stream_state")
     return blobs
 
 
