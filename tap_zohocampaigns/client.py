@@ -66,6 +66,8 @@ class Part:
     """The setting that names the owner, if one does."""
     about: Row = field(default_factory=dict)
     """What is known of it already."""
+    expected: int | None = None
+    """How many records it has, if something tells that."""
 
 
 class Bookmark(StreamStateManager):

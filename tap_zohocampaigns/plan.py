@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter, defaultdict
 
 from tap_zohocampaigns.api.wire import Envelope
-from tap_zohocampaigns.incremental import read_counters
+from tap_zohocampaigns.campaigns import read_counters
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api import Client

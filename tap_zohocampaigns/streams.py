@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_zohocampaigns.account import read_segments
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, java_list, java_map
-from tap_zohocampaigns.client import Part, ZohoStream
-from tap_zohocampaigns.incremental import (
+from tap_zohocampaigns.campaigns import (
     COUNTERS,
     CampaignStream,
-    MembersStream,
+    DetailStream,
+    EventStream,
+    ReportStream,
 )
+from tap_zohocampaigns.client import Part, ZohoStream
+from tap_zohocampaigns.incremental import MembersStream
 from tap_zohocampaigns.messages import page
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire import Json, Row
+    from tap_zohocampaigns.api.wire import Envelope, Json, Row
     from tap_zohocampaigns.messages import Page
 
 # https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
@@ -112,6 +116,37 @@ class ListSubscriberCounts(ZohoStream):
             yield [self.converter.record({"no_of_contacts": envelope.payload})]
 
 
+class ListSubscribers(MembersStream):
+    """Who is in each list, in each status."""
+
+    name = "list_subscribers"
+    primary_keys = ("list_key", "status", "contact_email")
+    replication_key = "added_time"
+    endpoint = "getlistsubscribers"
+    identity = "contact_email"
+    selected_by_default = False
+    # Who is `recent` is active too. https://www.zoho.com/campaigns/help/developers/
+    # get-list-subscribers.html
+    counters: t.ClassVar = {
+        "active": "noofcontacts",
+        "unsub": "noofunsubcnt",
+        "bounce": "noofbouncecnt",
+    }
+
+    def parts(self) -> Iterator[Part]:
+        """Return the lists, in each status."""
+        for mailing_list in self.account.lists:
+            for status, counter in self.counters.items():
+                params = {"listkey": mailing_list["listkey"], "status": status}
+                count = str(mailing_list.get(counter))
+                yield Part(
+                    params,
+                    {"list_key": params["listkey"], "status": status},
+                    owner="/".join(params.values()),
+                    expected=int(count) if count.isdigit() else None,
+                )
+
+
 class Campaigns(ZohoStream):
     """All campaigns, drafts included."""
 
@@ -135,6 +170,104 @@ class CampaignRecipients(CampaignStream):
     replication_key = "sent_time"
     endpoint = "getcampaignrecipientsdata"
     identity = "contact_email"
+
+
+class CampaignReports(ReportStream):
+    """The counters of each campaign, day by day."""
+
+    name = "campaign_reports"
+    primary_keys = ("campaign_key", "reported_on")
+
+
+class CampaignReach(ReportStream):
+    """How many each campaign reached over each channel, day by day."""
+
+    name = "campaign_reach"
+    primary_keys = ("campaign_key", "reported_on", "channel")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a channel."""
+        return [
+            {"channel": channel, "reached": number}
+            for row in as_list(envelope.body.get("campaign-reach"))
+            for channel, number in row.items()
+        ]
+
+
+class CampaignLocations(ReportStream):
+    """How many each campaign reached in each country, day by day."""
+
+    name = "campaign_locations"
+    primary_keys = ("campaign_key", "reported_on", "country")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a country."""
+        # Zoho's JSON has it misspelt.
+        told = envelope.body.get("campaign-by-loaction") or envelope.body.get(
+            "campaign-by-location"
+        )
+        places = java_map(told) if isinstance(told, str) else told or {}
+        return [
+            {"country": country, "reached": number}
+            for country, number in places.items()
+        ]
+
+
+class CampaignDetails(DetailStream):
+    """How each campaign was made."""
+
+    name = "campaign_details"
+    primary_keys = ("campaign_key",)
+
+
+class CampaignAbVariants(DetailStream):
+    """The variants of each A/B campaign, and how they did in the test."""
+
+    name = "campaign_ab_variants"
+    primary_keys = ("campaign_key", "variant")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a variant: of `a_open_count` and `b_open_count` one each."""
+        variants: dict[str, Row] = {}
+        for split in as_list(envelope.body.get("AB-split-details")):
+            for name, value in split.items():
+                letter, _, field = name.partition("_")
+                if len(letter) == 1 and field:
+                    row = variants.setdefault(letter.lower(), {"variant": letter})
+                    row[field] = value
+        return [*variants.values()]
+
+
+class CampaignLists(DetailStream):
+    """The lists and segments that each campaign was sent to."""
+
+    name = "campaign_lists"
+    primary_keys = ("campaign_key", "source_id")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a list, and a row a segment."""
+        lists = as_list(envelope.body.get("associated_mailing_lists"))
+        segments = read_segments(envelope.body.get("segments_info"))
+        return [
+            *({"source_id": row.get("listkey"), **row} for row in lists),
+            *(
+                {"source_id": cvid, "cvid": cvid, **row}
+                for cvid, row in segments.items()
+            ),
+        ]
+
+
+class RecipientEvents(EventStream):
+    """Each open and each click, with its time."""
+
+    name = "recipient_events"
+    primary_keys = ("campaign_key", "action", "contact_email", "event_time")
+    replication_key = "event_time"
+    selected_by_default = False
+    timelines: t.ClassVar = {
+        "openedcontacts": "open_timeline",
+        "clickedcontacts": "click_timeline",
+    }
 
 
 class Snapshots(ZohoStream):
@@ -164,7 +297,8 @@ class Snapshots(ZohoStream):
             return
         if not self.progress.value:
             self._write_schema_message()
-        place = {n: keys[n] for n in ("campaign_key", "action", "cvid") if n in keys}
+        names = ("campaign_key", "action", "cvid", "list_key", "status")
+        place = {name: keys[name] for name in names if name in keys}
         record = dict.fromkeys(self.schema["properties"]) | place
         record |= {
             "snapshot_id": "/".join([stream, *place.values()]),
@@ -182,8 +316,16 @@ LIST: tuple[type[ZohoStream], ...] = (
     Segments,
     SegmentContacts,
     ListSubscriberCounts,
+    ListSubscribers,
     Campaigns,
+    CampaignDetails,
+    CampaignAbVariants,
+    CampaignLists,
+    CampaignReports,
+    CampaignReach,
+    CampaignLocations,
     CampaignRecipients,
+    RecipientEvents,
     Snapshots,
 )
 

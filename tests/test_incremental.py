@@ -18,8 +18,9 @@ import pytest
 
 from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.campaigns import Closed
 from tap_zohocampaigns.client import Part
-from tap_zohocampaigns.incremental import Closed, Members
+from tap_zohocampaigns.incremental import Members
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 
 from .conftest import NOW, Output, StillTap, meltano, run_tap

@@ -114,6 +114,11 @@ RULES = (
     Rule("2202 2707 2206", Action.SKIP, "listsubscriberscount", check=_LISTS),
     Rule("2201", Action.RETRY, "listsubscriberscount"),
     Rule("2701 2704", Action.FORBID, "listsubscriberscount", check=_CONTACT_SCOPE),
+    # "Yet,There are no contacts in this list.", whatever the page says of the code.
+    Rule("2502", Action.EMPTY, "getlistsubscribers", "no contacts"),
+    Rule("2502", Action.RETRY, "getlistsubscribers"),
+    Rule("2203 2501", Action.SKIP, "getlistsubscribers", check=_LISTS),
+    Rule("2701 2704", Action.FORBID, "getlistsubscribers", check=_CONTACT_SCOPE),
     Rule("6101 994", Action.EMPTY, "recentcampaigns"),
     Rule("6601", Action.FORBID, "recentcampaigns", check=_CAMPAIGN_SCOPE),
     Rule("6303", Action.EMPTY, "getcampaignrecipientsdata"),
@@ -131,7 +136,9 @@ RULES = (
     Rule("991 992 6307", Action.EMPTY, "campaignreports"),
     Rule("2206 3001 6002 6301 6302 6503", Action.SKIP, "campaignreports"),
     Rule("6001", Action.RETRY, "campaignreports"),
-    Rule("2206 6301 6302 6002 6503", Action.SKIP, "getcampaigndetails"),
+    # A draft has no details.
+    Rule("6302 6002", Action.EMPTY, "getcampaigndetails"),
+    Rule("2206 6301 6503", Action.SKIP, "getcampaigndetails"),
     Rule("6001", Action.RETRY, "getcampaigndetails"),
     Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
     # The general table.

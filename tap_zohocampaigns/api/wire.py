@@ -33,6 +33,7 @@ PIECE = 1 << 20
 LISTS = {
     "getmailinglists": ("list_of_details",),
     "getsegmentcontacts": ("list_of_details", "segment_contacts"),
+    "getlistsubscribers": ("list_of_details", "result_of_subscribers"),
     "recentcampaigns": ("recent_campaigns", "recent-campaigns"),
     "getcampaignrecipientsdata": ("list_of_details", "contacts", "recipients"),
 }
