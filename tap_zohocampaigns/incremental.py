@@ -43,6 +43,21 @@ class StatefulStream(ZohoStream):
         """The time before which nothing is read; empty if there is none."""
         return self._zoho.start
 
+    def get_records(self, context: Context | None) -> Iterator[Page]:
+        """Yield the records of all parts."""
+        state = self.stream_state
+        self._zoho.begin(self)
+        before = dict(state)
+        if self.full:
+            state.clear()
+        yield from super().get_records(context)
+        if self.left_out:
+            # What may not be read is not gone.
+            state.clear()
+            state |= before
+        else:
+            state["page_lengths"] = [*self.reader.lengths]
+
     def known_state(self) -> Row:
         """Return a copy of what the state of an earlier run tells, if it counts."""
         return {} if self.full else super().known_state()
@@ -66,19 +81,15 @@ class SnapshotStream(StatefulStream):
 
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts; in full mode, the loader drops others."""
-        state = self.stream_state
-        self._zoho.begin(self)
         if self.full:
-            state.clear()
             # The SDK would tell the loader before the rows are read, and one that
             # deletes would then hold nothing if the run fails.
             self._stream_version = self._zoho.initialized_at // 1000
         yield from super().get_records(context)
-        state["page_lengths"] = [*self.reader.lengths]
-        if self._stream_version is not None:
+        if self._stream_version is not None and not self.left_out:
             self._write_activate_version_message(self._stream_version)
         if self.full:
-            state.clear()
+            self.stream_state.clear()
 
 
 class MembersStream(SnapshotStream):

@@ -298,6 +298,8 @@ class Run:
 
     def __init__(self, folder: Path, service: Service, **settings: t.Any) -> None:
         config = folder / "config.json"
+        # One by one, so that what is asked for is what is written next.
+        settings = {"concurrency": 1} | settings
         config.write_text(json.dumps(service.config | settings))
         self.out, self.err = folder / "out.jsonl", folder / "err.txt"
         with self.out.open("w") as out, self.err.open("w") as err:

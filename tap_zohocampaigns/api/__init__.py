@@ -8,7 +8,7 @@ import threading
 import time
 import typing as t
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 
@@ -29,10 +29,12 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     Transient,
     Unauthorized,
+    ZohoError,
     find_rule,
     redact,
 )
 from tap_zohocampaigns.api.quota import Ledger, Quota, Wait
+from tap_zohocampaigns.api.scopes import PROBES, SCOPES
 from tap_zohocampaigns.api.stores import open_store
 
 if t.TYPE_CHECKING:
@@ -148,6 +150,9 @@ class Client:
         self._auth = self._version.signer(config, self._post_token, clock)
         self.ledger = ledger
         self.calls: Counter[str] = Counter()
+        self.served: set[str] = set()
+        """The scopes that the token is known to have."""
+        self._lacking: set[str] = set()
         self._counting = threading.Lock()
 
     def call(
@@ -190,7 +195,9 @@ class Client:
             except Unauthorized as error:
                 # The answer is the same for a missing, a wrong and an ended token.
                 if renewed:
-                    raise Failed(str(error)) from None
+                    raise self._refusal(endpoint, error) from None
+                if not self._auth.discard(turn.token):
+                    raise SettingError(str(error)) from None
                 renewed = True
             except Locked as error:
                 locks += 1
@@ -247,8 +254,28 @@ class Client:
                 rested += wait.seconds
 
     def _enter(self, endpoint: str) -> None:
+        if SCOPES[endpoint] in self._lacking:
+            raise _forbidden(endpoint)
         if wait := self.ledger.take(endpoint):
             raise _NotYet(wait)
+
+    def _refusal(self, endpoint: str, error: Unauthorized) -> Failed:
+        """Tell a token that lacks a scope from one that is not accepted at all."""
+        scope = SCOPES[endpoint]
+        if scope in self.served or not self._is_accepted_beside(scope):
+            return Failed(str(error))
+        self._lacking.add(scope)
+        return _forbidden(endpoint)
+
+    def _is_accepted_beside(self, scope: str) -> bool:
+        """Return whether the token is good for anything of another scope."""
+        for endpoint in PROBES:
+            if self.served or SCOPES[endpoint] == scope:
+                continue
+            with suppress(ZohoError), self._turn(endpoint) as turn:
+                self._count(endpoint, None)
+                self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn.token)
+        return bool(self.served)
 
     def _count(self, endpoint: str, tally: Counter[str] | None) -> None:
         with self._counting:
@@ -268,12 +295,9 @@ class Client:
             form,
             signature.headers,
         )
-        try:
-            return self._judge(endpoint, reply)
-        except Unauthorized as error:
-            if not self._auth.discard(token):
-                raise SettingError(str(error)) from None
-            raise
+        envelope = self._judge(endpoint, reply)
+        self.served.add(SCOPES[endpoint])
+        return envelope
 
     def _post_token(self, form: dict[str, str]) -> Reply:
         return self._send("POST", self._hosts.accounts, _TOKEN, form)
@@ -375,6 +399,13 @@ class Client:
 
     def _advice(self, rule: Rule) -> str:
         return self._auth.advice.get(rule.action, rule.check)
+
+
+def _forbidden(endpoint: str) -> Forbidden:
+    return Forbidden(
+        f"The token lacks the scope {SCOPES[endpoint]}: make a new `refresh_token` "
+        "with it, or deselect the streams that need it."
+    )
 
 
 _VERDICTS = {
