@@ -6,7 +6,7 @@ import typing as t
 
 from tap_zohocampaigns.account import read_segments
 from tap_zohocampaigns.api.values import CUSTOM
-from tap_zohocampaigns.api.wire import as_list, java_list, java_map
+from tap_zohocampaigns.api.wire import as_list, inside, java_list, java_map
 from tap_zohocampaigns.campaigns import (
     COUNTERS,
     CampaignStream,
@@ -17,6 +17,7 @@ from tap_zohocampaigns.campaigns import (
 from tap_zohocampaigns.client import Part, ZohoStream
 from tap_zohocampaigns.incremental import MembersStream
 from tap_zohocampaigns.messages import page
+from tap_zohocampaigns.office import OfficeStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,49 @@ class MailingLists(ZohoStream):
         rows = self.account.lists
         self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
         yield [self.converter.record(row) for row in rows]
+
+
+class ListDetails(ZohoStream):
+    """Numbers of each list, and the places of its contacts."""
+
+    name = "list_details"
+    primary_keys = ("list_key",)
+    endpoint = "getlistadvanceddetails"
+    # A call for each list.
+    selected_by_default = False
+
+    def parts(self) -> Iterator[Part]:
+        """Return the lists; of the campaigns that come with each, one is the least."""
+        for mailing_list in self.account.lists:
+            key = mailing_list["listkey"]
+            yield Part(
+                {
+                    "listkey": key,
+                    "filtertype": "sentcampaigns",
+                    "fromindex": "1",
+                    "range": "1",
+                },
+                {"list_key": key},
+                owner=key,
+            )
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the list."""
+        envelope = self.call(self.endpoint, part.params)
+        if envelope is None:
+            return
+        body = envelope.body
+        record = self.converter.record(
+            inside(body, "list_details")
+            | inside(body, "list_dashboard_data", "contact_stats")
+        )
+        told = body.get("local_subscribers")
+        try:
+            record["places"] = read_places(told) or None
+        except (AttributeError, TypeError, ValueError):
+            kept = {"local_subscribers": told}
+            record[CUSTOM] = {**(record.get(CUSTOM) or {}), **kept}
+        yield [record]
 
 
 class Segments(ZohoStream):
@@ -270,6 +314,73 @@ class RecipientEvents(EventStream):
     }
 
 
+class ContactFields(OfficeStream):
+    """The fields that contacts can have."""
+
+    name = "contact_fields"
+    primary_keys = ("field_id",)
+    endpoint = "contact/allfields"
+
+
+class Tags(OfficeStream):
+    """The tags that contacts can have."""
+
+    name = "tags"
+    primary_keys = ("tag_id",)
+    endpoint = "tag/getalltags"
+
+
+class Topics(OfficeStream):
+    """The topics that contacts consent to."""
+
+    name = "topics"
+    primary_keys = ("topic_id",)
+    endpoint = "topics"
+    # https://www.zoho.com/campaigns/help/developers/get-topics.html
+    details = "{from_index:%(before)d,range:%(size)d}"
+
+
+class Products(OfficeStream):
+    """The products that topics belong to."""
+
+    name = "products"
+    primary_keys = ("product_id",)
+    endpoint = "topics/products"
+    details = Topics.details
+
+
+class Workflows(OfficeStream):
+    """The open custom workflows."""
+
+    name = "workflows"
+    primary_keys = ("workflow_key",)
+    endpoint = "workflow"
+    # https://www.zoho.com/campaigns/help/developers/get-open-custom-workflows.html
+    details = (
+        '{"page":"%(page)d","limit":"%(size)d","sort_order":"asc","user":"all",'
+        '"trigger_type":"open"}'
+    )
+
+
+class AccountRow(ZohoStream):
+    """The account itself, in one row."""
+
+    name = "account"
+    primary_keys = ("account_id",)
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield what is known of the account."""
+        del part
+        settings = self._zoho.settings
+        record = {
+            "account_id": self.account.client.account_id,
+            "data_center": settings["data_center"],
+            "time_zone": self.account.zone.key,
+            "api_version": settings["api_version"],
+        }
+        yield [record]
+
+
 class Snapshots(ZohoStream):
     """When each part of the two streams above was read whole, with its rows."""
 
@@ -313,6 +424,7 @@ class Snapshots(ZohoStream):
 
 LIST: tuple[type[ZohoStream], ...] = (
     MailingLists,
+    ListDetails,
     Segments,
     SegmentContacts,
     ListSubscriberCounts,
@@ -326,8 +438,27 @@ LIST: tuple[type[ZohoStream], ...] = (
     CampaignLocations,
     CampaignRecipients,
     RecipientEvents,
+    ContactFields,
+    Tags,
+    Topics,
+    Products,
+    Workflows,
+    AccountRow,
     Snapshots,
 )
+
+
+def read_places(value: Json) -> list[Row]:
+    """Read how many contacts are in each place: an object, or the text of a Java map.
+
+    Raises:
+        AttributeError: It has another form.
+        ValueError: A number is none.
+    """
+    told = java_map(value) if isinstance(value, str) else value or {}
+    return [
+        {"place": place, "contact_count": int(number)} for place, number in told.items()
+    ]
 
 
 def read_criteria(value: Json) -> list[Row]:

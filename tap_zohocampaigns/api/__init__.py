@@ -75,12 +75,12 @@ def connect(
         config["rate_limit_lock_seconds"],
     )
     where = config.get("rate_limit_ledger")
-    store = open_store(where, _account(config), quota, clock=clock, sleep=sleep)
+    store = open_store(where, name_account(config), quota, clock=clock, sleep=sleep)
     return Client(config, Ledger(store, sleep=sleep), clock=clock, sleep=sleep)
 
 
-def _account(config: Mapping[str, t.Any]) -> str:
-    """Return a text that stands for whose quota it is, and tells nothing of it.
+def name_account(config: Mapping[str, t.Any]) -> str:
+    """Return a text that stands for whose account it is, and tells nothing of it.
 
     It is a hash of the host, and of the client ID or a hash of the token of version 1.
     """
@@ -127,7 +127,7 @@ class Client:
         """Prepare a session of HTTP."""
         self._hosts = hosts.find(config)
         self._version = versions.find(config)
-        self._format = config["response_format"].upper()
+        self._format = config["response_format"]
         self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
@@ -149,6 +149,8 @@ class Client:
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
         self._auth = self._version.signer(config, self._post_token, clock)
         self.ledger = ledger
+        self.account_id = name_account(config)
+        """Stands for whose account it is, and tells nothing of it."""
         self.calls: Counter[str] = Counter()
         self.served: set[str] = set()
         """The scopes that the token is known to have."""
@@ -287,7 +289,7 @@ class Client:
         self, endpoint: str, params: Mapping[str, t.Any], token: str
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
-        form = {"resfmt": self._format, **params, **signature.form}
+        form = {**wire.ask(endpoint, self._format), **params, **signature.form}
         reply = self._send(
             self._version.method(endpoint),
             self._hosts.api,

@@ -141,6 +141,18 @@ RULES = (
     Rule("2206 6301 6503", Action.SKIP, "getcampaigndetails"),
     Rule("6001", Action.RETRY, "getcampaigndetails"),
     Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
+    Rule("2204", Action.EMPTY, "getlistadvanceddetails"),
+    Rule("2202 2206 2707", Action.SKIP, "getlistadvanceddetails", check=_LISTS),
+    Rule("910", Action.EMPTY, "contact/allfields"),
+    Rule("992", Action.EMPTY, "tag/getalltags"),
+    Rule("4016", Action.EMPTY, "topics"),
+    Rule("4010", Action.FORBID, "topics", check=_CONTACT_SCOPE),
+    # Not every account has products, and only Marketing Automation has a page of them:
+    # https://www.zoho.com/marketingautomation/help/developers/get-product.html
+    Rule("4015 4016 1004", Action.EMPTY, "topics/products"),
+    Rule("4010", Action.FORBID, "topics/products", check=_CONTACT_SCOPE),
+    Rule("9001", Action.EMPTY, "workflow"),
+    Rule("9008", Action.FAIL, "workflow", check=_REPORT),
     # The general table.
     Rule("0 200 3023 6201", Action.GO_ON),
     Rule("6502", Action.SHRINK, check="lower `page_size`"),
