@@ -302,6 +302,21 @@ def _segment_id(value: Json) -> str:
     return text
 
 
+def read_subscribers(mailing_list: Row) -> dict[str, int | None]:
+    """Return how many contacts a list has in each status that Zoho lets be read.
+
+    Who is `recent` or `mostrecent` is active too:
+    https://www.zoho.com/campaigns/help/developers/get-list-subscribers.html
+    """
+    counters = {
+        "active": "noofcontacts",
+        "unsub": "noofunsubcnt",
+        "bounce": "noofbouncecnt",
+    }
+    texts = {s: str(mailing_list.get(name)) for s, name in counters.items()}
+    return {s: int(text) if text.isdigit() else None for s, text in texts.items()}
+
+
 def changed_time(campaign: Row) -> str:
     """Return when anything is known to have happened to a campaign."""
     texts = (str(campaign.get(name)) for name in _TIMES[:3])

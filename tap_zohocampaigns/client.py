@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import typing as t
 from contextlib import contextmanager
 from copy import deepcopy
@@ -115,6 +116,9 @@ class ZohoStream(Stream):
         self.left_out = False
         """Whether the token may not read it."""
         super().__init__(tap, schema=published(self._annotated))
+        # The SDK tells that a stream begins; a line when it ends tells more.
+        if not self.logger.isEnabledFor(logging.DEBUG):
+            self.logger.setLevel(logging.WARNING)
 
     @property
     def account(self) -> Account:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_zohocampaigns.account import read_segments
+from tap_zohocampaigns.account import read_segments, read_subscribers
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, inside, java_list, java_map
 from tap_zohocampaigns.campaigns import (
@@ -169,25 +169,17 @@ class ListSubscribers(MembersStream):
     endpoint = "getlistsubscribers"
     identity = "contact_email"
     selected_by_default = False
-    # Who is `recent` is active too. https://www.zoho.com/campaigns/help/developers/
-    # get-list-subscribers.html
-    counters: t.ClassVar = {
-        "active": "noofcontacts",
-        "unsub": "noofunsubcnt",
-        "bounce": "noofbouncecnt",
-    }
 
     def parts(self) -> Iterator[Part]:
         """Return the lists, in each status."""
         for mailing_list in self.account.lists:
-            for status, counter in self.counters.items():
+            for status, count in read_subscribers(mailing_list).items():
                 params = {"listkey": mailing_list["listkey"], "status": status}
-                count = str(mailing_list.get(counter))
                 yield Part(
                     params,
                     {"list_key": params["listkey"], "status": status},
                     owner="/".join(params.values()),
-                    expected=int(count) if count.isdigit() else None,
+                    expected=count,
                 )
 
 

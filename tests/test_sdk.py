@@ -16,9 +16,17 @@ CONFIG = {"data_center": "sandbox", "actions": ["spamcontacts", "optoutcontacts"
 
 
 def suite(format_: str) -> type[t.Any]:
+    config = CONFIG | {"response_format": format_}
+    catalog = TapZohoCampaigns(config=config).catalog_dict
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            if not metadata["breadcrumb"]:
+                # Those too that are off by default.
+                metadata["metadata"]["selected"] = True
     return get_tap_test_class(
         TapZohoCampaigns,
-        config=CONFIG | {"response_format": format_},
+        config=config,
+        catalog=catalog,
         suite_config=SuiteConfig(max_records_limit=None),
         # Else the settings of whoever runs the tests count.
         parse_env_config=False,
