@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
 # What a plan may ask for: all of it is small.
-SMALL = {"getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"}
+SMALL = {
+    *("getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"),
+    *("contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"),
+}
 
 
 def planned(
@@ -31,8 +34,9 @@ def planned(
 ) -> dict[str, Any]:
     config = service.config | {"rate_limit_ledger": "memory"} | settings
     tap = StillTap(config=config, state=state)
-    for name, stream in tap.streams.items():
-        stream.selected = not streams or name in streams
+    if streams:
+        for name, stream in tap.streams.items():
+            stream.selected = name in streams
     service.calls.clear()
     return make_plan(tap)
 
