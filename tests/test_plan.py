@@ -35,8 +35,9 @@ def planned(
 ) -> dict[str, Any]:
     config = service.config | {"rate_limit_ledger": "memory"} | settings
     tap = StillTap(config=config, state=state)
-    for name, stream in tap.streams.items():
-        stream.selected = not streams or name in streams
+    if streams:
+        for name, stream in tap.streams.items():
+            stream.selected = name in streams
     service.calls.clear()
     return make_plan(tap)
 
