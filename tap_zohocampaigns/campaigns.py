@@ -193,9 +193,13 @@ class DetailStream(LookbackStream):
     def parts(self) -> list[Part]:
         """Return the campaigns that have changed, longest ago first."""
         bookmark = self.before.get("replication_key_value") or ""
-        since = min(bookmark, self.horizon)
+        opened = {
+            campaign["campaign_key"]
+            for campaign in self.account.sent_campaigns
+            if sent_time(campaign) >= self.horizon
+        }
         changed = sorted(
-            ((changed_time(row), row) for row in self.account.campaigns),
+            ((changed_time(campaign), campaign) for campaign in self.account.campaigns),
             key=lambda each: each[0],
         )
         return [
@@ -205,7 +209,8 @@ class DetailStream(LookbackStream):
                 about=row,
             )
             for when, row in changed
-            if when >= max(since, self.start)
+            if when >= self.start
+            and (when >= bookmark or row["campaign_key"] in opened)
         ]
 
     def records(self, part: Part) -> Iterator[Records]:
@@ -227,6 +232,8 @@ class DetailStream(LookbackStream):
             with self.unless_gone(part):
                 for batch in batches:
                     yield self.stamp(batch.rows, part)
+            # Campaigns without rows have been looked at, too.
+            self.bookmark.newest = part.keys["updated_time"]
             self.checkpoint()
 
 
