@@ -28,6 +28,8 @@ def test_two_runs_into_postgres_hold_the_account_row_by_row(
         expected = run_tap(service)
     with psycopg.connect(database) as connection:
         for stream in LIST:
+            if not stream.selected_by_default:
+                continue
             columns = ", ".join(stream.primary_keys)
             query = f"SELECT {columns} FROM {SCHEMA}.{stream.name}"  # noqa: S608
             loaded = sorted(
