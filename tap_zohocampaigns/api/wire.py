@@ -16,6 +16,7 @@ from xml.parsers import expat
 
 import msgspec
 
+from tap_zohocampaigns.api import rows
 from tap_zohocampaigns.api.errors import Failed, Transient
 
 if t.TYPE_CHECKING:
@@ -129,9 +130,9 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
                 if endpoint in _COUNTS and _integer(found) is None:
                     break
                 return found
-            rows = as_list(found)
-            if {*map(type, rows)} <= {dict}:
-                return rows
+            listed = as_list(found)
+            if {*map(type, listed)} <= {dict}:
+                return listed
     msg = "a success without what was asked for"
     raise Unreadable(msg)
 
@@ -235,6 +236,15 @@ def _json(text: bytes) -> Json:
 
 
 def _xml(text: bytes) -> Json:
+    try:
+        rest, runs = rows.take(text)
+        return rows.put(_whole_xml(rest), runs)
+    except (rows.Unsure, Unreadable, Failed):
+        # The page itself tells what is wrong with it, if anything is.
+        return _whole_xml(text)
+
+
+def _whole_xml(text: bytes) -> Json:
     try:
         return _parse(text)
     except (expat.ExpatError, LookupError, ValueError):
