@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from functools import lru_cache
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire import Json, Row
@@ -24,16 +25,21 @@ _HEAD = re.compile(
     <[^<>!?]+>""",
     re.VERBOSE,
 )
-# Possessive, so that the memory for going back does not grow with the page.
+# Atomic, so that there is no going back; possessive repetitions of groups would be the
+# same, were they not broken before Python 3.11.5.
+# https://github.com/python/cpython/issues/106052
 _SPACE = r"[ \t\n]*+"
 _FIELD = rf'{_SPACE}<fl\ val="[^"<&\t\n]*+"(?:/>|>[^<]*+</fl>)'
 _RUN = re.compile(
-    rf"""<(?!fl>)(?P<tag>[A-Za-z_][\w.-]*+)>(?:{_FIELD})++{_SPACE}</(?P=tag)>
-    (?:{_SPACE}<(?P=tag)>(?:{_FIELD})++{_SPACE}</(?P=tag)>)*+""",
+    rf"""<(?!fl>)(?P<tag>[A-Za-z_][\w.-]*+)>(?>(?:{_FIELD})+){_SPACE}</(?P=tag)>
+    (?>(?:{_SPACE}<(?P=tag)>(?>(?:{_FIELD})+){_SPACE}</(?P=tag)>)*)""",
     re.ASCII | re.VERBOSE,
 )
 # Enough for what a run is known to be.
 _FIELDS = re.compile(r'<fl val="([^"]*)"(?:/>|>([^<]*))')
+
+# To look for rows of one shape pays for itself after some pages.
+MANY = 100
 
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 # Any other `&` is taken for itself.
@@ -56,23 +62,24 @@ def take(content: bytes) -> tuple[bytes, list[list[Row]]]:
         The document with a mark in the place of each run, and the rows of each.
 
     Raises:
-        Unsure: The document is not as plain as Zoho writes them.
+        Unsure: There are none, or the document is not as plain as Zoho writes them.
     """
-    if b"<fl val=" not in content:
-        return content, []
-    text = _text(content)
+    text = _text(content) if b"<fl val=" in content else ""
     head = _HEAD.match(text)
     if not head:
         raise Unsure
     runs: list[list[Row]] = []
-    rest, end = "", 0
+    pieces: list[str] = []
+    end = 0
     for run in _RUN.finditer(text, head.end()):
         tag = run["tag"]
         mark = f'<{tag}><fl val="{_MARK}">{len(runs)}</fl></{tag}>'
-        rest += text[end : run.start()] + mark
-        runs.append([*map(_row, run[0].split(f"</{tag}>")[:-1])])
+        pieces += text[end : run.start()], mark
+        runs.append(_rows(run[0], tag))
         end = run.end()
-    rest += text[end:]
+    rest = "".join([*pieces, text[end:]])
+    if not runs:
+        raise Unsure
     # What looked like rows may stand in a comment; a reference may spell the mark.
     if "<!" in rest or "&#" in rest or rest.find("<?", 1) > 0:
         raise Unsure
@@ -111,12 +118,33 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _row(text: str) -> Row:
-    fields = _FIELDS.findall(text)
-    if "&" in text:
-        # Those too that a second field of the name takes the place of.
-        fields = [(name, _read(value)) for name, value in fields]
-    return dict(fields)
+def _rows(run: str, tag: str) -> list[Row]:
+    """Return the rows of a run, which is known to hold nothing else."""
+    rows = run.split(f"</{tag}>")[:-1]
+    names = [name for name, _ in _FIELDS.findall(rows[0])]
+    if len(rows) >= MANY:
+        found = _shape(tag, *names).findall(run)
+        if len(found) == len(rows):
+            return [_row(names, texts) for texts in found]
+    return [_row(*zip(*_FIELDS.findall(row), strict=True)) for row in rows]
+
+
+def _row(names: t.Iterable[str], texts: t.Iterable[str]) -> Row:
+    if "&" in "".join(texts):
+        # Those too that another field of the same name takes the place of.
+        texts = [_read(text) for text in texts]
+    return dict(zip(names, texts))  # noqa: B905 (`strict` costs a fifth)
+
+
+@lru_cache(64)
+def _shape(tag: str, *names: str) -> re.Pattern[str]:
+    """Return what finds the texts of rows that have these fields in this order."""
+    fields = "".join(
+        rf'<fl val="{re.escape(name)}"(?:/>|>([^<]*+)</fl>){_SPACE}' for name in names
+    )
+    tag = re.escape(tag)
+    # The last group is empty: of one group alone, `findall` makes no tuples.
+    return re.compile(f"<{tag}>{_SPACE}{fields}</{tag}>()")
 
 
 def _read(text: str) -> str:

@@ -10,7 +10,7 @@ import gc
 import json
 import re
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
@@ -236,12 +236,11 @@ def _json(text: bytes) -> Json:
 
 
 def _xml(text: bytes) -> Json:
-    try:
+    # If anything is wrong with a page, the page as it came tells what.
+    with suppress(rows.Unsure, Unreadable, Failed):
         rest, runs = rows.take(text)
         return rows.put(_whole_xml(rest), runs)
-    except (rows.Unsure, Unreadable, Failed):
-        # The page itself tells what is wrong with it, if anything is.
-        return _whole_xml(text)
+    return _whole_xml(text)
 
 
 def _whole_xml(text: bytes) -> Json:
