@@ -209,7 +209,7 @@ class ZohoStream(Stream):
             envelope = self.call(self.endpoint, paged)
             if envelope is None:
                 return pages.Page([])
-            records = [self.converter.record(row) for row in envelope.payload]
+            records = self.converter.records(envelope.payload)
             return pages.Page(records, envelope.total, envelope.used_range)
 
         return self.reader.read(ask, place, expected)
