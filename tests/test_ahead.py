@@ -168,6 +168,7 @@ def test_items_that_are_skipped_leave_threads_for_those_behind_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ahead, "_ROOM", 1)
+    monkeypatch.setattr(ahead, "_DISK", 0)
 
     def read(item: int) -> Iterator[Batch]:
         for _ in range(5):
