@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import typing as t
 from contextlib import contextmanager
 from copy import deepcopy
@@ -15,9 +16,9 @@ from singer_sdk import Stream
 from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
 from singer_sdk.streams._state import StreamStateManager
 
-from tap_zohocampaigns import pages
+from tap_zohocampaigns import columns, pages
 from tap_zohocampaigns.ahead import Ahead, Batch
-from tap_zohocampaigns.api.errors import Gone, LockedOut, SettingError
+from tap_zohocampaigns.api.errors import Forbidden, Gone, LockedOut, SettingError
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.messages import RECORDS, PageMap, page
 from tap_zohocampaigns.progress import Progress
@@ -66,6 +67,8 @@ class Part:
     """The setting that names the owner, if one does."""
     about: Row = field(default_factory=dict)
     """What is known of it already."""
+    expected: int | None = None
+    """How many records it has, if something tells that."""
 
 
 class Bookmark(StreamStateManager):
@@ -100,22 +103,37 @@ class ZohoStream(Stream):
     endpoint = ""
     identity = ""
     """The field that tells the rows of a part apart."""
+    has_custom_fields = False
+    """Whether its rows are contacts, with fields of the account's own."""
 
     def __init__(self, tap: TapZohoCampaigns) -> None:
         """Load the schema of the stream's name."""
         self._annotated = load_schema(self.name)
         self._zoho = tap
+        for name, about in tap.columns_of(self.name).items():
+            wire = {"x-wire-names": about[columns.NAMES]}
+            self._annotated["properties"][name] = {**about, **wire}
         self.converter = Converter(
             self.name, self._annotated, lambda: self.account.zone
         )
         self.before: Row = {}
         """The state as it was before the run, for who reads before their turn."""
+        self.left_out = False
+        """Whether the token may not read it."""
         super().__init__(tap, schema=published(self._annotated))
+        # The SDK tells that a stream begins; a line when it ends tells more.
+        if not self.logger.isEnabledFor(logging.DEBUG):
+            self.logger.setLevel(logging.WARNING)
 
     @property
     def account(self) -> Account:
         """What streams share."""
         return self._zoho.account
+
+    @property
+    def annotated(self) -> dict[str, t.Any]:
+        """The schema, with what its fields are called on the wire."""
+        return self._annotated
 
     @cached_property
     def reader(self) -> pages.Pages:
@@ -191,7 +209,7 @@ class ZohoStream(Stream):
             envelope = self.call(self.endpoint, paged)
             if envelope is None:
                 return pages.Page([])
-            records = [self.converter.record(row) for row in envelope.payload]
+            records = self.converter.records(envelope.payload)
             return pages.Page(records, envelope.total, envelope.used_range)
 
         return self.reader.read(ask, place, expected)
@@ -243,12 +261,19 @@ class ZohoStream(Stream):
                 yield page(records)
         except LockedOut as error:
             self._zoho.stopper.stop(str(error))
+        except Forbidden as error:
+            self.left_out = True
+            self._zoho.leave_out(self.name, str(error))
         except GeneratorExit:
             self.reading.close()
             raise
         except BaseException:
             self._zoho.end()
             raise
+
+    def log_sync_costs(self) -> None:
+        """Tell what was left out; the SDK calls this when all streams are done."""
+        self._zoho.tell_left_out()
 
     @property
     def left(self) -> str:

@@ -17,10 +17,10 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_zohocampaigns import settings, streams
+from tap_zohocampaigns import columns, settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect, versions
-from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.errors import Forbidden, ZohoError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
@@ -49,6 +49,7 @@ class TapZohoCampaigns(Tap):
         Raises:
             ConfigValidationError: A setting is wrong.
         """
+        self._given_catalog = kwargs.get("catalog")
         # The SDK's own check prints the values that it doesn't like, secrets too.
         super().__init__(validate_config=False, **kwargs)
         if validate_config and (errors := settings.problems(self.settings)):
@@ -57,6 +58,7 @@ class TapZohoCampaigns(Tap):
         self.stopper = Stopper(self.settings.get("max_duration_minutes"), self._save)
         self.stopper.listen()
         self.writer.writing = self.stopper.writing
+        self._left_out: dict[str, str] = {}
         # A line for each stream tells the same in words.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
@@ -120,6 +122,19 @@ class TapZohoCampaigns(Tap):
         for stream in self.zoho_streams:
             stream.reading.close()
 
+    def leave_out(self, name: str, why: str) -> None:
+        """Go on without a stream that the token may not read; say so once a reason."""
+        if why not in self._left_out.values():
+            self.logger.warning("Left out: %s", why)
+        self._left_out[name] = why
+
+    def tell_left_out(self) -> None:
+        """Say at the end of a run what is not in it."""
+        if self._left_out:
+            names = ", ".join(self._left_out)
+            self.logger.warning("Streams left out of this run: %s", names)
+            self._left_out.clear()
+
     @property
     def zoho_streams(self) -> list[ZohoStream]:
         """The streams, in the order of their turns."""
@@ -141,6 +156,36 @@ class TapZohoCampaigns(Tap):
         return [
             stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
         ]
+
+    def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
+        """Return the columns that the catalog has for custom fields of contacts."""
+        return columns.in_catalog(self._given_catalog, stream)
+
+    def run_discovery(self) -> str:
+        """Write the catalog; custom fields are columns, if the token may read them."""
+        catalog = self.catalog_dict
+        found = self._custom_columns()
+        for entry in catalog["streams"]:
+            stream = t.cast("ZohoStream", self.streams[entry["tap_stream_id"]])
+            if stream.has_custom_fields:
+                fitting = columns.fit(found, stream.annotated["properties"])
+                columns.add_to_catalog(entry, fitting)
+        text = json.dumps(catalog, indent=2)
+        click.echo(text)
+        return text
+
+    def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
+        """Ask for the fields of contacts, unless there is nobody to be asked."""
+        fields = t.cast("ZohoStream | None", self.streams.get("contact_fields"))
+        if fields is None or settings.problems(self.settings):
+            return {}
+        try:
+            (part,) = fields.parts()
+            records = [row for rows in fields.records(part) for row in rows]
+        except Forbidden as error:
+            self.logger.warning("Custom fields have no columns of their own: %s", error)
+            return {}
+        return columns.read_columns(records)
 
     @classmethod
     def invoke(cls, *, word: str | None = None, **kwargs: t.Any) -> None:  # noqa: ANN401
