@@ -162,7 +162,13 @@ class TapZohoCampaigns(Tap):
         return columns.in_catalog(self._given_catalog, stream)
 
     def run_discovery(self) -> str:
-        """Write the catalog; custom fields are columns, if the token may read them."""
+        """Write the catalog."""
+        text = json.dumps(self.discovered(), indent=2)
+        click.echo(text)
+        return text
+
+    def discovered(self) -> dict[str, t.Any]:
+        """Return the catalog; custom fields are columns, if the token may read them."""
         catalog = self.catalog_dict
         found = self._custom_columns()
         for entry in catalog["streams"]:
@@ -170,9 +176,7 @@ class TapZohoCampaigns(Tap):
             if stream.has_custom_fields:
                 fitting = columns.fit(found, stream.annotated["properties"])
                 columns.add_to_catalog(entry, fitting)
-        text = json.dumps(catalog, indent=2)
-        click.echo(text)
-        return text
+        return catalog
 
     def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
         """Ask for the fields of contacts, unless there is nobody to be asked."""

@@ -84,7 +84,26 @@ class Asked(t.NamedTuple):
 
 def make_catalog(tap: TapZohoCampaigns) -> AirbyteCatalog:
     """Return the streams with their keys, cursors and modes."""
-    return AirbyteCatalog([_describe(stream) for stream in tap.zoho_streams])
+    schemas = {
+        entry["tap_stream_id"]: entry["schema"] for entry in tap.discovered()["streams"]
+    }
+    return AirbyteCatalog([_describe(each, schemas) for each in tap.zoho_streams])
+
+
+def as_singer(told: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+    """Return a configured catalog as far as it tells of columns."""
+    found = told.get("streams") if isinstance(told, dict) else None
+    streams = [
+        _inner(each, "stream")
+        for each in (found if isinstance(found, list) else ())
+        if isinstance(each, dict)
+    ]
+    return {
+        "streams": [
+            {"tap_stream_id": each.get("name"), "schema": _inner(each, "json_schema")}
+            for each in streams
+        ]
+    }
 
 
 def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noqa: ANN401 (a file may hold anything)
@@ -139,7 +158,7 @@ def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hol
     return blobs
 
 
-def _describe(stream: ZohoStream) -> AirbyteStream:
+def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
     # Its rows are those of the parts that were read in this run, so that to overwrite
     # would be to lose those of others.
     additions = isinstance(stream, Snapshots)
@@ -149,7 +168,7 @@ def _describe(stream: ZohoStream) -> AirbyteStream:
         modes.insert(0, SyncMode.full_refresh)
     return AirbyteStream(
         name=stream.name,
-        json_schema=stream.schema,
+        json_schema=schemas[stream.name],
         supported_sync_modes=modes,
         source_defined_cursor=True if cursor else None,
         default_cursor_field=[cursor] if cursor else None,

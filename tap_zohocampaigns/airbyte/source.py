@@ -20,8 +20,13 @@ from airbyte_protocol_dataclasses.models import (
 from airbyte_protocol_dataclasses.models import Status as Connection
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_zohocampaigns import settings
-from tap_zohocampaigns.airbyte.catalog import make_catalog, read_catalog, read_states
+from tap_zohocampaigns import columns, settings
+from tap_zohocampaigns.airbyte.catalog import (
+    as_singer,
+    make_catalog,
+    read_catalog,
+    read_states,
+)
 from tap_zohocampaigns.airbyte.messages import (
     Course,
     LogHandler,
@@ -64,6 +69,11 @@ class AirbyteTap(TapZohoCampaigns):
 
     message_writer_class = MessageWriter
 
+    def __init__(self, *, configured: t.Any = None, **kwargs: t.Any) -> None:  # noqa: ANN401 (a file may hold anything)
+        """Take the settings, and the configured catalog if there is one."""
+        self._configured = as_singer(configured)
+        super().__init__(**kwargs)
+
     @property
     def writer(self) -> MessageWriter:
         """The writer of messages."""
@@ -75,6 +85,10 @@ class AirbyteTap(TapZohoCampaigns):
         account = super().account
         account.client.ledger.resting = self.writer.rest
         return account
+
+    def columns_of(self, stream: str) -> dict[str, Json]:
+        """Return the columns that the catalog has for custom fields of contacts."""
+        return columns.in_catalog(self._configured, stream)
 
     def end(self) -> None:
         """Let the others go on: a stream that fails is ended alone."""
@@ -139,6 +153,9 @@ class AirbyteTap(TapZohoCampaigns):
                 if name not in complete:
                     stream.sync()
                     stream.finalize_state_progress_markers()
+                if why := self._left_out.get(name):
+                    # The tap goes on without it, but here it would be taken for empty.
+                    raise Forbidden(why)
             except Exception as error:  # noqa: BLE001 (it is told)
                 failed.append(stream)
                 stream.reading.close()
@@ -246,9 +263,10 @@ def discover(options: argparse.Namespace, logs: LogHandler) -> int:
 
 def read(options: argparse.Namespace, logs: LogHandler) -> int:
     """Read streams."""
-    tap = AirbyteTap(config=flatten(_load(options.config)))
+    catalog = _load(options.catalog)
+    tap = AirbyteTap(config=flatten(_load(options.config)), configured=catalog)
     logs.tell = tap.writer.tell
-    asked = read_catalog(_load(options.catalog), tap)
+    asked = read_catalog(catalog, tap)
     blobs = read_states(_load(options.state)) if options.state else {}
     return tap.read(asked, blobs)
 
