@@ -43,7 +43,7 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     ZohoError,
 )
-from tap_zohocampaigns.incremental import SnapshotStream
+from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.streams import Snapshots
 from tap_zohocampaigns.tap import TapZohoCampaigns, sentence
@@ -141,7 +141,19 @@ class AirbyteTap(TapZohoCampaigns):
 
     def _known_rows(self, name: str) -> int:
         stream = t.cast("ZohoStream", self.streams[name])
-        return 0 if isinstance(stream, SnapshotStream) else stream.progress.known
+        return 0 if isinstance(stream, StatefulStream) else stream.progress.known
+
+    def _sync(self, stream: ZohoStream) -> None:
+        """Read a stream.
+
+        Raises:
+            Forbidden: The token may not. The tap leaves it out, but a stream that is
+                read to its end without rows would be taken for empty.
+        """
+        stream.sync()
+        stream.finalize_state_progress_markers()
+        if why := self._left_out.get(stream.name):
+            raise Forbidden(why)
 
     def _read_all(self, complete: set[str]) -> int:
         failed: list[ZohoStream] = []
@@ -151,11 +163,7 @@ class AirbyteTap(TapZohoCampaigns):
                 continue
             try:
                 if name not in complete:
-                    stream.sync()
-                    stream.finalize_state_progress_markers()
-                if why := self._left_out.get(name):
-                    # The tap goes on without it, but here it would be taken for empty.
-                    raise Forbidden(why)
+                    self._sync(stream)
             except Exception as error:  # noqa: BLE001 (it is told)
                 failed.append(stream)
                 stream.reading.close()

@@ -21,20 +21,19 @@ from airbyte_protocol_dataclasses.models import AirbyteMessage
 
 from tap_zohocampaigns.airbyte.messages import plain
 from tap_zohocampaigns.airbyte.source import run
-from tap_zohocampaigns.sandbox import LivingAccount
+from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.conftest import NOW, ROOT, Output
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.living import Warehouse
-
     Json: t.TypeAlias = dict[str, t.Any]
     Run: t.TypeAlias = Callable[..., "Messages"]
 
 UV = str(Path(sys.executable).with_name("uv"))
 SOURCE = str(Path(sys.executable).with_name("source-zohocampaigns"))
+MEMORY = {"rate_limit_ledger": "memory"}
 PYAIRBYTE = ("airbyte==0.71.3", "airbyte-cdk==7.39.1", "pytest==9.0.2")
 
 
@@ -144,10 +143,13 @@ def arguments(
 
 
 @pytest.fixture(scope="session")
-def discovered(tmp_path_factory: pytest.TempPathFactory) -> Json:
+def discovered(
+    tmp_path_factory: pytest.TempPathFactory, account: LivingAccount
+) -> Json:
     """Return the catalog."""
     folder = tmp_path_factory.mktemp("discover")
-    return source(folder, "discover", {"data_center": "sandbox"}).catalog
+    with Service(account) as service:
+        return source(folder, "discover", service.config | MEMORY).catalog
 
 
 @pytest.fixture(scope="session")
@@ -295,17 +297,14 @@ def process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-@pytest.fixture
-def singer() -> Callable[..., Json]:
-    """Return what reads with the tap into a warehouse, and gives the state."""
-
-    def read(config: Json, warehouse: Warehouse, state: Json | None) -> Json:
-        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-        with redirect_stdout(written):
-            TapZohoCampaigns(config=dict(config), state=state).sync_all()
-        written.seek(0)
-        output = Output(written.read())
-        warehouse.load(output.messages)
-        return output.state
-
-    return read
+def read_all(config: Json, state: Json | None = None) -> Output:
+    """Read all streams with the tap, with custom fields as columns."""
+    catalog = TapZohoCampaigns(config=dict(config)).discovered()
+    tap = TapZohoCampaigns(config=dict(config), catalog=catalog, state=state)
+    for stream in tap.streams.values():
+        stream.selected = True
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written):
+        tap.sync_all()
+    written.seek(0)
+    return Output(written.read())
