@@ -2,6 +2,7 @@
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import airbyte
@@ -36,10 +37,15 @@ def run(task: dict) -> dict:
     return {"rows": rows, "read": result.processed_records}
 
 
+def plain(value: object) -> object:
+    """Return what JSON has for a value of the database."""
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
 # PyAirbyte writes to stdout too.
 answers, sys.stdout = sys.stdout, sys.stderr
 for line in sys.stdin:
     task = json.loads(line)
-    done = json.dumps(run(task), default=str)
+    done = json.dumps(run(task), default=plain)
     Path(task["result"]).write_text(done, encoding="utf-8")
     print("done", file=answers, flush=True)
