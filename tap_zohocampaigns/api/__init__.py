@@ -32,7 +32,7 @@ from tap_zohocampaigns.api.errors import (
     find_rule,
     redact,
 )
-from tap_zohocampaigns.api.quota import Ledger, Quota, Wait
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
 from tap_zohocampaigns.api.stores import open_store
 
 if t.TYPE_CHECKING:
@@ -72,8 +72,8 @@ def connect(
         config["rate_limit_seconds"],
         config["rate_limit_lock_seconds"],
     )
-    where = config.get("rate_limit_ledger")
-    store = open_store(where, _account(config), quota, clock=clock, sleep=sleep)
+    where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
+    store = open_store(where, _account(config), quotas, clock=clock, sleep=sleep)
     return Client(config, Ledger(store, sleep=sleep), clock=clock, sleep=sleep)
 
 
