@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota, Quotas, Wait
+from tap_zohocampaigns.api.quota import OWN, Ledger, MemoryStore, Quota, Quotas, Wait
 
 from .support import Clock, Narrow, enter, restless
 
@@ -48,6 +48,28 @@ def test_a_quota_of_one_call_paces_every_call() -> None:
     for _ in range(4):
         enter(ledger, "one")
     assert clock.waits == [8, 8, 8]
+
+
+def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> None:
+    clock = Clock()
+    ledger = ledger_of(QUOTA, clock)
+    entered: list[float] = []
+    while not entered or clock() < entered[0] + 2 * 86_400:
+        enter(ledger, "listsubscribe")
+        entered.append(clock())
+    for zohos, seconds in ((500, 60), (12_500, 3600), (75_000, 86_400)):
+        ours = zohos * 98 // 100
+        spans = [
+            last - first for first, last in zip(entered, entered[ours:], strict=False)
+        ]
+        # The call after ours comes behind the window, and no later than needed.
+        assert seconds < min(spans) <= seconds + 1 + 1e-4
+
+
+def test_what_zoho_allows_is_told_in_order_of_the_windows() -> None:
+    for quota in OWN.values():
+        assert [*quota.windows] == sorted(quota.windows)
+        assert quota.longest == quota.windows[-1][1]
 
 
 def test_a_lock_that_falls_into_a_wait_is_kept() -> None:

@@ -157,6 +157,60 @@ def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
             assert 0 <= store.left("one") <= calls - len(inside)
 
 
+@given(st.lists(SECONDS, max_size=30))
+@example([0.0] * 12)
+def test_every_window_of_an_endpoint_is_kept_and_nobody_waits_for_nothing(
+    kind: Kind[Clock], pauses: list[float]
+) -> None:
+    clock = kind.clock
+    clock.now = 0.0
+    quota = Quota(2, 5, 1, wider=((3, 20), (6, 90)))
+    windows = [(calls, window + kind.longer) for calls, window in quota.windows]
+    entered: list[float] = []
+    with closing(kind.open(next(accounts), quota)) as store:
+        ledger = Ledger(store, sleep=clock.sleep)
+        for pause in pauses:
+            clock.advance(pause)
+            asked = clock()
+            enter(ledger, "one")
+            entered.append(clock())
+            freed = [
+                entered[-1 - calls] + window
+                for calls, window in windows
+                if len(entered) > calls
+            ]
+            assert entered[-1] == pytest.approx(max(asked, *freed, 0), abs=1e-5)
+            left = min(
+                calls - sum(at > clock() - window + 1e-5 for at in entered)
+                for calls, window in windows
+            )
+            assert 0 <= store.left("one") <= left
+
+
+def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
+    kind: Kind[Clock],
+) -> None:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        assert store.left("one") == 3
+        assert store.left("listsubscribe") == 490
+        assert store.left("addlistsubscribersinbulk") == 1960
+        for endpoint, seconds in {
+            "one": 1800,
+            "listsubscribe": 1800,
+            "addlistsubscribersinbulk": 600,
+        }.items():
+            store.lock(endpoint)
+            assert store.take(endpoint) == about(seconds + kind.longer, locked=True)
+
+
+def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) -> None:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        assert [store.take("listsubscribe") for _ in range(490)] == [None] * 490
+        assert store.take("listsubscribe") == about(61 + kind.longer, locked=False)
+        assert store.left("listsubscribe") == 0
+        assert store.take("one") is None
+
+
 def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     kind: Kind[Clock], opened: Store
 ) -> None:
