@@ -26,6 +26,7 @@ from tap_zohocampaigns.api.errors import (
     Locked,
     LockedOut,
     RangeRefused,
+    Rejected,
     SettingError,
     Transient,
     Unauthorized,
@@ -124,8 +125,8 @@ class Client:
     ) -> None:
         """Prepare a session of HTTP."""
         self._hosts = hosts.find(config)
-        self._version = versions.find(config)
-        self._format = config["response_format"].upper()
+        self.version = versions.find(config)
+        self.format = config["response_format"].upper()
         self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
@@ -145,7 +146,7 @@ class Client:
         }
         self._session.trust_env = False
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
-        self._auth = self._version.signer(config, self._post_token, clock)
+        self._auth = self.version.signer(config, self._post_token, clock)
         self.ledger = ledger
         self.calls: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -165,7 +166,8 @@ class Client:
 
         Returns:
             The answer, with what was asked for in `payload`; None when it says that
-            there is nothing, as each endpoint does in a code of its own.
+            there is nothing, as each endpoint does in a code of its own, or, of what is
+            to be written, that it is so already.
 
         Raises:
             Failed: The answer is an error, or trying again did not help in time.
@@ -173,8 +175,9 @@ class Client:
                 call.
             Gone: The campaign, list or segment asked for does not exist any more.
             RangeRefused: The page asked for is too large.
+            Rejected: What is to be written is not accepted.
         """
-        params = self._version.form(endpoint, params)
+        params = self.version.form(endpoint, params)
         waits = backoff.expo(max_value=60)
         next(waits)
         failing_since: float | None = None
@@ -260,11 +263,11 @@ class Client:
         self, endpoint: str, params: Mapping[str, t.Any], token: str
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
-        form = {"resfmt": self._format, **params, **signature.form}
+        form = {"resfmt": self.format, **params, **signature.form}
         reply = self._send(
-            self._version.method(endpoint),
+            self.version.method(endpoint),
             self._hosts.api,
-            self._version.path + endpoint,
+            self.version.address(endpoint, self.format),
             form,
             signature.headers,
         )
@@ -332,15 +335,18 @@ class Client:
         try:
             envelope = wire.read(reply.content)
             if envelope.success and status == _OK:
+                if endpoint in versions.WRITES:
+                    return envelope
                 return envelope._replace(payload=wire.payload(endpoint, envelope))
         except wire.Unreadable as error:
             raise self._unreadable(endpoint, reply, error) from None
         rule = find_rule(endpoint, envelope.code, envelope.message)
-        told = (
-            f"code {redact(envelope.code, self._auth.secrets)} "
-            f"({redact(envelope.message, self._auth.secrets) or 'no message'})"
+        code, message = (
+            redact(text, self._auth.secrets)
+            for text in (envelope.code, envelope.message)
         )
-        if rule.action is Action.EMPTY and status == _OK:
+        told = f"code {code} ({message or 'no message'})"
+        if rule.action in {Action.EMPTY, Action.ALREADY} and status == _OK:
             return None
         if rule.action is Action.LOCKED or status == requests.codes.too_many_requests:
             msg = f"Zoho has locked {endpoint} with {told}"
@@ -351,6 +357,8 @@ class Client:
             raise Unauthorized(sentence)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
             raise Transient(told + check)
+        if rule.action is Action.REJECT and status == _OK:
+            raise Rejected(sentence, code, message)
         raise _VERDICTS.get(rule.action, Failed)(sentence)
 
     def _unreadable(
