@@ -114,7 +114,7 @@ def test_the_api_knows_nothing_from_above_it() -> None:
             ):
                 if place == "api":
                     assert name.startswith("tap_zohocampaigns.api"), path
-                if place not in {"sandbox", "tap.py"}:
+                if place not in {"sandbox", "connection.py"}:
                     assert "sandbox" not in name, path
 
 

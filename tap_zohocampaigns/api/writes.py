@@ -12,7 +12,8 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api import Client
 
-_BULK = "addlistsubscribersinbulk"
+BULK: t.Final = "addlistsubscribersinbulk"
+"""The call that adds several contacts to a list."""
 _WRITE = {"JSON": contactinfo.as_json, "XML": contactinfo.as_xml}
 ENDPOINTS: t.Final = {
     "subscribe": "listsubscribe",
@@ -59,4 +60,4 @@ class Writes:
     def add(self, list_key: str, addresses: Sequence[str]) -> None:
         """Add at most ten contacts, of whom nothing but the address is known."""
         params = {"listkey": list_key, "emailids": ",".join(addresses)}
-        self._client.call(_BULK, params, self._tally)
+        self._client.call(BULK, params, self._tally)
