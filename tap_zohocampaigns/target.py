@@ -268,6 +268,7 @@ class TargetZohoCampaigns(Target):
 
     def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
         self.report.read += 1
+        self.report.begin()
         super()._process_record_message(message_dict)
 
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:

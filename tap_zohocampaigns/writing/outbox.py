@@ -126,8 +126,6 @@ class Outbox:
         Raises:
             Failed: `max_writes` is reached.
         """
-        if self._matters:
-            self._report.begin()
         matters, self._matters = self._matters, {}
         for matter in matters.values():
             if self._last.get(matter.change.who) == matter.change.digest:

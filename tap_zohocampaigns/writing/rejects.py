@@ -56,7 +56,7 @@ class RejectFile:
             file = os.open(self.path, flags, _MODE)
             try:
                 # One that was there before may be open to others.
-                os.fchmod(file, _MODE)
+                self.path.chmod(_MODE)
                 os.write(file, line)
             finally:
                 os.close(file)

@@ -53,7 +53,9 @@ class Report:
 
     def count(self, fate: str) -> int:
         """Return how many records have had a fate."""
-        return sum(len(each) for (one, _), each in self.numbers.items() if one == fate)
+        # Another thread may add to them meanwhile.
+        known = [*self.numbers.items()]
+        return sum(len(each) for (one, _), each in known if one == fate)
 
     def begin(self) -> None:
         """Begin to tell how far it is."""
