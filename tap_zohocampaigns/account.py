@@ -7,6 +7,7 @@ import re
 import threading
 import typing as t
 from collections import Counter
+from concurrent.futures import Future
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times, versions
@@ -73,6 +74,7 @@ class Account:
         """The calls that were made for all streams."""
         self.guards: dict[str, t.ContextManager[bool]] = {}
         self.known: dict[str, t.Any] = {}
+        self._answers: dict[tuple[str, str], Future[Envelope | None]] = {}
         self._config = config
 
     @once
@@ -131,11 +133,8 @@ class Account:
             return []
         if not self.names_tests:
             return []
-        key = campaign["campaign_key"]
         try:
-            envelope = call(
-                "getcampaigndetails", {"campaignkey": key, "campaigntype": "abtesting"}
-            )
+            envelope = self.details(campaign, call)
         except Gone as gone:
             logger.warning("Test sends of an A/B campaign are left out: %s", gone)
             return []
@@ -150,6 +149,32 @@ class Account:
         if not keys:
             logger.warning("Zoho names no test sends of an A/B campaign.")
         return keys
+
+    def details(self, campaign: Row, call: Call) -> Envelope | None:
+        """Return the details of a campaign; Zoho is asked once a run."""
+        kind = str(campaign.get("campaigntype")).casefold()
+        params = {
+            "campaignkey": campaign["campaign_key"],
+            # Of the wrong type, reports come back empty.
+            "campaigntype": "abtesting" if kind == "abtesting" else "normal",
+        }
+        return self._shared("getcampaigndetails", params, call)
+
+    def report(self, sent_key: str, call: Call) -> Envelope | None:
+        """Return the report of a campaign or a test send; Zoho is asked once a run."""
+        return self._shared("campaignreports", {"campaignkey": sent_key}, call)
+
+    def _shared(self, endpoint: str, params: Row, call: Call) -> Envelope | None:
+        """Return an answer that several streams need; one asks, and others wait."""
+        mine: Future[Envelope | None] = Future()
+        future = self._answers.setdefault((endpoint, params["campaignkey"]), mine)
+        if future is mine:
+            try:
+                mine.set_result(call(endpoint, params))
+            except BaseException as error:
+                mine.set_exception(error)
+                raise
+        return future.result()
 
     @once
     def names_tests(self) -> bool:
@@ -275,6 +300,28 @@ def _segment_id(value: Json) -> str:
         )
         raise Failed(msg)
     return text
+
+
+def read_subscribers(mailing_list: Row) -> dict[str, int | None]:
+    """Return how many contacts a list has in each status that Zoho lets be read.
+
+    Who is `recent` or `mostrecent` is active too:
+    https://www.zoho.com/campaigns/help/developers/get-list-subscribers.html
+    """
+    counters = {
+        "active": "noofcontacts",
+        "unsub": "noofunsubcnt",
+        "bounce": "noofbouncecnt",
+    }
+    texts = {s: str(mailing_list.get(name)) for s, name in counters.items()}
+    return {s: int(text) if text.isdigit() else None for s, text in texts.items()}
+
+
+def changed_time(campaign: Row) -> str:
+    """Return when anything is known to have happened to a campaign."""
+    texts = (str(campaign.get(name)) for name in _TIMES[:3])
+    instants = [times.from_epoch(text) for text in texts if text.isdigit()]
+    return max([sent_time(campaign), *instants])
 
 
 def sent_time(campaign: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import typing as t
 from contextlib import contextmanager
 from copy import deepcopy
@@ -17,7 +18,7 @@ from singer_sdk.streams._state import StreamStateManager
 
 from tap_zohocampaigns import pages
 from tap_zohocampaigns.ahead import Ahead, Batch
-from tap_zohocampaigns.api.errors import Gone, LockedOut, SettingError
+from tap_zohocampaigns.api.errors import Forbidden, Gone, LockedOut, SettingError
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.messages import RECORDS, PageMap, page
 from tap_zohocampaigns.progress import Progress
@@ -66,6 +67,8 @@ class Part:
     """The setting that names the owner, if one does."""
     about: Row = field(default_factory=dict)
     """What is known of it already."""
+    expected: int | None = None
+    """How many records it has, if something tells that."""
 
 
 class Bookmark(StreamStateManager):
@@ -110,7 +113,12 @@ class ZohoStream(Stream):
         )
         self.before: Row = {}
         """The state as it was before the run, for who reads before their turn."""
+        self.left_out = False
+        """Whether the token may not read it."""
         super().__init__(tap, schema=published(self._annotated))
+        # The SDK tells that a stream begins; a line when it ends tells more.
+        if not self.logger.isEnabledFor(logging.DEBUG):
+            self.logger.setLevel(logging.WARNING)
 
     @property
     def account(self) -> Account:
@@ -243,12 +251,19 @@ class ZohoStream(Stream):
                 yield page(records)
         except LockedOut as error:
             self._zoho.stopper.stop(str(error))
+        except Forbidden as error:
+            self.left_out = True
+            self._zoho.leave_out(self.name, str(error))
         except GeneratorExit:
             self.reading.close()
             raise
         except BaseException:
             self._zoho.end()
             raise
+
+    def log_sync_costs(self) -> None:
+        """Tell what was left out; the SDK calls this when all streams are done."""
+        self._zoho.tell_left_out()
 
     @property
     def left(self) -> str:

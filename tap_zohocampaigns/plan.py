@@ -11,8 +11,9 @@ import threading
 import typing as t
 from collections import Counter, defaultdict
 
+from tap_zohocampaigns.account import read_subscribers
 from tap_zohocampaigns.api.wire import Envelope
-from tap_zohocampaigns.incremental import read_counters
+from tap_zohocampaigns.campaigns import EventStream, read_counters
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api import Client
@@ -21,8 +22,11 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 # What has to be known before anything can be told; all of them are small.
-_ASKED = {"getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"}
-_ROWS = {"getsegmentcontacts", "getcampaignrecipientsdata"}
+_ASKED = {
+    *("getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"),
+    *("contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"),
+}
+_ROWS = {"getlistsubscribers", "getsegmentcontacts", "getcampaignrecipientsdata"}
 _UNCOUNTED = ("getcampaignrecipientsdata", "campaign_recipients")
 
 
@@ -32,9 +36,10 @@ class Rehearsal:
     def __init__(self, client: Client) -> None:
         """Take the client that asks."""
         self.ledger = client.ledger
+        self.account_id = client.account_id
         self.calls: Counter[str] = Counter()
         self.members: dict[str, int] = {}
-        """How many contacts each segment has, by its ID."""
+        """How many contacts each segment has, by its ID; each list, in each status."""
         self._client = client
         self._counts: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
         self._guard = threading.Lock()
@@ -49,6 +54,10 @@ class Rehearsal:
             envelope = self._client.call(endpoint, params, tally)
             if endpoint == "campaignreports":
                 self._counts[params["campaignkey"]] = read_counters(envelope)
+            elif endpoint == "getmailinglists" and envelope:
+                for row in envelope.payload:
+                    for status, count in read_subscribers(row).items():
+                        self.members[f"{row['listkey']}/{status}"] = count or 0
             return envelope
         with self._guard:
             if tally is not None:
@@ -58,7 +67,11 @@ class Rehearsal:
             return Envelope("0", "", "success", {}, "")
         first, size = params["fromindex"], params["range"]
         last = min(first + size - 1, self._rows(endpoint, params))
-        rows = [{"contact_email": str(n)} for n in range(first, last + 1)]
+        # An event each, where events are asked for: who opens once may open again.
+        more = (
+            {"reports": [{"time": "Jan 01, 2000 12:00 AM"}]} if "type" in params else {}
+        )
+        rows = [{"contact_email": str(n), **more} for n in range(first, last + 1)]
         details = {"fromindex": first, "range": size}
         body: Row = {"requestdetails": details}
         return Envelope("0", "", "success", body, rows) if rows else None
@@ -66,6 +79,8 @@ class Rehearsal:
     def _rows(self, endpoint: str, params: Row) -> int:
         if endpoint == "getsegmentcontacts":
             return self.members.get(params["cvid"], 0)
+        if endpoint == "getlistsubscribers":
+            return self.members.get(f"{params['listkey']}/{params['status']}", 0)
         counts = self._counts[params["campaignkey"]].get(params["action"])
         return counts[0] if counts else 0
 
@@ -83,7 +98,8 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
     read = [stream for stream in tap.zoho_streams if stream.selected]
     rehearsal = Rehearsal(client)
     tap.account.client = t.cast("Client", rehearsal)
-    rehearsal.members, guessed = _members(tap, read)
+    known, guessed = _members(tap, read)
+    rehearsal.members |= known
     streams: list[Row] = [
         {
             "stream": stream.name,
@@ -91,7 +107,7 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
             "calls": stream.progress.calls.total(),
         }
         for stream in read
-        if stream.endpoint
+        if stream is not tap.snapshots
     ]
     endpoints: list[Row] = [
         {
@@ -112,7 +128,10 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         if settings["concurrency"] > 1
         else sum(minutes),
         "at_most": ["getsegmentcontacts", "segment_contacts"] if guessed else [],
-        "at_least": [*_UNCOUNTED] if _uncounted(tap, read) else [],
+        "at_least": [
+            *(_UNCOUNTED if _uncounted(tap, read) else ()),
+            *(each.name for each in read if isinstance(each, EventStream)),
+        ],
         "asked": client.calls.total(),
     }
 

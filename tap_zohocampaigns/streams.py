@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import typing as t
 
+from tap_zohocampaigns.account import read_segments, read_subscribers
 from tap_zohocampaigns.api.values import CUSTOM
-from tap_zohocampaigns.api.wire import as_list, java_list, java_map
-from tap_zohocampaigns.client import Part, ZohoStream
-from tap_zohocampaigns.incremental import (
+from tap_zohocampaigns.api.wire import as_list, inside, java_list, java_map
+from tap_zohocampaigns.campaigns import (
     COUNTERS,
     CampaignStream,
-    MembersStream,
+    DetailStream,
+    EventStream,
+    ReportStream,
 )
+from tap_zohocampaigns.client import Part, ZohoStream
+from tap_zohocampaigns.incremental import MembersStream
 from tap_zohocampaigns.messages import page
+from tap_zohocampaigns.office import OfficeStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire import Json, Row
+    from tap_zohocampaigns.api.wire import Envelope, Json, Row
     from tap_zohocampaigns.messages import Page
 
 # https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
@@ -39,6 +44,49 @@ class MailingLists(ZohoStream):
         rows = self.account.lists
         self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
         yield [self.converter.record(row) for row in rows]
+
+
+class ListDetails(ZohoStream):
+    """Numbers of each list, and the places of its contacts."""
+
+    name = "list_details"
+    primary_keys = ("list_key",)
+    endpoint = "getlistadvanceddetails"
+    # A call for each list.
+    selected_by_default = False
+
+    def parts(self) -> Iterator[Part]:
+        """Return the lists; of the campaigns that come with each, one is the least."""
+        for mailing_list in self.account.lists:
+            key = mailing_list["listkey"]
+            yield Part(
+                {
+                    "listkey": key,
+                    "filtertype": "sentcampaigns",
+                    "fromindex": "1",
+                    "range": "1",
+                },
+                {"list_key": key},
+                owner=key,
+            )
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield the list."""
+        envelope = self.call(self.endpoint, part.params)
+        if envelope is None:
+            return
+        body = envelope.body
+        record = self.converter.record(
+            inside(body, "list_details")
+            | inside(body, "list_dashboard_data", "contact_stats")
+        )
+        told = body.get("local_subscribers")
+        try:
+            record["places"] = read_places(told) or None
+        except (AttributeError, TypeError, ValueError):
+            kept = {"local_subscribers": told}
+            record[CUSTOM] = {**(record.get(CUSTOM) or {}), **kept}
+        yield [record]
 
 
 class Segments(ZohoStream):
@@ -112,6 +160,29 @@ class ListSubscriberCounts(ZohoStream):
             yield [self.converter.record({"no_of_contacts": envelope.payload})]
 
 
+class ListSubscribers(MembersStream):
+    """Who is in each list, in each status."""
+
+    name = "list_subscribers"
+    primary_keys = ("list_key", "status", "contact_email")
+    replication_key = "added_time"
+    endpoint = "getlistsubscribers"
+    identity = "contact_email"
+    selected_by_default = False
+
+    def parts(self) -> Iterator[Part]:
+        """Return the lists, in each status."""
+        for mailing_list in self.account.lists:
+            for status, count in read_subscribers(mailing_list).items():
+                params = {"listkey": mailing_list["listkey"], "status": status}
+                yield Part(
+                    params,
+                    {"list_key": params["listkey"], "status": status},
+                    owner="/".join(params.values()),
+                    expected=count,
+                )
+
+
 class Campaigns(ZohoStream):
     """All campaigns, drafts included."""
 
@@ -135,6 +206,171 @@ class CampaignRecipients(CampaignStream):
     replication_key = "sent_time"
     endpoint = "getcampaignrecipientsdata"
     identity = "contact_email"
+
+
+class CampaignReports(ReportStream):
+    """The counters of each campaign, day by day."""
+
+    name = "campaign_reports"
+    primary_keys = ("campaign_key", "reported_on")
+
+
+class CampaignReach(ReportStream):
+    """How many each campaign reached over each channel, day by day."""
+
+    name = "campaign_reach"
+    primary_keys = ("campaign_key", "reported_on", "channel")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a channel."""
+        return [
+            {"channel": channel, "reached": number}
+            for row in as_list(envelope.body.get("campaign-reach"))
+            for channel, number in row.items()
+        ]
+
+
+class CampaignLocations(ReportStream):
+    """How many each campaign reached in each country, day by day."""
+
+    name = "campaign_locations"
+    primary_keys = ("campaign_key", "reported_on", "country")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a country."""
+        # Zoho's JSON has it misspelt.
+        told = envelope.body.get("campaign-by-loaction") or envelope.body.get(
+            "campaign-by-location"
+        )
+        places = java_map(told) if isinstance(told, str) else told or {}
+        return [
+            {"country": country, "reached": number}
+            for country, number in places.items()
+        ]
+
+
+class CampaignDetails(DetailStream):
+    """How each campaign was made."""
+
+    name = "campaign_details"
+    primary_keys = ("campaign_key",)
+
+
+class CampaignAbVariants(DetailStream):
+    """The variants of each A/B campaign, and how they did in the test."""
+
+    name = "campaign_ab_variants"
+    primary_keys = ("campaign_key", "variant")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a variant: of `a_open_count` and `b_open_count` one each."""
+        variants: dict[str, Row] = {}
+        for split in as_list(envelope.body.get("AB-split-details")):
+            for name, value in split.items():
+                letter, _, field = name.partition("_")
+                if len(letter) == 1 and field:
+                    row = variants.setdefault(letter.lower(), {"variant": letter})
+                    row[field] = value
+        return [*variants.values()]
+
+
+class CampaignLists(DetailStream):
+    """The lists and segments that each campaign was sent to."""
+
+    name = "campaign_lists"
+    primary_keys = ("campaign_key", "source_id")
+
+    def rows(self, envelope: Envelope) -> list[Row]:
+        """Return a row a list, and a row a segment."""
+        lists = as_list(envelope.body.get("associated_mailing_lists"))
+        segments = read_segments(envelope.body.get("segments_info"))
+        return [
+            *({"source_id": row.get("listkey"), **row} for row in lists),
+            *(
+                {"source_id": cvid, "cvid": cvid, **row}
+                for cvid, row in segments.items()
+            ),
+        ]
+
+
+class RecipientEvents(EventStream):
+    """Each open and each click, with its time."""
+
+    name = "recipient_events"
+    primary_keys = ("campaign_key", "action", "contact_email", "event_time")
+    replication_key = "event_time"
+    selected_by_default = False
+    timelines: t.ClassVar = {
+        "openedcontacts": "open_timeline",
+        "clickedcontacts": "click_timeline",
+    }
+
+
+class ContactFields(OfficeStream):
+    """The fields that contacts can have."""
+
+    name = "contact_fields"
+    primary_keys = ("field_id",)
+    endpoint = "contact/allfields"
+
+
+class Tags(OfficeStream):
+    """The tags that contacts can have."""
+
+    name = "tags"
+    primary_keys = ("tag_id",)
+    endpoint = "tag/getalltags"
+
+
+class Topics(OfficeStream):
+    """The topics that contacts consent to."""
+
+    name = "topics"
+    primary_keys = ("topic_id",)
+    endpoint = "topics"
+    # https://www.zoho.com/campaigns/help/developers/get-topics.html
+    details = "{from_index:%(before)d,range:%(size)d}"
+
+
+class Products(OfficeStream):
+    """The products that topics belong to."""
+
+    name = "products"
+    primary_keys = ("product_id",)
+    endpoint = "topics/products"
+    details = Topics.details
+
+
+class Workflows(OfficeStream):
+    """The open custom workflows."""
+
+    name = "workflows"
+    primary_keys = ("workflow_key",)
+    endpoint = "workflow"
+    # https://www.zoho.com/campaigns/help/developers/get-open-custom-workflows.html
+    details = (
+        '{"page":"%(page)d","limit":"%(size)d","sort_order":"asc","user":"all",'
+        '"trigger_type":"open"}'
+    )
+
+
+class AccountRow(ZohoStream):
+    """The account itself, in one row."""
+
+    name = "account"
+    primary_keys = ("account_id",)
+
+    def records(self, part: Part) -> Iterator[list[Row]]:
+        """Yield what is known of the account."""
+        del part
+        settings = self._zoho.settings
+        record = {
+            "account_id": self.account.client.account_id,
+            "data_center": settings["data_center"],
+            "time_zone": self.account.zone.key,
+            "api_version": settings["api_version"],
+        }
+        yield [record]
 
 
 class Snapshots(ZohoStream):
@@ -164,7 +400,8 @@ class Snapshots(ZohoStream):
             return
         if not self.progress.value:
             self._write_schema_message()
-        place = {n: keys[n] for n in ("campaign_key", "action", "cvid") if n in keys}
+        names = ("campaign_key", "action", "cvid", "list_key", "status")
+        place = {name: keys[name] for name in names if name in keys}
         record = dict.fromkeys(self.schema["properties"]) | place
         record |= {
             "snapshot_id": "/".join([stream, *place.values()]),
@@ -179,13 +416,41 @@ class Snapshots(ZohoStream):
 
 LIST: tuple[type[ZohoStream], ...] = (
     MailingLists,
+    ListDetails,
     Segments,
     SegmentContacts,
     ListSubscriberCounts,
+    ListSubscribers,
     Campaigns,
+    CampaignDetails,
+    CampaignAbVariants,
+    CampaignLists,
+    CampaignReports,
+    CampaignReach,
+    CampaignLocations,
     CampaignRecipients,
+    RecipientEvents,
+    ContactFields,
+    Tags,
+    Topics,
+    Products,
+    Workflows,
+    AccountRow,
     Snapshots,
 )
+
+
+def read_places(value: Json) -> list[Row]:
+    """Read how many contacts are in each place: an object, or the text of a Java map.
+
+    Raises:
+        AttributeError: It has another form.
+        ValueError: A number is none.
+    """
+    told = java_map(value) if isinstance(value, str) else value or {}
+    return [
+        {"place": place, "contact_count": int(number)} for place, number in told.items()
+    ]
 
 
 def read_criteria(value: Json) -> list[Row]:

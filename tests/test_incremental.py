@@ -18,8 +18,9 @@ import pytest
 
 from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.campaigns import Closed
 from tap_zohocampaigns.client import Part
-from tap_zohocampaigns.incremental import Closed, Members
+from tap_zohocampaigns.incremental import Members
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 
 from .conftest import NOW, Output, StillTap, meltano, run_tap
@@ -297,6 +298,8 @@ class Run:
 
     def __init__(self, folder: Path, service: Service, **settings: t.Any) -> None:
         config = folder / "config.json"
+        # One by one, so that what is asked for is what is written next.
+        settings = {"concurrency": 1} | settings
         config.write_text(json.dumps(service.config | settings))
         self.out, self.err = folder / "out.jsonl", folder / "err.txt"
         with self.out.open("w") as out, self.err.open("w") as err:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -8,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import Failed, RangeRefused
@@ -53,9 +54,12 @@ def numbered(count: int) -> list[dict[str, Any]]:
     return [{"key": number} for number in range(count)]
 
 
-def read(endpoint: Endpoint, size: int) -> list[dict[str, Any]]:
-    pages = Pages(size, itemgetter("key"))
-    return [row for page, _ in pages.read(endpoint.ask) for row in page]
+def read(
+    endpoint: Endpoint, size: int, at_once: int = 1, expected: int | None = None
+) -> list[dict[str, Any]]:
+    pages = Pages(size, itemgetter("key"), at_once)
+    told = pages.read(endpoint.ask, expected=expected)
+    return [row for page, _ in told for row in page]
 
 
 def most_calls(rows: int, size: int) -> int:
@@ -294,3 +298,72 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_two() -> None:
     assert found == 400
     assert max(count for count, _ in alive) <= size
     assert max(count for _, count in alive) <= 2 * size
+
+
+@given(
+    rows=st.integers(0, 90) | SIZES.map(lambda size: 10 * size),
+    size=SIZES,
+    clamp=st.integers(1, 60),
+    errors=st.tuples(*[st.none() | st.integers(-90, 90)] * 2),
+    at_once=st.sampled_from([2, 4, 9]),
+)
+def test_every_row_comes_once_when_pages_are_asked_for_before_their_turn(
+    rows: int,
+    size: int,
+    clamp: int,
+    errors: tuple[int | None, int | None],
+    at_once: int,
+) -> None:
+    off, wrong = errors
+    assume(rows or (off or 0) <= 0)
+    one_by_one = Endpoint(numbered(rows), clamp, off=off)
+    assert read(one_by_one, size) == numbered(rows)
+    expected = None if wrong is None else rows + wrong
+    ahead = Endpoint(numbered(rows), clamp, off=off)
+    assert read(ahead, size, at_once, expected) == numbered(rows)
+    # A counter that is right costs no call; one that is wrong, those underway.
+    too_many = 0 if not off and not wrong else 2 * (at_once - 1)
+    assert len({*ahead.calls}) <= len({*one_by_one.calls}) + too_many
+
+
+def test_pages_are_underway_at_once_where_their_number_is_known() -> None:
+    endpoint = Endpoint(numbered(95), clamp=10, off=0)
+    together = threading.Barrier(3)
+
+    def ask(fromindex: int, size: int) -> Page:
+        if 1 < fromindex < 80:
+            together.wait(30)
+        return endpoint.ask(fromindex, size)
+
+    pages = Pages(10, itemgetter("key"), 4)
+    came = [row["key"] for page, _ in pages.read(ask) for row in page]
+    assert came == [*range(95)]
+
+
+def test_pages_that_were_foreseen_in_vain_are_asked_for_anew() -> None:
+    rows = numbered(60)
+    endpoint = Endpoint(rows, clamp=10, off=0)
+
+    def ask(fromindex: int, size: int) -> Page:
+        page = endpoint.ask(fromindex, size)
+        if fromindex == 6:
+            # Half of it is left out, so that the next begins elsewhere.
+            return Page(page.rows[:7], page.total)
+        return page
+
+    pages = Pages(10, itemgetter("key"), 3)
+    assert [r["key"] for page, _ in pages.read(ask) for r in page] == [*range(60)]
+
+
+def test_an_error_of_a_page_comes_at_its_turn() -> None:
+    endpoint = Endpoint(numbered(60), clamp=10, off=0)
+
+    def ask(fromindex: int, size: int) -> Page:
+        if fromindex > 20:
+            raise Failed
+        return endpoint.ask(fromindex, size)
+
+    told = Pages(10, itemgetter("key"), 4).read(ask)
+    assert [row["key"] for _ in range(4) for row in next(told)[0]] == [*range(25)]
+    with pytest.raises(Failed):
+        next(told)

@@ -8,7 +8,7 @@ import threading
 import time
 import typing as t
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 
@@ -30,10 +30,12 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     Transient,
     Unauthorized,
+    ZohoError,
     find_rule,
     redact,
 )
 from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
+from tap_zohocampaigns.api.scopes import PROBES, SCOPES
 from tap_zohocampaigns.api.stores import open_store
 
 if t.TYPE_CHECKING:
@@ -74,12 +76,12 @@ def connect(
         config["rate_limit_lock_seconds"],
     )
     where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
-    store = open_store(where, _account(config), quotas, clock=clock, sleep=sleep)
+    store = open_store(where, name_account(config), quotas, clock=clock, sleep=sleep)
     return Client(config, Ledger(store, sleep=sleep), clock=clock, sleep=sleep)
 
 
-def _account(config: Mapping[str, t.Any]) -> str:
-    """Return a text that stands for whose quota it is, and tells nothing of it.
+def name_account(config: Mapping[str, t.Any]) -> str:
+    """Return a text that stands for whose account it is, and tells nothing of it.
 
     It is a hash of the host, and of the client ID or a hash of the token of version 1.
     """
@@ -126,7 +128,7 @@ class Client:
         """Prepare a session of HTTP."""
         self._hosts = hosts.find(config)
         self.version = versions.find(config)
-        self.format = config["response_format"].upper()
+        self.format = config["response_format"]
         self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
@@ -148,7 +150,12 @@ class Client:
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
         self._auth = self.version.signer(config, self._post_token, clock)
         self.ledger = ledger
+        self.account_id = name_account(config)
+        """Stands for whose account it is, and tells nothing of it."""
         self.calls: Counter[str] = Counter()
+        self.served: set[str] = set()
+        """The scopes that the token is known to have."""
+        self._lacking: set[str] = set()
         self._counting = threading.Lock()
 
     def call(
@@ -193,7 +200,9 @@ class Client:
             except Unauthorized as error:
                 # The answer is the same for a missing, a wrong and an ended token.
                 if renewed:
-                    raise Failed(str(error)) from None
+                    raise self._refusal(endpoint, error) from None
+                if not self._auth.discard(turn.token):
+                    raise SettingError(str(error)) from None
                 renewed = True
             except Locked as error:
                 locks += 1
@@ -250,8 +259,28 @@ class Client:
                 rested += wait.seconds
 
     def _enter(self, endpoint: str) -> None:
+        if SCOPES[endpoint] in self._lacking:
+            raise _forbidden(endpoint)
         if wait := self.ledger.take(endpoint):
             raise _NotYet(wait)
+
+    def _refusal(self, endpoint: str, error: Unauthorized) -> Failed:
+        """Tell a token that lacks a scope from one that is not accepted at all."""
+        scope = SCOPES[endpoint]
+        if scope in self.served or not self._is_accepted_beside(scope):
+            return Failed(str(error))
+        self._lacking.add(scope)
+        return _forbidden(endpoint)
+
+    def _is_accepted_beside(self, scope: str) -> bool:
+        """Return whether the token is good for anything of another scope."""
+        for endpoint in PROBES:
+            if self.served or SCOPES[endpoint] == scope:
+                continue
+            with suppress(ZohoError), self._turn(endpoint) as turn:
+                self._count(endpoint, None)
+                self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn.token)
+        return bool(self.served)
 
     def _count(self, endpoint: str, tally: Counter[str] | None) -> None:
         with self._counting:
@@ -263,7 +292,7 @@ class Client:
         self, endpoint: str, params: Mapping[str, t.Any], token: str
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
-        form = {"resfmt": self.format, **params, **signature.form}
+        form = {**wire.ask(endpoint, self.format), **params, **signature.form}
         reply = self._send(
             self.version.method(endpoint),
             self._hosts.api,
@@ -271,12 +300,9 @@ class Client:
             form,
             signature.headers,
         )
-        try:
-            return self._judge(endpoint, reply)
-        except Unauthorized as error:
-            if not self._auth.discard(token):
-                raise SettingError(str(error)) from None
-            raise
+        envelope = self._judge(endpoint, reply)
+        self.served.add(SCOPES[endpoint])
+        return envelope
 
     def _post_token(self, form: dict[str, str]) -> Reply:
         return self._send("POST", self._hosts.accounts, _TOKEN, form)
@@ -383,6 +409,13 @@ class Client:
 
     def _advice(self, rule: Rule) -> str:
         return self._auth.advice.get(rule.action, rule.check)
+
+
+def _forbidden(endpoint: str) -> Forbidden:
+    return Forbidden(
+        f"The token lacks the scope {SCOPES[endpoint]}: make a new `refresh_token` "
+        "with it, or deselect the streams that need it."
+    )
 
 
 _VERDICTS = {

@@ -135,6 +135,11 @@ RULES = (
     Rule("2202 2707 2206", Action.SKIP, "listsubscriberscount", check=_LISTS),
     Rule("2201", Action.RETRY, "listsubscriberscount"),
     Rule("2701 2704", Action.FORBID, "listsubscriberscount", check=_CONTACT_SCOPE),
+    # "Yet,There are no contacts in this list.", whatever the page says of the code.
+    Rule("2502", Action.EMPTY, "getlistsubscribers", "no contacts"),
+    Rule("2502", Action.RETRY, "getlistsubscribers"),
+    Rule("2203 2501", Action.SKIP, "getlistsubscribers", check=_LISTS),
+    Rule("2701 2704", Action.FORBID, "getlistsubscribers", check=_CONTACT_SCOPE),
     Rule("6101 994", Action.EMPTY, "recentcampaigns"),
     Rule("6601", Action.FORBID, "recentcampaigns", check=_CAMPAIGN_SCOPE),
     Rule("6303", Action.EMPTY, "getcampaignrecipientsdata"),
@@ -152,9 +157,23 @@ RULES = (
     Rule("991 992 6307", Action.EMPTY, "campaignreports"),
     Rule("2206 3001 6002 6301 6302 6503", Action.SKIP, "campaignreports"),
     Rule("6001", Action.RETRY, "campaignreports"),
-    Rule("2206 6301 6302 6002 6503", Action.SKIP, "getcampaigndetails"),
+    # A draft has no details.
+    Rule("6302 6002", Action.EMPTY, "getcampaigndetails"),
+    Rule("2206 6301 6503", Action.SKIP, "getcampaigndetails"),
     Rule("6001", Action.RETRY, "getcampaigndetails"),
     Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
+    Rule("2204", Action.EMPTY, "getlistadvanceddetails"),
+    Rule("2202 2206 2707", Action.SKIP, "getlistadvanceddetails", check=_LISTS),
+    Rule("910", Action.EMPTY, "contact/allfields"),
+    Rule("992", Action.EMPTY, "tag/getalltags"),
+    Rule("4016", Action.EMPTY, "topics"),
+    Rule("4010", Action.FORBID, "topics", check=_CONTACT_SCOPE),
+    # Not every account has products, and only Marketing Automation has a page of them:
+    # https://www.zoho.com/marketingautomation/help/developers/get-product.html
+    Rule("4015 4016 1004", Action.EMPTY, "topics/products"),
+    Rule("4010", Action.FORBID, "topics/products", check=_CONTACT_SCOPE),
+    Rule("9001", Action.EMPTY, "workflow"),
+    Rule("9008", Action.FAIL, "workflow", check=_REPORT),
     # What is written. An answer that says that it is so already is as good as done.
     Rule("2003", Action.ALREADY, "listsubscribe"),
     Rule("*", Action.ALREADY, "listsubscribe", "already in the list"),

@@ -95,11 +95,15 @@ def read_text(text: str) -> datetime:
 def from_text(text: str, zone: ZoneInfo) -> str:
     """Convert a time as Zoho shows it, in the account's zone, to RFC 3339.
 
-    In the hour that clocks repeat in autumn, the first pass is taken.
+    Workflows have it in ISO 8601, as `2019-03-11T11:28:34+05:30`, with the zone. In the
+    hour that clocks repeat in autumn, the first pass is taken.
 
     Raises:
         ValueError: The text has none of the known layouts.
     """
+    if text[4:5] == "-":
+        instant = datetime.fromisoformat(text)
+        return rfc3339(instant if instant.tzinfo else instant.replace(tzinfo=zone))
     return rfc3339(read_text(text).replace(tzinfo=zone))
 
 

@@ -40,8 +40,8 @@ class Version(t.NamedTuple):
         return "POST" if self.posted is None or endpoint in self.posted else "GET"
 
     def address(self, endpoint: str, form: str) -> str:
-        """Return the path of an endpoint; `form` is the format, such as `JSON`."""
-        folder = f"{form.lower()}/" if endpoint in _FORMAT_IN_PATH else ""
+        """Return the path of an endpoint; `form` is `json` or `xml`."""
+        folder = f"{form}/" if endpoint in _FORMAT_IN_PATH else ""
         return f"{self.path}{folder}{endpoint}"
 
     def reads(self, endpoint: str, params: Mapping[str, t.Any] | None = None) -> bool:

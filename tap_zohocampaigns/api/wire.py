@@ -33,19 +33,32 @@ PIECE = 1 << 20
 LISTS = {
     "getmailinglists": ("list_of_details",),
     "getsegmentcontacts": ("list_of_details", "segment_contacts"),
+    "getlistsubscribers": ("list_of_details", "result_of_subscribers"),
     "recentcampaigns": ("recent_campaigns", "recent-campaigns"),
     "getcampaignrecipientsdata": ("list_of_details", "contacts", "recipients"),
+    "contact/allfields": ("fieldnames", "fieldname"),
+    "tag/getalltags": ("tags",),
+    "topics": ("topicDetails",),
+    "topics/products": ("products",),
+    "workflow": ("workflows",),
 }
+# Rows that stand under their keys, one map for each or one for all; what the key is.
+_KEYS = {"tag/getalltags": "tag_id"}
 OBJECTS = {
     "campaignreports": ("campaign-reports",),
     "getcampaigndetails": ("campaign-details",),
     "getsegmentdetails": ("segments_details", "segment_details"),
     "listsubscriberscount": ("no_of_contacts",),
+    "getlistadvanceddetails": ("list_details", "list-details"),
 }
 _COUNTS = {"listsubscriberscount"}
 _SUCCESSES = {"0", "200", "3023", "6201"}
 # The element of one row, in XML.
-_ROW_ELEMENTS = ("list", "contact", "campaign")
+_ROW_ELEMENTS = ("list", "contact", "campaign", "fieldname")
+# Zoho's pages show no XML of these.
+_JSON_ONLY = {"tag/getalltags", "topics", "topics/products", "workflow"}
+# These name the parameter of the format `type`, and its values in small letters.
+_TYPED = {"contact/allfields"}
 
 
 class Unreadable(Transient):
@@ -90,6 +103,18 @@ class Envelope(t.NamedTuple):
         return self.body.get(name)
 
 
+def ask(endpoint: str, form: str) -> dict[str, str]:
+    """Return the parameter that asks an endpoint for a format, if it has the format.
+
+    Args:
+        endpoint: Name of the call.
+        form: `json` or `xml`.
+    """
+    if endpoint in _TYPED:
+        return {"type": form}
+    return {"resfmt": "JSON" if endpoint in _JSON_ONLY else form.upper()}
+
+
 def read(content: bytes) -> Envelope:
     """Read the body of an answer.
 
@@ -130,10 +155,32 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
                     break
                 return found
             rows = as_list(found)
+            if endpoint in _KEYS:
+                rows = _keyed(rows, _KEYS[endpoint])
             if {*map(type, rows)} <= {dict}:
                 return rows
     msg = "a success without what was asked for"
     raise Unreadable(msg)
+
+
+def _keyed(maps: list[Json], name: str) -> list[Json]:
+    """Return the rows of maps, each with its key as a field."""
+    return [
+        {name: key, **row} if isinstance(row, dict) else row
+        for each in maps
+        for key, row in (each.items() if isinstance(each, dict) else [("", each)])
+    ]
+
+
+def inside(body: Row, *path: str) -> Row:
+    """Return the object at a path, which has underscores or hyphens; empty if none."""
+    for name in path:
+        known = {key.replace("-", "_"): value for key, value in body.items()}
+        found = as_list(known.get(name))
+        if not found or not isinstance(found[0], dict):
+            return {}
+        body = found[0]
+    return body
 
 
 def as_list(value: Json) -> list[Json]:

@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 
 BULK: t.Final = "addlistsubscribersinbulk"
 """The call that adds several contacts to a list."""
-_WRITE = {"JSON": contactinfo.as_json, "XML": contactinfo.as_xml}
+_WRITE = {"json": contactinfo.as_json, "xml": contactinfo.as_xml}
 ENDPOINTS: t.Final = {
     "subscribe": "listsubscribe",
     "unsubscribe": "listunsubscribe",

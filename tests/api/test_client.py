@@ -283,7 +283,8 @@ def test_a_refused_token_is_renewed_once_and_then_the_settings_are_named(
     with Zoho(in_turn(refusal)) as zoho:
         with pytest.raises(Failed, match="`refresh_token` and `data_center`"):
             zoho.client(clock).call(endpoint, {})
-        assert (zoho.tokens, len(zoho.calls)) == (2, 2)
+        # One more call finds out that the token is not good for another scope either.
+        assert (zoho.tokens, len(zoho.calls)) == (2, 3)
     assert clock.waits == []
 
 

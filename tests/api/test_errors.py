@@ -45,7 +45,7 @@ HERE: dict[str, dict[Action, str]] = {
     COUNT: {A.SKIP: "2202 2206 2707", A.RETRY: "2201"},
     CAMPAIGNS: {A.EMPTY: "6101 994"},
     RECIPIENTS: {A.EMPTY: "6303", A.SKIP: "6002 6503"},
-    DETAILS: {A.SKIP: "2206 6002 6301 6302 6503", A.RETRY: "6001"},
+    DETAILS: {A.EMPTY: "6002 6302", A.SKIP: "2206 6301 6503", A.RETRY: "6001"},
 }
 # Codes that mean "none" if their sentence says so.
 NONE_IF_SAID = {

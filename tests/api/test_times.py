@@ -84,7 +84,7 @@ def test_every_minute_of_the_calendar_is_read_back(instant: datetime) -> None:
         "02 Aug 2013, at 12:39 PM",
         "Feb 12, 2026 at 12:08 PM",
         "Feb 30, 2026 12:08 PM",
-        "2013-08-02T12:39:00Z",
+        "2013-08-02T12:60:00Z",
         "08/28/2014 10:00 PM IST",
         "1375456161000",
         "xx Aug 2013, 12:39 PM",

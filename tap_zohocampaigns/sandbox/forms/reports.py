@@ -292,5 +292,7 @@ def _split(story: Story) -> dict[str, str]:
             f"{letter}_child_campaignkey": key,
             f"{letter}_open_count": str(counts.get("opens_count", 0)),
             f"{letter}_click_count": str(counts.get("unique_clicks_count", 0)),
+            # There are more, whose names are not known.
+            f"{letter}_unopened": str(counts.get("unopened", 0)),
         }
     return fields

@@ -1,0 +1,282 @@
+"""Details, reports and events of campaigns, and who is in each list."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.api.wire import Envelope
+from tap_zohocampaigns.campaigns import read_reports
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+
+from .conftest import NOW, Output, StillTap, run_tap
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.streams import (
+        CampaignAbVariants,
+        CampaignLists,
+        CampaignLocations,
+    )
+
+    Rows: t.TypeAlias = list[dict[str, t.Any]]
+
+ZONE = ZoneInfo("America/New_York")
+SHARING = (
+    *("campaign_details", "campaign_ab_variants", "campaign_lists"),
+    *("campaign_reports", "campaign_reach", "campaign_locations"),
+    "campaign_recipients",
+)
+FORMS = ("json", "xml")
+
+
+class Later(StillTap):
+    """The tap, some days later."""
+
+    days = 0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(days=self.days)
+
+
+def calls_of(service: Service) -> Counter[str]:
+    found = Counter(call.endpoint for call in service.calls)
+    service.calls.clear()
+    return found
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def everything(request: pytest.FixtureRequest, account: LivingAccount) -> Output:
+    names = (*SHARING, "recipient_events", "list_subscribers", "snapshots")
+    with Service(account, quota_calls=100_000) as service:
+        return run_tap(service, *names, response_format=request.param)
+
+
+def keys_of(rows: Rows, *names: str) -> set[tuple[t.Any, ...]]:
+    found = [tuple(row[name] for name in names) for row in rows]
+    assert len(found) == len({*found})
+    return {*found}
+
+
+def test_every_member_of_a_list_comes_in_each_status(
+    everything: Output, account: LivingAccount
+) -> None:
+    rows = everything.records["list_subscribers"]
+    expected = {
+        (mailing_list.key, status, member.contact.email)
+        for mailing_list in account.lists()
+        for status in ("active", "unsub", "bounce")
+        for member in account.contacts(mailing_list.key, status)
+    }
+    assert keys_of(rows, "list_key", "status", "contact_email") == expected
+    parts = {
+        (row["list_key"], row["status"]): row["rows_read"]
+        for row in everything.records["snapshots"]
+        if row["stream"] == "list_subscribers"
+    }
+    assert parts == {
+        (each.key, status): len(account.contacts(each.key, status))
+        for each in account.lists()
+        for status in ("active", "unsub", "bounce")
+    }
+
+
+def test_every_open_and_click_comes_with_its_time(
+    everything: Output, account: LivingAccount
+) -> None:
+    rows = everything.records["recipient_events"]
+    keys_of(rows, "campaign_key", "action", "contact_email", "event_time")
+    found = Counter[tuple[str, str, str, str]]()
+    for row in rows:
+        key = tuple(
+            row[n] for n in ("campaign_key", "action", "contact_email", "event_time")
+        )
+        found[t.cast("tuple[str, str, str, str]", key)] += row["event_count"]
+    expected = Counter[tuple[str, str, str, str]]()
+    sent = {key for row in rows for key in [row["campaign_key"]]}
+    for key in sent:
+        for action in ("openedcontacts", "clickedcontacts"):
+            for recipient in account.recipients(key, action):
+                contact = recipient.contact
+                for when in account.events(key, action, contact):
+                    # In the hour that clocks repeat in autumn, the first is taken.
+                    told = when.astimezone(ZONE).replace(second=0, fold=0)
+                    minute = told.replace(microsecond=0).astimezone(UTC)
+                    expected[key, action, contact.email, rfc3339(minute)] += 1
+    assert found == expected
+    assert len(sent) > 25
+
+
+def test_reports_tell_what_the_account_counts(
+    everything: Output, account: LivingAccount
+) -> None:
+    rows = everything.records["campaign_reports"]
+    sent = [each for each in account.campaigns() if each.sent]
+    children = [(child, each.key) for each in sent for child in each.children]
+    expected = {(each.key, None) for each in sent} | {*children}
+    assert keys_of(rows, "campaign_key", "parent_campaign_key") == expected
+    for row in rows:
+        assert row["reported_on"] == NOW.date().isoformat()
+        opened = account.recipients(row["campaign_key"], "openedcontacts")
+        assert row["open_count"] == len(opened)
+        assert isinstance(row["open_percent"], float)
+    opens = sum(row["open_count"] for row in rows)
+    places = everything.records["campaign_locations"]
+    assert sum(row["reached"] for row in places) == opens
+    for row in everything.records["campaign_reach"]:
+        assert isinstance(row["reached"], int)
+
+
+def test_details_are_of_every_campaign_that_has_some(
+    everything: Output, account: LivingAccount
+) -> None:
+    sent = {each.key: each for each in account.campaigns() if each.sent}
+    rows = everything.records["campaign_details"]
+    assert keys_of(rows, "campaign_key") == {(key,) for key in sent}
+    for row in rows:
+        campaign = sent[row["campaign_key"]]
+        assert row["subject"] == campaign.subject
+        assert row["updated_time"] >= row["created_time"]
+    tested = {each.key for each in sent.values() if each.children}
+    variants = everything.records["campaign_ab_variants"]
+    assert keys_of(variants, "campaign_key", "variant") == {
+        (key, letter) for key in tested for letter in "ab"
+    }
+    children = {child for each in sent.values() for child in each.children}
+    assert {row["child_campaign_key"] for row in variants} == children
+    lists = everything.records["campaign_lists"]
+    known = {each.key for each in account.lists()}
+    assert {row["list_key"] for row in lists if row.get("list_key")} <= known
+    assert {row["cvid"] for row in lists if row.get("cvid")}
+
+
+def test_answers_that_several_streams_need_are_asked_for_once(
+    account: LivingAccount,
+) -> None:
+    with Service(account, quota_calls=100_000) as service:
+        run_tap(service, "campaign_recipients")
+        alone = calls_of(service)
+        first = run_tap(service, *SHARING)
+        all_ = calls_of(service)
+        assert all_["campaignreports"] == alone["campaignreports"]
+        assert all_["getcampaigndetails"] == len(account.campaigns())
+        again = run_tap(service, *SHARING, state=first.state)
+        second = calls_of(service)
+        opened = {
+            each.key
+            for each in account.campaigns()
+            if each.sent and each.sent > NOW - timedelta(days=30)
+        }
+        assert second["campaignreports"] == len(opened)
+        assert second["getcampaigndetails"] <= len(opened) + 2
+        assert keys_of(again.records["campaign_reports"], "campaign_key") == {
+            (key,) for key in opened
+        }
+
+
+def test_each_day_adds_a_report_until_the_window_has_ended(
+    account: LivingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = max(each.sent for each in account.campaigns() if each.sent)
+    state = None
+    days: list[set[str]] = []
+    monkeypatch.setattr("tests.conftest.StillTap", Later)
+    with Service(account, quota_calls=100_000) as service:
+        for day in (0, 1, 31, 62, 90):
+            Later.days = day
+            output = run_tap(service, "campaign_reports", state=state)
+            state = output.state
+            days.append({r["reported_on"] for r in output.records["campaign_reports"]})
+            last = calls_of(service)
+    assert days[0] == {NOW.date().isoformat()}
+    assert days[1] == {(NOW + timedelta(days=1)).date().isoformat()}
+    assert newest < NOW
+    # Once more when its window has ended, and then never again.
+    assert days[2] == {(NOW + timedelta(days=31)).date().isoformat()}
+    assert days[3:] == [set(), set()]
+    assert last["campaignreports"] == 0
+
+
+def test_details_that_were_interrupted_go_on(account: LivingAccount) -> None:
+    with Service(account, quota_calls=100_000) as service:
+        whole = run_tap(service, "campaign_details")
+        rows = whole.records["campaign_details"]
+        for position in (5, 12):
+            known = rows[position]["updated_time"]
+            state = {
+                "bookmarks": {
+                    "campaign_details": {
+                        "replication_key": "updated_time",
+                        "replication_key_value": known,
+                    }
+                }
+            }
+            output = run_tap(service, "campaign_details", state=state)
+            assert output.records["campaign_details"] == rows[position:]
+        assert [row["updated_time"] for row in rows] == sorted(
+            row["updated_time"] for row in rows
+        )
+
+
+@pytest.mark.parametrize(
+    ("told", "times"),
+    [
+        (None, []),
+        ("", []),
+        ([], []),
+        ({"time": "a"}, ["a"]),
+        ([{"time": "a"}, {"time": "b"}], ["a", "b"]),
+        ({"report": [{"time": "a"}, {"time": "b"}]}, ["a", "b"]),
+        ({"report": {"time": "a"}}, ["a"]),
+        (["a", "b"], ["a", "b"]),
+        ([{"other": "x"}], []),
+    ],
+)
+def test_times_of_events_are_read_in_every_form(told: t.Any, times: list[str]) -> None:
+    assert read_reports(told) == times
+
+
+def envelope(**body: t.Any) -> Envelope:
+    return Envelope("0", "", "success", body, [])
+
+
+def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
+    tap = StillTap(config={"data_center": "sandbox"})
+    places = t.cast("CampaignLocations", tap.streams["campaign_locations"])
+    for body in (
+        {"campaign-by-loaction": {"India": 2, "in": 1}},
+        {"campaign-by-loaction": "{India=2, in=1}"},
+        {"campaign-by-location": {"India": "2", "in": "1"}},
+    ):
+        rows = places.rows(envelope(**body))
+        assert [(row["country"], int(row["reached"])) for row in rows] == [
+            ("India", 2),
+            ("in", 1),
+        ]
+    assert places.rows(envelope()) == []
+    assert places.rows(envelope(**{"campaign-by-loaction": ""})) == []
+
+    variants = t.cast("CampaignAbVariants", tap.streams["campaign_ab_variants"])
+    split = {"a_open_count": "3", "b_child_campaignkey": "x", "winner": "a"}
+    assert variants.rows(envelope(**{"AB-split-details": [split]})) == [
+        {"variant": "a", "open_count": "3"},
+        {"variant": "b", "child_campaignkey": "x"},
+    ]
+
+    lists = t.cast("CampaignLists", tap.streams["campaign_lists"])
+    for segments in ({"1": "One"}, [{"cvid": "1", "segment_name": "One"}]):
+        rows = lists.rows(
+            envelope(
+                associated_mailing_lists=[{"listkey": "3z", "listname": "L"}],
+                segments_info=segments,
+            )
+        )
+        assert [(row["source_id"], row.get("cvid")) for row in rows] == [
+            ("3z", None),
+            ("1", "1"),
+        ]
+    assert lists.rows(envelope(associated_mailing_lists=[], segments_info={})) == []
