@@ -16,7 +16,7 @@ from singer_sdk import Stream
 from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
 from singer_sdk.streams._state import StreamStateManager
 
-from tap_zohocampaigns import pages
+from tap_zohocampaigns import columns, pages
 from tap_zohocampaigns.ahead import Ahead, Batch
 from tap_zohocampaigns.api.errors import Forbidden, Gone, LockedOut, SettingError
 from tap_zohocampaigns.api.values import Converter
@@ -103,11 +103,16 @@ class ZohoStream(Stream):
     endpoint = ""
     identity = ""
     """The field that tells the rows of a part apart."""
+    has_custom_fields = False
+    """Whether its rows are contacts, with fields of the account's own."""
 
     def __init__(self, tap: TapZohoCampaigns) -> None:
         """Load the schema of the stream's name."""
         self._annotated = load_schema(self.name)
         self._zoho = tap
+        for name, about in tap.columns_of(self.name).items():
+            wire = {"x-wire-names": about[columns.NAMES]}
+            self._annotated["properties"][name] = {**about, **wire}
         self.converter = Converter(
             self.name, self._annotated, lambda: self.account.zone
         )
@@ -124,6 +129,11 @@ class ZohoStream(Stream):
     def account(self) -> Account:
         """What streams share."""
         return self._zoho.account
+
+    @property
+    def annotated(self) -> dict[str, t.Any]:
+        """The schema, with what its fields are called on the wire."""
+        return self._annotated
 
     @cached_property
     def reader(self) -> pages.Pages:
@@ -199,7 +209,7 @@ class ZohoStream(Stream):
             envelope = self.call(self.endpoint, paged)
             if envelope is None:
                 return pages.Page([])
-            records = [self.converter.record(row) for row in envelope.payload]
+            records = self.converter.records(envelope.payload)
             return pages.Page(records, envelope.total, envelope.used_range)
 
         return self.reader.read(ask, place, expected)

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 
 import msgspec
 from singer_sdk.io_base import GenericSingerWriter
-from singer_sdk.mapper import RemoveRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 
 if t.TYPE_CHECKING:
@@ -54,10 +54,17 @@ class PageMap:
     def of(cls, record_maps: list[StreamMap]) -> list[StreamMap]:
         """Return the maps of a stream, made for pages."""
         return [
-            # The SDK looks for this class, and it removes a page as well.
-            each if isinstance(each, RemoveRecordTransform) else cls(each)  # type: ignore[misc]
+            each if _takes_pages(each) else cls(each)  # type: ignore[misc]
             for each in record_maps
         ]
+
+
+def _takes_pages(record_map: StreamMap) -> bool:
+    """Return whether a map does to a page what it does to each of its records."""
+    if isinstance(record_map, SameRecordTransform):
+        return not record_map.flattening_enabled
+    # The SDK looks for this class, too.
+    return isinstance(record_map, RemoveRecordTransform)
 
 
 class PageWriter(GenericSingerWriter[bytes, "Message"]):

@@ -156,7 +156,7 @@ class Pages:
                 self._refuse_repetition(page)
                 return
             overlap, rows = start - first, len(keys)
-            met = self._last_of(tail, keys) if overlap else -1
+            met = self._last_of(tail, keys, overlap) if overlap else -1
             if met is None and first > 1:
                 first, stepped = max(first - max(self._size - _OVERLAP, 1), 1), True
                 before = []
@@ -211,8 +211,15 @@ class Pages:
         return keys
 
     @staticmethod
-    def _last_of(tail: tuple[str, ...], keys: list[t.Hashable]) -> int | None:
+    def _last_of(
+        tail: tuple[str, ...], keys: list[t.Hashable], overlap: int
+    ) -> int | None:
         """Return where the last row of the page before stands in this one."""
+        if tail and overlap <= len(keys):
+            # Where it is unless rows have moved: the marks of a whole page take long.
+            expected = keys[overlap - 1]
+            if mark(expected) == tail[-1] and keys.count(expected) == 1:
+                return overlap - 1
         for marked in reversed(tail):
             for position in reversed(range(len(keys))):
                 if mark(keys[position]) == marked:

@@ -37,6 +37,7 @@ class Rehearsal:
         """Take the client that asks."""
         self.ledger = client.ledger
         self.account_id = client.account_id
+        self.served = client.served
         self.calls: Counter[str] = Counter()
         self.members: dict[str, int] = {}
         """How many contacts each segment has, by its ID; each list, in each status."""

@@ -127,6 +127,7 @@ class SegmentContacts(MembersStream):
     replication_key = "added_time"
     endpoint = "getsegmentcontacts"
     identity = "contact_email"
+    has_custom_fields = True
 
     def parts(self) -> Iterator[Part]:
         """Return the segments."""
@@ -168,6 +169,7 @@ class ListSubscribers(MembersStream):
     replication_key = "added_time"
     endpoint = "getlistsubscribers"
     identity = "contact_email"
+    has_custom_fields = True
     selected_by_default = False
 
     def parts(self) -> Iterator[Part]:
@@ -206,6 +208,7 @@ class CampaignRecipients(CampaignStream):
     replication_key = "sent_time"
     endpoint = "getcampaignrecipientsdata"
     identity = "contact_email"
+    has_custom_fields = True
 
 
 class CampaignReports(ReportStream):
@@ -370,7 +373,8 @@ class AccountRow(ZohoStream):
             "time_zone": self.account.zone.key,
             "api_version": settings["api_version"],
         }
-        yield [record]
+        # Those that the zone has been found with, at least.
+        yield [record | {"scopes": sorted(self.account.client.served)}]
 
 
 class Snapshots(ZohoStream):

@@ -14,9 +14,10 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from tap_zohocampaigns import settings, streams
+from tap_zohocampaigns import columns, settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect, versions
+from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import reachable
@@ -47,6 +48,7 @@ class TapZohoCampaigns(Tap):
         Raises:
             ConfigValidationError: A setting is wrong.
         """
+        self._given_catalog = kwargs.get("catalog")
         # The SDK's own check prints the values that it doesn't like, secrets too.
         super().__init__(validate_config=False, **kwargs)
         if validate_config and (errors := settings.problems(self.settings)):
@@ -146,6 +148,36 @@ class TapZohoCampaigns(Tap):
         return [
             stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
         ]
+
+    def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
+        """Return the columns that the catalog has for custom fields of contacts."""
+        return columns.in_catalog(self._given_catalog, stream)
+
+    def run_discovery(self) -> str:
+        """Write the catalog; custom fields are columns, if the token may read them."""
+        catalog = self.catalog_dict
+        found = self._custom_columns()
+        for entry in catalog["streams"]:
+            stream = t.cast("ZohoStream", self.streams[entry["tap_stream_id"]])
+            if stream.has_custom_fields:
+                fitting = columns.fit(found, stream.annotated["properties"])
+                columns.add_to_catalog(entry, fitting)
+        text = json.dumps(catalog, indent=2)
+        click.echo(text)
+        return text
+
+    def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
+        """Ask for the fields of contacts, unless there is nobody to be asked."""
+        fields = t.cast("ZohoStream | None", self.streams.get("contact_fields"))
+        if fields is None or settings.problems(self.settings):
+            return {}
+        try:
+            (part,) = fields.parts()
+            records = [row for rows in fields.records(part) for row in rows]
+        except Forbidden as error:
+            self.logger.warning("Custom fields have no columns of their own: %s", error)
+            return {}
+        return columns.read_columns(records)
 
     @classmethod
     def invoke(cls, *, word: str | None = None, **kwargs: t.Any) -> None:  # noqa: ANN401

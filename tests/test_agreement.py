@@ -92,6 +92,12 @@ def test_meltano_yml_has_no_setting_more_and_the_same_capabilities(
     assert {*plugin["capabilities"]} == {*map(str, singer.capabilities)}
 
 
+def test_meltano_yml_leaves_out_what_is_off_by_default() -> None:
+    costly = [each.name for each in streams.LIST if not each.selected_by_default]
+    selected = MELTANO["plugins"]["extractors"][0]["select"]
+    assert selected == ["*.*", *(f"!{name}.*" for name in costly)]
+
+
 def test_every_stream_has_a_schema_and_a_row_in_the_readme() -> None:
     names = {stream.name for stream in streams.LIST}
     assert {path.stem for path in (ROOT / "schemas").glob("*.json")} == names

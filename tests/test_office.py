@@ -180,6 +180,7 @@ def test_the_account_is_one_row(
         "data_center": "eu",
         "time_zone": account.zone.key,
         "api_version": "1.1",
+        "scopes": ["ZohoCampaigns.campaign.READ"],
     }
     assert len(row["account_id"]) == 16
     assert {call.endpoint for call in service.calls} == {"recentcampaigns"}

@@ -10,12 +10,13 @@ import gc
 import json
 import re
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 import msgspec
 
+from tap_zohocampaigns.api import rows
 from tap_zohocampaigns.api.errors import Failed, Transient
 
 if t.TYPE_CHECKING:
@@ -154,11 +155,11 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
                 if endpoint in _COUNTS and _integer(found) is None:
                     break
                 return found
-            rows = as_list(found)
+            listed = as_list(found)
             if endpoint in _KEYS:
-                rows = _keyed(rows, _KEYS[endpoint])
-            if {*map(type, rows)} <= {dict}:
-                return rows
+                listed = _keyed(listed, _KEYS[endpoint])
+            if {*map(type, listed)} <= {dict}:
+                return listed
     msg = "a success without what was asked for"
     raise Unreadable(msg)
 
@@ -282,6 +283,14 @@ def _json(text: bytes) -> Json:
 
 
 def _xml(text: bytes) -> Json:
+    # If anything is wrong with a page, the page as it came tells what.
+    with suppress(rows.Unsure, Unreadable, Failed):
+        rest, runs = rows.take(text)
+        return rows.put(_whole_xml(rest), runs)
+    return _whole_xml(text)
+
+
+def _whole_xml(text: bytes) -> Json:
     try:
         return _parse(text)
     except (expat.ExpatError, LookupError, ValueError):

@@ -421,12 +421,20 @@ def test_rows_of_texts_and_rows_of_anything_become_the_same_records(
     schema = load_schema(stream)
     schema["properties"]["probe"] = {"type": ["string", "null"]}
     convert = Converter(stream, schema, lambda: NEW_YORK)
-    # Only a row of texts alone takes the fast way; 7 and "7" are the same text.
-    fast, slow = (
-        convert.record(row | {"probe": "7"}),
-        convert.record(row | {"probe": 7}),
-    )
-    assert fast == slow
+    # Only texts alone take the fast way; 7 and "7" are the same text.
+    texts, other = row | {"probe": "7"}, row | {"probe": 7}
+    slow = convert.record(other)
+    assert convert.records([texts]) == convert.records([other]) == [slow]
+    assert [*convert.records([texts])[0]] == [*slow]
+
+
+@given(st.lists(rows(), max_size=4), st.integers(1, 3))
+def test_a_page_becomes_the_records_of_its_rows(
+    drawn: list[tuple[str, dict[str, str]]], times: int
+) -> None:
+    page = [row for _, row in drawn] * times
+    convert = converter("campaign_recipients")
+    assert convert.records(page) == [convert.record(row) for row in page]
 
 
 @given(rows())

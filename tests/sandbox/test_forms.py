@@ -444,9 +444,11 @@ def test_details_of_an_ab_campaign(client: Client) -> None:
         "a_child_campaignkey": CHILDREN[0].key,
         "a_open_count": "0",
         "a_click_count": "0",
+        "a_unopened": "0",
         "b_child_campaignkey": CHILDREN[1].key,
         "b_open_count": "0",
         "b_click_count": "0",
+        "b_unopened": "0",
     }
     sent = client.json("getcampaigndetails", **asked)
     assert sent["AB-split-details"] == [split]
