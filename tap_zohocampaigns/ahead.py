@@ -132,7 +132,7 @@ class Ahead(t.Generic[Item]):
             try:
                 for batch in self._read(unit.item):
                     if not self._put(unit, batch):
-                        return
+                        break
             except BaseException as error:  # noqa: BLE001 (it is raised where it belongs)
                 unit.error = error
             with self._changed:

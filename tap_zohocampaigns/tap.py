@@ -20,7 +20,7 @@ from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.command import Command
-from tap_zohocampaigns.connection import reachable
+from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.stopping import Stopped, Stopper
@@ -70,8 +70,11 @@ class TapZohoCampaigns(Tap):
     @cached_property
     def account(self) -> Account:
         """The account that all streams read, over one session."""
-        config = reachable(self.settings)
-        return Account(connect(config, sleep=self.stopper.sleep), config)
+        client = connect(reachable(self.settings), sleep=self.stopper.sleep)
+        if self.settings["data_center"] == SANDBOX:
+            # Its port is another one in each run.
+            client.account_id = SANDBOX
+        return Account(client, self.settings)
 
     @property
     def writer(self) -> PageWriter:

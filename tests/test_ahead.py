@@ -164,6 +164,23 @@ def test_an_item_that_is_skipped_is_read_no_further(
     assert eventually(lambda: not workers())
 
 
+def test_items_that_are_skipped_leave_threads_for_those_behind_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ahead, "_ROOM", 1)
+    monkeypatch.setattr(ahead, "_DISK", 0)
+
+    def read(item: int) -> Iterator[Batch]:
+        for _ in range(5):
+            yield Batch(rows(item))
+
+    taken = []
+    for item, batches in Ahead(lambda: range(20), read, 3):
+        if item > 15:
+            taken += [len(batch.rows) for batch in batches]
+    assert taken == [16] * 5 + [17] * 5 + [18] * 5 + [19] * 5
+
+
 def test_with_one_nothing_is_read_before_it_is_asked_for() -> None:
     asked: list[int] = []
 

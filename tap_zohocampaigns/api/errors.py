@@ -96,6 +96,10 @@ _CAMPAIGN_SCOPE = (
     "check that `refresh_token` has the scope ZohoCampaigns.campaign.READ and that its "
     "user may see campaigns"
 )
+_WORKFLOW_SCOPE = (
+    "check that `refresh_token` has the scope ZohoCampaigns.workflow.READ and that its "
+    "user may see workflows"
+)
 _ACCOUNT = (
     "check that the user of `refresh_token` or `auth_token` belongs to an active "
     "account"
@@ -170,10 +174,12 @@ RULES = (
     Rule("4010", Action.FORBID, "topics", check=_CONTACT_SCOPE),
     # Not every account has products, and only Marketing Automation has a page of them:
     # https://www.zoho.com/marketingautomation/help/developers/get-product.html
-    Rule("4015 4016 1004", Action.EMPTY, "topics/products"),
+    Rule("4015 4016", Action.EMPTY, "topics/products"),
+    # Zoho documents it for a sister product: its absence costs the stream alone.
+    Rule("1004", Action.FORBID, "topics/products", check="deselect `products`"),
     Rule("4010", Action.FORBID, "topics/products", check=_CONTACT_SCOPE),
     Rule("9001", Action.EMPTY, "workflow"),
-    Rule("9008", Action.FAIL, "workflow", check=_REPORT),
+    Rule("9008", Action.FORBID, "workflow", check=_WORKFLOW_SCOPE),
     # What is written. An answer that says that it is so already is as good as done.
     Rule("2003", Action.ALREADY, "listsubscribe"),
     Rule("*", Action.ALREADY, "listsubscribe", "already in the list"),
