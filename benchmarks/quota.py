@@ -31,7 +31,7 @@ from pathlib import Path
 import pyrate_limiter
 import redis
 
-from tap_zohocampaigns.api.quota import Ledger, Quota, Wait
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
 from tap_zohocampaigns.api.stores.redis import RedisStore
 from tap_zohocampaigns.api.stores.sqlite import SqliteStore
 from tests.api.conftest import RedisServer
@@ -58,13 +58,13 @@ ENDPOINT = "getcampaignrecipientsdata"
 def tap_file(folder: str, _: str) -> Enter:
     """Enter calls in a file, as the tap does by default."""
     return waiting(
-        Ledger(SqliteStore(Path(folder) / "quota.sqlite3", "account", QUOTA))
+        Ledger(SqliteStore(Path(folder) / "quota.sqlite3", "account", Quotas(QUOTA)))
     )
 
 
 def tap_redis(_: str, url: str) -> Enter:
     """Enter calls in a Redis, as the tap does."""
-    return waiting(Ledger(RedisStore(url, "account", QUOTA, step=STEP)))
+    return waiting(Ledger(RedisStore(url, "account", Quotas(QUOTA), step=STEP)))
 
 
 def waiting(ledger: Ledger) -> Enter:

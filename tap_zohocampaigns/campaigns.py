@@ -89,6 +89,16 @@ class LookbackStream(StatefulStream):
         lookback = timedelta(days=self._zoho.settings["lookback_days"])
         return rfc3339(self._zoho.now() - lookback)
 
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """What settings leave of the stream; what was read of another is not all."""
+        return (sorted(self._zoho.settings.get("campaign_keys") or []),)
+
+    @property
+    def scope_mark(self) -> str:
+        """A text that stands for the scope in the state."""
+        return blake2b(repr(self.scope).encode(), digest_size=8).hexdigest()
+
 
 class SentStream(LookbackStream):
     """A stream of sent campaigns: each is looked at until its window has ended."""
@@ -96,14 +106,9 @@ class SentStream(LookbackStream):
     kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": []}
     """What the state tells of campaigns, as it is in the beginning."""
 
-    @property
-    def scope(self) -> tuple[object, ...]:
-        """What settings leave of the stream; what was closed in another one is not."""
-        return (sorted(self._zoho.settings.get("campaign_keys") or []),)
-
     def known_state(self) -> Row:
         """Return the state of before, unless settings narrow it in another way now."""
-        scope = blake2b(repr(self.scope).encode(), digest_size=8).hexdigest()
+        scope = self.scope_mark
         state: Row = deepcopy({**self.kept}) | super().known_state()
         if state.get("scope") != scope:
             state |= {"scope": scope, "closed": []}
@@ -225,8 +230,23 @@ class DetailStream(LookbackStream):
         known = {name: envelope.body.get(name) for name in about}
         return [{**known, **row} for row in details]
 
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """What settings leave of the stream."""
+        return (*super().scope, self.start)
+
+    def known_state(self) -> Row:
+        """Return the state of before, unless settings narrow it in another way now."""
+        state = super().known_state()
+        if state.get("scope") != self.scope_mark:
+            state.pop("replication_key_value", None)
+        return state
+
     def batches(self) -> Iterator[Records]:
         """Yield the records of the campaigns, and note how far it is."""
+        if "replication_key_value" not in self.before:
+            self.stream_state.pop("replication_key_value", None)
+        self.stream_state["scope"] = self.scope_mark
         for done, (part, batches) in enumerate(self.reading):
             self.progress.done = done
             with self.unless_gone(part):
@@ -374,11 +394,22 @@ class EventStream(SentStream, SnapshotStream):
     timelines: t.ClassVar[t.Mapping[str, str]] = {}
     """The actions, and the `type` that adds times to each."""
 
+    @property
+    def actions(self) -> list[str]:
+        """The actions to read."""
+        wanted = self._zoho.settings.get("actions") or self.timelines
+        return [action for action in self.timelines if action in wanted]
+
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """What settings leave of the stream."""
+        return (*super().scope, self.actions)
+
     def read(self, part: Part) -> Iterator[Batch]:
         """Read the events of a campaign, of its test sends too."""
         for sent_key in self.sends(part.about):
             counts = read_counters(self.look(sent_key))
-            for action, kind in self.timelines.items():
+            for action in self.actions:
                 keys = {
                     "campaign_key": sent_key,
                     "parent_campaign_key": (
@@ -387,7 +418,8 @@ class EventStream(SentStream, SnapshotStream):
                     "action": action,
                     "snapshot_time": self._zoho.time(),
                 }
-                params = {"campaignkey": sent_key, "action": action, "type": kind}
+                kind = {"type": self.timelines[action]}
+                params = {"campaignkey": sent_key, "action": action, **kind}
                 timeline = Part(params, keys)
                 expected = counts.get(action, [None])[0]
                 if expected != 0:

@@ -88,7 +88,7 @@ class SnapshotStream(StatefulStream):
         yield from super().get_records(context)
         if self._stream_version is not None and not self.left_out:
             self._write_activate_version_message(self._stream_version)
-        if self.full:
+        if self.full and not self.left_out:
             self.stream_state.clear()
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import traceback
 import typing as t
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 
 import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.plugin_base import SingerCommand
 
 from tap_zohocampaigns import columns, settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect, versions
-from tap_zohocampaigns.api.errors import Forbidden, ZohoError
+from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.command import Command
+from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.stopping import Stopped, Stopper
@@ -71,15 +70,11 @@ class TapZohoCampaigns(Tap):
     @cached_property
     def account(self) -> Account:
         """The account that all streams read, over one session."""
-        config = self.settings
-        if config["data_center"] == settings.SANDBOX:
-            from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
-
-            service = sandbox.serve()
-            # Its quota begins and ends with it.
-            own = {"rate_limit_ledger": "memory", "api_version": config["api_version"]}
-            config = config | service.config_v1 | service.config | own
-        return Account(connect(config, sleep=self.stopper.sleep), config)
+        client = connect(reachable(self.settings), sleep=self.stopper.sleep)
+        if self.settings["data_center"] == SANDBOX:
+            # Its port is another one in each run.
+            client.account_id = SANDBOX
+        return Account(client, self.settings)
 
     @property
     def writer(self) -> PageWriter:
@@ -209,7 +204,7 @@ class TapZohoCampaigns(Tap):
         """Return the command, with errors that are sentences."""
         command = super().get_singer_command()
         word = click.Argument(["word"], type=click.Choice(["plan"]), required=False)
-        return _Command(
+        return Command(
             name=command.name,
             callback=command.callback,
             params=[*command.params, word],
@@ -240,50 +235,3 @@ class TapZohoCampaigns(Tap):
         )
         plan = make_plan(tap)
         click.echo(json.dumps(plan) if about_format == "json" else as_text(plan))
-
-
-class _Command(SingerCommand):
-    """Ends with one sentence for the user, and exit status 1."""
-
-    def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
-        """Run the command line."""
-        try:
-            return super().main(*args, **kwargs)
-        except _EXPECTED as error:
-            told = sentence(error)
-        except Exception as error:
-            told = sentence(error)
-            self.logger.debug("The error in full", exc_info=True)
-        self.logger.error(told)
-        sys.exit(1)
-
-
-_EXPECTED = (ConfigValidationError, ZohoError, FileNotFoundError)
-
-
-def sentence(error: Exception) -> str:
-    """Return what went wrong in words for the user, without secrets and contacts."""
-    if isinstance(error, ConfigValidationError):
-        return " ".join(error.errors)
-    if isinstance(error, ZohoError):
-        return str(error)
-    if isinstance(error, FileNotFoundError):
-        return f"A file of the command line is missing: {error}"
-    return _not_json(error) or _internal(error)
-
-
-def _not_json(error: Exception) -> str:
-    # Both json and simplejson read files for the SDK; their errors have this in common.
-    if not isinstance(error, UnicodeDecodeError) and not hasattr(error, "doc"):
-        return ""
-    return "A file given as --config, --catalog or --state is not JSON."
-
-
-def _internal(error: Exception) -> str:
-    # The text of an unknown error can hold a contact; its place can't.
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}, line {frame.lineno}"
-    return (
-        f"Internal error {type(error).__name__} in {place}: please report it; "
-        "LOGLEVEL=DEBUG tells more."
-    )

@@ -15,15 +15,33 @@ import yaml
 from tap_zohocampaigns import settings, streams
 from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.tap import TapZohoCampaigns
+from tap_zohocampaigns.target import TargetZohoCampaigns
+from tap_zohocampaigns.writing import settings as target_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text())
-OURS: dict[str, dict[str, t.Any]] = {
-    name: about
-    for name, about in settings.SCHEMA["properties"].items()
-    if not name.startswith(("stream_map", "faker", "flattening"))
+
+
+def ours(schema: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    """Return the settings that are not the SDK's."""
+    return {
+        name: about
+        for name, about in schema["properties"].items()
+        if not name.startswith(("stream_map", "faker", "flattening"))
+    }
+
+
+OURS = {
+    "tap-zohocampaigns": ours(settings.SCHEMA),
+    "target-zohocampaigns": ours(target_settings.SCHEMA),
 }
+PLUGINS = {
+    plugin["name"]: plugin
+    for kind in ("extractors", "loaders")
+    for plugin in MELTANO["plugins"][kind]
+}
+NAMES = [(plugin, name) for plugin, known in OURS.items() for name in known]
 
 
 def row_of(name: str) -> str:
@@ -32,24 +50,30 @@ def row_of(name: str) -> str:
     return rows[0]
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
-    row = row_of(name)
-    if "default" in OURS[name]:
-        assert f"`{OURS[name]['default']}`" in row
+@pytest.mark.parametrize(("plugin", "name"), NAMES)
+def test_every_setting_is_in_the_readme_with_its_default(
+    plugin: str, name: str
+) -> None:
+    about, row = OURS[plugin][name], row_of(name)
+    if "default" in about:
+        assert f"`{about['default']}`".lower() in row.lower()
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_every_setting_is_in_meltano_yml(name: str) -> None:
-    about = OURS[name]
-    listed = {s["name"]: s for s in MELTANO["plugins"]["extractors"][0]["settings"]}
-    setting = listed[name]
+def test_settings_of_both_mean_the_same() -> None:
+    tap, target = OURS.values()
+    for name in tap.keys() & target.keys() - {"refresh_token"}:
+        assert tap[name] == target[name]
+
+
+@pytest.mark.parametrize(("plugin", "name"), NAMES)
+def test_every_setting_is_in_meltano_yml(plugin: str, name: str) -> None:
+    about = OURS[plugin][name]
+    setting = {one["name"]: one for one in PLUGINS[plugin]["settings"]}[name]
     assert setting["label"]
     assert setting["description"] == about["description"]
     assert setting.get("sensitive", False) is about.get("secret", False)
     assert setting.get("value") == about.get("default")
-    kinds = {"integer": "integer", "array": "array", "string": "string"}
-    kind = "options" if "enum" in about else kinds[about["type"][0]]
+    kind = "options" if "enum" in about else about["type"][0]
     if about.get("format") == "date-time":
         kind = "date_iso8601"
     assert setting["kind"] == kind
@@ -57,10 +81,15 @@ def test_every_setting_is_in_meltano_yml(name: str) -> None:
     assert options == about.get("enum", [])
 
 
-def test_meltano_yml_has_no_setting_more_and_the_same_capabilities() -> None:
-    tap = MELTANO["plugins"]["extractors"][0]
-    assert {setting["name"] for setting in tap["settings"]} == OURS.keys()
-    assert {*tap["capabilities"]} == {*map(str, TapZohoCampaigns.capabilities)}
+@pytest.mark.parametrize("singer", [TapZohoCampaigns, TargetZohoCampaigns])
+def test_meltano_yml_has_no_setting_more_and_the_same_capabilities(
+    singer: type[t.Any],
+) -> None:
+    plugin = PLUGINS[singer.name]
+    assert {setting["name"] for setting in plugin["settings"]} == OURS[
+        singer.name
+    ].keys()
+    assert {*plugin["capabilities"]} == {*map(str, singer.capabilities)}
 
 
 def test_meltano_yml_leaves_out_what_is_off_by_default() -> None:
@@ -120,7 +149,7 @@ def test_the_api_knows_nothing_from_above_it() -> None:
             ):
                 if place == "api":
                     assert name.startswith("tap_zohocampaigns.api"), path
-                if place not in {"sandbox", "tap.py"}:
+                if place not in {"sandbox", "connection.py"}:
                     assert "sandbox" not in name, path
 
 
@@ -130,8 +159,8 @@ def test_the_readme_names_the_commands_that_work() -> None:
     assert "meltano run tap-zohocampaigns target-jsonl" in commands[0]
     assert "uv run --locked pytest" in commands[1]
     assert "uv run --locked pytest" in (ROOT / ".ci/run").read_text()
-    scripts = project["project"]["scripts"]
-    assert scripts.keys() == {"tap-zohocampaigns", "source-zohocampaigns"}
+    scripts = project["project"]["scripts"].keys()
+    assert scripts == {*OURS, "source-zohocampaigns"}
     assert all(f"`{name}`" in README or f"{name} " in README for name in scripts)
     extras = project["project"]["optional-dependencies"]
     assert all(f"tap-zohocampaigns[{name}]" in README for name in extras)

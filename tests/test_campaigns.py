@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -207,14 +208,8 @@ def test_details_that_were_interrupted_go_on(account: LivingAccount) -> None:
         rows = whole.records["campaign_details"]
         for position in (5, 12):
             known = rows[position]["updated_time"]
-            state = {
-                "bookmarks": {
-                    "campaign_details": {
-                        "replication_key": "updated_time",
-                        "replication_key_value": known,
-                    }
-                }
-            }
+            state = deepcopy(whole.state)
+            state["bookmarks"]["campaign_details"]["replication_key_value"] = known
             output = run_tap(service, "campaign_details", state=state)
             assert output.records["campaign_details"] == rows[position:]
         assert [row["updated_time"] for row in rows] == sorted(
@@ -280,3 +275,26 @@ def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
             ("1", "1"),
         ]
     assert lists.rows(envelope(associated_mailing_lists=[], segments_info={})) == []
+
+
+def test_details_of_all_come_when_nothing_narrows_them_any_more(
+    account: LivingAccount,
+) -> None:
+    newest = max(
+        (each for each in account.campaigns() if each.sent), key=lambda c: c.updated
+    )
+    with Service(account, quota_calls=100_000) as service:
+        narrow = run_tap(service, "campaign_details", campaign_keys=[newest.key])
+        later = run_tap(service, "campaign_details", start_date="2026-01-01")
+        for before in (narrow, later):
+            whole = run_tap(service, "campaign_details", state=before.state)
+            assert len(whole.records["campaign_details"]) == 28
+            again = run_tap(service, "campaign_details", state=whole.state)
+            assert len(again.records["campaign_details"]) < 10
+
+
+def test_events_are_of_the_actions_that_are_wanted(account: LivingAccount) -> None:
+    with Service(account, quota_calls=100_000) as service:
+        output = run_tap(service, "recipient_events", actions=["clickedcontacts"])
+    actions = {row["action"] for row in output.records["recipient_events"]}
+    assert actions == {"clickedcontacts"}

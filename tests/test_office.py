@@ -601,7 +601,6 @@ def test_formats_are_asked_for_where_there_are_any(
         ("topics", "4016"),
         ("products", "4015"),
         ("products", "4016"),
-        ("products", "1004"),
         ("workflows", "9001"),
     ],
 )
@@ -629,8 +628,9 @@ def test_a_missing_privilege_is_told_of(
     ("endpoint", "code", "action"),
     [
         ("getlistadvanceddetails", "2204", Action.EMPTY),
-        ("workflow", "9008", Action.FAIL),
+        ("workflow", "9008", Action.FORBID),
         ("topics", "1004", Action.FAIL),
+        ("topics/products", "1004", Action.FORBID),
         ("topics", "4019", Action.FAIL),
         ("contact/allfields", "903", Action.FAIL),
     ],

@@ -48,6 +48,13 @@ def test_the_installed_wheel_discovers_every_stream(
     subprocess.run(
         [UV, "pip", "install", "--quiet", wheel], check=True, env=environment
     )
+    about = subprocess.run(
+        [tmp_path / "venv" / "bin" / "target-zohocampaigns", "--version"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert about.stdout.startswith("target-zohocampaigns v")
     done = subprocess.run(
         [tmp_path / "venv" / "bin" / "tap-zohocampaigns", "--discover"],
         check=True,

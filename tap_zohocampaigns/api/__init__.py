@@ -27,6 +27,7 @@ from tap_zohocampaigns.api.errors import (
     LockedOut,
     Outage,
     RangeRefused,
+    Rejected,
     SettingError,
     Transient,
     Unauthorized,
@@ -34,7 +35,7 @@ from tap_zohocampaigns.api.errors import (
     find_rule,
     redact,
 )
-from tap_zohocampaigns.api.quota import Ledger, Quota, Wait
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
 from tap_zohocampaigns.api.scopes import PROBES, SCOPES
 from tap_zohocampaigns.api.stores import open_store
 
@@ -75,8 +76,8 @@ def connect(
         config["rate_limit_seconds"],
         config["rate_limit_lock_seconds"],
     )
-    where = config.get("rate_limit_ledger")
-    store = open_store(where, name_account(config), quota, clock=clock, sleep=sleep)
+    where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
+    store = open_store(where, name_account(config), quotas, clock=clock, sleep=sleep)
     return Client(config, Ledger(store, sleep=sleep), clock=clock, sleep=sleep)
 
 
@@ -127,8 +128,8 @@ class Client:
     ) -> None:
         """Prepare a session of HTTP."""
         self._hosts = hosts.find(config)
-        self._version = versions.find(config)
-        self._format = config["response_format"]
+        self.version = versions.find(config)
+        self.format = config["response_format"]
         self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
@@ -148,7 +149,7 @@ class Client:
         }
         self._session.trust_env = False
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
-        self._auth = self._version.signer(config, self._post_token, clock)
+        self._auth = self.version.signer(config, self._post_token, clock)
         self.ledger = ledger
         self.account_id = name_account(config)
         """Stands for whose account it is, and tells nothing of it."""
@@ -173,7 +174,8 @@ class Client:
 
         Returns:
             The answer, with what was asked for in `payload`; None when it says that
-            there is nothing, as each endpoint does in a code of its own.
+            there is nothing, as each endpoint does in a code of its own, or, of what is
+            to be written, that it is so already.
 
         Raises:
             Failed: The answer is an error, or trying again did not help in time.
@@ -181,8 +183,9 @@ class Client:
                 call.
             Gone: The campaign, list or segment asked for does not exist any more.
             RangeRefused: The page asked for is too large.
+            Rejected: What is to be written is not accepted.
         """
-        params = self._version.form(endpoint, params)
+        params = self.version.form(endpoint, params)
         waits = backoff.expo(max_value=60)
         next(waits)
         failing_since: float | None = None
@@ -290,11 +293,11 @@ class Client:
         self, endpoint: str, params: Mapping[str, t.Any], token: str
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
-        form = {**wire.ask(endpoint, self._format), **params, **signature.form}
+        form = {**wire.ask(endpoint, self.format), **params, **signature.form}
         reply = self._send(
-            self._version.method(endpoint),
+            self.version.method(endpoint),
             self._hosts.api,
-            self._version.path + endpoint,
+            self.version.address(endpoint, self.format),
             form,
             signature.headers,
         )
@@ -359,15 +362,18 @@ class Client:
         try:
             envelope = wire.read(reply.content)
             if envelope.success and status == _OK:
+                if endpoint in versions.WRITES:
+                    return envelope
                 return envelope._replace(payload=wire.payload(endpoint, envelope))
         except wire.Unreadable as error:
             raise self._unreadable(endpoint, reply, error) from None
         rule = find_rule(endpoint, envelope.code, envelope.message)
-        told = (
-            f"code {redact(envelope.code, self._auth.secrets)} "
-            f"({redact(envelope.message, self._auth.secrets) or 'no message'})"
+        code, message = (
+            redact(text, self._auth.secrets)
+            for text in (envelope.code, envelope.message)
         )
-        if rule.action is Action.EMPTY and status == _OK:
+        told = f"code {code} ({message or 'no message'})"
+        if rule.action in {Action.EMPTY, Action.ALREADY} and status == _OK:
             return None
         if rule.action is Action.LOCKED or status == requests.codes.too_many_requests:
             msg = f"Zoho has locked {endpoint} with {told}"
@@ -378,6 +384,8 @@ class Client:
             raise Unauthorized(sentence)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
             raise Transient(told + check)
+        if rule.action is Action.REJECT and status == _OK:
+            raise Rejected(sentence, code, message)
         raise _VERDICTS.get(rule.action, Failed)(sentence)
 
     def _unreadable(

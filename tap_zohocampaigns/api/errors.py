@@ -36,6 +36,16 @@ class Gone(ZohoError):
     """What was asked for is not in the account: deleted meanwhile, or never sent."""
 
 
+class Rejected(ZohoError):
+    """Zoho does not take this record; it may take others."""
+
+    def __init__(self, sentence: str, code: str, message: str) -> None:
+        """Tell what Zoho said, without secrets and addresses."""
+        super().__init__(sentence)
+        self.code = code
+        self.message = message
+
+
 class RangeRefused(ZohoError):
     """The service doesn't give so many rows in one call."""
 
@@ -61,6 +71,8 @@ class Action(enum.Enum):
 
     GO_ON = enum.auto()
     EMPTY = enum.auto()
+    ALREADY = enum.auto()
+    REJECT = enum.auto()
     SKIP = enum.auto()
     SHRINK = enum.auto()
     RETRY = enum.auto()
@@ -88,6 +100,10 @@ _CAMPAIGN_SCOPE = (
     "check that `refresh_token` has the scope ZohoCampaigns.campaign.READ and that its "
     "user may see campaigns"
 )
+_WORKFLOW_SCOPE = (
+    "check that `refresh_token` has the scope ZohoCampaigns.workflow.READ and that its "
+    "user may see workflows"
+)
 _ACCOUNT = (
     "check that the user of `refresh_token` or `auth_token` belongs to an active "
     "account"
@@ -97,6 +113,15 @@ _URL = "check `data_center`, and `api_url` or `api_version` if they are set"
 _LISTS = "check `list_keys`"
 _SEGMENTS = "check `cvids`"
 _CAMPAIGNS = "check `campaign_keys`"
+_LIST = "check `list_key`, of the settings or of the record"
+_ROOM = "the account has no room for more contacts"
+_WRITING = ("listsubscribe", "listunsubscribe", "contactdonotmail")
+_BULK = "addlistsubscribersinbulk"
+_WRITE_SCOPE = (
+    "check `refresh_token` and `data_center`, and that its scopes are "
+    "ZohoCampaigns.contact.UPDATE and ZohoCampaigns.contact.CREATE"
+)
+_WRITE_RIGHT = "check that the user may change contacts"
 _REPORT = "this version of the tap asks for something that Zoho does not accept"
 
 # The first line that fits decides. A code that no line knows is a failure.
@@ -153,10 +178,38 @@ RULES = (
     Rule("4010", Action.FORBID, "topics", check=_CONTACT_SCOPE),
     # Not every account has products, and only Marketing Automation has a page of them:
     # https://www.zoho.com/marketingautomation/help/developers/get-product.html
-    Rule("4015 4016 1004", Action.EMPTY, "topics/products"),
+    Rule("4015 4016", Action.EMPTY, "topics/products"),
+    # Zoho documents it for a sister product: its absence costs the stream alone.
+    Rule("1004", Action.FORBID, "topics/products", check="deselect `products`"),
     Rule("4010", Action.FORBID, "topics/products", check=_CONTACT_SCOPE),
     Rule("9001", Action.EMPTY, "workflow"),
-    Rule("9008", Action.FAIL, "workflow", check=_REPORT),
+    Rule("9008", Action.FORBID, "workflow", check=_WORKFLOW_SCOPE),
+    # What is written. An answer that says that it is so already is as good as done.
+    Rule("2003", Action.ALREADY, "listsubscribe"),
+    Rule("*", Action.ALREADY, "listsubscribe", "already in the list"),
+    Rule("2001", Action.RETRY, "listsubscribe", "retry"),
+    Rule("2001", Action.RETRY, "listsubscribe", "sometime"),
+    Rule("2001", Action.RETRY, "listsubscribe", "some time"),
+    Rule("2001 2004 2005", Action.REJECT, "listsubscribe"),
+    Rule("2103", Action.ALREADY, "listunsubscribe"),
+    Rule("2101", Action.RETRY, "listunsubscribe"),
+    Rule("2004", Action.REJECT, "listunsubscribe"),
+    Rule("*", Action.ALREADY, "contactdonotmail", "already in do-not-mail"),
+    Rule("2104", Action.RETRY, "contactdonotmail"),
+    Rule("2004", Action.REJECT, "contactdonotmail"),
+    # Which of its addresses is wrong, each of them alone will tell.
+    Rule("2001 2004 2005", Action.REJECT, _BULK),
+    *(
+        rule
+        for endpoint in (*_WRITING, _BULK)
+        for rule in (
+            Rule("1001 1005", Action.REJECT, endpoint),
+            Rule("2002 2102 2202 2206 2501", Action.FAIL, endpoint, check=_LIST),
+            Rule("914 2302", Action.FAIL, endpoint, check=_ROOM),
+            Rule("2701 2704 2706", Action.FORBID, endpoint, check=_WRITE_RIGHT),
+            Rule("401 1007", Action.RENEW, endpoint, check=_WRITE_SCOPE),
+        )
+    ),
     # The general table.
     Rule("0 200 3023 6201", Action.GO_ON),
     Rule("6502", Action.SHRINK, check="lower `page_size`"),

@@ -3,6 +3,7 @@
 Zoho locks an endpoint for 30 minutes when more than 500 calls reach it within 5
 minutes, and no header says how much is left:
 https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
+Some endpoints have quotas of their own.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import logging
 import threading
 import time
 import typing as t
+from bisect import bisect_right
 from collections import defaultdict, deque
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
@@ -34,11 +36,54 @@ class Quota(t.NamedTuple):
     """How long the endpoint is closed after one call too many."""
     margin: float = 1.0
     """Seconds by which a call may be underway longer than the one after it."""
+    wider: tuple[tuple[int, float], ...] = ()
+    """Calls and seconds of longer windows that count the same calls."""
 
     @property
     def window(self) -> float:
-        """How long a call counts (seconds)."""
+        """How long a call counts in the shortest window (seconds)."""
         return self.seconds + self.margin
+
+    @property
+    def windows(self) -> list[tuple[int, float]]:
+        """All windows, the shortest first: calls, and how long one counts (seconds)."""
+        wider = [(calls, seconds + self.margin) for calls, seconds in self.wider]
+        return [(self.calls, self.window), *wider]
+
+    @property
+    def longest(self) -> float:
+        """How long a call counts in any window (seconds)."""
+        return self.windows[-1][1]
+
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+OWN: t.Final[Mapping[str, Quota]] = {
+    # 500 a minute, 12,500 an hour and 75,000 a day, then a lock of half an hour:
+    # https://www.zoho.com/campaigns/help/developers/contact-subscribe.html
+    "listsubscribe": Quota(490, MINUTE, 1800, wider=((12_250, HOUR), (73_500, DAY))),
+    # 2,000 a minute, then a lock of ten minutes:
+    # https://www.zoho.com/campaigns/help/developers/add-contacts-existing-list.html
+    "addlistsubscribersinbulk": Quota(1960, MINUTE, 600),
+}
+"""The endpoints that have a quota of their own, each 2 % below what Zoho allows."""
+
+
+class Quotas(t.NamedTuple):
+    """What each endpoint allows."""
+
+    other: Quota
+    """For all endpoints without one of their own."""
+    own: Mapping[str, Quota] = OWN
+
+    def of(self, endpoint: str) -> Quota:
+        """Return what an endpoint allows."""
+        return self.own.get(endpoint, self.other)
+
+    @property
+    def longest(self) -> float:
+        """How long a call or a lock of any endpoint counts (seconds)."""
+        every = (self.other, *self.own.values())
+        return max(max(each.longest, each.lock_seconds) for each in every)
 
 
 class Wait(t.NamedTuple):
@@ -60,7 +105,7 @@ class Store(t.Protocol):
         """Note that the service has closed the endpoint: let it rest."""
 
     def left(self, endpoint: str) -> int:
-        """Return how many calls the window still allows."""
+        """Return how many calls the windows still allow."""
 
     def close(self) -> None:
         """Let go of what the calls are kept in, at the end of the run."""
@@ -70,15 +115,15 @@ class MemoryStore:
     """Calls in the memory of this process."""
 
     def __init__(
-        self, quota: Quota, *, clock: Callable[[], float] = time.monotonic
+        self, quotas: Quotas, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Begin without calls.
 
         Args:
-            quota: What each endpoint allows.
+            quotas: What each endpoint allows.
             clock: Seconds on a clock that never steps.
         """
-        self._quota = quota
+        self._quotas = quotas
         self._clock = clock
         self._guard = threading.Lock()
         self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
@@ -90,38 +135,48 @@ class MemoryStore:
             now = self._clock()
             if (locked := self._locked_until.get(endpoint, now) - now) > 0:
                 return Wait(locked, locked=True)
-            sent = self._in_window(endpoint, now)
-            if len(sent) < self._quota.calls:
-                sent.append(now)
-                return None
-            wait = sent[-self._quota.calls] + self._quota.window - now
-            return Wait(max(wait, TICK), locked=False)
+            sent = self._known(endpoint, now)
+            waits = [
+                sent[-calls] + window - now
+                for calls, window in self._quotas.of(endpoint).windows
+                if len(sent) >= calls and sent[-calls] > now - window
+            ]
+            if waits:
+                return Wait(max(*waits, TICK), locked=False)
+            sent.append(now)
+            return None
 
     def note(self, endpoint: str) -> None:
         """Enter a call that has been allowed elsewhere."""
         with self._guard:
             now = self._clock()
-            self._in_window(endpoint, now).append(now)
+            self._known(endpoint, now).append(now)
 
     def lock(self, endpoint: str) -> None:
         """Note that the service has closed the endpoint: let it rest."""
         with self._guard:
-            self._locked_until[endpoint] = self._clock() + self._quota.lock_seconds
+            closed = self._quotas.of(endpoint).lock_seconds
+            self._locked_until[endpoint] = self._clock() + closed
 
     def left(self, endpoint: str) -> int:
-        """Return how many calls the window still allows."""
+        """Return how many calls the windows still allow."""
         with self._guard:
             now = self._clock()
             if self._locked_until.get(endpoint, now) > now:
                 return 0
-            return max(self._quota.calls - len(self._in_window(endpoint, now)), 0)
+            sent = self._known(endpoint, now)
+            left = (
+                calls - len(sent) + bisect_right(sent, now - window)
+                for calls, window in self._quotas.of(endpoint).windows
+            )
+            return max(min(left), 0)
 
     def close(self) -> None:
         """Let go of nothing: memory needs no end."""
 
-    def _in_window(self, endpoint: str, now: float) -> deque[float]:
+    def _known(self, endpoint: str, now: float) -> deque[float]:
         sent = self._sent[endpoint]
-        horizon = now - self._quota.window
+        horizon = now - self._quotas.of(endpoint).longest
         while sent and sent[0] <= horizon:
             sent.popleft()
         return sent

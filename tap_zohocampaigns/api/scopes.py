@@ -8,8 +8,10 @@ from __future__ import annotations
 CONTACTS = "ZohoCampaigns.contact.READ"
 CAMPAIGNS = "ZohoCampaigns.campaign.READ"
 WORKFLOWS = "ZohoCampaigns.workflow.READ"
+CHANGES = "ZohoCampaigns.contact.UPDATE"
+ADDITIONS = "ZohoCampaigns.contact.CREATE"
 # Zoho's page asks for the right to change contacts, to read tags.
-TAGS = "ZohoCampaigns.contact.UPDATE"
+TAGS = CHANGES
 
 SCOPES = {
     "getmailinglists": CONTACTS,
@@ -27,6 +29,10 @@ SCOPES = {
     "getcampaignrecipientsdata": CAMPAIGNS,
     "workflow": WORKFLOWS,
     "tag/getalltags": TAGS,
+    "listsubscribe": CHANGES,
+    "listunsubscribe": CHANGES,
+    "contactdonotmail": CHANGES,
+    "addlistsubscribersinbulk": ADDITIONS,
 }
 # The least that can be asked for with the two scopes of which each token has one.
 PROBES = ("getmailinglists", "recentcampaigns")

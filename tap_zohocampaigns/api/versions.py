@@ -11,6 +11,12 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+# The format of these calls stands in their path, and so that of `contactinfo`.
+_FORMAT_IN_PATH = ("listsubscribe", "listunsubscribe", "contactdonotmail")
+WRITES = (*_FORMAT_IN_PATH, "addlistsubscribersinbulk")
+"""The calls that change something; there is none here that deletes."""
+
+
 class Version(t.NamedTuple):
     """One line of the table.
 
@@ -32,6 +38,11 @@ class Version(t.NamedTuple):
     def method(self, endpoint: str) -> str:
         """Return how an endpoint is called."""
         return "POST" if self.posted is None or endpoint in self.posted else "GET"
+
+    def address(self, endpoint: str, form: str) -> str:
+        """Return the path of an endpoint; `form` is `json` or `xml`."""
+        folder = f"{form}/" if endpoint in _FORMAT_IN_PATH else ""
+        return f"{self.path}{folder}{endpoint}"
 
     def reads(self, endpoint: str, params: Mapping[str, t.Any] | None = None) -> bool:
         """Return whether a call with these parameters can be made, or none has to."""
@@ -65,7 +76,7 @@ VERSIONS = {
         credentials=("client_id", "client_secret", "refresh_token"),
         signer=Authenticator,
         # Zoho documents it as POST only; it answers GET too, but that is no promise.
-        posted=("getcampaignrecipientsdata",),
+        posted=("getcampaignrecipientsdata", *WRITES),
     ),
     # A token in a URL would be in the logs of all who pass it on, so nothing is in one.
     "1": Version(
@@ -80,6 +91,8 @@ VERSIONS = {
             "getsegmentcontacts": {},
             "recentcampaigns": {},
             "getcampaignrecipientsdata": {},
+            "listsubscribe": {},
+            "listunsubscribe": {},
         },
     ),
 }

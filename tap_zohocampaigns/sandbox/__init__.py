@@ -27,6 +27,7 @@ from tap_zohocampaigns.sandbox.account import (
     Tag,
     Topic,
     Workflow,
+    WritableAccount,
     tally,
 )
 from tap_zohocampaigns.sandbox.listener import Reply
@@ -62,6 +63,7 @@ __all__ = [
     "Tag",
     "Topic",
     "Workflow",
+    "WritableAccount",
     "serve",
     "tally",
 ]

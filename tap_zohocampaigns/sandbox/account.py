@@ -254,6 +254,25 @@ class FullAccount(Account, Protocol):
         """All open custom workflows, newest first."""
 
 
+@runtime_checkable
+class WritableAccount(Account, Protocol):
+    """An account that can be changed, one contact at a time.
+
+    Any other refuses all that would change it.
+    """
+
+    def status(self, email: str, list_key: str) -> str:
+        """What a contact is in a list now; empty if it is not there."""
+
+    def blocked(self, email: str) -> bool:
+        """Whether a contact must get no mail at all."""
+
+    def enter(
+        self, email: str, list_key: str | None, status: str, fields: Mapping[str, str]
+    ) -> None:
+        """Give a contact a status in a list, or in all, and fields by their names."""
+
+
 def tally(numbers: Mapping[str, int]) -> dict[str, int]:
     """Turn numbers of recipients by action into the counts of campaignreports."""
     count = {action: numbers.get(action, 0) for action in ACTIONS}

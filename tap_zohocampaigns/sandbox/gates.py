@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 TOKEN_SECONDS: Final = 3600
+
+OWN: Final[Mapping[str, tuple[tuple[tuple[int, float], ...], float]]] = {
+    "listsubscribe": (((500, 60), (12_500, 3600), (75_000, 86_400)), 1800),
+    "addlistsubscribersinbulk": (((2000, 60),), 600),
+}
+"""Endpoints with windows of their own (calls, seconds), and how long a lock lasts."""
 
 _TOKENS = 10
 _TOKENS_WINDOW = 600.0
@@ -64,7 +70,7 @@ class Tokens:
 
 
 class Quota:
-    """The calls of each endpoint: one too many in the window locks that endpoint."""
+    """The calls of each endpoint: one too many in a window locks that endpoint."""
 
     def __init__(
         self,
@@ -75,20 +81,27 @@ class Quota:
     ) -> None:
         """Take the window, how long a lock lasts and a clock that never goes back."""
         self._clock = clock
-        self._lock_seconds = lock_seconds
-        self._windows: defaultdict[str, Window] = defaultdict(
-            lambda: Window(calls, seconds)
-        )
+        self._other = (((calls, seconds),), lock_seconds)
+        self._windows: dict[str, list[Window]] = {}
         self._locked: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def admit(self, endpoint: str) -> bool:
-        """Enter a call, unless its endpoint is locked or gets locked by it."""
+        """Enter a call, unless its endpoint is locked or gets locked by it.
+
+        Args:
+            endpoint: Its path, without the format.
+        """
         now = self._clock()
+        sizes, lock_seconds = OWN.get(endpoint.rpartition("/")[2], self._other)
         with self._lock:
             if now < self._locked.get(endpoint, float("-inf")):
                 return False
-            if self._windows[endpoint].enter(now):
+            windows = self._windows.setdefault(
+                endpoint, [Window(*size) for size in sizes]
+            )
+            entered = [window.enter(now) for window in windows]
+            if all(entered):
                 return True
-            self._locked[endpoint] = now + self._lock_seconds
+            self._locked[endpoint] = now + lock_seconds
             return False

@@ -18,6 +18,7 @@ from tap_zohocampaigns.sandbox.account import (
     Segment,
     tally,
 )
+from tap_zohocampaigns.sandbox.book import DO_NOT_MAIL, Book, Entry
 from tap_zohocampaigns.sandbox.chance import draws
 from tap_zohocampaigns.sandbox.identity import Identity
 from tap_zohocampaigns.sandbox.mailing import deliver, moment, shuffled
@@ -26,7 +27,7 @@ from tap_zohocampaigns.sandbox.people import DAY, HOUR, People
 from tap_zohocampaigns.sandbox.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Unpack
 
     from tap_zohocampaigns.sandbox.account import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from tap_zohocampaigns.sandbox.mailing import Mailing
+    from tap_zohocampaigns.sandbox.people import Person
 
 _FIRST_LIST = datetime(2016, 3, 1, tzinfo=UTC)
 _LISTS_SPAN = timedelta(days=5 * 365)
@@ -90,7 +92,8 @@ class LivingAccount:
     """An `Account` of constant size in which people come, go, open and click.
 
     Accounts with the same seed, sizes and time are equal, so that another process
-    or a later run sees the same one. Nothing but caches is kept between calls.
+    or a later run sees the same one. Nothing but caches is kept between calls, and what
+    calls of the API have changed.
     """
 
     def __init__(
@@ -110,6 +113,8 @@ class LivingAccount:
         self._identity = Identity(seed)
         self._office = Office(self._identity, counts.lists, counts.contacts)
         self._people = People(self._identity, counts.contacts, counts.lists)
+        self._book = Book(self._identity, self._office.fields)
+        self._known = lru_cache(maxsize=8)(self._meet)
         self._segments = tuple(map(self._segment, range(self._segment_count)))
         self._schedule = Schedule(
             self._identity,
@@ -126,6 +131,37 @@ class LivingAccount:
 
     def _now(self) -> int:
         return int(self._clock().timestamp())
+
+    def _at(self, second: int) -> tuple[Person, ...]:
+        return self._known(second, self._book.length)
+
+    def _meet(self, second: int, _: int) -> tuple[Person, ...]:
+        return self._book.apply(self._people.at(second), second)
+
+    def status(self, email: str, list_key: str) -> str:
+        """What a contact is in a list now; empty if it is not there."""
+        return self._statuses(email).get(self._number(list_key), "")
+
+    def blocked(self, email: str) -> bool:
+        """Whether a contact must get no mail at all."""
+        return DO_NOT_MAIL in self._statuses(email).values()
+
+    def enter(
+        self, email: str, list_key: str | None, status: str, fields: Mapping[str, str]
+    ) -> None:
+        """Give a contact a status in a list, or in all, and fields by their names."""
+        number = None if list_key is None else self._number(list_key)
+        self._book.enter(Entry(self._now(), email, number, status, fields))
+
+    def _statuses(self, email: str) -> Mapping[int, str]:
+        for person in self._at(self._now()):
+            if person.contact.email.lower() == email.lower():
+                return person.statuses
+        return {}
+
+    def _number(self, list_key: str) -> int:
+        keys = {self._identity.list_key(one): one for one in range(self._list_count)}
+        return keys.get(list_key, -1)
 
     def lists(self) -> tuple[MailingList, ...]:
         """All mailing lists, newest first."""
@@ -176,9 +212,10 @@ class LivingAccount:
         segment = self.segment(cvid)
         if segment is None:
             return ()
-        return self._inside(self._segments.index(segment), self._now())
+        number = self._segments.index(segment)
+        return self._inside(number, self._now(), self._book.length)
 
-    def _gather(self, number: int, second: int) -> tuple[Member, ...]:
+    def _gather(self, number: int, second: int, _: int) -> tuple[Member, ...]:
         rest = second // (_PAUSE_HOURS * HOUR) % _PAUSE_EVERY
         if number and number == self._segment_count - 1 and rest == 0:
             return ()
@@ -188,7 +225,7 @@ class LivingAccount:
         # The golden section keeps the rhythms of one person's segments apart.
         inside = (
             Member(person.contact, person.added)
-            for person in self._people.at(second)
+            for person in self._at(second)
             if person.statuses.get(list_number) == "active"
             and (days / person.pace + person.phase + number * 0.618) % 1 < share
         )
@@ -196,13 +233,11 @@ class LivingAccount:
 
     def subscribers(self, list_key: str, status: str) -> int:
         """How many contacts of a list have a status now."""
-        return self._census(self._now())[list_key, status]
+        return self._census(self._now(), self._book.length)[list_key, status]
 
-    def _count(self, second: int) -> Counter[tuple[str, str]]:
+    def _count(self, second: int, _: int) -> Counter[tuple[str, str]]:
         numbers = Counter(
-            pair
-            for person in self._people.at(second)
-            for pair in person.statuses.items()
+            pair for person in self._at(second) for pair in person.statuses.items()
         )
         return Counter(
             {
@@ -213,21 +248,21 @@ class LivingAccount:
 
     def contacts(self, list_key: str, status: str) -> tuple[Member, ...]:
         """The contacts of a list that have a status now, by the time of adding."""
-        now = self._now()
+        now, changes = self._now(), self._book.length
         days = _RECENT_DAYS.get(status)
         if days is None:
-            return self._enrolled(list_key, status, now)
+            return self._enrolled(list_key, status, now, changes)
         since = moment(now - days * DAY)
-        return tuple(
-            one for one in self._enrolled(list_key, "active", now) if one.added > since
-        )
+        active = self._enrolled(list_key, "active", now, changes)
+        return tuple(one for one in active if one.added > since)
 
-    def _enrol(self, list_key: str, status: str, second: int) -> tuple[Member, ...]:
-        keys = {self._identity.list_key(one): one for one in range(self._list_count)}
-        number = keys.get(list_key, -1)
+    def _enrol(
+        self, list_key: str, status: str, second: int, _: int
+    ) -> tuple[Member, ...]:
+        number = self._number(list_key)
         inside = (
             Member(person.contact, person.added)
-            for person in self._people.at(second)
+            for person in self._at(second)
             if person.statuses.get(number) == status
         )
         return tuple(sorted(inside, key=lambda one: (one.added, one.contact.email)))
@@ -297,7 +332,7 @@ class LivingAccount:
         first = slot.parts[0].sent or slot.draft.created
         audience = [
             person
-            for person in self._people.at(int(first.timestamp()))
+            for person in self._at(int(first.timestamp()))
             if person.statuses.get(slot.list_number) == "active"
         ]
         if len(slot.parts) > 1:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tap_zohocampaigns.sandbox.forms import schemas
 from tap_zohocampaigns.sandbox.forms.envelope import V1, V1_1
-from tap_zohocampaigns.sandbox.table import ENDPOINTS, SCOPES
+from tap_zohocampaigns.sandbox.table import ENDPOINTS, SCOPES, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,12 +34,13 @@ def document(token_path: str, account: Account) -> Schema:
     more than errors.
     """
     known = _examples(account)
+    served = {**ENDPOINTS, **WRITES}
     paths = {
-        V1_1 + name: _path(f"{name} 1.1", one, known) for name, one in ENDPOINTS.items()
+        V1_1 + name: _path(f"{name} 1.1", one, known) for name, one in served.items()
     }
     paths |= {
         V1 + name: _path(f"{name} 1", one, known, _V1_PARAMS)
-        for name, one in ENDPOINTS.items()
+        for name, one in served.items()
         if one.v1
     }
     paths[token_path] = {"post": _token()}
@@ -95,7 +96,7 @@ def _path(
     """Describe a path; `fixed` are the parameters of version 1."""
     known = {param.name: _param(param, examples) for param in one.params}
     required = [param.name for param in one.params if param.required]
-    if one.format_param == "resfmt":
+    if one.format_param == "resfmt" and not one.format:
         known["resfmt"] = {"type": "string", "enum": ["JSON", "XML"]}
     if fixed:
         known |= fixed

@@ -25,6 +25,12 @@ class Code(StrEnum):
     TYPE = "1005"
     UNAUTHORIZED = "1007"
     STATUS = "2001"
+    SUBSCRIBE_LIST = "2002"
+    IN_LIST = "2003"
+    ADDRESS = "2004"
+    GROUP = "2005"
+    UNSUBSCRIBE_LIST = "2102"
+    NOT_IN_LIST = "2103"
     LIST = "2202"
     FEED_DELETED = "2203"
     DELETED = "2206"
@@ -32,6 +38,7 @@ class Code(StrEnum):
     FEED_LIST = "2501"
     NO_SUBSCRIBERS = "2502"
     SEGMENT = "2603"
+    PRIVILEGE = "2701"
     NO_MEMBERS = "2604"
     COUNT_DELETED = "2707"
     NO_TOPICS = "4016"
@@ -52,6 +59,12 @@ _SENTENCES = {
     Code.TYPE: "Please enter correct data type format.",
     Code.UNAUTHORIZED: "Unauthorized request.",
     Code.STATUS: "Please enter the data in correct format.",
+    Code.SUBSCRIBE_LIST: "List key is empty or Invalid List key",
+    Code.IN_LIST: "Contact exists in this list",
+    Code.ADDRESS: "Contact email address is invalid.",
+    Code.GROUP: "Group email addresses cannot be subscribed.",
+    Code.UNSUBSCRIBE_LIST: "Listkey is empty or Invalid Listkey",
+    Code.NOT_IN_LIST: "Contact does not exist.",
     Code.LIST: "Listkey is empty or invalid.",
     Code.FEED_DELETED: "This list has been deleted.",
     Code.DELETED: "This list has been deleted.",
@@ -59,6 +72,7 @@ _SENTENCES = {
     Code.FEED_LIST: "Listkey is empty or invalid.",
     Code.NO_SUBSCRIBERS: "Yet,There are no contacts in this list.",
     Code.SEGMENT: "Error in getting segments details. Please try after sometime.",
+    Code.PRIVILEGE: "You do not have enough privilege to do this.",
     Code.NO_MEMBERS: "There are no contacts in this segments.",
     Code.COUNT_DELETED: "Mailing list is deleted from your account.",
     Code.NO_TOPICS: "The topic associated with contacts not enabled",
@@ -79,7 +93,10 @@ _GATEWAY = (
 )
 
 
-_SENTENCES_V1 = {Code.UNAUTHORIZED: "Unauthorized key"}
+_SENTENCES_V1 = {
+    Code.UNAUTHORIZED: "Unauthorized key",
+    Code.NOT_IN_LIST: "Subscriber does not exist",
+}
 _CODES_V1 = {Code.MISSING: Code.MISSING_V1}
 _MOST_DIGITS = 18
 

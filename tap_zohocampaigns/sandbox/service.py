@@ -23,7 +23,7 @@ from tap_zohocampaigns.sandbox.forms.envelope import (
 from tap_zohocampaigns.sandbox.gates import TOKEN_SECONDS, Quota, Tokens
 from tap_zohocampaigns.sandbox.listener import HOST, Listener, Reply
 from tap_zohocampaigns.sandbox.questions import Code, refusal
-from tap_zohocampaigns.sandbox.table import ENDPOINTS, SCOPES
+from tap_zohocampaigns.sandbox.table import ENDPOINTS, SCOPES, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -91,7 +91,7 @@ class Service:
         tells_scopes: The answer with a token names its scopes.
         clamp: Most rows of a page; more are silently left out. None: no limit.
         echo_clamped: Answers tell the clamped range, not the one asked for.
-        quota_calls: So many calls of an endpoint pass
+        quota_calls: So many calls of an endpoint without an own quota pass
         quota_seconds: in so many seconds; the next one locks the endpoint
         lock_seconds: for so long.
         lock_form: What a locked endpoint says.
@@ -231,7 +231,7 @@ class Service:
         )
 
     def _api(self, request: Request, call: Call) -> Reply:
-        endpoint = ENDPOINTS.get(call.endpoint)
+        endpoint = ENDPOINTS.get(call.endpoint) or WRITES.get(call.endpoint)
         if endpoint is None or (call.version == "1" and not endpoint.v1):
             return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
         if request.method not in endpoint.methods:
@@ -242,7 +242,7 @@ class Service:
         if refused is not None:
             status = 401 if refused is Code.UNAUTHORIZED else 200
             return Reply(status, refusal(uri, refused, as_json=as_json), kind)
-        if not self._quota.admit(request.path):
+        if not self._quota.admit(endpoint.counted(request.path)):
             return self._locked(uri, as_json=as_json)
         return Reply(200, endpoint.reply(self._endpoints, uri, call.params), kind)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from tap_zohocampaigns.sandbox import writes
 from tap_zohocampaigns.sandbox.account import ACTIONS, EVENTS, FEED_STATUSES, STATUSES
 from tap_zohocampaigns.sandbox.endpoints import Endpoints
 from tap_zohocampaigns.sandbox.forms import office, schemas
@@ -26,8 +27,10 @@ CONTACT: Final = "ZohoCampaigns.contact.READ"
 CAMPAIGN: Final = "ZohoCampaigns.campaign.READ"
 TAGS: Final = "ZohoCampaigns.contact.UPDATE"
 WORKFLOW: Final = "ZohoCampaigns.workflow.READ"
-SCOPES: Final = (CONTACT, CAMPAIGN, TAGS, WORKFLOW)
-"""All that reading needs; tags want a scope for writing."""
+CREATE: Final = "ZohoCampaigns.contact.CREATE"
+UPDATE: Final = "ZohoCampaigns.contact.UPDATE"
+SCOPES: Final = (CONTACT, CAMPAIGN, TAGS, WORKFLOW, CREATE)
+"""All that there is a need for; tags want the scope for changing contacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Endpoint:
         schema: The body of a success in JSON.
         params: What it takes, the format aside.
         format_param: The parameter that names the format; without one it is JSON.
+        format: The format, where the path names it.
         methods: How it is called; a POST to some others would write.
         v1: Whether version 1 of the API has it too.
         uri: What its answers call it, if not the path.
@@ -52,14 +56,19 @@ class Endpoint:
     schema: Schema
     params: tuple[Param, ...] = ()
     format_param: Literal["resfmt", "type", ""] = "resfmt"
+    format: Literal["json", "xml", ""] = ""
     methods: tuple[str, ...] = ("GET", "POST")
     v1: bool = False
     uri: str = ""
 
     def wants_json(self, params: Mapping[str, str]) -> bool:
         """Whether JSON is asked for, in any case of letters; the default is XML."""
-        asked = params.get(self.format_param, "")
+        asked = self.format or params.get(self.format_param, "")
         return not self.format_param or asked.lower() == "json"
+
+    def counted(self, path: str) -> str:
+        """Return the path that calls are counted for, whatever their format."""
+        return path.replace(f"/{self.format}/", "/") if self.format else path
 
     def admits(self, scopes: Collection[str]) -> bool:
         """Whether one of the scopes covers it."""
@@ -218,3 +227,53 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     ),
 }
 """All endpoints by what comes after `/api/v1.1/`."""
+
+
+def _write(
+    answer: Callable[[Endpoints, Question], bytes],
+    summary: str,
+    *more: Param,
+    v1: bool = False,
+) -> dict[Literal["json", "xml"], Endpoint]:
+    forms: tuple[Literal["json", "xml"], ...] = ("json", "xml")
+    return {
+        form: Endpoint(
+            answer,
+            summary,
+            UPDATE,
+            schemas.WRITTEN,
+            (*more, Param("contactinfo", "The fields of the contact", required=True)),
+            format=form,
+            methods=("POST",),
+            v1=v1,
+        )
+        for form in forms
+    }
+
+
+_TOPIC = Param("topic_id", "The topics, with commas", code=None)
+_SOURCE = Param("source", "Where the contact is from", code=None)
+_CHANGES = {
+    "listsubscribe": _write(
+        writes.subscribe, "Subscribe a contact", _LIST, _TOPIC, _SOURCE, v1=True
+    ),
+    "listunsubscribe": _write(
+        writes.unsubscribe, "Unsubscribe a contact", _LIST, _TOPIC, v1=True
+    ),
+    "contactdonotmail": _write(writes.do_not_mail, "Never mail a contact again"),
+}
+WRITES: Final[Mapping[str, Endpoint]] = {
+    f"{form}/{name}": endpoint
+    for name, forms in _CHANGES.items()
+    for form, endpoint in forms.items()
+} | {
+    writes.BULK: Endpoint(
+        writes.add,
+        "Add contacts to a list",
+        CREATE,
+        schemas.ADDED,
+        (_LIST, Param("emailids", "At most ten, with commas", required=True)),
+        methods=("POST",),
+    )
+}
+"""The endpoints that change contacts."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tap_zohocampaigns.api.quota import Quota
+from tap_zohocampaigns.api.quota import Quota, Quotas
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
@@ -22,9 +22,9 @@ ACCOUNT = "0f1e2d3c"
 THREADS = 4
 
 
-def quota_of(calls: int) -> Quota:
+def quotas_of(calls: int) -> Quotas:
     """Return a quota whose window outlasts every test."""
-    return Quota(calls, 3600, 7200)
+    return Quotas(Quota(calls, 3600, 7200))
 
 
 def say(word: object) -> None:
@@ -68,12 +68,12 @@ def hang(where: str, calls: int) -> None:
         return 0.0
 
     clocks = Clocks(wall=wall)
-    SqliteStore(Path(where), ACCOUNT, quota_of(calls), clocks=clocks).take("one")
+    SqliteStore(Path(where), ACCOUNT, quotas_of(calls), clocks=clocks).take("one")
 
 
 def main(how: str, where: str, calls: int) -> None:
     """Do one of these."""
-    store = open_store(where, ACCOUNT, quota_of(calls))
+    store = open_store(where, ACCOUNT, quotas_of(calls))
     say("ready")
     sys.stdin.readline()
     if how == "hang":

@@ -7,7 +7,7 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
-from tap_zohocampaigns.api.quota import Quota
+from tap_zohocampaigns.api.quota import Quota, Quotas
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 from tap_zohocampaigns.sandbox.chance import draws, pick
 from tap_zohocampaigns.sandbox.gates import Quota as Gate
@@ -40,7 +40,7 @@ class Opened(t.Protocol):
 
 def open_file(path: Path, clocks: Clocks) -> Opened:
     """Open a ledger as a run does."""
-    return SqliteStore(path, "account", OURS, clocks=clocks)
+    return SqliteStore(path, "account", Quotas(OURS), clocks=clocks)
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota, Wait
+from tap_zohocampaigns.api.quota import OWN, Ledger, MemoryStore, Quota, Quotas, Wait
 
 from .support import Clock, Narrow, enter, restless
 
@@ -14,7 +14,7 @@ QUOTA = Quota(3, 300, 1800)
 
 
 def ledger_of(quota: Quota, clock: Clock) -> Ledger:
-    return Ledger(MemoryStore(quota, clock=clock), sleep=clock.sleep)
+    return Ledger(MemoryStore(Quotas(quota), clock=clock), sleep=clock.sleep)
 
 
 def test_calls_within_the_quota_wait_for_nothing() -> None:
@@ -50,6 +50,28 @@ def test_a_quota_of_one_call_paces_every_call() -> None:
     assert clock.waits == [8, 8, 8]
 
 
+def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> None:
+    clock = Clock()
+    ledger = ledger_of(QUOTA, clock)
+    entered: list[float] = []
+    while not entered or clock() < entered[0] + 2 * 86_400:
+        enter(ledger, "listsubscribe")
+        entered.append(clock())
+    for zohos, seconds in ((500, 60), (12_500, 3600), (75_000, 86_400)):
+        ours = zohos * 98 // 100
+        spans = [
+            last - first for first, last in zip(entered, entered[ours:], strict=False)
+        ]
+        # The call after ours comes behind the window, and no later than needed.
+        assert seconds < min(spans) <= seconds + 1 + 1e-4
+
+
+def test_what_zoho_allows_is_told_in_order_of_the_windows() -> None:
+    for quota in OWN.values():
+        assert [*quota.windows] == sorted(quota.windows)
+        assert quota.longest == quota.windows[-1][1]
+
+
 def test_a_lock_that_falls_into_a_wait_is_kept() -> None:
     clock = Clock()
 
@@ -58,7 +80,7 @@ def test_a_lock_that_falls_into_a_wait_is_kept() -> None:
         if len(clock.waits) == 1:
             ledger.lock("one")
 
-    ledger = Ledger(MemoryStore(Quota(1, 300, 1800), clock=clock), sleep=sleep)
+    ledger = Ledger(MemoryStore(Quotas(Quota(1, 300, 1800)), clock=clock), sleep=sleep)
     enter(ledger, "one")
     enter(ledger, "one")
     assert clock.waits == [301, 1800]
@@ -75,7 +97,7 @@ def test_a_wait_is_shown_while_it_lasts_and_long_ones_are_told(
         shown.append(ledger.waiting_until())
         clock.sleep(seconds)
 
-    ledger = Ledger(MemoryStore(Quota(1, 300, 1800), clock=clock), sleep=sleep)
+    ledger = Ledger(MemoryStore(Quotas(Quota(1, 300, 1800)), clock=clock), sleep=sleep)
     enter(ledger, "getmailinglists")
     assert ledger.waiting_until() is None
     enter(ledger, "getmailinglists")
@@ -92,7 +114,9 @@ def test_a_wait_that_is_broken_off_is_shown_no_more() -> None:
     def sleep(_: float) -> None:
         raise KeyboardInterrupt
 
-    ledger = Ledger(MemoryStore(Quota(1, 300, 1800), clock=Clock()), sleep=sleep)
+    ledger = Ledger(
+        MemoryStore(Quotas(Quota(1, 300, 1800)), clock=Clock()), sleep=sleep
+    )
     enter(ledger, "one")
     with pytest.raises(KeyboardInterrupt):
         enter(ledger, "one")
@@ -110,7 +134,7 @@ def test_threads_together_get_no_call_more_than_the_quota() -> None:
     # The clock is read in the midst of each entry.
     clock = Narrow()
     start = threading.Barrier(8)
-    ledger = Ledger(MemoryStore(Quota(50, 300, 1800), clock=clock), sleep=sleep)
+    ledger = Ledger(MemoryStore(Quotas(Quota(50, 300, 1800)), clock=clock), sleep=sleep)
 
     def enter_many() -> int:
         start.wait()
@@ -142,7 +166,7 @@ def test_threads_that_wait_for_the_same_tell_of_it_once(
             ledger.rest("one", Wait(300, locked=True))
             ledger.rest("other", Wait(300, locked=False))
 
-    ledger = Ledger(MemoryStore(QUOTA), sleep=sleep)
+    ledger = Ledger(MemoryStore(Quotas(QUOTA)), sleep=sleep)
     ledger.rest("one", Wait(300, locked=True))
     told = [record.getMessage().split(",")[0] for record in caplog.records]
     assert told.count("one: locked by Zoho") == 1

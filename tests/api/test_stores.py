@@ -15,13 +15,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota
+from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota, Quotas
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.stores import redis as redis_module
 from tap_zohocampaigns.api.stores.redis import RedisStore
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
-from .callers import ACCOUNT, quota_of
+from .callers import ACCOUNT, quotas_of
 from .support import Clock, about, enter
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Kind(t.NamedTuple, t.Generic[Clock_co]):
 
 def in_memory() -> Kind[Clock]:
     clock = Clock()
-    return Kind(clock, lambda _, quota: MemoryStore(quota, clock=clock))
+    return Kind(clock, lambda _, quota: MemoryStore(Quotas(quota), clock=clock))
 
 
 def in_a_file(folder: Path) -> Kind[Clock]:
@@ -76,7 +76,8 @@ def in_a_file(folder: Path) -> Kind[Clock]:
     clocks = Clocks(ticks=clock, wall=clock, boot=lambda: "boot")
     path = folder / "quota.sqlite3"
     return Kind(
-        clock, lambda account, quota: SqliteStore(path, account, quota, clocks=clocks)
+        clock,
+        lambda account, quota: SqliteStore(path, account, Quotas(quota), clocks=clocks),
     )
 
 
@@ -91,7 +92,7 @@ def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
     def open_timed(account: str, quota: Quota) -> Store:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(redis_module, "_SCRIPT", script)
-            return RedisStore(server.url, account, quota)
+            return RedisStore(server.url, account, Quotas(quota))
 
     return Kind(ServerClock(server), open_timed, longer=2)
 
@@ -156,6 +157,60 @@ def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
             assert 0 <= store.left("one") <= calls - len(inside)
 
 
+@given(st.lists(SECONDS, max_size=30))
+@example([0.0] * 12)
+def test_every_window_of_an_endpoint_is_kept_and_nobody_waits_for_nothing(
+    kind: Kind[Clock], pauses: list[float]
+) -> None:
+    clock = kind.clock
+    clock.now = 0.0
+    quota = Quota(2, 5, 1, wider=((3, 20), (6, 90)))
+    windows = [(calls, window + kind.longer) for calls, window in quota.windows]
+    entered: list[float] = []
+    with closing(kind.open(next(accounts), quota)) as store:
+        ledger = Ledger(store, sleep=clock.sleep)
+        for pause in pauses:
+            clock.advance(pause)
+            asked = clock()
+            enter(ledger, "one")
+            entered.append(clock())
+            freed = [
+                entered[-1 - calls] + window
+                for calls, window in windows
+                if len(entered) > calls
+            ]
+            assert entered[-1] == pytest.approx(max(asked, *freed, 0), abs=1e-5)
+            left = min(
+                calls - sum(at > clock() - window + 1e-5 for at in entered)
+                for calls, window in windows
+            )
+            assert 0 <= store.left("one") <= left
+
+
+def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
+    kind: Kind[Clock],
+) -> None:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        assert store.left("one") == 3
+        assert store.left("listsubscribe") == 490
+        assert store.left("addlistsubscribersinbulk") == 1960
+        for endpoint, seconds in {
+            "one": 1800,
+            "listsubscribe": 1800,
+            "addlistsubscribersinbulk": 600,
+        }.items():
+            store.lock(endpoint)
+            assert store.take(endpoint) == about(seconds + kind.longer, locked=True)
+
+
+def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) -> None:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        assert [store.take("listsubscribe") for _ in range(490)] == [None] * 490
+        assert store.take("listsubscribe") == about(61 + kind.longer, locked=False)
+        assert store.left("listsubscribe") == 0
+        assert store.take("one") is None
+
+
 def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     kind: Kind[Clock], opened: Store
 ) -> None:
@@ -196,7 +251,7 @@ def where(
 def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
     with ExitStack() as stack:
         one, same, other = (
-            stack.enter_context(closing(open_store(where, account, QUOTA)))
+            stack.enter_context(closing(open_store(where, account, Quotas(QUOTA))))
             for account in ("one", "one", "other")
         )
         assert one.take("getmailinglists") is None
@@ -249,12 +304,12 @@ def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
     assert sum(int(caller.hear()) for caller in callers) == 300
     for caller in callers:
         caller.end()
-    with closing(open_store(where, ACCOUNT, quota_of(300))) as store:
+    with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
         assert store.left("one") == 0
 
 
 def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
-    with closing(open_store(where, ACCOUNT, quota_of(300))) as store:
+    with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
         assert store.take("one") is None
         caller = Caller("lock", where, 300)
         caller.go()
@@ -275,7 +330,7 @@ def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
             assert caller.hear() == "taken"
     for caller in callers:
         caller.end(kill=True)
-    with closing(open_store(where, ACCOUNT, quota_of(100_000))) as store:
+    with closing(open_store(where, ACCOUNT, quotas_of(100_000))) as store:
         assert store.take("one") is None
         assert store.left("one") <= 100_000 - 4 * 50 - 1
 
@@ -285,7 +340,7 @@ def test_the_default_is_a_file_in_the_users_state_folder(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     folder = platformdirs.user_state_path("tap-zohocampaigns", appauthor=False)
-    with closing(open_store(None, ACCOUNT, QUOTA)) as store:
+    with closing(open_store(None, ACCOUNT, Quotas(QUOTA))) as store:
         assert not folder.exists()
         assert store.take("one") is None
         assert (folder / "quota.sqlite3").is_file()
@@ -295,13 +350,13 @@ def test_a_tilde_is_the_users_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with closing(open_store("~/own.sqlite3", ACCOUNT, QUOTA)) as store:
+    with closing(open_store("~/own.sqlite3", ACCOUNT, Quotas(QUOTA))) as store:
         assert store.take("one") is None
     assert (tmp_path / "own.sqlite3").is_file()
 
 
 def test_memory_is_shared_with_nobody() -> None:
-    one, other = (open_store("memory", ACCOUNT, QUOTA) for _ in range(2))
+    one, other = (open_store("memory", ACCOUNT, Quotas(QUOTA)) for _ in range(2))
     assert one.take("one") is None
     assert (one.left("one"), other.left("one")) == (2, 3)
 
@@ -318,7 +373,7 @@ def test_memory_is_shared_with_nobody() -> None:
 )
 def test_a_url_that_is_not_understood_is_told_without_its_password(where: str) -> None:
     with pytest.raises(SettingError, match="`rate_limit_ledger`") as caught:
-        open_store(where, ACCOUNT, QUOTA)
+        open_store(where, ACCOUNT, Quotas(QUOTA))
     assert "planted" not in str(caught.value)
     assert caught.value.__suppress_context__ or not caught.value.__context__
 
@@ -329,5 +384,5 @@ def test_a_missing_package_is_told_with_how_to_install_it(
     monkeypatch.setitem(sys.modules, "redis", None)
     monkeypatch.delitem(sys.modules, redis_module.__name__)
     with pytest.raises(SettingError, match=r"tap-zohocampaigns\[redis\]") as caught:
-        open_store("redis://:planted@localhost", ACCOUNT, QUOTA)
+        open_store("redis://:planted@localhost", ACCOUNT, Quotas(QUOTA))
     assert "planted" not in str(caught.value)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import Failed
-from tap_zohocampaigns.api.quota import Ledger, Quota
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas
 from tap_zohocampaigns.api.stores.redis import RedisStore
 
 from .callers import ACCOUNT
@@ -33,7 +33,7 @@ def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
     """Return what opens the store of one more program."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(
-            closing(RedisStore(own_redis.url, ACCOUNT, QUOTA))
+            closing(RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA)))
         )
 
 
@@ -83,13 +83,13 @@ def test_after_a_loss_every_window_counts_as_full_once(
     # Who never saw what was lost can't know of it.
     assert unaware.take("one") is None
     assert noticing.left("one") == 0
-    rests = own_redis.client.hget(STATE, "rest")
+    lost = own_redis.client.hget(STATE, "lost")
     for store in (noticing, unaware, late):
         assert store.take("one") == FULL
         assert store.take("other") == FULL
         assert store.left("one") == 0
     # The first to find out decided until when.
-    assert own_redis.client.hget(STATE, "rest") == rests
+    assert own_redis.client.hget(STATE, "lost") == lost
 
 
 def test_a_second_loss_makes_the_windows_full_again(
@@ -99,13 +99,13 @@ def test_a_second_loss_makes_the_windows_full_again(
     assert store.take("one") is None
     own_redis.client.flushall()
     assert store.take("one") == FULL
-    rests = float(own_redis.client.hget(STATE, "rest") or 0)
+    lost = float(own_redis.client.hget(STATE, "lost") or 0)
     own_redis.client.save()
     assert store.left("one") == 0
     own_redis.kill()
     own_redis.start()
     assert store.take("one") == FULL
-    assert float(own_redis.client.hget(STATE, "rest") or 0) > rests
+    assert float(own_redis.client.hget(STATE, "lost") or 0) > lost
 
 
 def test_a_server_that_came_back_with_older_data_has_lost_some(
@@ -137,7 +137,7 @@ def test_a_server_that_starts_anew_is_waited_for(
 
     caplog.set_level(logging.DEBUG)
     with closing(
-        RedisStore(own_redis.url, ACCOUNT, QUOTA, clock=clock, sleep=sleep)
+        RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=sleep)
     ) as store:
         own_redis.stop()
         assert store.take("one") is None
@@ -153,7 +153,9 @@ def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
     clock = Clock()
     began = clock()
     with closing(
-        RedisStore(own_redis.url, ACCOUNT, QUOTA, clock=clock, sleep=clock.sleep)
+        RedisStore(
+            own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep
+        )
     ) as store:
         assert store.take("one") is None
         own_redis.stop()
@@ -174,7 +176,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(
     clock = Clock()
     url = own_redis.url.replace("planted-password", "planted-wrong")
     with closing(
-        RedisStore(url, ACCOUNT, QUOTA, clock=clock, sleep=clock.sleep)
+        RedisStore(url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep)
     ) as store:
         with pytest.raises(Failed, match="AuthenticationError") as caught:
             store.take("one")

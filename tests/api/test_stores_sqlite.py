@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.quota import Ledger, Quota
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas
 from tap_zohocampaigns.api.stores import open_store, sqlite
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
-from .callers import ACCOUNT, quota_of
+from .callers import ACCOUNT, quotas_of
 from .support import Clock, about, enter
 from .test_stores import Caller
 
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
-    with closing(SqliteStore(path, ACCOUNT, QUOTA)) as store:
+    with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA))) as store:
         yield store
 
 
@@ -69,7 +69,9 @@ def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
 
     with ExitStack() as stack:
         broken, whole = (
-            stack.enter_context(closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=each)))
+            stack.enter_context(
+                closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=each))
+            )
             for each in (Clocks(wall=interrupted), None)
         )
         for use in (broken.take, broken.lock, broken.left):
@@ -119,7 +121,7 @@ def assert_one_warning(caplog: pytest.LogCaptureFixture) -> None:
 @contextmanager
 def ruined(path: Path) -> Iterator[None]:
     # After another has written, the file is read anew.
-    with closing(SqliteStore(path, "other account", QUOTA)) as other:
+    with closing(SqliteStore(path, "other account", Quotas(QUOTA))) as other:
         other.take("one")
     for each in (path, path.with_name(f"{path.name}-wal")):
         each.write_bytes(b"planted-content " * (each.stat().st_size // 16))
@@ -200,7 +202,9 @@ class Machine:
 
 def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
     machine = Machine()
-    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+    with closing(
+        SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
+    ) as store:
         for machine.ahead in (-2, 2, 3600):
             assert store.take("one") is None
             machine.now += 10
@@ -222,7 +226,7 @@ def test_restarts_and_steps_never_let_a_call_pass_too_early(
     with ExitStack() as stack:
 
         def start() -> Ledger:
-            store = SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())
+            store = SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
             return Ledger(stack.enter_context(closing(store)), sleep=machine.sleep)
 
         ledger = start()
@@ -245,25 +249,31 @@ def test_restarts_and_steps_never_let_a_call_pass_too_early(
 
 def test_a_lock_outlasts_a_restart(path: Path) -> None:
     machine = Machine()
-    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+    with closing(
+        SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
+    ) as store:
         store.lock("one")
     machine.now += 100
     machine.started = machine.now
-    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+    with closing(
+        SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
+    ) as store:
         assert store.take("one") == about(1702, locked=True)
 
 
 def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> None:
     machine = Machine()
     machine.ahead = 86400
-    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=machine.clocks())) as store:
+    with closing(
+        SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
+    ) as store:
         assert [store.take("one") for _ in range(3)] == [None] * 3
     machine.ahead = 0
     # Each restart asks the wall clock again, with two seconds of caution.
     for waits in (301, 203, 103):
         machine.started = machine.now
         clocks = machine.clocks()
-        with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
+        with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
             assert store.take("one") == about(waits, locked=False)
         machine.now += 100
 
@@ -274,11 +284,11 @@ def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
     monkeypatch.setattr(sqlite, "_BOOT_ID", tmp_path / "none")
     ticks, wall = Clock(), Clock()
     clocks = Clocks(ticks=ticks, wall=wall)
-    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
+    with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
         assert [store.take("one") for _ in range(3)] == [None] * 3
     ticks.now = 7
     wall.advance(100)
-    with closing(SqliteStore(path, ACCOUNT, QUOTA, clocks=clocks)) as store:
+    with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
         assert store.take("one") == about(203, locked=False)
         ticks.advance(203)
         assert store.take("one") is None
@@ -287,7 +297,7 @@ def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
 def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
     clock = Clock()
     clocks = Clocks(ticks=clock, wall=clock)
-    with closing(SqliteStore(path, ACCOUNT, quota_of(500), clocks=clocks)) as store:
+    with closing(SqliteStore(path, ACCOUNT, quotas_of(500), clocks=clocks)) as store:
         for _ in range(500):
             store.take("one")
         size = path.stat().st_size
@@ -299,7 +309,7 @@ def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
 
 
 def test_the_file_holds_nothing_but_what_it_was_given(path: Path) -> None:
-    with closing(open_store(str(path), ACCOUNT, QUOTA)) as store:
+    with closing(open_store(str(path), ACCOUNT, Quotas(QUOTA))) as store:
         store.take("getmailinglists")
     content = path.read_bytes()
     assert ACCOUNT.encode() in content

@@ -13,7 +13,7 @@ from tap_zohocampaigns.sandbox.forms.fields import FieldsForm
 from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
 from tap_zohocampaigns.sandbox.forms.recipients import TimelineForm
 from tap_zohocampaigns.sandbox.forms.reports import PlacesForm, SegmentsInfoForm
-from tap_zohocampaigns.sandbox.table import ENDPOINTS
+from tap_zohocampaigns.sandbox.table import ENDPOINTS, WRITES
 
 from .client import Client
 from .conftest import NOON
@@ -100,7 +100,7 @@ def test_every_path_is_described_and_served(client: Client) -> None:
             assert b">1004<" not in answer.body
             assert answer.status != 405
     assert {path for path in document["paths"] if path.startswith("/api/v1.1/")} == {
-        f"/api/v1.1/{endpoint}" for endpoint in ENDPOINTS
+        f"/api/v1.1/{endpoint}" for endpoint in (*ENDPOINTS, *WRITES)
     }
     assert {
         path for path in document["paths"] if not path.startswith("/api/v1.1/")
@@ -111,16 +111,24 @@ def test_every_path_is_described_and_served(client: Client) -> None:
         "/api/getsegmentcontacts",
         "/api/recentcampaigns",
         "/api/getcampaignrecipientsdata",
+        "/api/json/listsubscribe",
+        "/api/xml/listsubscribe",
+        "/api/json/listunsubscribe",
+        "/api/xml/listunsubscribe",
         "/oauth/v2/token",
         "/openapi.json",
     }
 
 
-def test_reading_is_all_there_is() -> None:
-    words = ("subscribe", "delete", "add", "update", "associate", "change", "send")
+def test_what_changes_contacts_is_posted_and_nothing_is_deleted() -> None:
+    words = ("subscribe", "add", "donotmail", "update", "associate", "change", "send")
     for endpoint in ENDPOINTS:
         name = endpoint.replace("subscribers", "")
         assert not any(word in name for word in words), endpoint
+    for written, about in WRITES.items():
+        assert any(word in written for word in words), written
+        assert about.methods == ("POST",)
+    assert not any("delete" in name for name in (*ENDPOINTS, *WRITES))
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "QUERY", "HEAD"])

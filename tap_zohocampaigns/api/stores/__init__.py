@@ -15,13 +15,13 @@ from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_zohocampaigns.api.quota import Quota, Store
+    from tap_zohocampaigns.api.quota import Quotas, Store
 
 
 def open_store(
     where: str | None,
     account: str,
-    quota: Quota,
+    quotas: Quotas,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -32,7 +32,7 @@ def open_store(
         where: `memory`, a URL of Redis or the path of a file; None is a file in the
             user's state folder.
         account: What the calls are counted for, as an opaque text without secrets.
-        quota: What each endpoint allows.
+        quotas: What each endpoint allows.
         clock: Seconds since the machine started.
         sleep: Waits for some seconds.
 
@@ -40,7 +40,7 @@ def open_store(
         SettingError: It names no store that can be used.
     """
     if where == "memory":
-        return MemoryStore(quota, clock=clock)
+        return MemoryStore(quotas, clock=clock)
     if where and where.startswith(("redis://", "rediss://")):
         try:
             # The package is an extra: who shares no ledger does without.
@@ -51,7 +51,7 @@ def open_store(
                 "install tap-zohocampaigns[redis]."
             )
             raise SettingError(msg) from None
-        return RedisStore(where, account, quota, clock=clock, sleep=sleep)
+        return RedisStore(where, account, quotas, clock=clock, sleep=sleep)
     if where and "://" in where:
         # The rest of it may hold a password.
         scheme = where.partition("://")[0]
@@ -65,4 +65,4 @@ def open_store(
         if where
         else user_state_path("tap-zohocampaigns", appauthor=False) / "quota.sqlite3"
     )
-    return SqliteStore(path, account, quota, clocks=Clocks(clock))
+    return SqliteStore(path, account, quotas, clocks=Clocks(clock))

@@ -19,7 +19,7 @@ from tap_zohocampaigns.api.quota import TICK, Wait
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_zohocampaigns.api.quota import Quota
+    from tap_zohocampaigns.api.quota import Quotas
 
 # How long a server that starts anew may be away.
 _PATIENCE = 30.0
@@ -44,7 +44,7 @@ class RedisStore:
         self,
         url: str,
         account: str,
-        quota: Quota,
+        quotas: Quotas,
         *,
         step: float = _STEP,
         clock: Callable[[], float] = time.monotonic,
@@ -55,7 +55,7 @@ class RedisStore:
         Args:
             url: Where the server is; may hold a password, and is never shown.
             account: What the calls are counted for, without secrets.
-            quota: What each endpoint allows.
+            quotas: What each endpoint allows.
             step: Seconds by which the server's clock may step ahead.
             clock: Seconds on a clock that never steps, for the patience.
             sleep: Waits for some seconds.
@@ -85,13 +85,9 @@ class RedisStore:
         # In a cluster, what stands in braces decides where a key lives.
         self._prefix = f"tap-zohocampaigns:{{{account}}}"
         self._run = f"{self._prefix}:run:{secrets.token_hex(8)}"
-        self._quota = (
-            quota.calls,
-            _micro(quota.window + step),
-            _micro(quota.lock_seconds + step),
-            _micro(step),
-            int(1e3 * (quota.window + quota.lock_seconds + _DAY)),
-        )
+        self._quotas = quotas
+        self._step = step
+        self._kept = int(1e3 * (2 * quotas.longest + _DAY))
         self._clock = clock
         self._sleep = sleep
         self._guard = threading.Lock()
@@ -132,6 +128,7 @@ class RedisStore:
     def _ask(self, action: str, endpoint: str) -> tuple[str | int, int]:
         prefix = f"{self._prefix}:{endpoint}"
         keys = [f"{self._prefix}:state", f"{prefix}:calls", f"{prefix}:lock", self._run]
+        terms = self._terms(endpoint)
         waits = backoff.expo(max_value=4)
         next(waits)
         ends = self._clock() + _PATIENCE
@@ -142,7 +139,7 @@ class RedisStore:
                 # When only the answer got lost the call is entered twice, which costs
                 # a little of the quota and breaks nothing.
                 result, wait, epoch, seen = self._script(
-                    keys, [action, *self._quota, *known, secrets.token_hex(8)]
+                    keys, [action, *known, secrets.token_hex(8), *terms]
                 )
             except redis.AuthenticationError as error:
                 raise _failed(error) from None
@@ -160,6 +157,19 @@ class RedisStore:
             else:
                 self._remember(known[0], epoch, seen)
                 return result, wait
+
+    def _terms(self, endpoint: str) -> list[int]:
+        quota, step = self._quotas.of(endpoint), self._step
+        return [
+            _micro(step),
+            self._kept,
+            _micro(quota.lock_seconds + step),
+            *(
+                term
+                for calls, window in quota.windows
+                for term in (calls, _micro(window + step))
+            ),
+        ]
 
     def _remember(self, asked: str, epoch: str, seen: int) -> None:
         with self._guard:

@@ -18,7 +18,7 @@ from tap_zohocampaigns.api.quota import TICK, MemoryStore, Wait
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_zohocampaigns.api.quota import Quota
+    from tap_zohocampaigns.api.quota import Quotas
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
@@ -43,7 +43,12 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_by_age
 ON entries (account, endpoint, kind, ticks, boot)
 """,
+    """
+CREATE INDEX IF NOT EXISTS entries_by_boot
+ON entries (account, endpoint, boot)
+""",
 )
+# Each part is found by an index, since a day holds 75,000 calls of some endpoints.
 # Entries made before the machine started anew, or on another one, get their place on
 # the clock of this boot. What seems to come from the future was made now at the latest.
 _ADOPT = """
@@ -51,8 +56,15 @@ UPDATE entries
 SET boot = :boot,
     ticks = :ticks - max(:wall - :step - wall, 0),
     wall = min(wall, :wall)
-WHERE account = :account AND endpoint = :endpoint
-    AND (boot <> :boot OR ticks > :ticks)
+WHERE rowid IN (
+    SELECT rowid FROM entries
+    WHERE account = :account AND endpoint = :endpoint AND boot < :boot
+    UNION ALL SELECT rowid FROM entries
+    WHERE account = :account AND endpoint = :endpoint AND boot > :boot
+    UNION ALL SELECT rowid FROM entries
+    WHERE account = :account AND endpoint = :endpoint
+        AND kind IN ('call', 'lock') AND ticks > :ticks
+)
 """
 _LOCKED = """
 SELECT ticks + :lock_seconds - :ticks FROM entries
@@ -60,13 +72,16 @@ WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
     AND ticks + :lock_seconds > :ticks
 """
 _FULL = """
-SELECT ticks + :window - :ticks FROM entries
-WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-ORDER BY ticks DESC LIMIT 1 OFFSET :calls - 1
+SELECT ticks + :window - :ticks FROM (
+    SELECT ticks FROM entries
+    WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
+    ORDER BY ticks DESC LIMIT 1 OFFSET :calls - 1
+) WHERE ticks > :ticks - :window
 """
 _LEFT = """
 SELECT :calls - count(*) FROM entries
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
+    AND ticks > :ticks - :window
 """
 _ENTER = """
 INSERT INTO entries (account, endpoint, kind, ticks, boot, wall)
@@ -80,7 +95,7 @@ WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
 _PRUNE = """
 DELETE FROM entries
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    AND ticks <= :ticks - :window
+    AND ticks <= :ticks - :longest
 """
 
 Now = dict[str, t.Any]
@@ -114,14 +129,19 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: Path, account: str, quota: Quota, *, clocks: Clocks | None = None
+        self,
+        path: Path,
+        account: str,
+        quotas: Quotas,
+        *,
+        clocks: Clocks | None = None,
     ) -> None:
         """Open nothing yet.
 
         Args:
             path: The file, made when it is missing.
             account: What the calls are counted for, without secrets.
-            quota: What each endpoint allows.
+            quotas: What each endpoint allows.
             clocks: How the time is told.
         """
         self._path = path.absolute()
@@ -130,16 +150,14 @@ class SqliteStore:
             "account": account,
             "boot": self._clocks.boot(),
             "step": _STEP,
-            "calls": quota.calls,
-            "window": quota.window,
-            "lock_seconds": quota.lock_seconds,
         }
+        self._quotas = quotas
         self._guard = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._broken = False
         # What this process knows itself, should the file fail.
-        self._own = MemoryStore(quota, clock=self._clocks.ticks)
+        self._own = MemoryStore(quotas, clock=self._clocks.ticks)
 
     def take(self, endpoint: str) -> Wait | None:
         """Enter one call if it may be sent now, else tell how long to wait."""
@@ -189,8 +207,13 @@ class SqliteStore:
             if locked := db.execute(_LOCKED, now).fetchone():
                 return Wait(max(locked[0], TICK), locked=True)
             db.execute(_PRUNE, now)
-            if full := db.execute(_FULL, now).fetchone():
-                return Wait(max(full[0], TICK), locked=False)
+            waits = [
+                wait
+                for window in self._windows(endpoint)
+                for (wait,) in db.execute(_FULL, now | window)
+            ]
+            if waits:
+                return Wait(max(*waits, TICK), locked=False)
             db.execute(_ENTER, {"kind": "call", **now})
             return None
 
@@ -199,8 +222,16 @@ class SqliteStore:
             if db.execute(_LOCKED, now).fetchone():
                 return 0
             db.execute(_PRUNE, now)
-            (left,) = db.execute(_LEFT, now).fetchone()
-            return max(int(left), 0)
+            left = [
+                int(left)
+                for window in self._windows(endpoint)
+                for (left,) in db.execute(_LEFT, now | window)
+            ]
+            return max(min(left), 0)
+
+    def _windows(self, endpoint: str) -> list[Now]:
+        windows = self._quotas.of(endpoint).windows
+        return [{"calls": calls, "window": window} for calls, window in windows]
 
     @contextmanager
     def _entries(self, endpoint: str) -> Iterator[tuple[sqlite3.Connection, Now]]:
@@ -214,7 +245,15 @@ class SqliteStore:
         with self._db as db:
             _insist(db, "BEGIN IMMEDIATE")
             ticks, wall = self._clocks.ticks(), self._clocks.wall()
-            now = {**self._terms, "endpoint": endpoint, "ticks": ticks, "wall": wall}
+            quota = self._quotas.of(endpoint)
+            now = {
+                **self._terms,
+                "endpoint": endpoint,
+                "longest": quota.longest,
+                "lock_seconds": quota.lock_seconds,
+                "ticks": ticks,
+                "wall": wall,
+            }
             db.execute(_ADOPT, now)
             yield db, now
 

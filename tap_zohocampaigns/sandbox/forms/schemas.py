@@ -260,3 +260,5 @@ ERROR: Final = _texts(
 GATEWAY_ERROR: Final = _texts(
     "Code", "message", "URI", status={"const": "error"}, version=_TEXT
 )
+WRITTEN: Final = _success(message=_TEXT)
+ADDED: Final = _success(message=_TEXT, listkey=_KEY, listname=_TEXT)

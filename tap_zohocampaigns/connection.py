@@ -1,0 +1,211 @@
+"""The settings that reading and writing share: which account, and how it is called."""
+
+from __future__ import annotations
+
+import typing as t
+
+from jsonschema import Draft7Validator
+from singer_sdk import typing as th
+
+from tap_zohocampaigns.api import hosts, versions
+from tap_zohocampaigns.api.errors import SettingError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Schema: t.TypeAlias = dict[str, t.Any]
+
+SANDBOX = "sandbox"
+
+
+def whole(name: str, default: int, least: int, description: str) -> th.Property[t.Any]:
+    """Return a setting that is a whole number."""
+    kind = th.IntegerType(minimum=least)
+    return th.Property(name, kind, default=default, description=description)
+
+
+def account(scopes: str) -> list[th.Property[t.Any]]:
+    """Return the settings that tell which account it is.
+
+    Args:
+        scopes: Those that a token needs, in words.
+    """
+    return [
+        th.Property(
+            "client_id",
+            th.StringType,
+            description="Client ID of a self client (OAuth 2).",
+        ),
+        th.Property(
+            "client_secret",
+            th.StringType,
+            secret=True,
+            description="Its client secret.",
+        ),
+        th.Property(
+            "refresh_token",
+            th.StringType,
+            secret=True,
+            description=f"Refresh token with the scopes {scopes}.",
+        ),
+        th.Property(
+            "data_center",
+            th.StringType(allowed_values=[*hosts.DATA_CENTERS, SANDBOX]),
+            default="us",
+            description=(
+                "Where the account is: the ending of the address that Zoho shows. "
+                "`sandbox` is an imitation account inside the tap, without credentials."
+            ),
+        ),
+        th.Property(
+            "api_url",
+            th.StringType,
+            description="Another host of Zoho Campaigns than that of `data_center`.",
+        ),
+        th.Property(
+            "accounts_url",
+            th.StringType,
+            description="Another host for tokens than that of `data_center`.",
+        ),
+        th.Property(
+            "api_version",
+            th.StringType(allowed_values=[*versions.VERSIONS]),
+            default=versions.LATEST,
+            description=(
+                "Version of Zoho's API: 1.1 with OAuth 2, or 1 with `auth_token`, for "
+                "accounts that still have one."
+            ),
+        ),
+        th.Property(
+            "auth_token",
+            th.StringType,
+            secret=True,
+            description="API authentication token, for `api_version` 1 only.",
+        ),
+        th.Property(
+            "response_format",
+            th.StringType(allowed_values=["json", "xml"]),
+            default="json",
+            description="Format that Zoho is asked for; the records are the same.",
+        ),
+    ]
+
+
+QUOTA: list[th.Property[t.Any]] = [
+    whole(
+        "rate_limit_calls",
+        490,
+        1,
+        "Calls of one endpoint that are allowed within `rate_limit_seconds`; Zoho "
+        "locks at 500.",
+    ),
+    whole("rate_limit_seconds", 300, 1, "Length of that window."),
+    whole(
+        "rate_limit_lock_seconds",
+        1800,
+        1,
+        "How long an endpoint rests when Zoho says that it is locked.",
+    ),
+    th.Property(
+        "rate_limit_ledger",
+        th.StringType,
+        secret=True,
+        description=(
+            "Where calls are remembered between runs and across programs: the path of "
+            "a file, a URL redis://… or rediss://…, or `memory` for this run alone. "
+            "Unset, it is a file in the user's state folder."
+        ),
+    ),
+    th.Property(
+        "rate_limit_on_lock",
+        th.StringType(allowed_values=["wait", "stop"]),
+        default="wait",
+        description=(
+            "What to do when Zoho says that an endpoint is locked: `wait` until it is "
+            "open again, or `stop` with all state saved."
+        ),
+    ),
+]
+PATIENCE: list[th.Property[t.Any]] = [
+    whole("request_timeout", 60, 1, "Seconds that a call may take, answer included."),
+    whole(
+        "retry_max_seconds",
+        180,
+        0,
+        "How long a failing call is tried again before the run fails.",
+    ),
+]
+
+
+def complete(config: Mapping[str, t.Any], schema: Schema) -> dict[str, t.Any]:
+    """Return the settings with their defaults; one that is null is as if unset."""
+    defaults = {
+        name: about["default"]
+        for name, about in schema["properties"].items()
+        if "default" in about
+    }
+    known = defaults | {name: v for name, v in config.items() if v is not None}
+    version = known["api_version"]
+    # YAML and JSON take it for a number, environments for a text.
+    if isinstance(version, float | int) and not isinstance(version, bool):
+        known["api_version"] = f"{version:g}"
+    return known
+
+
+def mistaken(config: Mapping[str, t.Any], schema: Schema) -> list[str]:
+    """Return which settings have no such value: a sentence each, without the values.
+
+    Args:
+        config: The settings, complete.
+        schema: What they may be.
+    """
+    return [_sentence(e) for e in Draft7Validator(schema).iter_errors(dict(config))]
+
+
+def problems(config: Mapping[str, t.Any]) -> list[str]:
+    """Return why the account can't be reached: a sentence each, without the values."""
+    found = [] if config["data_center"] == SANDBOX else _credential_problems(config)
+    try:
+        hosts.find(config)
+    except SettingError as error:
+        found.append(str(error))
+    return found
+
+
+def reachable(config: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return the settings; for the data center `sandbox`, those of one that starts."""
+    if config["data_center"] != SANDBOX:
+        return config
+    from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
+
+    service = sandbox.serve()
+    # Its quota begins and ends with it.
+    own = {"rate_limit_ledger": "memory", "api_version": config["api_version"]}
+    return config | service.config_v1 | service.config | own
+
+
+def _credential_problems(config: Mapping[str, t.Any]) -> list[str]:
+    version = config["api_version"]
+    needed = versions.VERSIONS[version].credentials
+    if config.get("auth_token") and "auth_token" not in needed:
+        return [
+            "Setting `auth_token` is for `api_version` 1: set that, or leave it out."
+        ]
+    return [
+        f"Setting `{name}` is missing, which `api_version` {version} needs; without an "
+        f"account, set `data_center` to `{SANDBOX}`."
+        for name in needed
+        if not config.get(name)
+    ]
+
+
+def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyped)
+    name = error.path[0]
+    if error.validator == "enum":
+        return f"Setting `{name}` must be one of: {', '.join(error.validator_value)}."
+    if error.validator == "minimum":
+        return f"Setting `{name}` must be at least {error.validator_value}."
+    kinds = error.validator_value
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    within = "Each of " if len(error.path) > 1 else ""
+    return f"{within}setting `{name}` must be of the type {kind}.".capitalize()

@@ -1,0 +1,1 @@
+"""Records of a warehouse -> changes of contacts, each answered by Zoho."""

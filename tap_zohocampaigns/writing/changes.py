@@ -1,0 +1,156 @@
+"""A record of a warehouse -> what is to be done with a contact."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from singer_sdk.singerlib.json import serialize_json
+
+from tap_zohocampaigns.api.contactinfo import ADDRESS, sendable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Record: t.TypeAlias = dict[str, t.Any]
+    Key: t.TypeAlias = tuple[str, ...]
+
+_EMAIL = "contact_email"
+# What stands in the record beside the fields: its own name -> that of the parameter.
+_PARAMS: t.Final = {
+    "subscribe": {"list_key": "listkey", "topic_id": "topic_id", "source": "source"},
+    "unsubscribe": {"list_key": "listkey", "topic_id": "topic_id"},
+    "do_not_mail": {},
+}
+_RESERVED = {_EMAIL, "list_key", "topic_id", "source"}
+# As the streams of the tap name what Zoho shows by other names.
+_DISPLAYED = {
+    "first_name": "First Name",
+    "last_name": "Last Name",
+    "company_name": "Company Name",
+    "phone": "Phone",
+}
+_CUSTOM = "custom_fields"
+# Columns that loaders add.
+_LOADERS = "_sdc_"
+_PART = r"[^\s@<>()\[\]\\,;:\"]+"
+_LOOKS_RIGHT = re.compile(rf"{_PART}@{_PART}\.{_PART}")
+
+
+class Unfit(Exception):
+    """A record can't be sent; the text says why, without what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be done with one contact.
+
+    Attributes:
+        number: Which record of the input it is, counted from one.
+        stream: The stream of the record.
+        action: `subscribe`, `unsubscribe` or `do_not_mail`.
+        email: The address.
+        params: The list and other parameters, as Zoho names them; none is empty.
+        fields: The other fields of the contact by their display names.
+        record: The record itself.
+    """
+
+    number: int
+    stream: str
+    action: str
+    email: str
+    params: Mapping[str, str]
+    fields: Mapping[str, str]
+    record: Record
+
+    @property
+    def who(self) -> str:
+        """What tells contacts apart, whatever the case of their addresses."""
+        return self.email.lower()
+
+    @property
+    def key(self) -> Key:
+        """What the change is about: of two with the same key, the last one counts."""
+        return (self.who, *map(self.params.get, ("listkey", "topic_id")))  # type: ignore[arg-type]
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing is to be told of a new subscriber but the address."""
+        bare = not self.fields and self.params.keys() == {"listkey"}
+        return bare and self.action == "subscribe"
+
+    @property
+    def contact(self) -> dict[str, str]:
+        """The fields, the address among them."""
+        return {**self.fields, ADDRESS: self.email}
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of all that is sent."""
+        told = serialize_json([self.action, self.contact, self.params], sort_keys=True)
+        return blake2b(told.encode(), digest_size=16).digest()
+
+
+class Reader:
+    """Makes changes of records."""
+
+    def __init__(self, config: Mapping[str, t.Any]) -> None:
+        """Take the settings `list_key`, `topic_id` and `source`."""
+        self._defaults = config
+
+    def change(self, number: int, stream: str, action: str, record: Record) -> Change:
+        """Return what a record asks for.
+
+        Raises:
+            Unfit: It can't be sent.
+        """
+        email = _text(record.get(_EMAIL)).strip()
+        if not email:
+            msg = f"`{_EMAIL}` is missing."
+            raise Unfit(msg)
+        if not _LOOKS_RIGHT.fullmatch(email):
+            msg = f"`{_EMAIL}` is no address."
+            raise Unfit(msg)
+        named = {
+            param: _text(record.get(name)) or _text(self._defaults.get(name))
+            for name, param in _PARAMS[action].items()
+        }
+        params = {param: told for param, told in named.items() if told}
+        if "listkey" in named and "listkey" not in params:
+            msg = "`list_key` is missing, in the record and in the settings."
+            raise Unfit(msg)
+        # To leave, nobody has to tell more than the address.
+        fields = _fields(record) if action == "subscribe" else {}
+        told = (email, *params.values(), *fields, *fields.values())
+        if not all(map(sendable, told)):
+            msg = "It holds a character that no contact can."
+            raise Unfit(msg)
+        return Change(number, stream, action, email, params, fields, record)
+
+
+def _fields(record: Record) -> dict[str, str]:
+    known = record.get(_CUSTOM)
+    custom = known if isinstance(known, dict) else {}
+    others = {**custom, **record}
+    if isinstance(known, dict):
+        del others[_CUSTOM]
+    told = {
+        _DISPLAYED.get(name, name): _text(value)
+        for name, value in others.items()
+        if name not in _RESERVED and not name.startswith(_LOADERS)
+    }
+    # The address can't be a field too; what is not known is not sent.
+    return {n: value for n, value in told.items() if n and value and n != ADDRESS}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        msg = "A field holds an object or a list."
+        raise Unfit(msg)
+    return str(value)

@@ -1,0 +1,74 @@
+"""Any text that a contact may hold arrives as it is, however the service reads it."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs, unquote_plus, urlencode
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zohocampaigns.api import contactinfo
+from tap_zohocampaigns.sandbox.contactinfo import read
+
+# All that XML 1.0 can hold, and more of what is hard.
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")
+    | st.sampled_from("+&<>%'\"\\\n\r\t,:;=?/#{}[] \u2028😀"),
+    max_size=60,
+)
+NAMES = TEXT.map(str.strip).filter(bool)
+FIELDS = st.dictionaries(NAMES, TEXT, max_size=5)
+HARD = {
+    "Contact Email": "o'neil+news&<x>%2B@example.com",
+    "First + Last %20": 'Zoë "Zo" \\ <z>,\r\n\ttab & 100% + 明😀',
+}
+
+
+def sent(told: str) -> str:
+    """Return what a server finds in a form."""
+    form = urlencode({"contactinfo": told})
+    assert form.isascii()
+    return parse_qs(form)["contactinfo"][0]
+
+
+@given(FIELDS)
+@example(HARD)
+def test_json_arrives_as_it_is(fields: dict[str, str]) -> None:
+    told = contactinfo.as_json(fields)
+    assert told.isascii()
+    assert read(sent(told), as_json=True) == fields
+
+
+@given(FIELDS)
+@example(HARD)
+def test_json_arrives_where_all_of_it_is_decoded_twice(fields: dict[str, str]) -> None:
+    # What is seen of the service does not tell whether names are decoded as well.
+    assert json.loads(unquote_plus(sent(contactinfo.as_json(fields)))) == fields
+
+
+@given(FIELDS)
+@example(HARD)
+def test_xml_arrives_as_it_is(fields: dict[str, str]) -> None:
+    told = contactinfo.as_xml(fields)
+    assert told.isascii()
+    assert read(sent(told), as_json=False) == fields
+    root = ET.fromstring(told)  # noqa: S314 (our own)
+    assert {one.attrib["val"]: one.text or "" for one in root} == fields
+
+
+def test_a_plus_is_escaped_twice_in_a_form() -> None:
+    told = contactinfo.as_json({"Contact Email": "a+b@example.com"})
+    assert "a%252Bb" in urlencode({"contactinfo": told})
+
+
+@pytest.mark.parametrize("text", ["", "a\tb\r\n", "é明😀", "\x7f", "\ufffd"])
+def test_what_can_be_sent(text: str) -> None:
+    assert contactinfo.sendable(text)
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x0bb", "\x1b", "\ud800", "\ufffe"])
+def test_what_no_format_can_hold(text: str) -> None:
+    assert not contactinfo.sendable(text)

@@ -1,0 +1,264 @@
+"""Calls that change contacts, as Zoho's pages and those who use them tell of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode
+
+import pytest
+
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+
+from .client import FORM, Answer, Client
+from .conftest import NOON, Clock
+from .still import LIST, StillAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMS = ("json", "xml")
+EMAIL = "new.person@example.com"
+
+
+@pytest.fixture
+def service(clock: Clock) -> Iterator[Service]:
+    account = LivingAccount(clock=lambda: NOON, contacts=200)
+    with Service(account, monotonic=clock) as service:
+        yield service
+
+
+def key(service: Service, *, public: bool = False) -> str:
+    """Return the key of a list that has a signup form, or none."""
+    return next(one.key for one in service.account.lists() if one.public is public)
+
+
+def contact(form: str, email: str = EMAIL, **fields: str) -> str:
+    """Write a contact as Zoho's pages do."""
+    pairs = {**{name.replace("_", " "): told for name, told in fields.items()}}
+    pairs["Contact Email"] = email
+    if form == "json":
+        return "{" + ",".join(f"{name}:{told}" for name, told in pairs.items()) + "}"
+    inner = "".join(f'<fl val="{name}">{told}</fl>' for name, told in pairs.items())
+    return f"<xml>{inner}</xml>"
+
+
+def post(client: Client, endpoint: str, **params: str) -> Answer:
+    return client.send("POST", f"/api/v1.1/{endpoint}", urlencode(params), FORM)
+
+
+def told(answer: Answer) -> tuple[str, str]:
+    """Return code and message, in either format."""
+    if answer.body.startswith(b"<"):
+        document = answer.xml
+        code = document.findtext("code") or document.findtext("Code")
+        return code or "", document.findtext("message") or ""
+    body: dict[str, Any] = answer.json
+    return body.get("code") or body["Code"], body["message"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_contact_comes_changes_and_goes(client: Client, form: str) -> None:
+    account, list_key = client.service.account, key(client.service)
+    before = {
+        status: account.subscribers(list_key, status) for status in ("active", "unsub")
+    }
+
+    def call(name: str, info: str) -> tuple[str, str]:
+        answer = post(client, f"{form}/{name}", listkey=list_key, contactinfo=info)
+        return told(answer)
+
+    info = contact(form, First_Name="mac", Favourite_colour="blue", Unknown="x")
+    assert call("listsubscribe", info) == ("0", "User successfully subscribed.")
+    assert account.subscribers(list_key, "active") == before["active"] + 1
+    code, message = call("listsubscribe", contact(form, Last_Name="Major"))
+    assert (code, "already exists in the list" in message) == ("0", True)
+    assert account.subscribers(list_key, "active") == before["active"] + 1
+    assert isinstance(account, LivingAccount)
+    (member,) = (
+        one.contact
+        for one in account.contacts(list_key, "active")
+        if one.contact.email == EMAIL
+    )
+    assert (member.first_name, member.last_name) == ("mac", "Major")
+    assert member.custom == {"favourite colour": "blue"}
+    assert call("listunsubscribe", contact(form)) == (
+        "0",
+        "User successfully unsubscribed.",
+    )
+    assert account.subscribers(list_key, "active") == before["active"]
+    assert account.subscribers(list_key, "unsub") == before["unsub"] + 1
+    assert call("contactdonotmail", contact(form)) == (
+        "0",
+        "User successfully moved to Do-Not-Mail.",
+    )
+    assert call("contactdonotmail", contact(form))[1] == "User already in Do-Not-Mail."
+    assert account.subscribers(list_key, "unsub") == before["unsub"]
+    assert call("listsubscribe", contact(form))[0] == "2001"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_list_with_a_signup_form_waits_for_the_confirmation(
+    client: Client, form: str
+) -> None:
+    list_key = key(client.service, public=True)
+    before = client.service.account.subscribers(list_key, "active")
+    params = {"listkey": list_key, "contactinfo": contact(form)}
+    code, message = told(post(client, f"{form}/listsubscribe", **params))
+    assert (code, message.split(".")[0]) == (
+        "0",
+        "A confirmation email is sent to the user",
+    )
+    assert client.service.account.subscribers(list_key, "active") == before
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "listkey", "email", "code"),
+    [
+        ("listsubscribe", "3z", EMAIL, "2501"),
+        ("listsubscribe", "", EMAIL, "903"),
+        ("listsubscribe", None, "no address", "2004"),
+        ("listsubscribe", None, "admin@example.com", "2005"),
+        ("listunsubscribe", "3z", EMAIL, "2102"),
+        ("listunsubscribe", None, EMAIL, "2103"),
+        ("contactdonotmail", None, "no address", "2004"),
+    ],
+)
+def test_refusals(
+    client: Client, endpoint: str, listkey: str | None, email: str, code: str
+) -> None:
+    list_key = key(client.service) if listkey is None else listkey
+    for form in FORMS:
+        params = {"listkey": list_key, "contactinfo": contact(form, email)}
+        answer = post(client, f"{form}/{endpoint}", **params)
+        assert answer.status == 200
+        assert told(answer)[0] == code
+
+
+def test_ten_are_added_at_once_and_no_more(client: Client) -> None:
+    list_key = key(client.service)
+    emails = [f"one.of.many.{number}@example.com" for number in range(11)]
+    before = client.service.account.subscribers(list_key, "active")
+
+    def add(*addresses: str) -> Answer:
+        joined = ",".join(addresses)
+        name = "addlistsubscribersinbulk"
+        return post(client, name, listkey=list_key, emailids=joined, resfmt="JSON")
+
+    assert add(*emails).json["Code"] == "1001"
+    assert add("no address", *emails[:2]).json["code"] == "2004"
+    assert client.service.account.subscribers(list_key, "active") == before
+    answer = add(*emails[:10]).json
+    assert (answer["code"], answer["listkey"]) == ("0", list_key)
+    assert client.service.account.subscribers(list_key, "active") == before + 10
+
+
+def test_version_1_answers_as_its_page_says(client: Client) -> None:
+    known = {
+        "authtoken": client.service.config_v1["auth_token"],
+        "scope": "CampaignsAPI",
+        "listkey": key(client.service),
+    }
+
+    def call(path: str, info: str) -> Answer:
+        body = urlencode(known | {"contactinfo": info})
+        return client.send("POST", f"/api/{path}", body, FORM)
+
+    first = call("xml/listsubscribe", contact("xml"))
+    assert first.xml.attrib == {"uri": "/api/xml/listsubscribe", "version": "1"}
+    assert told(first)[0] == "0"
+    assert told(call("json/listsubscribe", contact("json"))) == (
+        "2003",
+        "Contact exists in this list",
+    )
+    assert told(call("json/listunsubscribe", contact("json")))[0] == "0"
+    assert told(call("json/listunsubscribe", contact("json", "x@example.com"))) == (
+        "2103",
+        "Subscriber does not exist",
+    )
+    known["listkey"] = "3z"
+    assert told(call("json/listsubscribe", contact("json")))[0] == "2002"
+    assert told(call("json/contactdonotmail", contact("json")))[0] == "1004"
+
+
+@pytest.mark.parametrize(
+    ("info", "email"),
+    [
+        # As a client in production has to send it.
+        (f'{{Contact Email: "{quote_plus("a+b@example.com")}"}}', "a+b@example.com"),
+        ('{"Contact Email":"a+b@example.com"}', None),
+        ("{Contact Email:a%2Bb@example.com}", "a+b@example.com"),
+        ("{Contact%20Email:ab@example.com}", None),
+        ("{Contact Email:100%@example.com}", None),
+        ("{Contact Email:a@example.com", None),
+        ("Contact Email:a@example.com", None),
+        ("{'Contact Email':'a@example.com','First Name':''}", "a@example.com"),
+        ('{"Contact\\u0020Email":"\\u0061@example.com"}', "a@example.com"),
+    ],
+)
+def test_json_is_read_as_the_service_reads_it(
+    client: Client, info: str, email: str | None
+) -> None:
+    list_key = key(client.service)
+    answer = post(client, "json/listsubscribe", listkey=list_key, contactinfo=info)
+    account = client.service.account
+    assert isinstance(account, LivingAccount)
+    if email is None:
+        assert told(answer)[0] in {"2001", "2004"}
+    else:
+        assert told(answer)[0] == "0"
+        assert account.status(email, list_key) == "active"
+
+
+@pytest.mark.parametrize(
+    "info", ["<xml><fl", "", "<!DOCTYPE x><xml/>", "text", '<xml><fl val="a">b</xml>']
+)
+def test_xml_that_is_not_well_formed(client: Client, info: str) -> None:
+    params = {"listkey": key(client.service), "contactinfo": info}
+    assert told(post(client, "xml/listsubscribe", **params))[0] in {"2001", "903"}
+
+
+def test_nothing_is_written_by_a_get_or_without_the_scopes(client: Client) -> None:
+    list_key = key(client.service)
+    params = {"listkey": list_key, "contactinfo": contact("json")}
+    assert client.get("json/listsubscribe", **params).status == 405
+    client.service.scopes = ["ZohoCampaigns.contact.READ"]
+    assert post(client, "json/listsubscribe", **params).status == 401
+    assert post(client, "addlistsubscribersinbulk", listkey=list_key).status == 401
+
+
+def test_an_account_that_can_not_be_changed_says_so() -> None:
+    with Service(StillAccount()) as service, Client(service) as client:
+        client.sign()
+        params = {"listkey": LIST.key, "contactinfo": contact("json")}
+        assert told(post(client, "json/listsubscribe", **params))[0] == "2701"
+
+
+def test_both_formats_share_the_quota_of_subscribing(
+    client: Client, clock: Clock
+) -> None:
+    def subscribe(form: str) -> str:
+        params = {"listkey": "3z", "contactinfo": contact(form)}
+        return told(post(client, f"{form}/listsubscribe", **params))[0]
+
+    codes = [subscribe(FORMS[turn % 2]) for turn in range(500)]
+    assert {*codes} == {"2501"}
+    assert subscribe("json") == "Z101"
+    clock.seconds += 1799
+    assert subscribe("xml") == "Z101"
+    clock.seconds += 1
+    assert subscribe("xml") == "2501"
+
+
+def test_whoever_writes_nothing_sees_the_account_as_it_was() -> None:
+    one, other = (LivingAccount(clock=lambda: NOON, contacts=200) for _ in range(2))
+    list_key = next(each.key for each in one.lists() if not each.public)
+    members = {each.cvid: one.members(each.cvid) for each in one.segments(list_key)}
+    one.enter(EMAIL, list_key, "active", {})
+    assert (
+        one.subscribers(list_key, "active") == other.subscribers(list_key, "active") + 1
+    )
+    for person in other.contacts(list_key, "active"):
+        one.enter(person.contact.email.upper(), list_key, "unsub", {})
+    for cvid, before in members.items():
+        assert before == other.members(cvid)
+        assert all(member.contact.email == EMAIL for member in one.members(cvid))

@@ -1,0 +1,98 @@
+"""The target run against a service, in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+from contextlib import redirect_stdout
+
+from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.sandbox import LivingAccount
+from tap_zohocampaigns.stopping import Stopped
+from tap_zohocampaigns.target import TargetZohoCampaigns
+
+from .conftest import NOW
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_zohocampaigns.sandbox import Service
+    from tap_zohocampaigns.writing.report import Report
+
+    Message: t.TypeAlias = dict[str, t.Any]
+
+FORMATS = ("json", "xml")
+
+
+def small_account() -> LivingAccount:
+    """Return an account of its own, whose clock stands still."""
+    return LivingAccount(clock=lambda: NOW, contacts=100, campaigns=4)
+
+
+def open_list(account: LivingAccount) -> str:
+    """Return the key of a list that anybody can be added to."""
+    return next(one.key for one in account.lists() if not one.public)
+
+
+def schema(stream: str, *keys: str) -> Message:
+    return {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": {"properties": {"contact_email": {"type": ["null", "string"]}}},
+        "key_properties": [*keys],
+    }
+
+
+def record(stream: str, email: object, **more: t.Any) -> Message:
+    told = {"contact_email": email, **more}
+    return {"type": "RECORD", "stream": stream, "record": told}
+
+
+def state(number: object) -> Message:
+    return {"type": "STATE", "value": {"number": number}}
+
+
+def lines(messages: Iterable[Message]) -> str:
+    """Write messages as a tap does, each stream behind its schema."""
+    written, known = [], set()
+    for message in messages:
+        stream = message.get("stream")
+        if message["type"] == "RECORD" and stream not in known:
+            written.append(schema(str(stream)))
+        known.add(stream)
+        written.append(message)
+    return "".join(json.dumps(message) + "\n" for message in written)
+
+
+class Ran(t.NamedTuple):
+    """What a run has left."""
+
+    states: list[t.Any]
+    report: Report
+    error: BaseException | None
+    status: int
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Return how many were sent, already so, rejected and skipped."""
+        fates = ("sent", "already so", "rejected", "skipped")
+        sent, already, rejected, skipped = map(self.report.count, fates)
+        return sent, already, rejected, skipped
+
+
+def run_target(
+    service: Service, messages: Iterable[Message] | str, **settings: t.Any
+) -> Ran:
+    """Run the target to its end or its failure."""
+    own = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
+    target = TargetZohoCampaigns(config=service.config | own | settings)
+    text = messages if isinstance(messages, str) else lines(messages)
+    written, error = io.StringIO(), None
+    with redirect_stdout(written):
+        try:
+            target.listen(io.StringIO(text))
+        except (ZohoError, Stopped) as raised:
+            error = raised
+    target.end()
+    states = [*map(json.loads, written.getvalue().splitlines())]
+    return Ran(states, target.report, error, target.status)

@@ -1,0 +1,37 @@
+"""The SDK's own suite of targets, and which of it applies.
+
+All of its tests run: a target of contacts takes any stream that `streams` names, and
+rejects records without an address. `multiple_state_messages` is not in the SDK's suite
+either; what becomes of states is in `test_target_kill.py`.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from singer_sdk.testing import get_target_test_class, target_test_streams
+
+from tap_zohocampaigns.target import TargetZohoCampaigns
+
+FILES = resources.files(target_test_streams)
+STREAMS = {
+    name: "subscribe"
+    for file in FILES.iterdir()
+    if file.name.endswith(".singer")
+    for line in file.read_text(encoding="utf-8").splitlines()
+    if '"stream"' in line
+    for name in [line.partition('"stream"')[2].split('"')[1]]
+}
+CONFIG = {
+    "data_center": "sandbox",
+    "dry_run": False,
+    "list_key": "3z",
+    "streams": STREAMS,
+}
+
+TestTarget = get_target_test_class(
+    TargetZohoCampaigns,
+    config=CONFIG,
+    # Else the settings of whoever runs the tests count.
+    parse_env_config=False,
+)
