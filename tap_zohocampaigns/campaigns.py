@@ -182,7 +182,8 @@ class ReportStream(SentStream):
             }
             envelope = self.look(sent_key)
             rows = self.rows(envelope) if envelope else []
-            yield Batch([self.converter.record(row) | keys for row in rows])
+            records = self.converter.records(rows)
+            yield Batch([record | keys for record in records])
 
     def rows(self, envelope: Envelope) -> Records:
         """Return the rows that a report has for the stream, as they are on the wire."""
@@ -221,14 +222,14 @@ class DetailStream(LookbackStream):
     def records(self, part: Part) -> Iterator[Records]:
         """Yield what the details of a campaign have for the stream."""
         if envelope := self.account.details(part.about, self.call):
-            yield [self.converter.record(row) for row in self.rows(envelope)]
+            yield self.converter.records(self.rows(envelope))
 
     def rows(self, envelope: Envelope) -> Records:
         """Return the rows that the details have for the stream."""
         details = as_list(envelope.payload)
         about = ("campaign_status", "total_subscribers_count")
         known = {name: envelope.body.get(name) for name in about}
-        return [{**known, **row} for row in details]
+        return [known | _without_shifted_times(row) for row in details]
 
     @property
     def scope(self) -> tuple[object, ...]:
@@ -393,6 +394,7 @@ class EventStream(SentStream, SnapshotStream):
     identity = "contact_email"
     timelines: t.ClassVar[t.Mapping[str, str]] = {}
     """The actions, and the `type` that adds times to each."""
+    kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": [], "begun": {}}
 
     @property
     def actions(self) -> list[str]:
@@ -405,42 +407,72 @@ class EventStream(SentStream, SnapshotStream):
         """What settings leave of the stream."""
         return (*super().scope, self.actions)
 
+    def batches(self) -> Iterator[Records]:
+        """Yield events, and forget campaigns that are not there any more."""
+        yield from super().batches()
+        self.stream_state["begun"] = {}
+
     def read(self, part: Part) -> Iterator[Batch]:
-        """Read the events of a campaign, of its test sends too."""
+        """Read the events of a campaign, going on where an earlier run was stopped."""
+        line = self.before["begun"].get(part.owner, {})
         for sent_key in self.sends(part.about):
             counts = read_counters(self.look(sent_key))
             for action in self.actions:
+                begun = line.get(sent_key, {}).get(action)
+                if not self._goes_on(part.about, begun):
+                    begun = {"at": self._zoho.time(), "horizon": self.horizon}
+                    begun |= {"contacts": 0, "start": 1, "tail": [], "ended": False}
+                if begun["ended"]:
+                    continue
                 keys = {
                     "campaign_key": sent_key,
                     "parent_campaign_key": (
                         None if sent_key == part.owner else part.owner
                     ),
                     "action": action,
-                    "snapshot_time": self._zoho.time(),
+                    "snapshot_time": begun["at"],
                 }
                 kind = {"type": self.timelines[action]}
                 params = {"campaignkey": sent_key, "action": action, **kind}
                 timeline = Part(params, keys)
                 expected = counts.get(action, [None])[0]
                 if expected != 0:
-                    for contacts, _ in self.paged(timeline, expected=expected):
+                    place = Place(begun["start"], tuple(begun["tail"]))
+                    pages = self.paged(timeline, place, expected)
+                    for contacts, (start, tail) in pages:
+                        number = begun["contacts"] + len(contacts)
+                        begun |= {"contacts": number, "start": start, "tail": [*tail]}
                         events = [*self._events_of(contacts)]
-                        yield Batch(events, Timeline(timeline, len(contacts)))
-                yield Batch([], Timeline(timeline, 0, expected, ended=True))
+                        yield Batch(events, Timeline(timeline, {**begun}))
+                ended = {**begun, "ended": True}
+                yield Batch([], Timeline(timeline, ended, expected))
+
+    def _goes_on(self, campaign: Row, begun: Row | None) -> bool:
+        """Return whether what was begun need not be read from its beginning.
+
+        What happened after that is read once more while the window is open. When the
+        window has ended since then, nothing else would read it.
+        """
+        if begun is None:
+            return False
+        sent = sent_time(campaign)
+        return sent > self.horizon or sent <= begun["horizon"]
 
     def take(self, part: Part, batches: Iterator[Batch]) -> Iterator[Records]:
         """Yield the events of a campaign, and tell when each action is whole."""
-        contacts = 0
+        campaigns: dict[str, Row] = self.stream_state["begun"]
+        line = campaigns.setdefault(part.owner, {})
         with self.unless_gone(part):
-            for events, timeline in batches:
-                contacts += timeline.contacts
-                yield self.stamp(events, timeline.part)
-                if timeline.ended:
-                    keys = timeline.part.keys
+            for events, (timeline, begun, reported) in batches:
+                keys = timeline.keys
+                if begun["ended"]:
                     self._zoho.snapshots.write(
-                        self.name, keys, contacts, timeline.reported
+                        self.name, keys, begun["contacts"], reported
                     )
-                    contacts = 0
+                self.checkpoint()  # the page before has been written
+                yield self.stamp(events, timeline)
+                line.setdefault(keys["campaign_key"], {})[keys["action"]] = begun
+        del campaigns[part.owner]
         self.checkpoint()
 
     def _events_of(self, contacts: Records) -> Iterator[Row]:
@@ -460,12 +492,12 @@ class EventStream(SentStream, SnapshotStream):
 
 
 class Timeline(t.NamedTuple):
-    """A page of contacts with their events."""
+    """How far an action of a campaign has been read."""
 
     part: Part
-    contacts: int
+    begun: Row
+    """When it was begun, and where to go on, as the state has it."""
     reported: int | None = None
-    ended: bool = False
 
 
 def read_reports(value: object) -> list[str]:
@@ -480,6 +512,15 @@ def read_reports(value: object) -> list[str]:
         each.get("time") if isinstance(each, dict) else each for each in as_list(value)
     ]
     return [str(time) for time in found if time]
+
+
+def _without_shifted_times(details: Row) -> Row:
+    """Return details without the epochs that are hours off; texts of XML are right."""
+    return {
+        name: value
+        for name, value in details.items()
+        if not (name.endswith("_time") and str(value).isdigit())
+    }
 
 
 def _is_unfinished(campaign: Row) -> bool:

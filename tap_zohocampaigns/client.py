@@ -105,6 +105,8 @@ class ZohoStream(Stream):
     """The field that tells the rows of a part apart."""
     has_custom_fields = False
     """Whether its rows are contacts, with fields of the account's own."""
+    last = False
+    """Whether it is read when all others are, since it tells what they have shown."""
 
     def __init__(self, tap: TapZohoCampaigns) -> None:
         """Load the schema of the stream's name."""

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from tap_zohocampaigns.api.wire import Row
 
@@ -34,24 +34,25 @@ _STANDARD = frozenset(
 )
 
 
-def read_columns(fields: Iterable[Row]) -> dict[str, Row]:
+def read_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row]:
     """Make columns of the custom ones among the fields of contacts.
 
     Args:
-        fields: The records of `contact_fields`.
+        fields: The records of `contact_fields`, in any order.
+        taken: Names that a column can't have.
 
     Returns:
         Name of the column -> its schema.
     """
     columns: dict[str, Row] = {}
-    for field in fields:
+    for field in sorted(fields, key=_number):
         shown, name = field.get("display_name"), field.get("field_name")
         kind = str(field.get("field_type") or "").casefold()
         if not shown or kind == "standard" or (not kind and name in _STANDARD):
             continue
         words = re.sub(r"\W+", "_", str(shown).casefold()).strip("_")
         column = words or f"field_{field['field_id']}"
-        while column in columns:
+        while column in columns or column in taken:
             column += "_custom"
         typed = _TYPES.get(str(field.get("ui_type") or "").casefold(), "string")
         names = [str(shown).casefold(), str(shown), *([name] if name else [])]
@@ -64,7 +65,7 @@ def read_columns(fields: Iterable[Row]) -> dict[str, Row]:
 
 
 def fit(columns: Mapping[str, Row], schema: Mapping[str, Row]) -> dict[str, Row]:
-    """Return columns under names that a schema has not, and of names it does not read.
+    """Return columns without the names on the wire that a schema reads already.
 
     Args:
         columns: As `read_columns` makes them.
@@ -79,11 +80,14 @@ def fit(columns: Mapping[str, Row], schema: Mapping[str, Row]) -> dict[str, Row]
     for name, about in columns.items():
         free = [wire for wire in about[NAMES] if wire not in known]
         if free:
-            column = name
-            while column in schema or column in fitting:
-                column += "_custom"
-            fitting[column] = {**about, NAMES: free}
+            fitting[name] = {**about, NAMES: free}
     return fitting
+
+
+def _number(field: Row) -> int:
+    # Older fields first, so that a new one takes no name from another.
+    text = str(field.get("field_id"))
+    return int(text) if text.isdigit() else 0
 
 
 def in_catalog(catalog: object, stream: str) -> dict[str, Row]:

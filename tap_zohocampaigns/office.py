@@ -53,7 +53,7 @@ class OfficeStream(ZohoStream):
             seen |= found.keys()
 
     def _by_key(self, rows: list[Row]) -> dict[str, Row]:
-        records = [self.converter.record(row) for row in rows]
+        records = self.converter.records(rows)
         (name,) = self.primary_keys
         if not all(record.get(name) for record in records):
             msg = f"A row of {self.endpoint} came without its key."

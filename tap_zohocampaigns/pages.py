@@ -149,12 +149,15 @@ class Pages:
         coming = Coming(ask, self._at_once - 1)
         first, stepped = self._begin(start, tail), False
         before: list[t.Hashable] = []
+        asked = 0
         while True:
             page = self._ask(coming, first)
             keys = self._keys(page)
-            if keys and keys == before:
+            # What is asked for again, beside what lies behind it, may be the same.
+            if keys and keys == before and first != asked:
                 self._refuse_repetition(page)
                 return
+            asked = first
             overlap, rows = start - first, len(keys)
             met = self._last_of(tail, keys, overlap) if overlap else -1
             if met is None and first > 1:

@@ -43,7 +43,7 @@ class MailingLists(ZohoStream):
         del part
         rows = self.account.lists
         self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
-        yield [self.converter.record(row) for row in rows]
+        yield self.converter.records(rows)
 
 
 class ListDetails(ZohoStream):
@@ -197,7 +197,7 @@ class Campaigns(ZohoStream):
         del part
         rows = self.account.campaigns
         self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
-        yield [self.converter.record(row) for row in rows]
+        yield self.converter.records(rows)
 
 
 class CampaignRecipients(CampaignStream):
@@ -362,6 +362,7 @@ class AccountRow(ZohoStream):
 
     name = "account"
     primary_keys = ("account_id",)
+    last = True
 
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield what is known of the account."""
@@ -373,7 +374,6 @@ class AccountRow(ZohoStream):
             "time_zone": self.account.zone.key,
             "api_version": settings["api_version"],
         }
-        # Those that the zone has been found with, at least.
         yield [record | {"scopes": sorted(self.account.client.served)}]
 
 

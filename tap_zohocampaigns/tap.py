@@ -14,7 +14,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from tap_zohocampaigns import columns, settings, streams
+from tap_zohocampaigns import columns, settings
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import Forbidden
@@ -24,6 +24,7 @@ from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.stopping import Stopped, Stopper
+from tap_zohocampaigns.streams import LIST, Snapshots
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.client import ZohoStream
@@ -108,7 +109,7 @@ class TapZohoCampaigns(Tap):
         stream.begin()
         if self.settings["concurrency"] > 1 and not stream.trial:
             for other in self.zoho_streams:
-                if other.selected:
+                if other.selected and not other.last:
                     other.begin()
 
     def end(self) -> None:
@@ -131,9 +132,19 @@ class TapZohoCampaigns(Tap):
             self._left_out.clear()
 
     @property
+    def streams(self) -> dict[str, t.Any]:
+        """The streams by name, in the order of their turns."""
+        if self._streams is None:
+            # The SDK orders them by name.
+            found = t.cast("dict[str, ZohoStream]", super().streams)
+            order = sorted(found, key=lambda name: found[name].last)
+            self._streams = {name: found[name] for name in order}
+        return self._streams
+
+    @property
     def zoho_streams(self) -> list[ZohoStream]:
         """The streams, in the order of their turns."""
-        return t.cast("list[ZohoStream]", [*self.streams.values()])
+        return [*self.streams.values()]
 
     def _save(self) -> None:
         self.checkpoint()
@@ -141,16 +152,14 @@ class TapZohoCampaigns(Tap):
         self.logger.info("Left to read: %s", ", ".join(left) or "nothing")
 
     @property
-    def snapshots(self) -> streams.Snapshots:
+    def snapshots(self) -> Snapshots:
         """The stream that others write to when they have read a part."""
-        return t.cast("streams.Snapshots", self.streams[streams.Snapshots.name])
+        return t.cast("Snapshots", self.streams[Snapshots.name])
 
     def discover_streams(self) -> list[ZohoStream]:
         """Return the streams of the API's version; nothing is asked of Zoho."""
         version = versions.find(self.settings)
-        return [
-            stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
-        ]
+        return [stream(self) for stream in LIST if version.reads(stream.endpoint)]
 
     def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
         """Return the columns that the catalog has for custom fields of contacts."""
@@ -167,7 +176,7 @@ class TapZohoCampaigns(Tap):
         catalog = self.catalog_dict
         found = self._custom_columns()
         for entry in catalog["streams"]:
-            stream = t.cast("ZohoStream", self.streams[entry["tap_stream_id"]])
+            stream = self.streams[entry["tap_stream_id"]]
             if stream.has_custom_fields:
                 fitting = columns.fit(found, stream.annotated["properties"])
                 columns.add_to_catalog(entry, fitting)
@@ -175,7 +184,7 @@ class TapZohoCampaigns(Tap):
 
     def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
         """Ask for the fields of contacts, unless there is nobody to be asked."""
-        fields = t.cast("ZohoStream | None", self.streams.get("contact_fields"))
+        fields = self.streams.get("contact_fields")
         if fields is None or settings.problems(self.settings):
             return {}
         try:
@@ -184,7 +193,13 @@ class TapZohoCampaigns(Tap):
         except Forbidden as error:
             self.logger.warning("Custom fields have no columns of their own: %s", error)
             return {}
-        return columns.read_columns(records)
+        taken = {
+            name
+            for stream in self.zoho_streams
+            if stream.has_custom_fields
+            for name in stream.annotated["properties"]
+        }
+        return columns.read_columns(records, taken)
 
     @classmethod
     def invoke(cls, *, word: str | None = None, **kwargs: t.Any) -> None:  # noqa: ANN401

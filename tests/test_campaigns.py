@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import typing as t
 from collections import Counter
+from contextlib import redirect_stdout
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.wire import Envelope
 from tap_zohocampaigns.campaigns import read_reports
-from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 
 from .conftest import NOW, Output, StillTap, run_tap
 
 if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Call
     from tap_zohocampaigns.streams import (
         CampaignAbVariants,
+        CampaignDetails,
         CampaignLists,
         CampaignLocations,
     )
@@ -277,6 +282,25 @@ def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
     assert lists.rows(envelope(associated_mailing_lists=[], segments_info={})) == []
 
 
+def test_times_of_details_are_texts_in_xml_and_epochs_that_are_hours_off_in_json() -> (
+    None
+):
+    tap = StillTap(config={"data_center": "sandbox", "timezone": "UTC"})
+    details = t.cast("CampaignDetails", tap.streams["campaign_details"])
+    for told, expected in (
+        ({"created_time": "09 Apr 2025, 08:55 AM"}, "2025-04-09T08:55:00.000Z"),
+        ({"created_time": "1744232100000"}, None),
+        (
+            {"created_time": "1744232100000", "created_time_gmt": "1744203300000"},
+            "2025-04-09T12:55:00.000Z",
+        ),
+    ):
+        answer = Envelope("0", "", "success", {}, [told])
+        (row,) = details.converter.records(details.rows(answer))
+        assert row.get("created_time") == expected
+        assert not row.get("custom_fields")
+
+
 def test_details_of_all_come_when_nothing_narrows_them_any_more(
     account: LivingAccount,
 ) -> None:
@@ -298,3 +322,75 @@ def test_events_are_of_the_actions_that_are_wanted(account: LivingAccount) -> No
         output = run_tap(service, "recipient_events", actions=["clickedcontacts"])
     actions = {row["action"] for row in output.records["recipient_events"]}
     assert actions == {"clickedcontacts"}
+
+
+def test_events_that_were_interrupted_go_on(account: LivingAccount) -> None:
+    sent = [each for each in account.campaigns() if each.sent]
+    newest = max(sent, key=lambda each: each.sent or NOW).key
+    settings: dict[str, t.Any] = {
+        "campaign_keys": [newest],
+        "page_size": 50,
+        "concurrency": 1,
+    }
+    with Service(account, quota_calls=100_000) as service:
+        whole = run_tap(service, "recipient_events", **settings)
+        calls = [call for call in service.calls if call.params.get("type")]
+        assert len({call.params["action"] for call in calls}) == 2
+    names = ("action", "contact_email", "event_time")
+    expected = keys_of(whole.records["recipient_events"], *names)
+    for position in range(len(calls)):
+        # The sandbox makes ten tokens in ten minutes.
+        with Service(account, quota_calls=100_000) as service:
+            written, state = interrupted(service, settings, position)
+            service.calls.clear()
+            rest = run_tap(service, "recipient_events", state=state, **settings)
+            again = [call for call in service.calls if call.params.get("type")]
+        rows = [*written, *rest.records["recipient_events"]]
+        assert {tuple(row[name] for name in names) for row in rows} == expected
+        # A page that was written is not asked for again.
+        assert len(again) <= len(calls) - position + 1
+        assert rest.state["bookmarks"]["recipient_events"]["begun"] == {}
+
+
+def interrupted(
+    service: Service, settings: dict[str, t.Any], position: int
+) -> tuple[Rows, t.Any]:
+    """Fail behind so many pages; return what was written, and the last state."""
+    pages = 0
+
+    def fail(call: Call) -> Reply | None:
+        nonlocal pages
+        pages += bool(call.params.get("type"))
+        return Reply(200, b"{") if pages > position else None
+
+    service.intercept = fail
+    config = service.config | settings
+    config |= {"retry_max_seconds": 0, "rate_limit_ledger": "memory"}
+    tap = StillTap(config=config)
+    for stream in tap.streams.values():
+        stream.selected = stream.name == "recipient_events"
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written), pytest.raises(ZohoError):
+        tap.sync_all()
+    service.intercept = None
+    written.seek(0)
+    output = Output(written.read())
+    states = [m["value"] for m in output.messages if m["type"] == "STATE"]
+    return output.records["recipient_events"], states[-1] if states else None
+
+
+def test_events_begun_before_their_window_ended_are_read_whole(
+    account: LivingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [each for each in account.campaigns() if each.sent]
+    newest = max(sent, key=lambda each: each.sent or NOW).key
+    settings: dict[str, t.Any] = {"campaign_keys": [newest], "page_size": 50}
+    monkeypatch.setattr("tests.conftest.StillTap", Later)
+    with Service(account, quota_calls=100_000) as service:
+        Later.days = 0
+        whole = run_tap(service, "recipient_events", **settings)
+        _, state = interrupted(service, settings | {"concurrency": 1}, 2)
+        Later.days = 60
+        late = run_tap(service, "recipient_events", state=state, **settings)
+    found = late.records["recipient_events"]
+    assert len(found) >= len(whole.records["recipient_events"])

@@ -108,7 +108,8 @@ def test_names_and_types_of_columns() -> None:
             field("Улюблений колір", ui_type="picklist"),
             field("%", field_name="rate", ui_type="percent"),
             field("VIP", ui_type="checkbox", field_type="custom"),
-        ]
+        ],
+        (),
     )
     assert {name: about["type"][0] for name, about in columns.items()} == {
         "last_seen_yymmdd": "integer",
@@ -124,11 +125,21 @@ def test_names_and_types_of_columns() -> None:
     ]
 
 
+def test_older_fields_have_the_better_names_whatever_their_order() -> None:
+    older = field("Size", field_id="9", field_name="first")
+    newer = field("size", field_id="10", field_name="second")
+    for fields in ([older, newer], [newer, older]):
+        columns = read_columns(fields, ())
+        assert "first" in columns["size"][NAMES]
+        assert "second" in columns["size_custom"][NAMES]
+
+
 def test_columns_take_no_name_that_a_stream_has() -> None:
     schema = load_schema("campaign_recipients")["properties"]
-    columns = read_columns([field("Action"), field("City"), field("Mobile No")])
-    fitting = fit(columns, schema)
+    fields = [field("Action"), field("City"), field("Mobile No"), field("cvid")]
+    fitting = fit(read_columns(fields, {*schema, "cvid"}), schema)
     assert "action_custom" in fitting
+    assert "cvid_custom" in fitting
     assert "mobile_no" in fitting
     taken = {w for about in fitting.values() for w in about[NAMES]}
     assert "city" not in taken

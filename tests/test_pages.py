@@ -151,6 +151,7 @@ def test_what_was_learned_of_one_part_loses_no_row_of_another(
 )
 @example(rows=9, clamps=[7, 1, 7])
 @example(rows=20, clamps=[7, 6, 7])
+@example(rows=4, clamps=[2, 1, 1, 1])
 def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
     rows: int, clamps: list[int]
 ) -> None:

@@ -130,3 +130,43 @@ def test_a_token_that_is_good_for_nothing_fails(service: Service, stream: str) -
     assert not isinstance(failed.value, Forbidden)
     assert "`refresh_token`" in str(failed.value)
     assert asked.total() <= 4
+
+
+def test_scopes_that_are_lacking_cost_no_new_token(account: LivingAccount) -> None:
+    with Service(account, quota_calls=100_000) as service:
+        service.scopes = [CONTACTS, CAMPAIGNS]
+        output = run_tap(service, "campaigns", "tags", "workflows", "account")
+        assert service.tokens_issued == 1
+    assert output.records["campaigns"]
+    assert not output.records["tags"]
+    assert not output.records["workflows"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_token_that_ends_costs_no_stream(service: Service, *, whole: bool) -> None:
+    body = b'{"message":"Unauthorized request.","Code":"1007","status":"error"}'
+    ended = False
+
+    def intercept(call: Call) -> Reply | None:
+        nonlocal ended
+        ends = call.endpoint == "workflow" and not ended
+        ended |= ends
+        refused = ends or (whole and ended and service.tokens_issued == 1)
+        return Reply(401, body) if refused else None
+
+    service.intercept = intercept
+    output = run_tap(service, "campaigns", "workflows", concurrency=1)
+    assert output.records["workflows"]
+    # A refusal that was a mistake costs no new token.
+    assert service.tokens_issued == (2 if whole else 1)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_the_account_tells_of_all_scopes_that_were_seen(
+    account: LivingAccount, concurrency: int
+) -> None:
+    names = ("account", "campaigns", "mailing_lists", "tags", "workflows")
+    with Service(account, quota_calls=100_000) as service:
+        output = run_tap(service, *names, concurrency=concurrency)
+    (row,) = output.records["account"]
+    assert row["scopes"] == sorted({*SCOPES.values()})

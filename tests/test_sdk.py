@@ -12,7 +12,7 @@ from tap_zohocampaigns.tap import TapZohoCampaigns
 # XML carries less than JSON, and nothing has to stand in each field; the suite warns.
 pytestmark = pytest.mark.filterwarnings("ignore:Fields in transformed catalog")
 
-CONFIG = {"data_center": "sandbox", "actions": ["spamcontacts", "optoutcontacts"]}
+CONFIG = {"data_center": "sandbox", "actions": ["spamcontacts", "clickedcontacts"]}
 
 
 def whole_catalog() -> dict[str, t.Any]:

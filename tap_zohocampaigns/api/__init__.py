@@ -157,6 +157,7 @@ class Client:
         self.served: set[str] = set()
         """The scopes that the token is known to have."""
         self._lacking: set[str] = set()
+        self._probing = threading.Lock()
         self._counting = threading.Lock()
 
     def call(
@@ -189,7 +190,7 @@ class Client:
         waits = backoff.expo(max_value=60)
         next(waits)
         failing_since: float | None = None
-        locks, renewed = 0, False
+        locks, refused = 0, list[str]()
         while True:
             try:
                 with self._turn(endpoint) as turn:
@@ -199,12 +200,8 @@ class Client:
                     self._count(endpoint, tally)
                     return self._call_once(endpoint, params, turn.token)
             except Unauthorized as error:
-                # The answer is the same for a missing, a wrong and an ended token.
-                if renewed:
-                    raise self._refusal(endpoint, error) from None
-                if not self._auth.discard(turn.token):
-                    raise SettingError(str(error)) from None
-                renewed = True
+                refused.append(turn.token)
+                self._judge_refusal(endpoint, refused, error)
             except Locked as error:
                 locks += 1
                 if locks > _MOST_LOCKS:
@@ -265,23 +262,54 @@ class Client:
         if wait := self.ledger.take(endpoint):
             raise _NotYet(wait)
 
-    def _refusal(self, endpoint: str, error: Unauthorized) -> Failed:
-        """Tell a token that lacks a scope from one that is not accepted at all."""
+    def _judge_refusal(
+        self, endpoint: str, tokens: list[str], error: Unauthorized
+    ) -> None:
+        """Return if a call that was refused is worth another try.
+
+        Args:
+            endpoint: Name of the call.
+            tokens: Those with which it has been refused.
+            error: The last refusal.
+        """
+        if not self._auth.renews:
+            raise SettingError(str(error)) from None
+        unproved = SCOPES[endpoint] not in self.served
+        if unproved and len(tokens) > 1:
+            self._check_scope(endpoint)
+        if tokens[-1] != tokens[0]:
+            raise Failed(str(error)) from None
+        # A token that is good for something else may lack a scope; Zoho issues few, so
+        # it is not renewed at once.
+        if len(tokens) > 1 or not (unproved and self.served):
+            self._auth.discard(tokens[-1])
+
+    def _check_scope(self, endpoint: str) -> None:
+        """Tell a token that lacks a scope from one that is not accepted at all.
+
+        The answer is the same for both, and for one that has ended. So another scope
+        is tried with it, once for all threads.
+
+        Raises:
+            Forbidden: It lacks the scope.
+        """
         scope = SCOPES[endpoint]
-        if scope in self.served or not self._is_accepted_beside(scope):
-            return Failed(str(error))
-        self._lacking.add(scope)
-        return _forbidden(endpoint)
+        with self._probing:
+            if scope in self.served:
+                return
+            if scope not in self._lacking and self._is_accepted_beside(scope):
+                self._lacking.add(scope)
+        if scope in self._lacking:
+            raise _forbidden(endpoint)
 
     def _is_accepted_beside(self, scope: str) -> bool:
-        """Return whether the token is good for anything of another scope."""
         for endpoint in PROBES:
-            if self.served or SCOPES[endpoint] == scope:
-                continue
-            with suppress(ZohoError), self._turn(endpoint) as turn:
-                self._count(endpoint, None)
-                self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn.token)
-        return bool(self.served)
+            if SCOPES[endpoint] not in {scope, *self._lacking}:
+                with suppress(ZohoError), self._turn(endpoint) as turn:
+                    self._count(endpoint, None)
+                    self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn.token)
+                    return True
+        return False
 
     def _count(self, endpoint: str, tally: Counter[str] | None) -> None:
         with self._counting:
@@ -413,9 +441,11 @@ class Client:
 
 
 def _forbidden(endpoint: str) -> Forbidden:
+    writes = endpoint in versions.WRITES
+    way_out = "" if writes else ", or deselect the streams that need it"
     return Forbidden(
         f"The token lacks the scope {SCOPES[endpoint]}: make a new `refresh_token` "
-        "with it, or deselect the streams that need it."
+        f"with it{way_out}."
     )
 
 

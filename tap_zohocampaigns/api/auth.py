@@ -60,6 +60,8 @@ class Signature(t.NamedTuple):
 class Authenticator:
     """Keeps the access token of one refresh token; safe for threads."""
 
+    renews: t.ClassVar = True
+    """Whether there may be a better token than one that is not accepted."""
     advice: t.ClassVar[Mapping[Action, str]] = {}
     """What to check instead of what the table of codes says."""
 
@@ -115,16 +117,11 @@ class Authenticator:
         """Return what a call with a token carries."""
         return Signature({}, {"Authorization": f"Zoho-oauthtoken {token}"})
 
-    def discard(self, token: str) -> bool:
-        """Forget a token that was not accepted, unless it has been renewed already.
-
-        Returns:
-            Whether there may be a better one.
-        """
+    def discard(self, token: str) -> None:
+        """Forget a token that was not accepted, unless it has been renewed already."""
         with self._guard:
             if token == self._token:
                 self._ends = 0.0
-        return True
 
     def _renew(self) -> None:
         reply = self._post(self._form)
@@ -172,6 +169,7 @@ def _lifetime(answer: dict[str, t.Any]) -> float:
 class AuthToken:
     """Keeps the token of version 1, which ends with its account only."""
 
+    renews: t.ClassVar = False
     advice: t.ClassVar[Mapping[Action, str]] = {
         Action.RENEW: "check `auth_token` and `data_center`",
         Action.FORBID: "check that the user of `auth_token` may see this",
@@ -200,6 +198,5 @@ class AuthToken:
         form = {"authtoken": token, "scope": "CampaignsAPI", "version": "1"}
         return Signature(form, {})
 
-    def discard(self, token: str) -> bool:
-        """Return whether there is a better token than one that was not accepted."""
-        return token != self._token
+    def discard(self, token: str) -> None:
+        """Do nothing: there is no better one."""

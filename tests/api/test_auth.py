@@ -244,7 +244,7 @@ def test_an_access_token_goes_in_a_header_and_may_be_followed_by_another() -> No
     auth = authenticator(Tokens(good(1)), Clock())
     token = auth.token()
     assert auth.sign(token) == ({}, {"Authorization": "Zoho-oauthtoken access-1"})
-    assert auth.discard(token)
+    assert auth.renews
 
 
 def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None:
@@ -252,7 +252,9 @@ def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None
     assert auth.token() == AUTH_TOKEN
     form = {"authtoken": AUTH_TOKEN, "scope": "CampaignsAPI", "version": "1"}
     assert auth.sign(AUTH_TOKEN) == (form, {})
-    assert not auth.discard(AUTH_TOKEN)
+    assert not auth.renews
+    auth.discard(AUTH_TOKEN)
+    assert auth.token() == AUTH_TOKEN
     assert auth.secrets == (AUTH_TOKEN,)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api import wire
@@ -405,6 +405,8 @@ def rows(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     return stream, draw(st.dictionaries(names, TEXTS))
 
 
+# What it draws from is made when it is first drawn, which takes a while.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(rows())
 @example(
     (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -116,13 +115,6 @@ def test_what_was_seen_before_does_not_matter(living: LivingAccount) -> None:
     everything(account)
     calendar.now = NOON
     assert everything(account) == everything(living)
-
-
-def test_a_whole_account_is_made_in_no_time() -> None:
-    account = LivingAccount(seed=5, clock=lambda: NOON)
-    began = time.perf_counter()
-    everything(account)
-    assert time.perf_counter() - began < 1.5
 
 
 def test_pages_of_the_same_second_are_the_same_rows(living: LivingAccount) -> None:
