@@ -43,10 +43,11 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     ZohoError,
 )
+from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.streams import Snapshots
-from tap_zohocampaigns.tap import TapZohoCampaigns, sentence
+from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
