@@ -16,7 +16,6 @@ from singer_sdk.plugin_base import SingerCommand
 
 from tap_zohocampaigns.api.errors import ZohoError
 
-
 _WORDS_OF_THE_INPUT = (RecordsWithoutSchemaException, MissingKeyPropertiesError)
 _EXPECTED = (
     ConfigValidationError,
