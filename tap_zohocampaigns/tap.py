@@ -14,7 +14,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from tap_zohocampaigns import columns, settings
+from tap_zohocampaigns import columns, settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import Forbidden
@@ -24,7 +24,7 @@ from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.stopping import Stopped, Stopper
-from tap_zohocampaigns.streams import LIST, Snapshots
+from tap_zohocampaigns.streams import Snapshots
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.client import ZohoStream
@@ -159,7 +159,9 @@ class TapZohoCampaigns(Tap):
     def discover_streams(self) -> list[ZohoStream]:
         """Return the streams of the API's version; nothing is asked of Zoho."""
         version = versions.find(self.settings)
-        return [stream(self) for stream in LIST if version.reads(stream.endpoint)]
+        return [
+            stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
+        ]
 
     def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
         """Return the columns that the catalog has for custom fields of contacts."""

@@ -19,6 +19,7 @@ from singer_sdk.sinks import RecordSink
 
 from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import Failed, LockedOut, SettingError
+from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.api.writes import BULK, ENDPOINTS, Writes
 from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import reachable
@@ -199,7 +200,7 @@ class TargetZohoCampaigns(Target):
             return Rehearsal(self.report.calls)
         # One call after the other: what is done with a contact has an order.
         config = reachable(self.settings) | {"concurrency": 1}
-        self._client = connect(config, sleep=self.stopper.sleep)
+        self._client = connect(config, calls=SCOPES, sleep=self.stopper.sleep)
         return Writes(self._client, self.report.calls)
 
     @cached_property

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_zohocampaigns.api.errors import Failed, Forbidden
-from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, SCOPES
+from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, WRITES
 from tap_zohocampaigns.sandbox import Reply, Service
 
-from .conftest import ROOT, run_tap
+from .conftest import ROOT, StillTap, run_tap
 
 if TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, LivingAccount
@@ -35,7 +35,7 @@ CAMPAIGN_STREAMS = {
 
 def test_the_tap_makes_no_other_calls_than_these() -> None:
     # Some of Zoho's GETs write: `deletemailinglist`, `tag/add`, `coupon/changestatus`.
-    assert {*SCOPES} == {
+    assert {*READS} == {
         "campaignreports",
         "contact/allfields",
         "getcampaigndetails",
@@ -54,6 +54,14 @@ def test_the_tap_makes_no_other_calls_than_these() -> None:
     }
 
 
+@pytest.mark.parametrize("endpoint", [*WRITES])
+def test_the_session_of_the_tap_can_not_write(service: Service, endpoint: str) -> None:
+    client = StillTap(config=service.config).account.client
+    with pytest.raises(KeyError):
+        client.call(endpoint, {"listkey": "3z", "contactinfo": "{}"})
+    assert not service.calls
+
+
 def test_every_call_in_the_code_is_one_of_them() -> None:
     package = ROOT / "tap_zohocampaigns"
     named = set()
@@ -61,7 +69,7 @@ def test_every_call_in_the_code_is_one_of_them() -> None:
         for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "call":
                 named |= {a.value for a in node.args[:1] if isinstance(a, ast.Constant)}
-    assert named <= {*SCOPES}
+    assert named <= {*READS}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,8 @@ def test_a_token_that_is_good_for_nothing_fails(service: Service, stream: str) -
 def test_scopes_that_are_lacking_cost_no_new_token(account: LivingAccount) -> None:
     with Service(account, quota_calls=100_000) as service:
         service.scopes = [CONTACTS, CAMPAIGNS]
-        output = run_tap(service, "campaigns", "tags", "workflows", "account")
+        names = ("campaigns", "tags", "workflows", "account")
+        output = run_tap(service, *names, concurrency=1)
         assert service.tokens_issued == 1
     assert output.records["campaigns"]
     assert not output.records["tags"]
@@ -169,4 +178,4 @@ def test_the_account_tells_of_all_scopes_that_were_seen(
     with Service(account, quota_calls=100_000) as service:
         output = run_tap(service, *names, concurrency=concurrency)
     (row,) = output.records["account"]
-    assert row["scopes"] == sorted({*SCOPES.values()})
+    assert row["scopes"] == sorted({*READS.values()})

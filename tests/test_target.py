@@ -10,7 +10,7 @@ import time
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import MissingKeyPropertiesError
 
@@ -161,6 +161,7 @@ def test_version_1_can_not_block_and_says_so_before_anything_is_sent(
     st.dictionaries(TEXT.map(str.strip).filter(bool), TEXT, max_size=4),
     st.sampled_from(FORMATS),
 )
+@example({"company_name": "0", "contact_email": "1", "custom_fields": "2"}, "json")
 def test_any_text_arrives_as_it_is(
     sink: Service, fields: dict[str, str], form: str
 ) -> None:

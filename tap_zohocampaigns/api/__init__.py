@@ -36,7 +36,7 @@ from tap_zohocampaigns.api.errors import (
     redact,
 )
 from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
-from tap_zohocampaigns.api.scopes import PROBES, SCOPES
+from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.stores import open_store
 
 if t.TYPE_CHECKING:
@@ -58,6 +58,7 @@ _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 def connect(
     config: Mapping[str, t.Any],
     *,
+    calls: Mapping[str, str] = READS,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Client:
@@ -65,6 +66,8 @@ def connect(
 
     Args:
         config: The settings, with their defaults filled in.
+        calls: The calls that it can make, with their scopes: none that changes
+            anything, unless they are given.
         clock: Seconds on a clock that never steps.
         sleep: Waits for some seconds.
 
@@ -78,7 +81,8 @@ def connect(
     )
     where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
     store = open_store(where, name_account(config), quotas, clock=clock, sleep=sleep)
-    return Client(config, Ledger(store, sleep=sleep), clock=clock, sleep=sleep)
+    ledger = Ledger(store, sleep=sleep)
+    return Client(config, ledger, calls, clock=clock, sleep=sleep)
 
 
 def name_account(config: Mapping[str, t.Any]) -> str:
@@ -122,6 +126,7 @@ class Client:
         self,
         config: Mapping[str, t.Any],
         ledger: Ledger,
+        calls: Mapping[str, str],
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
@@ -151,6 +156,7 @@ class Client:
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
         self._auth = self.version.signer(config, self._post_token, clock)
         self.ledger = ledger
+        self._scopes = calls
         self.account_id = name_account(config)
         """Stands for whose account it is, and tells nothing of it."""
         self.calls: Counter[str] = Counter()
@@ -257,7 +263,8 @@ class Client:
                 rested += wait.seconds
 
     def _enter(self, endpoint: str) -> None:
-        if SCOPES[endpoint] in self._lacking:
+        # A call that this session may not make is not in there.
+        if self._scopes[endpoint] in self._lacking:
             raise _forbidden(endpoint)
         if wait := self.ledger.take(endpoint):
             raise _NotYet(wait)
@@ -390,7 +397,7 @@ class Client:
         try:
             envelope = wire.read(reply.content)
             if envelope.success and status == _OK:
-                if endpoint in versions.WRITES:
+                if endpoint in WRITES:
                     return envelope
                 return envelope._replace(payload=wire.payload(endpoint, envelope))
         except wire.Unreadable as error:
@@ -441,7 +448,7 @@ class Client:
 
 
 def _forbidden(endpoint: str) -> Forbidden:
-    writes = endpoint in versions.WRITES
+    writes = endpoint in WRITES
     way_out = "" if writes else ", or deselect the streams that need it"
     return Forbidden(
         f"The token lacks the scope {SCOPES[endpoint]}: make a new `refresh_token` "

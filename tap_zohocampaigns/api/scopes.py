@@ -13,7 +13,7 @@ ADDITIONS = "ZohoCampaigns.contact.CREATE"
 # Zoho's page asks for the right to change contacts, to read tags.
 TAGS = CHANGES
 
-SCOPES = {
+READS = {
     "getmailinglists": CONTACTS,
     "getlistadvanceddetails": CONTACTS,
     "getlistsubscribers": CONTACTS,
@@ -29,10 +29,15 @@ SCOPES = {
     "getcampaignrecipientsdata": CAMPAIGNS,
     "workflow": WORKFLOWS,
     "tag/getalltags": TAGS,
+}
+"""All that can be read. Some GETs of Zoho write, so nothing else is asked for."""
+WRITES = {
     "listsubscribe": CHANGES,
     "listunsubscribe": CHANGES,
     "contactdonotmail": CHANGES,
     "addlistsubscribersinbulk": ADDITIONS,
 }
+"""All that can be changed; there is no call here that deletes."""
+SCOPES = READS | WRITES
 # The least that can be asked for with the two scopes of which each token has one.
 PROBES = ("getmailinglists", "recentcampaigns")

@@ -6,6 +6,7 @@ import typing as t
 
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken
 from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.scopes import WRITES
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -13,8 +14,6 @@ if t.TYPE_CHECKING:
 
 # The format of these calls stands in their path, and so that of `contactinfo`.
 _FORMAT_IN_PATH = ("listsubscribe", "listunsubscribe", "contactdonotmail")
-WRITES = (*_FORMAT_IN_PATH, "addlistsubscribersinbulk")
-"""The calls that change something; there is none here that deletes."""
 
 
 class Version(t.NamedTuple):

@@ -131,15 +131,18 @@ class Reader:
 
 
 def _fields(record: Record) -> dict[str, str]:
-    known = record.get(_CUSTOM)
-    custom = known if isinstance(known, dict) else {}
-    others = {**custom, **record}
-    if isinstance(known, dict):
-        del others[_CUSTOM]
+    columns = {
+        _DISPLAYED.get(name, name): value
+        for name, value in record.items()
+        if name not in _RESERVED
+    }
+    if isinstance(record.get(_CUSTOM), dict):
+        # These have the names of Zoho already.
+        columns = columns.pop(_CUSTOM) | columns
     told = {
-        _DISPLAYED.get(name, name): _text(value)
-        for name, value in others.items()
-        if name not in _RESERVED and not name.startswith(_LOADERS)
+        name: _text(value)
+        for name, value in columns.items()
+        if not name.startswith(_LOADERS)
     }
     # The address can't be a field too; what is not known is not sent.
     return {n: value for n, value in told.items() if n and value and n != ADDRESS}

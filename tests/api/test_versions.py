@@ -10,7 +10,8 @@ import pytest
 from tap_zohocampaigns import api
 from tap_zohocampaigns.api.errors import Failed, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
-from tap_zohocampaigns.api.versions import VERSIONS, WRITES
+from tap_zohocampaigns.api.scopes import SCOPES, WRITES
+from tap_zohocampaigns.api.versions import VERSIONS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 from . import samples
@@ -61,7 +62,7 @@ def clock() -> Clock:
 def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
     """Connect without OAuth, by version 1."""
     config = V1 | {"api_url": zoho.url} | settings
-    return api.connect(config, clock=clock, sleep=clock.sleep)
+    return api.connect(config, calls=SCOPES, clock=clock, sleep=clock.sleep)
 
 
 # How a call is made.
