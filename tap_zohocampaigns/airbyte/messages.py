@@ -218,14 +218,19 @@ class MessageWriter(PageWriter):
         if course.status:
             return b""
         course.status = Status.STARTED
-        resting = [
+        until = self._rests_until(course)
+        course.limited = bool(until)
+        told = _status(name, Status.STARTED)
+        return told + (_limited(name, until) if until else b"")
+
+    def _rests_until(self, course: Course) -> float:
+        """Return until when a stream can't go on; 0 if it can."""
+        ends = (
             until
             for endpoint, until in self._resting.items()
             if until > time.time() and self._waits(course, endpoint)
-        ]
-        course.limited = bool(resting)
-        told = _status(name, Status.STARTED)
-        return told + (_limited(name, max(resting)) if resting else b"")
+        )
+        return max(ends, default=0.0)
 
     def _waits(self, course: Course, endpoint: str) -> bool:
         """Return whether a stream can't go on while an endpoint rests.
@@ -246,8 +251,11 @@ class MessageWriter(PageWriter):
         self._gathered += self._begun(name)
         if course.status is Status.STARTED and (parts := self.known(name)):
             self._gathered += _estimate(name, parts * len(records))
-        if course.status is Status.STARTED or course.limited:
-            course.status, course.limited = Status.RUNNING, False
+        news = course.status is Status.STARTED or course.limited
+        course.status = Status.RUNNING
+        # What had been read before the endpoint was locked does not open it.
+        course.limited = course.limited and bool(self._rests_until(course))
+        if news and not course.limited:
             self._gathered += _status(name, Status.RUNNING)
         course.rows += len(records)
         record: Json = {"stream": name, "data": None, "emitted_at": now()}

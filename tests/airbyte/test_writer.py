@@ -56,8 +56,9 @@ def written(capsysbinary: pytest.CaptureFixture[bytes]) -> t.Callable[[], Messag
         ("snapshots", 1, "recentcampaigns", False),
     ],
 )
-def test_a_stream_is_told_of_an_endpoint_that_it_waits_for(
+def test_a_stream_is_told_of_an_endpoint_that_it_waits_for(  # noqa: PLR0913
     written: t.Callable[[], Messages],
+    monkeypatch: pytest.MonkeyPatch,
     name: str,
     rows: int,
     endpoint: str,
@@ -72,7 +73,11 @@ def test_a_stream_is_told_of_an_endpoint_that_it_waits_for(
         mailing_lists="getmailinglists",
     )
     begin(writer, name, rows)
-    writer.rest(endpoint, time.time() + SOON)
+    ends = time.time() + SOON
+    writer.rest(endpoint, ends)
+    # What had been read before comes while it rests.
+    begin(writer, name, 1)
+    monkeypatch.setattr(time, "time", lambda: ends + 1)
     begin(writer, name, 1)
     statuses = ["STARTED", *["RUNNING"] * bool(rows)]
     statuses += ["RATE_LIMITED", "RUNNING"] if told else ["RUNNING"] * (not rows)
