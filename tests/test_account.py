@@ -11,7 +11,7 @@ from tap_zohocampaigns.account import Account, Segment, read_segments, sent_time
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.errors import Failed, SettingError
 
-from .api import samples
+from . import samples
 from .api.support import CONFIG, Answer, Asked, Clock, Zoho, as_json, error
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.sandbox.forms import places
 from tap_zohocampaigns.streams import read_places
 
+from . import samples
 from .conftest import NOW, run_tap
 
 if t.TYPE_CHECKING:
@@ -263,33 +264,6 @@ def test_a_row_without_its_key_is_told_of(sync: Sync, service: Service) -> None:
 
 # What Zoho's pages show.
 
-# https://www.zoho.com/campaigns/help/developers/list-advanced-details.html
-LIST_DETAILS = b"""<response uri="/api/v1.1/getlistadvanceddetails" version="1.1">
-<status>success</status>
-<code>0</code>
-<range>5</range>
-<filtertype>sentcampaigns</filtertype>
-<fromindex>1</fromindex>
-<local_subscribers>
-<fl val="INDIA">1</fl>
-<fl val="CHENNAI">1</fl>
-<fl val="TAMIL NADU">1</fl>
-</local_subscribers>
-<list_details>
-<fl val="ispublic">true</fl>
-<fl val="noofcontacts">1</fl>
-<fl val="listname">meganzoho</fl>
-</list_details>
-<list_dashboard_data>
-<contact_stats>
-<fl val="no_of_bounce">0</fl>
-<fl val="no_of_active">1</fl>
-<fl val="sent_count">30</fl>
-<fl val="no_of_unsub">0</fl>
-<fl val="schedule_count">0</fl>
-</contact_stats>
-</list_dashboard_data>
-</response>"""
 # No page shows the JSON: as other answers have hyphens, and lists of one, it may too.
 LIST_DETAILS_JSON = {
     "status": "success",
@@ -310,7 +284,9 @@ LIST_DETAILS_JSON = {
 }
 
 
-@pytest.mark.parametrize("body", [LIST_DETAILS, LIST_DETAILS_JSON], ids=FORMATS[::-1])
+@pytest.mark.parametrize(
+    "body", [samples.LIST_DETAILS_XML, LIST_DETAILS_JSON], ids=FORMATS[::-1]
+)
 def test_the_sample_of_list_details_is_read(
     sync: Sync, service: Service, account: LivingAccount, body: object
 ) -> None:
@@ -470,59 +446,12 @@ def test_tags_are_found_in_every_form(
     assert (clara["tag_id"], clara["contact_count"]) == ("16492000023685001", 171)
 
 
-# https://www.zoho.com/campaigns/help/developers/get-topics.html
-TOPICS = b"""{
-"topicDetails": [
-{
-"topicId": "80696000000044001",
-"primaryList": 80696000000044003,
-"topicName": "default"
-}
-],
-"code": "200",
-"message": "Success",
-"uri": "/api/v1.1/topics"
-}"""
-# https://www.zoho.com/marketingautomation/help/developers/get-product.html
-PRODUCTS = b"""{
-"code": "200",
-"message": "Success",
-"uri": "/api/v1/topics/products",
-"products": [
-{
-"product_id": "74726000000064001",
-"product_name": "P1"
-}
-]
-}"""
-# https://www.zoho.com/campaigns/help/developers/get-open-custom-workflows.html
-WORKFLOWS = b"""{
-"workflows": [
-{
-"created_time": "2019-03-11T11:28:34+05:30",
-"workflow_key": "9bb77af841821fa7767e402a0f250219",
-"triggerkey": "9bb77af841821fa704a13363331fd551",
-"workflow_name": "Latestopentrigger"
-},
-{
-"created_time": "2019-03-08T07:53:14+05:30",
-"workflow_key": "9bb77af841821fa73ce137c1970c6a55",
-"trigger_key": "9bb77af841821fa7011c34c6de7e985f",
-"workflow_name": "opentrigger"
-}
-],
-"code": "200",
-"limit": 5,
-"sortorder": "asc"
-}"""
-
-
 @pytest.mark.parametrize(
     ("stream", "body", "expected"),
     [
         (
             "topics",
-            TOPICS,
+            samples.TOPICS_JSON,
             [
                 {
                     "topic_id": "80696000000044001",
@@ -533,12 +462,12 @@ WORKFLOWS = b"""{
         ),
         (
             "products",
-            PRODUCTS,
+            samples.PRODUCTS_JSON,
             [{"product_id": "74726000000064001", "product_name": "P1"}],
         ),
         (
             "workflows",
-            WORKFLOWS,
+            samples.WORKFLOWS_JSON,
             [
                 {
                     "workflow_key": "9bb77af841821fa7767e402a0f250219",

@@ -26,8 +26,8 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.pages import Page, Pages
 from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tests import samples
 
-from . import samples
 from .support import (
     ADDRESS,
     CLIENT_SECRET,

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api import rows, wire
 from tap_zohocampaigns.api.errors import ZohoError
-
-from . import samples
+from tests import samples
 
 Mutation = tuple[str, int, int, bytes]
 

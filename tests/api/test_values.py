@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.client import load_schema
-
-from . import samples
+from tests import samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

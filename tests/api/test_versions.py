@@ -13,8 +13,8 @@ from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.api.scopes import SCOPES, WRITES
 from tap_zohocampaigns.api.versions import VERSIONS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tests import samples
 
-from . import samples
 from .support import (
     ADDRESS,
     AUTH_TOKEN,

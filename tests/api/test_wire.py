@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.errors import Failed, ZohoError
-
-from . import samples
+from tests import samples
 
 XML_CONTACT = {
     "added_time": "02 Aug 2013, 12:39 PM",

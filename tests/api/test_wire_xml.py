@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.errors import Failed, ZohoError
-
-from . import samples
+from tests import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable

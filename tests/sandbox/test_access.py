@@ -10,38 +10,15 @@ import pytest
 
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.sandbox.table import CAMPAIGN, CONTACT, ENDPOINTS, SCOPES
+from tests import samples
 
 from .client import FORM, Answer, Client, fields
 from .still import LIST, SEGMENT, SENT, StillAccount
-from .test_docs import COUNT_JSON, COUNT_XML, outline, shape
+from .test_docs import outline, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# https://www.zoho.com.cn/campaigns/help/api/get-campaign-recipients-data.html
-RECIPIENTS_CN_XML = """<response uri="/api/getcampaignrecipientsdata" version="1">
-<status>success</status>
-<code>0</code>
-<range>20</range>
-<action>sentcontacts</action>
-<fromindex>1</fromindex>
-<campaign_details>
-<fl val="email_status">Sent</fl>
-<fl val="zuid">4179027</fl>
-<fl val="campaign_name">Zoho Survey 7</fl>
-<fl val="email_subject">Zoho Survey 7</fl>
-</campaign_details>
-<contacts>
-<contact>
-<fl val="added_time">02 Aug 2013, 12:39 PM</fl>
-<fl val="first_name">meganath.v</fl>
-<fl val="last_name"/>
-<fl val="company_name"/>
-<fl val="phone"/>
-<fl val="contact_email">john.doe@xyz.com</fl>
-</contact>
-</contacts>
-</response>"""
 V1: tuple[tuple[str, dict[str, str]], ...] = (
     ("getmailinglists", {}),
     ("listsubscriberscount", {"listkey": LIST.key}),
@@ -149,9 +126,9 @@ def test_the_samples_of_version_1(old: Client) -> None:
         call(old, "listsubscriberscount", listkey=LIST.key, resfmt=resfmt)
         for resfmt in ("XML", "JSON")
     ]
-    assert outline(counted[0].body) == outline(COUNT_XML)
+    assert outline(counted[0].body) == outline(samples.COUNT_XML)
     assert counted[0].xml.attrib == {"uri": "/api/listsubscriberscount", "version": "1"}
-    assert shape(counted[1].json) == shape(json.loads(COUNT_JSON))
+    assert shape(counted[1].json) == shape(json.loads(samples.COUNT_JSON))
     sent = call(
         old,
         "getcampaignrecipientsdata",
@@ -160,7 +137,7 @@ def test_the_samples_of_version_1(old: Client) -> None:
         resfmt=None,
         fromindex=2,
     )
-    assert outline(sent.body) == outline(RECIPIENTS_CN_XML)
+    assert outline(sent.body) == outline(samples.RECIPIENTS_CN_XML)
 
 
 def test_campaigns_of_version_1(old: Client, client: Client) -> None:

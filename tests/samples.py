@@ -53,29 +53,7 @@ RECIPIENTS_JSON = b"""{
 }"""
 
 # The same page in Chinese, of API v1.
-RECIPIENTS_CN_XML = b"""<response uri="/api/getcampaignrecipientsdata" version="1">
-<status>success</status>
-<code>0</code>
-<range>20</range>
-<action>sentcontacts</action>
-<fromindex>1</fromindex>
-<campaign_details>
-<fl val="email_status">Sent</fl>
-<fl val="zuid">4179027</fl>
-<fl val="campaign_name">Zoho Survey 7</fl>
-<fl val="email_subject">Zoho Survey 7</fl>
-</campaign_details>
-<contacts>
-<contact>
-<fl val="added_time">02 Aug 2013, 12:39 PM</fl>
-<fl val="first_name">meganath.v</fl>
-<fl val="last_name"/>
-<fl val="company_name"/>
-<fl val="phone"/>
-<fl val="contact_email">john.doe@xyz.com</fl>
-</contact>
-</contacts>
-</response>"""
+RECIPIENTS_CN_XML = RECIPIENTS_XML.replace(b"/v1.1/", b"/").replace(b"1.1", b"1")
 RECIPIENTS_CN_JSON = (
     b'{"requestdetails":{"range":20,"action":"sentcontacts","fromindex":1},'
     b'"status":"success","list_of_details":[{"phone":"null","timezone":"null",'
@@ -184,4 +162,146 @@ UNSUBSCRIBE_JSON = b"""{
 "code": "0",
 "uri": "/api/v1.1/json/listunsubscribe",
 "version": "1.1"
+}"""
+
+# https://www.zoho.com/campaigns/help/developers/get-list-subscribers.html
+SUBSCRIBERS_XML = b"""<response uri="/api/v1.1/getlistsubscribers" version="1.1">
+<status>success</status>
+<code>0</code>
+<sort>Ascending Order</sort>
+<range>5</range>
+<status>active</status>
+<fromindex>1</fromindex>
+<list_details>
+<fl val="ispublic">true</fl>
+<fl val="noofcontacts">960</fl>
+<fl val="listname">sample</fl>
+</list_details>
+<result_of_subscribers>
+<contact>
+<fl val="contact_email">user@example.com</fl>
+<fl val="firstname"/>
+<fl val="lastname"/>
+<fl val="phone"/>
+<fl val="companyname"/>
+<fl val="zuid">4179027</fl>
+<fl val="added_time">22 Apr 2011, 04:37 PM</fl>
+</contact>
+</result_of_subscribers>
+</response>"""
+
+# https://www.zoho.com/campaigns/help/developers/list-advanced-details.html, whose
+# campaigns no copy shows.
+LIST_DETAILS_XML = b"""<response uri="/api/v1.1/getlistadvanceddetails" version="1.1">
+<status>success</status>
+<code>0</code>
+<range>5</range>
+<filtertype>sentcampaigns</filtertype>
+<fromindex>1</fromindex>
+<local_subscribers>
+<fl val="INDIA">1</fl>
+<fl val="CHENNAI">1</fl>
+<fl val="TAMIL NADU">1</fl>
+</local_subscribers>
+<list_details>
+<fl val="ispublic">true</fl>
+<fl val="noofcontacts">1</fl>
+<fl val="listname">meganzoho</fl>
+</list_details>
+<list_dashboard_data>
+<contact_stats>
+<fl val="no_of_bounce">0</fl>
+<fl val="no_of_active">1</fl>
+<fl val="sent_count">30</fl>
+<fl val="no_of_unsub">0</fl>
+<fl val="schedule_count">0</fl>
+</contact_stats>
+</list_dashboard_data>
+</response>"""
+
+# https://www.zoho.com/campaigns/help/developers/tag-management/get-all-tags.html; a
+# real account also answered `status`, `code` and `tag_modified_time`.
+TAGS_JSON = b"""{
+"uri": "/api/v1/tag/getalltags",
+"version": "1",
+"requestdetails": "{}",
+"tags": [
+{
+"16492000023685218": {
+"tagowner": "Zylker",
+"tag_created_time": "07 Feb 2019, 12:33 PM",
+"tag_name": "SATLIV",
+"tag_color": "#48b9d1",
+"tag_desc": "Test Tag",
+"tagged_contact_count": "64",
+"is_crm_tag": "false",
+"zuid": "xxxxxxxx"
+}
+}
+]
+}"""
+
+# https://www.zoho.com/campaigns/help/developers/get-topics.html; `topicDesc` is from
+# a real account.
+TOPICS_JSON = b"""{
+"topicDetails": [
+{
+"topicId": "80696000000044001",
+"primaryList": 80696000000044003,
+"topicName": "default"
+}
+],
+"code": "200",
+"message": "Success",
+"uri": "/api/v1.1/topics"
+}"""
+
+# https://www.zoho.com/marketingautomation/help/developers/get-product.html
+PRODUCTS_JSON = b"""{
+"code": "200",
+"message": "Success",
+"uri": "/api/v1.1/topics/products",
+"products": [
+{
+"product_id": "74726000000064001",
+"product_name": "P1"
+}
+]
+}"""
+
+# https://www.zoho.com/campaigns/help/developers/get-open-custom-workflows.html
+WORKFLOWS_JSON = b"""{
+"workflows": [
+{
+"created_time": "2019-03-11T11:28:34+05:30",
+"workflow_key": "9bb77af841821fa7767e402a0f250219",
+"triggerkey": "9bb77af841821fa704a13363331fd551",
+"workflow_name": "Latestopentrigger"
+},
+{
+"created_time": "2019-03-08T07:53:14+05:30",
+"workflow_key": "9bb77af841821fa73ce137c1970c6a55",
+"trigger_key": "9bb77af841821fa7011c34c6de7e985f",
+"workflow_name": "opentrigger"
+}
+],
+"code": "200",
+"limit": 5,
+"sortorder": "asc"
+}"""
+
+# https://www.zoho.com/marketingautomation/help/developers/v1/get-all-leads-fields.html
+MA_FIELDS_JSON = b"""{
+"response": {
+"message": "success",
+"code": "0",
+"fieldname": [
+{
+"DISPLAY_NAME": "lead Email",
+"FIELD_NAME": "lead_email",
+"no": "1",
+"FIELD_ID": "4000000000015"
+}
+]
+}
 }"""
