@@ -205,6 +205,8 @@ def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyp
         return f"Setting `{name}` must be one of: {', '.join(error.validator_value)}."
     if error.validator == "minimum":
         return f"Setting `{name}` must be at least {error.validator_value}."
+    if error.validator != "type":
+        return f"Setting `{name}` has a value of another form than it needs."
     kinds = error.validator_value
     kind = kinds if isinstance(kinds, str) else kinds[0]
     within = "Each of " if len(error.path) > 1 else ""

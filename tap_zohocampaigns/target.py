@@ -11,7 +11,6 @@ import typing as t
 from functools import cached_property
 
 from singer_sdk import Target
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import TargetCapabilities
 from singer_sdk.io_base import SingerReader
 from singer_sdk.singerlib.json import deserialize_json, serialize_json
@@ -23,6 +22,7 @@ from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.api.writes import BULK, ENDPOINTS, Writes
 from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import reachable
+from tap_zohocampaigns.plugin import Plugin
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.writing import settings
 from tap_zohocampaigns.writing.changes import Reader, Unfit
@@ -139,7 +139,7 @@ class Rehearsal:
         self._tally[BULK] += 1
 
 
-class TargetZohoCampaigns(Target):
+class TargetZohoCampaigns(Plugin, Target):
     """Singer target for Zoho Campaigns."""
 
     name = "target-zohocampaigns"
@@ -158,17 +158,9 @@ class TargetZohoCampaigns(Target):
     # More than a day's quota of subscribing; as many records fit into the memory.
     most_waiting = 100_000
 
-    def __init__(self, *, validate_config: bool = True, **kwargs: t.Any) -> None:  # noqa: ANN401
-        """Take the settings; nothing is sent yet.
-
-        Raises:
-            ConfigValidationError: A setting is wrong.
-        """
-        # The SDK's own check prints the values that it doesn't like, secrets too.
-        super().__init__(validate_config=False, **kwargs)
-        if validate_config and (errors := settings.problems(self.settings)):
-            msg = "The settings are not usable."
-            raise ConfigValidationError(msg, errors=errors)
+    def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401
+        """Take the settings; nothing is sent yet."""
+        super().__init__(**kwargs)
         self.max_parallelism = 1
         self.stopper = Stopper(None, self.end)
         self.stopper.listen()
@@ -187,6 +179,10 @@ class TargetZohoCampaigns(Target):
     def settings(self) -> dict[str, t.Any]:
         """The settings, with their defaults."""
         return settings.complete(self.config)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the settings: a sentence each."""
+        return settings.problems(self.settings)
 
     @cached_property
     def version(self) -> versions.Version:

@@ -12,11 +12,17 @@ import typing as t
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from singer_sdk.exceptions import MissingKeyPropertiesError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MappingError,
+    MissingKeyPropertiesError,
+)
 
 from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.sandbox.contactinfo import read
+from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target import Lines, TargetZohoCampaigns
 from tap_zohocampaigns.writing.report import Report, ranges
 from tap_zohocampaigns.writing.settings import complete, problems
@@ -606,6 +612,16 @@ def test_streams_are_named_and_made_by_stream_maps(
     assert member.first_name == "from example.com"
 
 
+@pytest.mark.parametrize("expression", ["(", "nobody", "self +"])
+def test_a_map_that_does_not_work_is_told(service: Service, expression: str) -> None:
+    maps = {"subscribe": {"First Name": expression}}
+    with pytest.raises(MappingError) as raised:
+        run_target(service, [record("subscribe", ANNA)], stream_maps=maps)
+    told = sentence(raised.value)
+    assert "`stream_maps`" in told
+    assert "planted" not in told
+
+
 def test_a_stream_that_nobody_has_named_ends_the_run(service: Service) -> None:
     ran = run_target(service, [record("campaigns", ANNA)])
     assert isinstance(ran.error, SettingError)
@@ -697,6 +713,51 @@ def test_settings_are_told_without_their_values() -> None:
     assert len(found) == 3
     assert all("planted" not in sentence for sentence in found)
     assert any("`streams` must be one of: subscribe" in sentence for sentence in found)
+
+
+def test_maps_of_streams_that_have_no_such_form_are_told() -> None:
+    TargetZohoCampaigns(config={"data_center": "sandbox"})
+    config = complete({"data_center": "sandbox", "stream_maps": {"x": 3}})
+    told = "Setting `stream_maps` has a value of another form than it needs."
+    assert problems(config) == [told]
+
+
+@pytest.mark.parametrize("plugin", [TargetZohoCampaigns, TapZohoCampaigns])
+@pytest.mark.parametrize(
+    ("setting", "text", "kind"),
+    [
+        ("rate_limit_calls", "planted", "integer"),
+        ("stream_maps", "planted", "object"),
+        ("flattening_enabled", "planted", "boolean"),
+    ],
+)
+def test_a_word_of_the_environment_that_is_not_understood_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    plugin: type[TargetZohoCampaigns | TapZohoCampaigns],
+    setting: str,
+    text: str,
+    kind: str,
+) -> None:
+    prefix = plugin.name.upper().replace("-", "_")
+    monkeypatch.setenv(f"{prefix}_DATA_CENTER", "sandbox")
+    monkeypatch.setenv(f"{prefix}_{setting.upper()}", text)
+    with pytest.raises(ConfigValidationError) as raised:
+        plugin(parse_env_config=True)
+    assert raised.value.errors == [f"Setting `{setting}` must be of the type {kind}."]
+
+
+@pytest.mark.parametrize(
+    ("text", "dry"),
+    [("", True), ("True", True), ("1", True), ("FALSE", False), ("off", False)],
+)
+def test_only_a_word_that_says_so_switches_the_rehearsal_off(
+    monkeypatch: pytest.MonkeyPatch, text: str, *, dry: bool
+) -> None:
+    settings = {"DATA_CENTER": "sandbox", "DRY_RUN": text, "MAX_WRITES": "7"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TARGET_ZOHOCAMPAIGNS_{name}", value)
+    target = TargetZohoCampaigns(parse_env_config=True)
+    assert (target.settings["dry_run"], target.settings["max_writes"]) == (dry, 7)
 
 
 def test_settings_of_databases_are_not_offered() -> None:
