@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import math
 import sys
@@ -41,6 +40,16 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.writing.outbox import Wires
 
 
+# What messages are made of, where the SDK does not look.
+_SHAPES: t.Final = {
+    "type": (str, "a text"),
+    "stream": (str, "a text"),
+    "record": (dict, "an object"),
+    "schema": (dict, "an object"),
+    "properties": (dict, "an object"),
+}
+
+
 class Lines(SingerReader):
     """Reads messages, and tells of a wrong one without what is in it."""
 
@@ -55,13 +64,17 @@ class Lines(SingerReader):
         """Return the message of a line.
 
         Raises:
-            Failed: It is no JSON.
+            Failed: It is no JSON, or no object.
         """
         try:
-            return deserialize_json(line)
-        except json.JSONDecodeError:
+            message: object = deserialize_json(line)
+        except (ValueError, RecursionError):
             msg = "A line of the input is not JSON; nothing that waited was sent."
             raise Failed(msg) from None
+        if not isinstance(message, dict):
+            msg = "A line of the input is no message, which is an object."
+            raise Failed(msg)
+        return message
 
     @staticmethod
     def assert_line_requires(
@@ -75,6 +88,16 @@ class Lines(SingerReader):
         if missing := requires - line_dict.keys():
             msg = f"A message of the input lacks {', '.join(sorted(missing))}."
             raise Failed(msg)
+        for name in requires & _SHAPES.keys():
+            kind, words = _SHAPES[name]
+            if not isinstance(line_dict[name], kind):
+                msg = f"A message of the input has a `{name}` that is not {words}."
+                raise Failed(msg)
+
+    def _process_unknown_message(self, message_dict: dict[str, t.Any]) -> None:
+        del message_dict
+        msg = "A message of the input has a `type` that is not known."
+        raise Failed(msg)
 
 
 class ContactSink(RecordSink):

@@ -636,6 +636,18 @@ def test_a_stream_that_nobody_has_named_ends_the_run(service: Service) -> None:
         f'{{"record":{{"contact_email":"{ANNA}"}}}}',
         f'{{"type":"RECORD","record":{{"contact_email":"{ANNA}"}}}}',
         f'{{"type":"BATCH","stream":"subscribe","encoding":"{ANNA}"}}',
+        # Others would pass over it without a word.
+        '{"type":"RECORD","stream":"subscribe","record":null}',
+        f'{{"type":"RECORD","stream":"subscribe","record":["{ANNA}"]}}',
+        f'{{"type":"RECORD","stream":["{ANNA}"],"record":{{}}}}',
+        f'{{"type":"SCHEMA","stream":"subscribe","schema":"{ANNA}"}}',
+        '{"type":"SCHEMA","stream":"subscribe","schema":{"properties":null}}',
+        f'{{"type":"{ANNA}"}}',
+        f'{{"type":["{ANNA}"]}}',
+        f'["{ANNA}"]',
+        "null",
+        '{"type":' + "[" * 100_000,
+        '{"type":' + "9" * 5000 + "}",
     ],
 )
 def test_a_line_that_is_wrong_is_told_without_what_is_in_it(
