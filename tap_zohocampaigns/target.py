@@ -321,11 +321,13 @@ class TargetZohoCampaigns(Plugin, Target):
         about: bool = False,
         about_format: str | None = None,
         config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
-        file_input: t.IO[str] | None = None,
+        file_input: io.TextIOWrapper | None = None,
     ) -> None:
         """Run, and tell what became of the records however it ends."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
+        if file_input:
+            file_input.reconfigure(encoding="utf-8", errors="surrogateescape")
         target = cls(
             config=config.config if config else None,
             parse_env_config=bool(config and config.parse_env),

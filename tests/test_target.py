@@ -8,6 +8,7 @@ import logging
 import stat
 import time
 import typing as t
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -679,6 +680,32 @@ def test_the_input_is_utf_8_wherever_it_comes_from(
     read_in = io.TextIOWrapper(io.BytesIO("é\n".encode() + b"\xff"), encoding="ascii")
     monkeypatch.setattr("sys.stdin", read_in)
     assert Lines().default_input.read() == "é\n\udcff"
+
+
+def test_a_file_is_utf_8_wherever_it_comes_from(
+    service: Service, account: LivingAccount, list_key: str, tmp_path: Path
+) -> None:
+    told = lines(
+        [record("subscribe", ANNA, first_name="Zoë"), record("subscribe", BERT)]
+    )
+    path = tmp_path / "input"
+    path.write_bytes(
+        told.replace("\\u00eb", "ë")
+        .replace(BERT, "\udcff")
+        .encode(errors="surrogateescape")
+    )
+    config = service.config | {"rate_limit_ledger": "memory", "dry_run": False}
+    with path.open(encoding="ascii") as file, pytest.raises(SystemExit) as ended:
+        TargetZohoCampaigns.invoke(
+            config=SimpleNamespace(
+                config=config | {"list_key": list_key}, parse_env=False
+            ),
+            file_input=file,
+        )
+    # What is no UTF-8 is no address.
+    assert ended.value.code == 1
+    people = {one.contact.email: one for one in account.contacts(list_key, "active")}
+    assert people[ANNA].contact.first_name == "Zoë"
 
 
 # What is told.
