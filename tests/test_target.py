@@ -231,6 +231,30 @@ def test_names_of_the_taps_own_streams_are_zohos(sink: Service) -> None:
         assert call.params["listkey"] == "3z"
 
 
+def test_numbers_are_written_without_exponents(sink: Service) -> None:
+    sink.calls.clear()
+    numbers = {
+        "1E3": "1000",
+        "4.917012345678e+11": "491701234567.8",
+        "1.10": "1.10",
+        "1e-7": "0.0000001",
+        "-0.0": "-0.0",
+        "12345678901234567890": "12345678901234567890",
+        # More than a float can be, and more than anybody wants to read.
+        "1e999999999": "1E+999999999",
+        # What writers of JSON make of what is not there.
+        "NaN": None,
+        "-Infinity": None,
+    }
+    text = lines([record("subscribe", ANNA, **{name: name for name in numbers})])
+    for number in numbers:
+        text = text.replace(f': "{number}"', f": {number}")
+    run_target(sink, text, list_key="3z")
+    (call,) = sink.calls
+    kept = {name: value for name, value in numbers.items() if value}
+    assert told(call) == kept | {"Contact Email": ANNA}
+
+
 def test_to_leave_nobody_has_to_tell_more_than_the_address(sink: Service) -> None:
     sink.calls.clear()
     more = {"first_name": "Anna", "bounces": 2, "topic_id": "12", "source": "x"}
