@@ -429,6 +429,7 @@ def test_what_is_so_already_is_done(
     assert ran.status == 0
 
 
+@pytest.mark.parametrize("bare", [True, False])
 @pytest.mark.parametrize(
     ("stream", "code", "message"),
     [
@@ -438,7 +439,7 @@ def test_what_is_so_already_is_done(
     ],
 )
 def test_what_may_succeed_later_is_tried_again(
-    service: Service, stream: str, code: str, message: str
+    service: Service, stream: str, code: str, message: str, *, bare: bool
 ) -> None:
     asked = 0
 
@@ -448,7 +449,8 @@ def test_what_may_succeed_later_is_tried_again(
         return error(code, message) if asked == 1 else None
 
     service.intercept = answer
-    messages = [record(stream, ANNA, first_name="x"), state(1)]
+    fields = {} if bare else {"first_name": "x"}
+    messages = [record(stream, ANNA, **fields), state(1)]
     list_key = open_list(small_account())
     ran = run_target(service, messages, list_key=list_key, retry_max_seconds=60)
     assert (asked, ran.states, ran.error) == (2, [{"number": 1}], None)
