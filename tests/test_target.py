@@ -780,6 +780,13 @@ def test_settings_are_told_without_their_values() -> None:
     assert any("`streams` must be one of: subscribe" in sentence for sentence in found)
 
 
+def test_a_home_that_is_nobodys_is_told_at_once() -> None:
+    files = dict.fromkeys(("rate_limit_ledger", "reject_file"), "~planted-nobody/x")
+    assert problems(complete({"data_center": "sandbox"} | files)) == [
+        f"Setting `{name}` is in the home of a user who is not known." for name in files
+    ]
+
+
 def test_maps_of_streams_that_have_no_such_form_are_told() -> None:
     TargetZohoCampaigns(config={"data_center": "sandbox"})
     config = complete({"data_center": "sandbox", "stream_maps": {"x": 3}})
