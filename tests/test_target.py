@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import stat
 import time
 import typing as t
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given
@@ -598,6 +600,28 @@ def test_a_file_that_can_not_be_written_ends_the_run(
     assert isinstance(ran.error, SettingError)
     assert "`reject_file`" in str(ran.error)
     assert ran.states == []
+
+
+def test_a_file_that_is_full_ends_the_run(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def fill_up(file: int, line: bytes) -> int:
+        # As a disk does: first a part of it, then nothing.
+        monkeypatch.setattr("os.write", Mock(side_effect=OSError))
+        return write(file, line[:9])
+
+    path = tmp_path / "rejects"
+    monkeypatch.setattr("os.write", fill_up)
+    messages = [record("subscribe", "x"), state(1)]
+    ran = run_target(service, messages, reject_file=str(path))
+    assert isinstance(ran.error, SettingError)
+    assert ran.states == []
+    # What was cut does not spoil what comes behind it.
+    monkeypatch.setattr("os.write", write)
+    run_target(service, messages, reject_file=str(path))
+    assert json.loads(path.read_text().splitlines()[-1])["number"] == 1
 
 
 # The input.
