@@ -308,8 +308,13 @@ class TargetZohoCampaigns(Plugin, Target):
         if self.settings["dry_run"]:
             return
         with self.stopper.writing():
-            sys.stdout.write(serialize_json(state) + "\n")
-            sys.stdout.flush()
+            try:
+                sys.stdout.write(serialize_json(state) + "\n")
+                sys.stdout.flush()
+            except OSError as error:
+                # Else it would be the command line's to end, which says nothing.
+                msg = f"The state can't be written to stdout ({type(error).__name__})."
+                raise Failed(msg) from None
 
     def _waiting_until(self) -> float | None:
         return self._client.ledger.waiting_until() if self._client else None
@@ -333,15 +338,18 @@ class TargetZohoCampaigns(Plugin, Target):
             parse_env_config=bool(config and config.parse_env),
         )
         try:
-            target.listen(file_input)
+            try:
+                target.listen(file_input)
+            finally:
+                target.end()
         except LockedOut as locked:
             msg = f"Stopped, as {locked}; the next run goes on from here."
             raise Failed(msg) from None
         except Stopped as stopped:
+            # It may have come within the end.
+            target.end()
             cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
             sys.exit(stopped.status)
-        finally:
-            target.end()
         sys.exit(target.status)
 
     @classmethod
