@@ -395,13 +395,16 @@ def test_a_runaway_run_ends_before_the_first_write_too_many(
             state(number),
         )
     ]
-    ran = run_target(service, messages, list_key=list_key, max_writes=most)
+    limits = {"list_key": list_key, "max_writes": most}
+    rehearsed = run_target(service, messages, dry_run=True, **limits)
+    ran = run_target(service, messages, **limits)
     assert isinstance(ran.error, Failed)
-    assert "`max_writes`" in str(ran.error)
+    assert str(ran.error) == str(rehearsed.error)
+    assert f"the {most} contacts that `max_writes` allows" in str(ran.error)
     assert ran.states[-1] == {"number": most - 1}
     active = {one.contact.email for one in account.contacts(list_key, "active")}
     assert {email for email in emails if email in active} == {*emails[:most]}
-    ran = run_target(service, messages[: 2 * most], list_key=list_key, max_writes=most)
+    ran = run_target(service, messages[: 2 * most], **limits)
     assert (ran.error, ran.status) == (None, 0)
 
 
