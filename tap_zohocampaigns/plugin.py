@@ -34,6 +34,12 @@ class Plugin(PluginBase):
             raise ConfigValidationError(msg, errors=errors)
         return errors
 
+    def setup_mapper(self) -> None:
+        """Make the stream maps."""
+        # The SDK does not take what is null as if it were unset.
+        self._config = {n: v for n, v in self._config.items() if v is not None}
+        super().setup_mapper()
+
     @classproperty
     def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805
         """Return the settings of the environment.

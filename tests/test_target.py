@@ -666,6 +666,13 @@ def test_streams_are_named_and_made_by_stream_maps(
     assert member.first_name == "from example.com"
 
 
+def test_maps_that_are_null_are_as_if_unset(service: Service, list_key: str) -> None:
+    unset = dict.fromkeys(("stream_maps", "stream_map_config", "faker_config"))
+    messages = [record("subscribe", ANNA)]
+    ran = run_target(service, messages, list_key=list_key, **unset)
+    assert ran.counts() == (1, 0, 0, 0)
+
+
 @pytest.mark.parametrize("expression", ["(", "nobody", "self +"])
 def test_a_map_that_does_not_work_is_told(service: Service, expression: str) -> None:
     maps = {"subscribe": {"First Name": expression}}
