@@ -859,11 +859,17 @@ def test_a_word_of_the_environment_that_is_not_understood_is_told(
 def test_only_a_word_that_says_so_switches_the_rehearsal_off(
     monkeypatch: pytest.MonkeyPatch, text: str, *, dry: bool
 ) -> None:
-    settings = {"DATA_CENTER": "sandbox", "DRY_RUN": text, "MAX_WRITES": "7"}
+    settings = {
+        "DATA_CENTER": "sandbox",
+        "DRY_RUN": text,
+        "MAX_WRITES": "7",
+        "STREAMS": '{"left": "unsubscribe"}',
+    }
     for name, value in settings.items():
         monkeypatch.setenv(f"TARGET_ZOHOCAMPAIGNS_{name}", value)
     target = TargetZohoCampaigns(parse_env_config=True)
     assert (target.settings["dry_run"], target.settings["max_writes"]) == (dry, 7)
+    assert target.settings["streams"] == {"left": "unsubscribe"}
 
 
 def test_settings_of_databases_are_not_offered() -> None:
