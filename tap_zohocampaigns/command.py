@@ -9,6 +9,7 @@ from pathlib import Path
 
 from singer_sdk.exceptions import (
     ConfigValidationError,
+    MappingError,
     MissingKeyPropertiesError,
     RecordsWithoutSchemaException,
 )
@@ -21,6 +22,7 @@ _EXPECTED = (
     ConfigValidationError,
     ZohoError,
     FileNotFoundError,
+    MappingError,
     *_WORDS_OF_THE_INPUT,
 )
 
@@ -51,6 +53,9 @@ def sentence(error: Exception) -> str:
         # Their texts name streams and fields, and nothing of what is in them.
         told = " ".join(str(error).split())
         return f"The input breaks the rules of Singer: {told}"
+    if isinstance(error, MappingError):
+        # It names expressions of the setting, and nothing that they are applied to.
+        return f"The setting `stream_maps` can't be used: {error}"
     if isinstance(error, FileNotFoundError):
         return f"A file of the command line is missing: {error}"
     return _not_json(error) or _internal(error)

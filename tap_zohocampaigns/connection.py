@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from jsonschema import Draft7Validator
 from singer_sdk import typing as th
@@ -165,6 +166,11 @@ def mistaken(config: Mapping[str, t.Any], schema: Schema) -> list[str]:
 def problems(config: Mapping[str, t.Any]) -> list[str]:
     """Return why the account can't be reached: a sentence each, without the values."""
     found = [] if config["data_center"] == SANDBOX else _credential_problems(config)
+    for name in ("rate_limit_ledger", "reject_file"):
+        try:
+            Path(config.get(name) or "").expanduser()
+        except RuntimeError:
+            found.append(f"Setting `{name}` is in the home of a user who is not known.")
     try:
         hosts.find(config)
     except SettingError as error:
@@ -205,6 +211,8 @@ def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyp
         return f"Setting `{name}` must be one of: {', '.join(error.validator_value)}."
     if error.validator == "minimum":
         return f"Setting `{name}` must be at least {error.validator_value}."
+    if error.validator != "type":
+        return f"Setting `{name}` has a value of another form than it needs."
     kinds = error.validator_value
     kind = kinds if isinstance(kinds, str) else kinds[0]
     within = "Each of " if len(error.path) > 1 else ""

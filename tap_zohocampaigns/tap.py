@@ -11,7 +11,6 @@ from functools import cached_property
 
 import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from tap_zohocampaigns import columns, settings, streams
@@ -23,6 +22,7 @@ from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
+from tap_zohocampaigns.plugin import Plugin
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.streams import Snapshots
 
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.client import ZohoStream
 
 
-class TapZohoCampaigns(Tap):
+class TapZohoCampaigns(Plugin, Tap):
     """Singer tap for Zoho Campaigns."""
 
     name = "tap-zohocampaigns"
@@ -43,18 +43,10 @@ class TapZohoCampaigns(Tap):
         if capability != PluginCapabilities.BATCH
     ]
 
-    def __init__(self, *, validate_config: bool = True, **kwargs: t.Any) -> None:  # noqa: ANN401
-        """Take the settings; nothing is sent yet.
-
-        Raises:
-            ConfigValidationError: A setting is wrong.
-        """
+    def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401
+        """Take the settings; nothing is sent yet."""
         self._given_catalog = kwargs.get("catalog")
-        # The SDK's own check prints the values that it doesn't like, secrets too.
-        super().__init__(validate_config=False, **kwargs)
-        if validate_config and (errors := settings.problems(self.settings)):
-            msg = "The settings are not usable."
-            raise ConfigValidationError(msg, errors=errors)
+        super().__init__(**kwargs)
         self.stopper = Stopper(self.settings.get("max_duration_minutes"), self._save)
         self.stopper.listen()
         self.writer.writing = self.stopper.writing
@@ -67,6 +59,10 @@ class TapZohoCampaigns(Tap):
     def settings(self) -> dict[str, t.Any]:
         """The settings, with their defaults."""
         return settings.complete(self.config)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the settings: a sentence each."""
+        return settings.problems(self.settings)
 
     @cached_property
     def account(self) -> Account:
@@ -187,7 +183,7 @@ class TapZohoCampaigns(Tap):
     def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
         """Ask for the fields of contacts, unless there is nobody to be asked."""
         fields = self.streams.get("contact_fields")
-        if fields is None or settings.problems(self.settings):
+        if fields is None or self.problems():
             return {}
         try:
             (part,) = fields.parts()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import math
 import sys
@@ -11,7 +10,6 @@ import typing as t
 from functools import cached_property
 
 from singer_sdk import Target
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import TargetCapabilities
 from singer_sdk.io_base import SingerReader
 from singer_sdk.singerlib.json import deserialize_json, serialize_json
@@ -23,6 +21,7 @@ from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.api.writes import BULK, ENDPOINTS, Writes
 from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import reachable
+from tap_zohocampaigns.plugin import Plugin
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.writing import settings
 from tap_zohocampaigns.writing.changes import Reader, Unfit
@@ -41,6 +40,16 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.writing.outbox import Wires
 
 
+# What messages are made of, where the SDK does not look.
+_SHAPES: t.Final = {
+    "type": (str, "a text"),
+    "stream": (str, "a text"),
+    "record": (dict, "an object"),
+    "schema": (dict, "an object"),
+    "properties": (dict, "an object"),
+}
+
+
 class Lines(SingerReader):
     """Reads messages, and tells of a wrong one without what is in it."""
 
@@ -55,13 +64,17 @@ class Lines(SingerReader):
         """Return the message of a line.
 
         Raises:
-            Failed: It is no JSON.
+            Failed: It is no JSON, or no object.
         """
         try:
-            return deserialize_json(line)
-        except json.JSONDecodeError:
+            message: object = deserialize_json(line)
+        except (ValueError, RecursionError):
             msg = "A line of the input is not JSON; nothing that waited was sent."
             raise Failed(msg) from None
+        if not isinstance(message, dict):
+            msg = "A line of the input is no message, which is an object."
+            raise Failed(msg)
+        return message
 
     @staticmethod
     def assert_line_requires(
@@ -75,6 +88,16 @@ class Lines(SingerReader):
         if missing := requires - line_dict.keys():
             msg = f"A message of the input lacks {', '.join(sorted(missing))}."
             raise Failed(msg)
+        for name in requires & _SHAPES.keys():
+            kind, words = _SHAPES[name]
+            if not isinstance(line_dict[name], kind):
+                msg = f"A message of the input has a `{name}` that is not {words}."
+                raise Failed(msg)
+
+    def _process_unknown_message(self, message_dict: dict[str, t.Any]) -> None:
+        del message_dict
+        msg = "A message of the input has a `type` that is not known."
+        raise Failed(msg)
 
 
 class ContactSink(RecordSink):
@@ -139,7 +162,7 @@ class Rehearsal:
         self._tally[BULK] += 1
 
 
-class TargetZohoCampaigns(Target):
+class TargetZohoCampaigns(Plugin, Target):
     """Singer target for Zoho Campaigns."""
 
     name = "target-zohocampaigns"
@@ -158,17 +181,9 @@ class TargetZohoCampaigns(Target):
     # More than a day's quota of subscribing; as many records fit into the memory.
     most_waiting = 100_000
 
-    def __init__(self, *, validate_config: bool = True, **kwargs: t.Any) -> None:  # noqa: ANN401
-        """Take the settings; nothing is sent yet.
-
-        Raises:
-            ConfigValidationError: A setting is wrong.
-        """
-        # The SDK's own check prints the values that it doesn't like, secrets too.
-        super().__init__(validate_config=False, **kwargs)
-        if validate_config and (errors := settings.problems(self.settings)):
-            msg = "The settings are not usable."
-            raise ConfigValidationError(msg, errors=errors)
+    def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401
+        """Take the settings; nothing is sent yet."""
+        super().__init__(**kwargs)
         self.max_parallelism = 1
         self.stopper = Stopper(None, self.end)
         self.stopper.listen()
@@ -187,6 +202,10 @@ class TargetZohoCampaigns(Target):
     def settings(self) -> dict[str, t.Any]:
         """The settings, with their defaults."""
         return settings.complete(self.config)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the settings: a sentence each."""
+        return settings.problems(self.settings)
 
     @cached_property
     def version(self) -> versions.Version:
@@ -289,8 +308,13 @@ class TargetZohoCampaigns(Target):
         if self.settings["dry_run"]:
             return
         with self.stopper.writing():
-            sys.stdout.write(serialize_json(state) + "\n")
-            sys.stdout.flush()
+            try:
+                sys.stdout.write(serialize_json(state) + "\n")
+                sys.stdout.flush()
+            except OSError as error:
+                # Else it would be the command line's to end, which says nothing.
+                msg = f"The state can't be written to stdout ({type(error).__name__})."
+                raise Failed(msg) from None
 
     def _waiting_until(self) -> float | None:
         return self._client.ledger.waiting_until() if self._client else None
@@ -302,25 +326,30 @@ class TargetZohoCampaigns(Target):
         about: bool = False,
         about_format: str | None = None,
         config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
-        file_input: t.IO[str] | None = None,
+        file_input: io.TextIOWrapper | None = None,
     ) -> None:
         """Run, and tell what became of the records however it ends."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
+        if file_input:
+            file_input.reconfigure(encoding="utf-8", errors="surrogateescape")
         target = cls(
             config=config.config if config else None,
             parse_env_config=bool(config and config.parse_env),
         )
         try:
-            target.listen(file_input)
+            try:
+                target.listen(file_input)
+            finally:
+                target.end()
         except LockedOut as locked:
             msg = f"Stopped, as {locked}; the next run goes on from here."
             raise Failed(msg) from None
         except Stopped as stopped:
+            # It may have come within the end.
+            target.end()
             cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
             sys.exit(stopped.status)
-        finally:
-            target.end()
         sys.exit(target.status)
 
     @classmethod

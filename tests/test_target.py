@@ -5,18 +5,27 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import stat
 import time
 import typing as t
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from singer_sdk.exceptions import MissingKeyPropertiesError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MappingError,
+    MissingKeyPropertiesError,
+)
 
 from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.sandbox.contactinfo import read
+from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target import Lines, TargetZohoCampaigns
 from tap_zohocampaigns.writing.report import Report, ranges
 from tap_zohocampaigns.writing.settings import complete, problems
@@ -224,6 +233,30 @@ def test_names_of_the_taps_own_streams_are_zohos(sink: Service) -> None:
         assert call.params["listkey"] == "3z"
 
 
+def test_numbers_are_written_without_exponents(sink: Service) -> None:
+    sink.calls.clear()
+    numbers = {
+        "1E3": "1000",
+        "4.917012345678e+11": "491701234567.8",
+        "1.10": "1.10",
+        "1e-7": "0.0000001",
+        "-0.0": "-0.0",
+        "12345678901234567890": "12345678901234567890",
+        # More than a float can be, and more than anybody wants to read.
+        "1e999999999": "1E+999999999",
+        # What writers of JSON make of what is not there.
+        "NaN": None,
+        "-Infinity": None,
+    }
+    text = lines([record("subscribe", ANNA, **{name: name for name in numbers})])
+    for number in numbers:
+        text = text.replace(f': "{number}"', f": {number}")
+    run_target(sink, text, list_key="3z")
+    (call,) = sink.calls
+    kept = {name: value for name, value in numbers.items() if value}
+    assert told(call) == kept | {"Contact Email": ANNA}
+
+
 def test_to_leave_nobody_has_to_tell_more_than_the_address(sink: Service) -> None:
     sink.calls.clear()
     more = {"first_name": "Anna", "bounces": 2, "topic_id": "12", "source": "x"}
@@ -362,13 +395,16 @@ def test_a_runaway_run_ends_before_the_first_write_too_many(
             state(number),
         )
     ]
-    ran = run_target(service, messages, list_key=list_key, max_writes=most)
+    limits = {"list_key": list_key, "max_writes": most}
+    rehearsed = run_target(service, messages, dry_run=True, **limits)
+    ran = run_target(service, messages, **limits)
     assert isinstance(ran.error, Failed)
-    assert "`max_writes`" in str(ran.error)
+    assert str(ran.error) == str(rehearsed.error)
+    assert f"the {most} contacts that `max_writes` allows" in str(ran.error)
     assert ran.states[-1] == {"number": most - 1}
     active = {one.contact.email for one in account.contacts(list_key, "active")}
     assert {email for email in emails if email in active} == {*emails[:most]}
-    ran = run_target(service, messages[: 2 * most], list_key=list_key, max_writes=most)
+    ran = run_target(service, messages[: 2 * most], **limits)
     assert (ran.error, ran.status) == (None, 0)
 
 
@@ -398,6 +434,7 @@ def test_what_is_so_already_is_done(
     assert ran.status == 0
 
 
+@pytest.mark.parametrize("bare", [True, False])
 @pytest.mark.parametrize(
     ("stream", "code", "message"),
     [
@@ -407,7 +444,7 @@ def test_what_is_so_already_is_done(
     ],
 )
 def test_what_may_succeed_later_is_tried_again(
-    service: Service, stream: str, code: str, message: str
+    service: Service, stream: str, code: str, message: str, *, bare: bool
 ) -> None:
     asked = 0
 
@@ -417,7 +454,8 @@ def test_what_may_succeed_later_is_tried_again(
         return error(code, message) if asked == 1 else None
 
     service.intercept = answer
-    messages = [record(stream, ANNA, first_name="x"), state(1)]
+    fields = {} if bare else {"first_name": "x"}
+    messages = [record(stream, ANNA, **fields), state(1)]
     list_key = open_list(small_account())
     ran = run_target(service, messages, list_key=list_key, retry_max_seconds=60)
     assert (asked, ran.states, ran.error) == (2, [{"number": 1}], None)
@@ -567,6 +605,28 @@ def test_a_file_that_can_not_be_written_ends_the_run(
     assert ran.states == []
 
 
+def test_a_file_that_is_full_ends_the_run(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def fill_up(file: int, line: bytes) -> int:
+        # As a disk does: first a part of it, then nothing.
+        monkeypatch.setattr("os.write", Mock(side_effect=OSError))
+        return write(file, line[:9])
+
+    path = tmp_path / "rejects"
+    monkeypatch.setattr("os.write", fill_up)
+    messages = [record("subscribe", "x"), state(1)]
+    ran = run_target(service, messages, reject_file=str(path))
+    assert isinstance(ran.error, SettingError)
+    assert ran.states == []
+    # What was cut does not spoil what comes behind it.
+    monkeypatch.setattr("os.write", write)
+    run_target(service, messages, reject_file=str(path))
+    assert json.loads(path.read_text().splitlines()[-1])["number"] == 1
+
+
 # The input.
 
 
@@ -606,6 +666,23 @@ def test_streams_are_named_and_made_by_stream_maps(
     assert member.first_name == "from example.com"
 
 
+def test_maps_that_are_null_are_as_if_unset(service: Service, list_key: str) -> None:
+    unset = dict.fromkeys(("stream_maps", "stream_map_config", "faker_config"))
+    messages = [record("subscribe", ANNA)]
+    ran = run_target(service, messages, list_key=list_key, **unset)
+    assert ran.counts() == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("expression", ["(", "nobody", "self +"])
+def test_a_map_that_does_not_work_is_told(service: Service, expression: str) -> None:
+    maps = {"subscribe": {"First Name": expression}}
+    with pytest.raises(MappingError) as raised:
+        run_target(service, [record("subscribe", ANNA)], stream_maps=maps)
+    told = sentence(raised.value)
+    assert "`stream_maps`" in told
+    assert "planted" not in told
+
+
 def test_a_stream_that_nobody_has_named_ends_the_run(service: Service) -> None:
     ran = run_target(service, [record("campaigns", ANNA)])
     assert isinstance(ran.error, SettingError)
@@ -620,6 +697,18 @@ def test_a_stream_that_nobody_has_named_ends_the_run(service: Service) -> None:
         f'{{"record":{{"contact_email":"{ANNA}"}}}}',
         f'{{"type":"RECORD","record":{{"contact_email":"{ANNA}"}}}}',
         f'{{"type":"BATCH","stream":"subscribe","encoding":"{ANNA}"}}',
+        # Others would pass over it without a word.
+        '{"type":"RECORD","stream":"subscribe","record":null}',
+        f'{{"type":"RECORD","stream":"subscribe","record":["{ANNA}"]}}',
+        f'{{"type":"RECORD","stream":["{ANNA}"],"record":{{}}}}',
+        f'{{"type":"SCHEMA","stream":"subscribe","schema":"{ANNA}"}}',
+        '{"type":"SCHEMA","stream":"subscribe","schema":{"properties":null}}',
+        f'{{"type":"{ANNA}"}}',
+        f'{{"type":["{ANNA}"]}}',
+        f'["{ANNA}"]',
+        "null",
+        '{"type":' + "[" * 100_000,
+        '{"type":' + "9" * 5000 + "}",
     ],
 )
 def test_a_line_that_is_wrong_is_told_without_what_is_in_it(
@@ -651,6 +740,32 @@ def test_the_input_is_utf_8_wherever_it_comes_from(
     read_in = io.TextIOWrapper(io.BytesIO("é\n".encode() + b"\xff"), encoding="ascii")
     monkeypatch.setattr("sys.stdin", read_in)
     assert Lines().default_input.read() == "é\n\udcff"
+
+
+def test_a_file_is_utf_8_wherever_it_comes_from(
+    service: Service, account: LivingAccount, list_key: str, tmp_path: Path
+) -> None:
+    told = lines(
+        [record("subscribe", ANNA, first_name="Zoë"), record("subscribe", BERT)]
+    )
+    path = tmp_path / "input"
+    path.write_bytes(
+        told.replace("\\u00eb", "ë")
+        .replace(BERT, "\udcff")
+        .encode(errors="surrogateescape")
+    )
+    config = service.config | {"rate_limit_ledger": "memory", "dry_run": False}
+    with path.open(encoding="ascii") as file, pytest.raises(SystemExit) as ended:
+        TargetZohoCampaigns.invoke(
+            config=SimpleNamespace(
+                config=config | {"list_key": list_key}, parse_env=False
+            ),
+            file_input=file,
+        )
+    # What is no UTF-8 is no address.
+    assert ended.value.code == 1
+    people = {one.contact.email: one for one in account.contacts(list_key, "active")}
+    assert people[ANNA].contact.first_name == "Zoë"
 
 
 # What is told.
@@ -697,6 +812,64 @@ def test_settings_are_told_without_their_values() -> None:
     assert len(found) == 3
     assert all("planted" not in sentence for sentence in found)
     assert any("`streams` must be one of: subscribe" in sentence for sentence in found)
+
+
+def test_a_home_that_is_nobodys_is_told_at_once() -> None:
+    files = dict.fromkeys(("rate_limit_ledger", "reject_file"), "~planted-nobody/x")
+    assert problems(complete({"data_center": "sandbox"} | files)) == [
+        f"Setting `{name}` is in the home of a user who is not known." for name in files
+    ]
+
+
+def test_maps_of_streams_that_have_no_such_form_are_told() -> None:
+    TargetZohoCampaigns(config={"data_center": "sandbox"})
+    config = complete({"data_center": "sandbox", "stream_maps": {"x": 3}})
+    told = "Setting `stream_maps` has a value of another form than it needs."
+    assert problems(config) == [told]
+
+
+@pytest.mark.parametrize("plugin", [TargetZohoCampaigns, TapZohoCampaigns])
+@pytest.mark.parametrize(
+    ("setting", "text", "kind"),
+    [
+        ("rate_limit_calls", "planted", "integer"),
+        ("stream_maps", "planted", "object"),
+        ("flattening_enabled", "planted", "boolean"),
+    ],
+)
+def test_a_word_of_the_environment_that_is_not_understood_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    plugin: type[TargetZohoCampaigns | TapZohoCampaigns],
+    setting: str,
+    text: str,
+    kind: str,
+) -> None:
+    prefix = plugin.name.upper().replace("-", "_")
+    monkeypatch.setenv(f"{prefix}_DATA_CENTER", "sandbox")
+    monkeypatch.setenv(f"{prefix}_{setting.upper()}", text)
+    with pytest.raises(ConfigValidationError) as raised:
+        plugin(parse_env_config=True)
+    assert raised.value.errors == [f"Setting `{setting}` must be of the type {kind}."]
+
+
+@pytest.mark.parametrize(
+    ("text", "dry"),
+    [("", True), ("True", True), ("1", True), ("FALSE", False), ("off", False)],
+)
+def test_only_a_word_that_says_so_switches_the_rehearsal_off(
+    monkeypatch: pytest.MonkeyPatch, text: str, *, dry: bool
+) -> None:
+    settings = {
+        "DATA_CENTER": "sandbox",
+        "DRY_RUN": text,
+        "MAX_WRITES": "7",
+        "STREAMS": '{"left": "unsubscribe"}',
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TARGET_ZOHOCAMPAIGNS_{name}", value)
+    target = TargetZohoCampaigns(parse_env_config=True)
+    assert (target.settings["dry_run"], target.settings["max_writes"]) == (dry, 7)
+    assert target.settings["streams"] == {"left": "unsubscribe"}
 
 
 def test_settings_of_databases_are_not_offered() -> None:

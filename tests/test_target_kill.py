@@ -202,6 +202,53 @@ def test_a_process_that_is_killed_loses_nothing(
     assert_applied(account, list_key, position)
 
 
+@pytest.mark.parametrize("place", ["listen", "end"])
+def test_a_signal_while_the_end_is_told_ends_it_in_good_order(place: str) -> None:
+    program = (
+        "import signal\n"
+        "from tap_zohocampaigns.target import TargetZohoCampaigns as Target\n"
+        "class Asked(Target):\n"
+        "    asked = False\n"
+        f"    def {place}(self, *args):\n"
+        "        if not self.asked:\n"
+        "            self.asked = True\n"
+        "            signal.raise_signal(signal.SIGTERM)\n"
+        f"        super().{place}(*args)\n"
+        "Asked.cli()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--config", "ENV"],
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | {"TARGET_ZOHOCAMPAIGNS_DATA_CENTER": "sandbox"},
+    )
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr.count("Summary:") == 1
+    assert "Stopped, as SIGTERM came" in done.stderr
+
+
+def test_a_reader_that_is_gone_is_told(tmp_path: Path) -> None:
+    account = small_account()
+    config = tmp_path / "config"
+    with Service(account) as service:
+        config.write_text(json.dumps(service.config | {"dry_run": False}))
+        process = subprocess.Popen(
+            [sys.executable, "-c", TARGET, "--config", str(config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout
+        process.stdout.close()
+        process.stdout = None
+        _, told = process.communicate(lines(messages(open_list(account))).encode(), 60)
+    assert process.returncode
+    assert b"The state can't be written to stdout (BrokenPipeError)." in told
+
+
 def test_rejects_make_the_exit_status_of_a_process(tmp_path: Path) -> None:
     account = small_account()
     config = tmp_path / "config"

@@ -187,9 +187,11 @@ RULES = (
     # What is written. An answer that says that it is so already is as good as done.
     Rule("2003", Action.ALREADY, "listsubscribe"),
     Rule("*", Action.ALREADY, "listsubscribe", "already in the list"),
-    Rule("2001", Action.RETRY, "listsubscribe", "retry"),
-    Rule("2001", Action.RETRY, "listsubscribe", "sometime"),
-    Rule("2001", Action.RETRY, "listsubscribe", "some time"),
+    *(
+        Rule("2001", Action.RETRY, endpoint, message)
+        for endpoint in ("listsubscribe", _BULK)
+        for message in ("retry", "sometime", "some time")
+    ),
     Rule("2001 2004 2005", Action.REJECT, "listsubscribe"),
     Rule("2103", Action.ALREADY, "listunsubscribe"),
     Rule("2101", Action.RETRY, "listunsubscribe"),

@@ -70,7 +70,8 @@ def unsubscribe(endpoints: Endpoints, question: Question) -> bytes:
     _, email = _contact(question)
     if not account.status(email, one.key):
         raise RefusedError(Code.NOT_IN_LIST)
-    account.enter(email, one.key, "unsub", {})
+    if not account.blocked(email):
+        account.enter(email, one.key, "unsub", {})
     return _done(question, "User successfully unsubscribed.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 
 from singer_sdk.singerlib.json import serialize_json
@@ -35,6 +36,8 @@ _DISPLAYED = {
 _CUSTOM = "custom_fields"
 # Columns that loaders add.
 _LOADERS = "_sdc_"
+# No float has more before the point.
+_MOST_DIGITS = 308
 _PART = r"[^\s@<>()\[\]\\,;:\"]+"
 _LOOKS_RIGHT = re.compile(rf"{_PART}@{_PART}\.{_PART}")
 
@@ -153,7 +156,17 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float | Decimal):
+        return _number(Decimal(str(value)))
     if isinstance(value, dict | list):
         msg = "A field holds an object or a list."
         raise Unfit(msg)
     return str(value)
+
+
+def _number(number: Decimal) -> str:
+    if not number.is_finite():
+        # So writers of JSON tell that there is none.
+        return ""
+    short = abs(number.adjusted()) <= _MOST_DIGITS
+    return f"{number:f}" if short else str(number)

@@ -139,9 +139,8 @@ class Outbox:
         if self._writes == self._max_writes:
             self._send_groups([*self._groups])
             msg = (
-                f"{self._writes} contacts are changed, and more wait: `max_writes` "
-                "allows no more in one run. The states of those that wait were not "
-                "passed on."
+                f"More wait than the {self._writes} contacts that `max_writes` allows "
+                "in one run; the states of those that wait were not passed on."
             )
             raise Failed(msg)
         self._writes += 1

@@ -50,14 +50,17 @@ class RejectFile:
         """
         told = {"rejected_at": rfc3339(datetime.now(UTC)), **reject._asdict()}
         line = serialize_json(told).encode(errors="surrogatepass") + b"\n"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(self.path, flags, _MODE)
             try:
                 # One that was there before may be open to others.
                 self.path.chmod(_MODE)
-                os.write(file, line)
+                if _cut(file):
+                    line = b"\n" + line
+                while line:
+                    line = line[os.write(file, line) :]
             finally:
                 os.close(file)
         except OSError as error:
@@ -66,3 +69,9 @@ class RejectFile:
                 "set it to one that can."
             )
             raise SettingError(msg) from None
+
+
+def _cut(file: int) -> bool:
+    """Return whether the last line was not written to its end: the disk was full."""
+    size = os.fstat(file).st_size
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"

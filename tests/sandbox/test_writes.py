@@ -93,6 +93,9 @@ def test_a_contact_comes_changes_and_goes(client: Client, form: str) -> None:
     )
     assert call("contactdonotmail", contact(form))[1] == "User already in Do-Not-Mail."
     assert account.subscribers(list_key, "unsub") == before["unsub"]
+    # To leave a list does not bring the mail back.
+    assert call("listunsubscribe", contact(form))[0] == "0"
+    assert account.blocked(EMAIL)
     assert call("listsubscribe", contact(form))[0] == "2001"
 
 
