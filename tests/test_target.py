@@ -594,6 +594,28 @@ def test_records_that_can_not_be_sent_are_rejected_with_a_reason(
     assert (line["code"], line["record"]) == ("", told)
 
 
+@pytest.mark.parametrize("code", ["2004", "2005"])
+@pytest.mark.parametrize("action", ["subscribe", "unsubscribe", "do_not_mail"])
+def test_an_address_that_zoho_does_not_take_is_rejected_alone(
+    service: Service, list_key: str, tmp_path: Path, action: str, code: str
+) -> None:
+    refuse(service, code, "Email is wrong.", only=BERT.partition("@")[0])
+    messages = [record(action, one, phone="1") for one in (BERT, ANNA)]
+    path = tmp_path / "rejects"
+    ran = run_target(service, messages, list_key=list_key, reject_file=str(path))
+    assert (ran.error, ran.status, ran.counts()[2]) == (None, 1, 1)
+    (line,) = rejected(path)
+    assert (line["number"], line["code"]) == (1, code)
+
+
+def test_a_list_key_of_a_padded_column_is_the_same(
+    service: Service, list_key: str
+) -> None:
+    messages = [record("subscribe", ANNA, list_key=f"{list_key}  ", phone="1")]
+    assert run_target(service, messages).counts() == (1, 0, 0, 0)
+    assert service.calls[0].params["listkey"] == list_key
+
+
 def test_a_file_that_can_not_be_written_ends_the_run(
     service: Service, tmp_path: Path
 ) -> None:

@@ -195,10 +195,10 @@ RULES = (
     Rule("2001 2004 2005", Action.REJECT, "listsubscribe"),
     Rule("2103", Action.ALREADY, "listunsubscribe"),
     Rule("2101", Action.RETRY, "listunsubscribe"),
-    Rule("2004", Action.REJECT, "listunsubscribe"),
+    Rule("2004 2005", Action.REJECT, "listunsubscribe"),
     Rule("*", Action.ALREADY, "contactdonotmail", "already in do-not-mail"),
     Rule("2104", Action.RETRY, "contactdonotmail"),
-    Rule("2004", Action.REJECT, "contactdonotmail"),
+    Rule("2004 2005", Action.REJECT, "contactdonotmail"),
     # Which of its addresses is wrong, each of them alone will tell.
     Rule("2001 2004 2005", Action.REJECT, _BULK),
     *(

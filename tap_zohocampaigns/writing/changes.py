@@ -117,7 +117,8 @@ class Reader:
             msg = f"`{_EMAIL}` is no address."
             raise Unfit(msg)
         named = {
-            param: _text(record.get(name)) or _text(self._defaults.get(name))
+            # Columns of a fixed width are padded.
+            param: _text(record.get(name)).strip() or _text(self._defaults.get(name))
             for name, param in _PARAMS[action].items()
         }
         params = {param: told for param, told in named.items() if told}
