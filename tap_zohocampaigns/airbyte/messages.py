@@ -185,12 +185,19 @@ class MessageWriter(PageWriter):
             super().flush()
 
     def end(self, name: str, status: Status, bookmark: Json | None = None) -> None:
-        """Tell how a stream has ended, behind its last state if there is one."""
-        course = self.courses[name]
+        """Tell how a stream has ended, behind its last state.
+
+        Args:
+            name: Name of the stream.
+            status: How it has ended.
+            bookmark: What the Singer state has of it.
+        """
+        course, complete = self.courses[name], status is Status.COMPLETE
         with self._guard, self.writing():
-            if status is Status.COMPLETE:
+            if complete:
                 self._gathered += self._begun(name)
-                self._gathered += self._state(name, bookmark or {}, complete=True)
+            if course.underway:
+                self._gathered += self._state(name, bookmark or {}, complete=complete)
             course.status = status
             self._gathered += _status(name, status)
             self.flush()

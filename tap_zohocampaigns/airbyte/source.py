@@ -115,7 +115,7 @@ class AirbyteTap(TapZohoCampaigns):
             super().end()
             for name, course in self.writer.courses.items():
                 if not course.ended:
-                    self.writer.end(name, Status.INCOMPLETE)
+                    self._end(name, Status.INCOMPLETE)
 
     def _begin_with(self, asked: dict[str, Asked], blobs: dict[str, Json]) -> set[str]:
         """Take the state; return the streams that an earlier attempt has read whole."""
@@ -168,16 +168,18 @@ class AirbyteTap(TapZohoCampaigns):
             except Exception as error:  # noqa: BLE001 (it is told)
                 failed.append(stream)
                 stream.reading.close()
-                self.writer.end(name, Status.INCOMPLETE)
+                self._end(name, Status.INCOMPLETE)
                 told = trace_of_error(sentence(error), failure_type(error), name)
                 self.writer.tell(told)
                 if isinstance(error, SettingError):
                     # All others would fail for the same reason.
                     break
             else:
-                bookmark = self.state.get("bookmarks", {}).get(name, {})
-                self.writer.end(name, Status.COMPLETE, bookmark)
+                self._end(name, Status.COMPLETE)
         return int(bool(failed))
+
+    def _end(self, name: str, status: Status) -> None:
+        self.writer.end(name, status, self.state.get("bookmarks", {}).get(name))
 
 
 def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 import typing as t
+from collections import Counter
 
 import pytest
 
@@ -152,6 +153,36 @@ def test_when_one_stream_fails_the_others_are_read(
     expected = run_tap(service, *ends).records
     for name in ends.keys() - {"account"}:
         assert len(written.records[name]) == len(expected[name]), name
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "stream"),
+    [
+        ("getsegmentdetails", "segments"),
+        ("getsegmentcontacts", "segment_contacts"),
+        (RECIPIENTS, "campaign_recipients"),
+    ],
+)
+def test_the_records_of_a_stream_that_fails_halfway_are_counted(
+    tmp_path: Path, service: Service, configure: Configure, endpoint: str, stream: str
+) -> None:
+    reached = 0
+
+    def fail(call: Call) -> Reply | None:
+        nonlocal reached
+        reached += call.endpoint == endpoint
+        return DOWN if call.endpoint == endpoint and reached > 3 else None
+
+    service.intercept = fail
+    config = service.config | FAST | {"page_size": 20, "concurrency": 1}
+    written = source(tmp_path, "read", config, configure(stream, "snapshots"))
+    assert written.statuses[stream][-1] == "INCOMPLETE"
+    assert written.records[stream]
+    counted: Counter[str] = Counter()
+    for state in written.states:
+        name = state["stream"]["stream_descriptor"]["name"]
+        counted[name] += state["sourceStats"]["recordCount"]
+    assert +counted == {name: len(rows) for name, rows in written.records.items()}
 
 
 def test_an_endpoint_that_stays_locked_is_told_with_the_time_of_its_opening(
