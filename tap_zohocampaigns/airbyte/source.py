@@ -58,10 +58,7 @@ if t.TYPE_CHECKING:
 
     Json: t.TypeAlias = dict[str, t.Any]
 
-_USERS = (
-    *(ConfigValidationError, SettingError, Forbidden),
-    *(FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError),
-)
+_USERS = (ConfigValidationError, SettingError, Forbidden)
 _SETTING = re.compile(r"`(\w+)`")
 
 
@@ -253,7 +250,7 @@ def check(options: argparse.Namespace, logs: LogHandler) -> int:
     """Tell whether the account can be read."""
     try:
         # Whoever asks is waiting; half an hour is too long.
-        tap = _tap(options.config, rate_limit_on_lock="stop")
+        tap = _tap(options, rate_limit_on_lock="stop")
         tap.account.knock()
     except Exception as error:  # noqa: BLE001 (it is told)
         told = sentence(error).rstrip(".") + "."
@@ -268,27 +265,39 @@ def check(options: argparse.Namespace, logs: LogHandler) -> int:
 
 def discover(options: argparse.Namespace, logs: LogHandler) -> int:
     """Tell what there is to read."""
-    logs.tell(line(Type.CATALOG, catalog=make_catalog(_tap(options.config))))
+    logs.tell(line(Type.CATALOG, catalog=make_catalog(_tap(options))))
     return 0
 
 
 def read(options: argparse.Namespace, logs: LogHandler) -> int:
     """Read streams."""
-    catalog = _load(options.catalog)
-    tap = AirbyteTap(config=flatten(_load(options.config)), configured=catalog)
+    catalog = _load(options, "catalog")
+    tap = AirbyteTap(config=flatten(_load(options, "config")), configured=catalog)
     logs.tell = tap.writer.tell
     asked = read_catalog(catalog, tap)
-    blobs = read_states(_load(options.state)) if options.state else {}
+    blobs = read_states(_load(options, "state")) if options.state else {}
     return tap.read(asked, blobs)
 
 
-def _tap(config: str, **more: str) -> AirbyteTap:
-    tap = AirbyteTap(config=flatten(_load(config)) | more)
+def _tap(options: argparse.Namespace, **more: str) -> AirbyteTap:
+    tap = AirbyteTap(config=flatten(_load(options, "config")) | more)
     # There is nothing to save, so it may be ended at once.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
     return tap
 
 
-def _load(path: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def _load(options: argparse.Namespace, name: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
+    """Return what is in a file of the command line.
+
+    Raises:
+        SettingError: It can't be read, or is not JSON.
+    """
+    try:
+        return json.loads(Path(getattr(options, name)).read_text(encoding="utf-8"))
+    except OSError as error:
+        why = f"can't be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        why = "is not JSON"
+    msg = f"The file given as --{name} {why}."
+    raise SettingError(msg)
