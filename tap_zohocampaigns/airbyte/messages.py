@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import typing as t
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields, is_dataclass
 
 import msgspec
@@ -101,9 +101,10 @@ class LogHandler(logging.Handler):
         self.tell: Callable[[bytes], None] = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a message."""
+        """Write a message, unless nobody reads: who writes other messages sees that."""
         level = _LEVELS.get(record.levelno, Level.INFO)
-        self.tell(line(Type.LOG, log=AirbyteLogMessage(level, record.getMessage())))
+        with suppress(BrokenPipeError):
+            self.tell(line(Type.LOG, log=AirbyteLogMessage(level, record.getMessage())))
 
 
 @dataclass

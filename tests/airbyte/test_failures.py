@@ -271,3 +271,14 @@ def test_a_run_whose_time_is_over_is_no_whole_one(
     assert ends["campaign_recipients"] == ends["snapshots"] == "INCOMPLETE"
     assert len(ends) == len(LIST)
     assert written.states
+
+
+@pytest.mark.parametrize("command", ["spec", "read"])
+def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
+    service: Service, process: t.Any, configure: Configure, command: str
+) -> None:
+    files = () if command == "spec" else (service.config | FAST, configure())
+    running = process(command, *files)
+    running.stdout.close()
+    assert running.wait(30) == 1
+    assert running.stderr.read() == "Stdout was closed before all was written.\n"
