@@ -45,6 +45,7 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
+from tap_zohocampaigns.office import OfficeStream
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.streams import Snapshots
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -139,7 +140,11 @@ class AirbyteTap(TapZohoCampaigns):
 
     def _known_rows(self, name: str) -> int:
         stream = t.cast("ZohoStream", self.streams[name])
-        return 0 if isinstance(stream, StatefulStream) else stream.progress.known
+        # What comes in pages may go on behind the first.
+        paged = isinstance(stream, OfficeStream) and stream.details
+        if paged or isinstance(stream, StatefulStream):
+            return 0
+        return stream.progress.known
 
     def _sync(self, stream: ZohoStream) -> None:
         """Read a stream.
