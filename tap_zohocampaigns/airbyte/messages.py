@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 import typing as t
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -93,7 +94,11 @@ def _trace(kind: TraceType, **body: t.Any) -> bytes:  # noqa: ANN401 (one of the
 
 
 class LogHandler(logging.Handler):
-    """Turns what is logged into messages; tracebacks are left out."""
+    """Turns what is logged into messages.
+
+    The text of an error can hold a contact. So of a traceback the places are told, and
+    those for `LOGLEVEL=DEBUG` alone.
+    """
 
     def __init__(self) -> None:
         """Write at once, until there is a writer whose messages must not be broken."""
@@ -103,8 +108,12 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a message, unless nobody reads: who writes other messages sees that."""
         level = _LEVELS.get(record.levelno, Level.INFO)
+        message = record.getMessage()
+        if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
+            places = traceback.format_tb(record.exc_info[2])
+            message = "\n".join([message, *places])
         with suppress(BrokenPipeError):
-            self.tell(line(Type.LOG, log=AirbyteLogMessage(level, record.getMessage())))
+            self.tell(line(Type.LOG, log=AirbyteLogMessage(level, message)))
 
 
 @dataclass

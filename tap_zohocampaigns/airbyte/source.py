@@ -171,8 +171,7 @@ class AirbyteTap(TapZohoCampaigns):
                 failed.append(stream)
                 stream.reading.close()
                 self._end(name, Status.INCOMPLETE)
-                told = trace_of_error(sentence(error), failure_type(error), name)
-                self.writer.tell(told)
+                self.writer.tell(_told(error, name))
                 if isinstance(error, SettingError):
                     # All others would fail for the same reason.
                     break
@@ -189,6 +188,16 @@ def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
     return isinstance(stream, Snapshots) and any(
         isinstance(each, SnapshotStream) for each in failed
     )
+
+
+def _words(error: Exception) -> str:
+    return sentence(error).rstrip(".") + "."
+
+
+def _told(error: Exception, stream: str = "") -> bytes:
+    """Return the line that tells of an error; log where it has come from."""
+    logging.getLogger().debug("The error in full", exc_info=error)
+    return trace_of_error(_words(error), failure_type(error), stream)
 
 
 def failure_type(error: Exception) -> FailureType:
@@ -219,7 +228,7 @@ def run(arguments: Sequence[str]) -> int:
     except Stopped as stopped:
         return stopped.status or 1
     except Exception as error:  # noqa: BLE001 (it is told)
-        logs.tell(trace_of_error(sentence(error), failure_type(error)))
+        logs.tell(_told(error))
         return 1
     finally:
         # Threads that are left may not write while the program ends.
@@ -258,10 +267,9 @@ def check(options: argparse.Namespace, logs: LogHandler) -> int:
         tap = _tap(options, rate_limit_on_lock="stop")
         tap.account.knock()
     except Exception as error:  # noqa: BLE001 (it is told)
-        told = sentence(error).rstrip(".") + "."
-        failed = AirbyteConnectionStatus(Connection.FAILED, told)
+        failed = AirbyteConnectionStatus(Connection.FAILED, _words(error))
         logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=failed))
-        logs.tell(trace_of_error(told, failure_type(error)))
+        logs.tell(_told(error))
     else:
         accepted = AirbyteConnectionStatus(Connection.SUCCEEDED)
         logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=accepted))

@@ -11,7 +11,8 @@ from collections import Counter
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import LIST, Campaigns
+from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.conftest import run_tap
 from tests.test_incremental import LOCKED
 from tests.test_tap import errors
@@ -28,6 +29,7 @@ if t.TYPE_CHECKING:
     Json: t.TypeAlias = dict[str, t.Any]
     Configure: t.TypeAlias = Callable[..., Json]
 
+ADDRESS = "ann@example.com"
 RECIPIENTS = "getcampaignrecipientsdata"
 DOWN = Reply(503, b"")
 FAST = {"rate_limit_ledger": "memory", "retry_max_seconds": 0}
@@ -282,3 +284,39 @@ def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     running.stdout.close()
     assert running.wait(30) == 1
     assert running.stderr.read() == "Stdout was closed before all was written.\n"
+
+
+def test_an_error_of_ours_is_told_by_its_places_alone(
+    tmp_path: Path,
+    service: Service,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: Campaigns, part: object) -> t.NoReturn:
+        del part
+        raise ValueError(ADDRESS)
+
+    monkeypatch.setattr(Campaigns, "records", fail)
+    config = service.config | FAST
+    told = []
+    for level in ("INFO", "DEBUG"):
+        monkeypatch.setenv("LOGLEVEL", level)
+        written = source(tmp_path, "read", config, configure("campaigns"))
+        assert [error["failure_type"] for error in written.errors] == ["system_error"]
+        assert ADDRESS not in written.text
+        told.append("raise ValueError(ADDRESS)" in written.text)
+    assert told == [False, True]
+
+
+def test_an_error_of_ours_before_any_stream_is_told_in_full_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: TapZohoCampaigns) -> t.NoReturn:
+        raise ValueError(ADDRESS)
+
+    monkeypatch.setattr(TapZohoCampaigns, "discovered", fail)
+    monkeypatch.setenv("LOGLEVEL", "DEBUG")
+    written = source(tmp_path, "discover", {"data_center": "sandbox"})
+    assert [error["failure_type"] for error in written.errors] == ["system_error"]
+    assert ADDRESS not in written.text
+    assert "raise ValueError(ADDRESS)" in written.text
