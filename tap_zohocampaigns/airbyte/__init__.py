@@ -24,7 +24,7 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         sys.exit(run(sys.argv[1:]))
-    except BrokenPipeError:
+    except OSError as error:
         # What is still to be flushed goes nowhere, instead of failing once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit("Stdout was closed before all was written.")
+        sys.exit(f"Stdout can't be written to: {error.strerror}.")

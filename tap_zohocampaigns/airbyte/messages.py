@@ -106,13 +106,13 @@ class LogHandler(logging.Handler):
         self.tell: Callable[[bytes], None] = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a message, unless nobody reads: who writes other messages sees that."""
+        """Write a message if that can be done; who writes others is told if not."""
         level = _LEVELS.get(record.levelno, Level.INFO)
         message = record.getMessage()
         if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
             places = traceback.format_tb(record.exc_info[2])
             message = "\n".join([message, *places])
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             self.tell(line(Type.LOG, log=AirbyteLogMessage(level, message)))
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 import typing as t
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -18,11 +20,10 @@ from tests.test_incremental import LOCKED
 from tests.test_tap import errors
 from tests.test_tap import run as run_singer
 
-from .conftest import Messages, source
+from .conftest import SOURCE, Messages, source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
@@ -283,7 +284,20 @@ def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     running = process(command, *files)
     running.stdout.close()
     assert running.wait(30) == 1
-    assert running.stderr.read() == "Stdout was closed before all was written.\n"
+    assert running.stderr.read() == "Stdout can't be written to: Broken pipe.\n"
+
+
+def test_when_the_disk_is_full_it_ends_with_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SOURCE, "spec"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Stdout can't be written to: No space left on device.\n"
 
 
 def test_an_error_of_ours_is_told_by_its_places_alone(
