@@ -40,6 +40,7 @@ from tap_zohocampaigns.messages import RECORDS, PageWriter, write
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from singer_sdk.singerlib.messages import Message
 
@@ -184,9 +185,7 @@ class MessageWriter(PageWriter):
 
     def tell(self, told: bytes) -> None:
         """Write a line at once; threads do."""
-        # Signals come to this thread only.
-        main = threading.current_thread() is threading.main_thread()
-        with self._guard, self.writing() if main else nullcontext():
+        with self._guard, self._unbroken():
             write(told)
 
     def flush(self) -> None:
@@ -219,7 +218,7 @@ class MessageWriter(PageWriter):
             endpoint: Name of the call.
             until: When it may be again (epoch seconds).
         """
-        with self._guard:
+        with self._guard, self._unbroken():
             later = until > self._resting.get(endpoint, 0.0) + _SAME
             self._resting[endpoint] = until
             for name, course in self.courses.items():
@@ -228,7 +227,15 @@ class MessageWriter(PageWriter):
                 # Threads that find the same lock are a hair apart.
                 if later or not course.limited:
                     course.limited = True
-                    self.tell(_limited(name, until))
+                    self._gathered += _limited(name, until)
+            # What was read before does not wait.
+            gathered, self._gathered = self._gathered, bytearray()
+            write(gathered)
+
+    def _unbroken(self) -> AbstractContextManager[None]:
+        main = threading.current_thread() is threading.main_thread()
+        # Signals come to that thread only.
+        return self.writing() if main else nullcontext()
 
     def _begun(self, name: str) -> bytes:
         course = self.courses[name]
