@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 _MODELS = "airbyte_protocol_dataclasses"
@@ -21,4 +22,9 @@ def main() -> None:
         )
     # Threads that are left at the end would have stderr to talk to.
     logging.getLogger().addHandler(logging.NullHandler())
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except OSError as error:
+        # What is still to be flushed goes nowhere, instead of failing once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(f"Stdout can't be written to: {error.strerror}.")

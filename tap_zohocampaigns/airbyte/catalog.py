@@ -28,7 +28,8 @@ _REFRESH = "full_refresh"
 # count the records before a state, so there has to be one.
 _NO_CURSOR = {"__ab_no_cursor_state_message": True}
 # Newer than the models.
-_DESTINATION_MODES = {each.value for each in DestinationSyncMode} | {"overwrite_dedup"}
+_DESTINATION_MODES = [*(each.value for each in DestinationSyncMode), "overwrite_dedup"]
+_MODES = [each.value for each in SyncMode]
 
 
 class Resumed(t.NamedTuple):
@@ -100,7 +101,12 @@ def as_singer(told: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     ]
     return {
         "streams": [
-            {"tap_stream_id": each.get("name"), "schema": _inner(each, "json_schema")}
+            {
+                "tap_stream_id": each.get("name"),
+                "schema": {
+                    "properties": _inner(_inner(each, "json_schema"), "properties")
+                },
+            }
             for each in streams
         ]
     }
@@ -117,14 +123,15 @@ def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noq
     for configured in _objects(told, "streams"):
         name = _inner(configured, "stream").get("name")
         mode = configured.get("sync_mode")
-        if name not in known:
+        # A file may hold a name that is no text.
+        if name not in [*known]:
             msg = (
                 "The configured catalog has a stream that this source does not have, "
                 "or that this `api_version` does not: discover the schema again."
             )
             raise SettingError(msg)
         if (
-            mode not in {each.value for each in SyncMode}
+            mode not in _MODES
             or configured.get("destination_sync_mode") not in _DESTINATION_MODES
         ):
             msg = f"The configured catalog has an unknown mode for the stream {name}."
@@ -149,11 +156,12 @@ def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hol
         return {}
     blobs = {}
     for message in _objects({"states": told}, "states"):
-        if message.get("type") != AirbyteStateType.STREAM.value:
+        state = _inner(message, "stream")
+        name = _inner(state, "stream_descriptor").get("name")
+        kind = message.get("type")
+        if kind != AirbyteStateType.STREAM.value or not isinstance(name, str):
             msg = "The state is not one of streams, so it is not of this source."
             raise SettingError(msg)
-        state = _inner(message, "stream")
-        name = _inner(state, "stream_descriptor").get("name", "")
         blobs[name] = _inner(state, "stream_state")
     return blobs
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 import typing as t
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields, is_dataclass
 
 import msgspec
@@ -39,6 +40,7 @@ from tap_zohocampaigns.messages import RECORDS, PageWriter, write
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from singer_sdk.singerlib.messages import Message
 
@@ -93,7 +95,11 @@ def _trace(kind: TraceType, **body: t.Any) -> bytes:  # noqa: ANN401 (one of the
 
 
 class LogHandler(logging.Handler):
-    """Turns what is logged into messages; tracebacks are left out."""
+    """Turns what is logged into messages.
+
+    The text of an error can hold a contact. So of a traceback the places are told, and
+    those for `LOGLEVEL=DEBUG` alone.
+    """
 
     def __init__(self) -> None:
         """Write at once, until there is a writer whose messages must not be broken."""
@@ -101,9 +107,14 @@ class LogHandler(logging.Handler):
         self.tell: Callable[[bytes], None] = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a message."""
+        """Write a message if that can be done; who writes others is told if not."""
         level = _LEVELS.get(record.levelno, Level.INFO)
-        self.tell(line(Type.LOG, log=AirbyteLogMessage(level, record.getMessage())))
+        message = record.getMessage()
+        if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
+            places = traceback.format_tb(record.exc_info[2])
+            message = "\n".join([message, *places])
+        with suppress(OSError):
+            self.tell(line(Type.LOG, log=AirbyteLogMessage(level, message)))
 
 
 @dataclass
@@ -174,9 +185,7 @@ class MessageWriter(PageWriter):
 
     def tell(self, told: bytes) -> None:
         """Write a line at once; threads do."""
-        # Signals come to this thread only.
-        main = threading.current_thread() is threading.main_thread()
-        with self._guard, self.writing() if main else nullcontext():
+        with self._guard, self._unbroken():
             write(told)
 
     def flush(self) -> None:
@@ -185,12 +194,19 @@ class MessageWriter(PageWriter):
             super().flush()
 
     def end(self, name: str, status: Status, bookmark: Json | None = None) -> None:
-        """Tell how a stream has ended, behind its last state if there is one."""
-        course = self.courses[name]
+        """Tell how a stream has ended, behind its last state.
+
+        Args:
+            name: Name of the stream.
+            status: How it has ended.
+            bookmark: What the Singer state has of it.
+        """
+        course, complete = self.courses[name], status is Status.COMPLETE
         with self._guard, self.writing():
-            if status is Status.COMPLETE:
+            if complete:
                 self._gathered += self._begun(name)
-                self._gathered += self._state(name, bookmark or {}, complete=True)
+            if course.underway:
+                self._gathered += self._state(name, bookmark or {}, complete=complete)
             course.status = status
             self._gathered += _status(name, status)
             self.flush()
@@ -202,7 +218,7 @@ class MessageWriter(PageWriter):
             endpoint: Name of the call.
             until: When it may be again (epoch seconds).
         """
-        with self._guard:
+        with self._guard, self._unbroken():
             later = until > self._resting.get(endpoint, 0.0) + _SAME
             self._resting[endpoint] = until
             for name, course in self.courses.items():
@@ -211,7 +227,15 @@ class MessageWriter(PageWriter):
                 # Threads that find the same lock are a hair apart.
                 if later or not course.limited:
                     course.limited = True
-                    self.tell(_limited(name, until))
+                    self._gathered += _limited(name, until)
+            # What was read before does not wait.
+            gathered, self._gathered = self._gathered, bytearray()
+            write(gathered)
+
+    def _unbroken(self) -> AbstractContextManager[None]:
+        main = threading.current_thread() is threading.main_thread()
+        # Signals come to that thread only.
+        return self.writing() if main else nullcontext()
 
     def _begun(self, name: str) -> bytes:
         course = self.courses[name]

@@ -45,6 +45,7 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
+from tap_zohocampaigns.office import OfficeStream
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.streams import Snapshots
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -58,10 +59,7 @@ if t.TYPE_CHECKING:
 
     Json: t.TypeAlias = dict[str, t.Any]
 
-_USERS = (
-    *(ConfigValidationError, SettingError, Forbidden),
-    *(FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError),
-)
+_USERS = (ConfigValidationError, SettingError, Forbidden)
 _SETTING = re.compile(r"`(\w+)`")
 
 
@@ -115,7 +113,7 @@ class AirbyteTap(TapZohoCampaigns):
             super().end()
             for name, course in self.writer.courses.items():
                 if not course.ended:
-                    self.writer.end(name, Status.INCOMPLETE)
+                    self._end(name, Status.INCOMPLETE)
 
     def _begin_with(self, asked: dict[str, Asked], blobs: dict[str, Json]) -> set[str]:
         """Take the state; return the streams that an earlier attempt has read whole."""
@@ -142,7 +140,11 @@ class AirbyteTap(TapZohoCampaigns):
 
     def _known_rows(self, name: str) -> int:
         stream = t.cast("ZohoStream", self.streams[name])
-        return 0 if isinstance(stream, StatefulStream) else stream.progress.known
+        # What comes in pages may go on behind the first.
+        paged = isinstance(stream, OfficeStream) and stream.details
+        if paged or isinstance(stream, StatefulStream):
+            return 0
+        return stream.progress.known
 
     def _sync(self, stream: ZohoStream) -> None:
         """Read a stream.
@@ -168,16 +170,17 @@ class AirbyteTap(TapZohoCampaigns):
             except Exception as error:  # noqa: BLE001 (it is told)
                 failed.append(stream)
                 stream.reading.close()
-                self.writer.end(name, Status.INCOMPLETE)
-                told = trace_of_error(sentence(error), failure_type(error), name)
-                self.writer.tell(told)
+                self._end(name, Status.INCOMPLETE)
+                self.writer.tell(_told(error, name))
                 if isinstance(error, SettingError):
                     # All others would fail for the same reason.
                     break
             else:
-                bookmark = self.state.get("bookmarks", {}).get(name, {})
-                self.writer.end(name, Status.COMPLETE, bookmark)
+                self._end(name, Status.COMPLETE)
         return int(bool(failed))
+
+    def _end(self, name: str, status: Status) -> None:
+        self.writer.end(name, status, self.state.get("bookmarks", {}).get(name))
 
 
 def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
@@ -185,6 +188,16 @@ def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
     return isinstance(stream, Snapshots) and any(
         isinstance(each, SnapshotStream) for each in failed
     )
+
+
+def _words(error: Exception) -> str:
+    return sentence(error).rstrip(".") + "."
+
+
+def _told(error: Exception, stream: str = "") -> bytes:
+    """Return the line that tells of an error; log where it has come from."""
+    logging.getLogger().debug("The error in full", exc_info=error)
+    return trace_of_error(_words(error), failure_type(error), stream)
 
 
 def failure_type(error: Exception) -> FailureType:
@@ -215,7 +228,7 @@ def run(arguments: Sequence[str]) -> int:
     except Stopped as stopped:
         return stopped.status or 1
     except Exception as error:  # noqa: BLE001 (it is told)
-        logs.tell(trace_of_error(sentence(error), failure_type(error)))
+        logs.tell(_told(error))
         return 1
     finally:
         # Threads that are left may not write while the program ends.
@@ -251,13 +264,12 @@ def check(options: argparse.Namespace, logs: LogHandler) -> int:
     """Tell whether the account can be read."""
     try:
         # Whoever asks is waiting; half an hour is too long.
-        tap = _tap(options.config, rate_limit_on_lock="stop")
+        tap = _tap(options, rate_limit_on_lock="stop")
         tap.account.knock()
     except Exception as error:  # noqa: BLE001 (it is told)
-        told = sentence(error).rstrip(".") + "."
-        failed = AirbyteConnectionStatus(Connection.FAILED, told)
+        failed = AirbyteConnectionStatus(Connection.FAILED, _words(error))
         logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=failed))
-        logs.tell(trace_of_error(told, failure_type(error)))
+        logs.tell(_told(error))
     else:
         accepted = AirbyteConnectionStatus(Connection.SUCCEEDED)
         logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=accepted))
@@ -266,27 +278,39 @@ def check(options: argparse.Namespace, logs: LogHandler) -> int:
 
 def discover(options: argparse.Namespace, logs: LogHandler) -> int:
     """Tell what there is to read."""
-    logs.tell(line(Type.CATALOG, catalog=make_catalog(_tap(options.config))))
+    logs.tell(line(Type.CATALOG, catalog=make_catalog(_tap(options))))
     return 0
 
 
 def read(options: argparse.Namespace, logs: LogHandler) -> int:
     """Read streams."""
-    catalog = _load(options.catalog)
-    tap = AirbyteTap(config=flatten(_load(options.config)), configured=catalog)
+    catalog = _load(options, "catalog")
+    tap = AirbyteTap(config=flatten(_load(options, "config")), configured=catalog)
     logs.tell = tap.writer.tell
     asked = read_catalog(catalog, tap)
-    blobs = read_states(_load(options.state)) if options.state else {}
+    blobs = read_states(_load(options, "state")) if options.state else {}
     return tap.read(asked, blobs)
 
 
-def _tap(config: str, **more: str) -> AirbyteTap:
-    tap = AirbyteTap(config=flatten(_load(config)) | more)
+def _tap(options: argparse.Namespace, **more: str) -> AirbyteTap:
+    tap = AirbyteTap(config=flatten(_load(options, "config")) | more)
     # There is nothing to save, so it may be ended at once.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
     return tap
 
 
-def _load(path: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def _load(options: argparse.Namespace, name: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
+    """Return what is in a file of the command line.
+
+    Raises:
+        SettingError: It can't be read, or is not JSON.
+    """
+    try:
+        return json.loads(Path(getattr(options, name)).read_text(encoding="utf-8"))
+    except OSError as error:
+        why = f"can't be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        why = "is not JSON"
+    msg = f"The file given as --{name} {why}."
+    raise SettingError(msg)

@@ -87,19 +87,21 @@ def make_spec() -> ConnectorSpecification:
 def flatten(config: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     """Return the tap's settings; those that stand at the top already are taken too.
 
+    A form may leave a setting null or empty, which is as if it were unset.
+
     Raises:
         SettingError: It is no configuration.
     """
-    credentials = config.get(CREDENTIALS) if isinstance(config, dict) else config
-    if not isinstance(credentials, dict | None):
+    credentials = config.get(CREDENTIALS) if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(credentials, dict | None):
         msg = f"The configuration, or `{CREDENTIALS}` of it, is not an object of JSON."
         raise SettingError(msg)
-    known: Json = {
+    return {
         name: value
-        for name, value in config.items()
-        if name not in _SDKS and name != CREDENTIALS
+        for level in (config, credentials or {})
+        for name, value in level.items()
+        if name not in {*_SDKS, CREDENTIALS} and value not in ("", None)
     }
-    return known | (credentials or {})
 
 
 def _alternative(version: str, credentials: tuple[str, ...], known: Json) -> Json:

@@ -99,4 +99,5 @@ VERSIONS = {
 
 def find(config: Mapping[str, t.Any]) -> Version:
     """Return the configured version of the API."""
-    return VERSIONS.get(config["api_version"], VERSIONS[LATEST])
+    # Settings are checked later: it may be anything.
+    return VERSIONS.get(str(config["api_version"]), VERSIONS[LATEST])

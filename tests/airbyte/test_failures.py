@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 import typing as t
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import LIST, Campaigns
+from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.conftest import run_tap
 from tests.test_incremental import LOCKED
 from tests.test_tap import errors
 from tests.test_tap import run as run_singer
 
-from .conftest import Messages, source
+from .conftest import SOURCE, Messages, source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
     Json: t.TypeAlias = dict[str, t.Any]
     Configure: t.TypeAlias = Callable[..., Json]
 
+ADDRESS = "ann@example.com"
 RECIPIENTS = "getcampaignrecipientsdata"
 DOWN = Reply(503, b"")
 FAST = {"rate_limit_ledger": "memory", "retry_max_seconds": 0}
@@ -154,6 +158,36 @@ def test_when_one_stream_fails_the_others_are_read(
         assert len(written.records[name]) == len(expected[name]), name
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "stream"),
+    [
+        ("getsegmentdetails", "segments"),
+        ("getsegmentcontacts", "segment_contacts"),
+        (RECIPIENTS, "campaign_recipients"),
+    ],
+)
+def test_the_records_of_a_stream_that_fails_halfway_are_counted(
+    tmp_path: Path, service: Service, configure: Configure, endpoint: str, stream: str
+) -> None:
+    reached = 0
+
+    def fail(call: Call) -> Reply | None:
+        nonlocal reached
+        reached += call.endpoint == endpoint
+        return DOWN if call.endpoint == endpoint and reached > 3 else None
+
+    service.intercept = fail
+    config = service.config | FAST | {"page_size": 20, "concurrency": 1}
+    written = source(tmp_path, "read", config, configure(stream, "snapshots"))
+    assert written.statuses[stream][-1] == "INCOMPLETE"
+    assert written.records[stream]
+    counted: Counter[str] = Counter()
+    for state in written.states:
+        name = state["stream"]["stream_descriptor"]["name"]
+        counted[name] += state["sourceStats"]["recordCount"]
+    assert +counted == {name: len(rows) for name, rows in written.records.items()}
+
+
 def test_an_endpoint_that_stays_locked_is_told_with_the_time_of_its_opening(
     service: Service, process: t.Any, configure: Configure, tmp_path: Path
 ) -> None:
@@ -240,3 +274,63 @@ def test_a_run_whose_time_is_over_is_no_whole_one(
     assert ends["campaign_recipients"] == ends["snapshots"] == "INCOMPLETE"
     assert len(ends) == len(LIST)
     assert written.states
+
+
+@pytest.mark.parametrize("command", ["spec", "read"])
+def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
+    service: Service, process: t.Any, configure: Configure, command: str
+) -> None:
+    files = () if command == "spec" else (service.config | FAST, configure())
+    running = process(command, *files)
+    running.stdout.close()
+    assert running.wait(30) == 1
+    assert running.stderr.read() == "Stdout can't be written to: Broken pipe.\n"
+
+
+def test_when_the_disk_is_full_it_ends_with_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SOURCE, "spec"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Stdout can't be written to: No space left on device.\n"
+
+
+def test_an_error_of_ours_is_told_by_its_places_alone(
+    tmp_path: Path,
+    service: Service,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: Campaigns, part: object) -> t.NoReturn:
+        del part
+        raise ValueError(ADDRESS)
+
+    monkeypatch.setattr(Campaigns, "records", fail)
+    config = service.config | FAST
+    told = []
+    for level in ("INFO", "DEBUG"):
+        monkeypatch.setenv("LOGLEVEL", level)
+        written = source(tmp_path, "read", config, configure("campaigns"))
+        assert [error["failure_type"] for error in written.errors] == ["system_error"]
+        assert ADDRESS not in written.text
+        told.append("raise ValueError(ADDRESS)" in written.text)
+    assert told == [False, True]
+
+
+def test_an_error_of_ours_before_any_stream_is_told_in_full_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: TapZohoCampaigns) -> t.NoReturn:
+        raise ValueError(ADDRESS)
+
+    monkeypatch.setattr(TapZohoCampaigns, "discovered", fail)
+    monkeypatch.setenv("LOGLEVEL", "DEBUG")
+    written = source(tmp_path, "discover", {"data_center": "sandbox"})
+    assert [error["failure_type"] for error in written.errors] == ["system_error"]
+    assert ADDRESS not in written.text
+    assert "raise ValueError(ADDRESS)" in written.text

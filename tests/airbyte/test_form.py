@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 import typing as t
+from contextlib import redirect_stdout
 
 import pytest
 from jsonschema import Draft7Validator
 
 from tap_zohocampaigns import settings, streams
+from tap_zohocampaigns.airbyte.source import run
 from tap_zohocampaigns.airbyte.spec import flatten
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.incremental import StatefulStream
 from tests.api.support import AUTH_TOKEN
 
-from .conftest import Messages, source
+from .conftest import Messages, arguments, source
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +37,9 @@ OAUTH = {
     "client_secret": "b",
     "refresh_token": "c",
 }
+
+
+NAMELESS = {"stream_descriptor": {"name": ["campaigns"]}, "stream_state": {}}
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +128,15 @@ def test_what_the_sdk_adds_to_each_tap_is_left_to_airbyte() -> None:
     assert flatten(maps | {"page_size": 3, "credentials": None}) == {"page_size": 3}
 
 
+def test_what_a_form_leaves_empty_is_unset() -> None:
+    empty = {"timezone": None, "response_format": "", "max_duration_minutes": ""}
+    credentials = {"client_id": "", "client_secret": None, "refresh_token": "c"}
+    assert flatten({"client_id": "a", "credentials": credentials, **empty}) == {
+        "client_id": "a",
+        "refresh_token": "c",
+    }
+
+
 def test_the_catalog_has_the_streams_as_the_tap_has_them(discovered: Json) -> None:
     found = {stream["name"]: stream for stream in discovered["streams"]}
     assert found.keys() == {stream.name for stream in streams.LIST}
@@ -180,13 +195,19 @@ def test_without_the_models_one_sentence_says_what_to_install() -> None:
     ("files", "said"),
     [
         ({"config": "{no json"}, "--config"),
+        ({"config": "[" * 100_000}, "--config"),
+        ({"config": f'{{"page_size": {"9" * 5000}}}'}, "--config"),
+        ({"config": "null"}, "configuration"),
         ({"config": []}, "configuration"),
+        ({"config": {"credentials": {"api_version": []}}}, "`api_version`"),
         ({"config": {"credentials": 1}}, "`credentials`"),
         ({"config": {"credentials": {}}}, "`client_id`"),
         ({"config": {"data_center": "sandbox"}, "catalog": {}}, "streams"),
         ({"config": {"data_center": "sandbox"}, "catalog": {"streams": []}}, "streams"),
         ({"config": {"data_center": "sandbox"}, "catalog": "["}, "--catalog"),
         ({"state": {"bookmarks": {}}}, "state"),
+        ({"state": [{"type": "STREAM"}]}, "state"),
+        ({"state": [{"type": "STREAM", "stream": NAMELESS}]}, "state"),
         ({"state": [{"type": "GLOBAL"}]}, "state"),
         ({"state": "{"}, "--state"),
     ],
@@ -215,12 +236,47 @@ def test_a_file_that_can_not_be_used_is_told_in_one_sentence(
     assert not written.records
 
 
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+def test_a_file_that_can_not_be_read_is_told_by_its_option(
+    tmp_path: Path, configure: t.Any, option: str
+) -> None:
+    good = {"config": {"data_center": "sandbox"}, "catalog": configure("campaigns")}
+    line = arguments(tmp_path, "read", **good, state=[])
+    place = line.index(f"--{option}") + 1
+    # A folder, and nothing.
+    for path in (tmp_path, tmp_path / "nowhere"):
+        line[place] = str(path)
+        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        with redirect_stdout(written):
+            assert run(line) == 1
+        written.seek(0)
+        (error,) = Messages(written.read()).errors
+        assert f"--{option}" in error["message"]
+        assert error["failure_type"] == "config_error"
+
+
+@pytest.mark.parametrize("properties", [None, [], {"x": None}])
+def test_a_schema_without_columns_is_none_of_ours(
+    tmp_path: Path, configure: t.Any, properties: t.Any
+) -> None:
+    catalog = configure("campaigns")
+    (configured,) = catalog["streams"]
+    schema = {"json_schema": {"properties": properties}}
+    configured["stream"] = configured["stream"] | schema
+    written = source(tmp_path, "read", {"data_center": "sandbox"}, catalog)
+    assert written.status == 0
+    assert written.records["campaigns"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"stream": {"name": "nowhere"}},
+        {"stream": {"name": ["campaigns"]}},
         {"sync_mode": "INVALID"},
+        {"sync_mode": ["incremental"]},
         {"destination_sync_mode": "INVALID"},
+        {"destination_sync_mode": {"append": True}},
     ],
 )
 def test_a_catalog_of_another_source_or_mode_is_refused(

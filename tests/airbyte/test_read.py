@@ -117,6 +117,8 @@ def test_rows_that_are_known_before_are_estimated(
         stream.name: len(singer.records[stream.name])
         for stream in LIST
         if not issubclass(stream, StatefulStream | Snapshots)
+        # These come in pages, and nothing tells how many there are.
+        and stream.name not in {"topics", "products", "workflows"}
     }
 
 

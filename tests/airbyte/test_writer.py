@@ -102,6 +102,26 @@ def test_a_stream_is_told_of_a_rest_that_began_before_its_turn(
     }
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_what_was_read_before_a_rest_is_told_before_it(
+    written: t.Callable[[], Messages], *, in_thread: bool
+) -> None:
+    writer = writer_of(campaigns="recentcampaigns")
+    begin(writer, "campaigns")
+    writer.write_message(RecordMessage("campaigns", page([{"key": "k"}])))
+    rest = threading.Thread(
+        target=writer.rest, args=("recentcampaigns", time.time() + SOON)
+    )
+    if in_thread:
+        rest.start()
+        rest.join()
+    else:
+        rest.run()
+    told = written()
+    assert told.statuses == {"campaigns": ["STARTED", "RUNNING", "RATE_LIMITED"]}
+    assert len(told.records["campaigns"]) == 1
+
+
 def test_states_count_the_records_since_the_last_one(
     written: t.Callable[[], Messages],
 ) -> None:
