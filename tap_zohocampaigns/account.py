@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times, versions
 from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone, SettingError
-from tap_zohocampaigns.api.wire import as_list, java_map
+from tap_zohocampaigns.api.wire import NOTHING, as_objects, java_map
 from tap_zohocampaigns.pages import Page, Pages
 
 if t.TYPE_CHECKING:
@@ -142,13 +142,12 @@ class Account:
         except Gone as gone:
             logger.warning("Test sends of an A/B campaign are left out: %s", gone)
             return []
-        details = as_list(envelope and envelope.body.get("AB-split-details"))
+        details = as_objects(envelope and envelope.body.get("AB-split-details"))
         keys = [
             child
             for detail in details
-            if isinstance(detail, dict)
             for name, child in detail.items()
-            if _CHILD_KEY.fullmatch(name) and child
+            if _CHILD_KEY.fullmatch(name) and child and child not in NOTHING
         ]
         if not keys:
             logger.warning("Zoho names no test sends of an A/B campaign.")

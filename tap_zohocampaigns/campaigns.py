@@ -19,7 +19,7 @@ from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.errors import Failed, Gone
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.values import CUSTOM
-from tap_zohocampaigns.api.wire import as_list
+from tap_zohocampaigns.api.wire import as_list, as_objects
 from tap_zohocampaigns.client import Part
 from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
 from tap_zohocampaigns.pages import Place
@@ -183,11 +183,21 @@ class ReportStream(SentStream):
             envelope = self.look(sent_key)
             rows = self.rows(envelope) if envelope else []
             records = self.converter.records(rows)
-            yield Batch([record | keys for record in records])
+            # A country may be called `null`: a key is never nothing.
+            names = [
+                {name: row[name] for name in self.primary_keys if name in row}
+                for row in rows
+            ]
+            yield Batch(
+                [
+                    record | name | keys
+                    for record, name in zip(records, names, strict=True)
+                ]
+            )
 
     def rows(self, envelope: Envelope) -> Records:
         """Return the rows that a report has for the stream, as they are on the wire."""
-        return as_list(envelope.payload)
+        return as_objects(envelope.payload)
 
 
 class DetailStream(LookbackStream):
@@ -226,7 +236,7 @@ class DetailStream(LookbackStream):
 
     def rows(self, envelope: Envelope) -> Records:
         """Return the rows that the details have for the stream."""
-        details = as_list(envelope.payload)
+        details = as_objects(envelope.payload)
         about = ("campaign_status", "total_subscribers_count")
         known = {name: envelope.body.get(name) for name in about}
         return [known | _without_shifted_times(row) for row in details]
@@ -538,7 +548,7 @@ def read_counters(envelope: Envelope | None) -> dict[str, list[int]]:
 
     The first of an action is the number of its rows, unless it counts events.
     """
-    reports = as_list(envelope.payload) if envelope else []
+    reports = as_objects(envelope.payload) if envelope else []
     report = reports[0] if reports else {}
     found = {
         action: [_whole(report.get(name)) for name in names]

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from tap_zohocampaigns.account import read_segments, read_subscribers
+from tap_zohocampaigns.api.errors import Failed
 from tap_zohocampaigns.api.values import CUSTOM
-from tap_zohocampaigns.api.wire import as_list, inside, java_list, java_map
+from tap_zohocampaigns.api.wire import (
+    NOTHING,
+    as_list,
+    as_objects,
+    inside,
+    java_list,
+)
 from tap_zohocampaigns.campaigns import (
     COUNTERS,
     CampaignStream,
@@ -83,7 +91,7 @@ class ListDetails(ZohoStream):
         told = body.get("local_subscribers")
         try:
             record["places"] = read_places(told) or None
-        except (AttributeError, TypeError, ValueError):
+        except (Failed, TypeError, ValueError):
             kept = {"local_subscribers": told}
             record[CUSTOM] = {**(record.get(CUSTOM) or {}), **kept}
         yield [record]
@@ -114,8 +122,11 @@ class Segments(ZohoStream):
             told = envelope.payload if envelope else None
             try:
                 record["criteria"] = read_criteria(told) or None
-            except ValueError:
-                record[CUSTOM] = {**(record[CUSTOM] or {}), "segments_details": told}
+            except (Failed, ValueError):
+                record[CUSTOM] = {
+                    **(record.get(CUSTOM) or {}),
+                    "segments_details": told,
+                }
         yield [record]
 
 
@@ -228,8 +239,7 @@ class CampaignReach(ReportStream):
         """Return a row a channel."""
         return [
             {"channel": channel, "reached": number}
-            for row in as_list(envelope.body.get("campaign-reach"))
-            for channel, number in row.items()
+            for channel, number in read_counts(envelope.body.get("campaign-reach"))
         ]
 
 
@@ -245,10 +255,9 @@ class CampaignLocations(ReportStream):
         told = envelope.body.get("campaign-by-loaction") or envelope.body.get(
             "campaign-by-location"
         )
-        places = java_map(told) if isinstance(told, str) else told or {}
         return [
             {"country": country, "reached": number}
-            for country, number in places.items()
+            for country, number in read_counts(told)
         ]
 
 
@@ -268,13 +277,22 @@ class CampaignAbVariants(DetailStream):
     def rows(self, envelope: Envelope) -> list[Row]:
         """Return a row a variant: of `a_open_count` and `b_open_count` one each."""
         variants: dict[str, Row] = {}
-        for split in as_list(envelope.body.get("AB-split-details")):
+        common: Row = {}
+        for split in as_objects(envelope.body.get("AB-split-details")):
             for name, value in split.items():
                 letter, _, field = name.partition("_")
                 if len(letter) == 1 and field:
                     row = variants.setdefault(letter.lower(), {"variant": letter})
                     row[field] = value
-        return [*variants.values()]
+                else:
+                    common[name] = value
+        return [common | row for row in variants.values()]
+
+
+_CAMPAIGN_LISTS = (
+    "The lists or segments of a campaign have a form that this version does not know: "
+    "deselect `campaign_lists`."
+)
 
 
 class CampaignLists(DetailStream):
@@ -285,8 +303,13 @@ class CampaignLists(DetailStream):
 
     def rows(self, envelope: Envelope) -> list[Row]:
         """Return a row a list, and a row a segment."""
-        lists = as_list(envelope.body.get("associated_mailing_lists"))
-        segments = read_segments(envelope.body.get("segments_info"))
+        lists = as_objects(envelope.body.get("associated_mailing_lists"))
+        try:
+            segments = read_segments(envelope.body.get("segments_info"))
+        except Failed:
+            raise Failed(_CAMPAIGN_LISTS) from None
+        if not NOTHING.isdisjoint(row.get("listkey") or "" for row in lists):
+            raise Failed(_CAMPAIGN_LISTS)
         return [
             *({"source_id": row.get("listkey"), **row} for row in lists),
             *(
@@ -445,16 +468,41 @@ LIST: tuple[type[ZohoStream], ...] = (
 
 
 def read_places(value: Json) -> list[Row]:
-    """Read how many contacts are in each place: an object, or the text of a Java map.
+    """Read how many contacts are in each place.
 
     Raises:
-        AttributeError: It has another form.
+        Failed: It has another form.
+        TypeError: A number is nothing.
         ValueError: A number is none.
     """
-    told = java_map(value) if isinstance(value, str) else value or {}
     return [
-        {"place": place, "contact_count": int(number)} for place, number in told.items()
+        {"place": place, "contact_count": int(number)}
+        for place, number in read_counts(value)
     ]
+
+
+_COUNT = re.compile(r"([^=]*)=\s*([0-9]+)\s*(?:,\s*|$)")
+
+
+def read_counts(value: Json) -> list[tuple[str, Json]]:
+    """Read what is counted by name: of an object, of several, or of a Java map's text.
+
+    In such a text names may have commas, as `{Korea, Republic of=2, India=1}`.
+
+    Raises:
+        Failed: It has another form.
+    """
+    if isinstance(value, str) and value.strip().startswith("{"):
+        text = value.strip().removeprefix("{").removesuffix("}")
+        if not _COUNT.sub("", text).strip():
+            return _COUNT.findall(text)
+    counts: Row = {}
+    for each in as_objects(value):
+        if counts.keys() & each.keys():
+            msg = "Zoho sent counts in a form that this version does not know."
+            raise Failed(msg)
+        counts |= each
+    return [*counts.items()]
 
 
 def read_criteria(value: Json) -> list[Row]:
@@ -465,25 +513,31 @@ def read_criteria(value: Json) -> list[Row]:
     https://www.zoho.com/campaigns/help/developers/get-segment-details.html
 
     Raises:
-        ValueError: The lists are not of the same length.
+        Failed: It has another form.
+        ValueError: It has no conditions, or the lists are not of the same length.
     """
-    if isinstance(value, dict) and "criteria" in value:
-        rows = as_list(value["criteria"])
+    rows = as_objects(value)
+    if rows and "criteria" in rows[0]:
+        rows = as_objects(rows[0]["criteria"])
+    if not rows:
+        return []
+    if "column_comparator" in rows[0]:
+        columns, comparators, compared, operators = (
+            java_list(told) if isinstance(told, str) else as_list(told)
+            for told in (
+                rows[0].get("column_name"),
+                rows[0].get("column_comparator"),
+                rows[0].get("column_value"),
+                rows[0].get("logical_operator"),
+            )
+        )
+    else:
         names = ("column_name", "comparator", "column_value", "operator")
         columns, comparators, compared, operators = (
             [row.get(name) for row in rows] for name in names
         )
-    else:
-        told = java_map(value) if isinstance(value, str) else value or {}
-        columns, comparators, compared, operators = (
-            java_list(told[name]) if name in told else []
-            for name in (
-                "column_name",
-                "column_comparator",
-                "column_value",
-                "logical_operator",
-            )
-        )
+    if None in columns:
+        raise ValueError
     # Operators stand between conditions; some count one more, before the first.
     joins = [None, *operators[len(operators) - len(columns) + 1 :]]
     return [

@@ -371,9 +371,10 @@ def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
         {"AB-split-details": []},
         {"AB-split-details": {}},
         {"AB-split-details": [{"a_child_campaignkey": "", "a_open_count": "1"}]},
+        {"AB-split-details": [{"a_child_campaignkey": "null"}]},
         {"AB-split-details": "{a_open_count=1}"},
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_tests_of_a_campaign_that_are_not_named_are_left_out_with_a_warning(
     details: Row | str, caplog: pytest.LogCaptureFixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import typing as t
 from collections import Counter
 from contextlib import redirect_stdout
@@ -12,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.errors import Failed, ZohoError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.wire import Envelope
 from tap_zohocampaigns.campaigns import read_reports
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
+from tap_zohocampaigns.streams import read_counts
 
 from .conftest import NOW, Output, StillTap, run_tap
 
@@ -28,6 +30,8 @@ if t.TYPE_CHECKING:
         CampaignLists,
         CampaignLocations,
     )
+
+    from .conftest import Sync
 
     Rows: t.TypeAlias = list[dict[str, t.Any]]
 
@@ -263,8 +267,8 @@ def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
     variants = t.cast("CampaignAbVariants", tap.streams["campaign_ab_variants"])
     split = {"a_open_count": "3", "b_child_campaignkey": "x", "winner": "a"}
     assert variants.rows(envelope(**{"AB-split-details": [split]})) == [
-        {"variant": "a", "open_count": "3"},
-        {"variant": "b", "child_campaignkey": "x"},
+        {"variant": "a", "open_count": "3", "winner": "a"},
+        {"variant": "b", "child_campaignkey": "x", "winner": "a"},
     ]
 
     lists = t.cast("CampaignLists", tap.streams["campaign_lists"])
@@ -280,6 +284,111 @@ def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
             ("1", "1"),
         ]
     assert lists.rows(envelope(associated_mailing_lists=[], segments_info={})) == []
+
+
+def test_counts_are_read_in_every_form_that_is_plausible() -> None:
+    korea = [("Korea, Republic of", 2), ("India", 1)]
+    for told in (
+        dict(korea),
+        [dict(korea)],
+        [{name: number} for name, number in korea],
+        "{Korea, Republic of=2, India=1}",
+        "{Korea, Republic of=2,India= 1 }",
+    ):
+        assert [(name, int(number)) for name, number in read_counts(told)] == korea
+    assert read_counts("[{facebook=1, total=2}]") == [("facebook", "1"), ("total", "2")]
+    nothings: list[t.Any] = [None, "", " ", "null", "{}", "[]", {}, []]
+    for nothing in nothings:
+        assert read_counts(nothing) == []
+    for other in ("India", ["India"], 3, [{"in": 1}, {"in": 2}]):
+        with pytest.raises(Failed, match="form that this version does not know"):
+            read_counts(other)
+
+
+def answer(service: Service, endpoint: str, **body: t.Any) -> None:
+    """Let an endpoint answer with this."""
+    content = json.dumps({"code": "0", "status": "success"} | body).encode()
+    service.intercept = lambda call: (
+        Reply(200, content) if call.endpoint == endpoint else None
+    )
+
+
+@pytest.fixture
+def newest(account: LivingAccount) -> str:
+    sent = [each for each in account.campaigns() if each.sent and not each.children]
+    return max(sent, key=lambda each: each.sent or NOW).key
+
+
+def test_a_country_called_nothing_is_a_key_all_the_same(
+    sync: Sync, service: Service, newest: str
+) -> None:
+    places = {"campaign-by-loaction": {"null": 3, "undefined": 1, "": 2}}
+    answer(service, "campaignreports", **{"campaign-reports": [], **places})
+    found = sync("campaign_locations", campaign_keys=[newest]).records
+    assert [(r["country"], r["reached"]) for r in found["campaign_locations"]] == [
+        ("null", 3),
+        ("undefined", 1),
+        ("", 2),
+    ]
+
+
+def test_objects_may_be_the_texts_of_java_maps(
+    sync: Sync, service: Service, newest: str
+) -> None:
+    report, details = "campaignreports", "getcampaigndetails"
+    told: dict[str, t.Any]
+    for stream, endpoint, told, name, expected in (
+        (
+            "campaign_reports",
+            report,
+            {"campaign-reports": "{opens_count=3}"},
+            "open_count",
+            3,
+        ),
+        (
+            "campaign_details",
+            details,
+            {"campaign-details": "[{email_subject=b, zuid=1}]"},
+            "subject",
+            "b",
+        ),
+        (
+            "campaign_lists",
+            details,
+            {"associated_mailing_lists": ["{listkey=3z, listname=L}"]},
+            "source_id",
+            "3z",
+        ),
+        (
+            "campaign_lists",
+            details,
+            {"segments_info": [{"cvid": 1, "segmentname": "S"}]},
+            "segment_name",
+            "S",
+        ),
+    ):
+        answer(service, endpoint, **{"campaign-details": [], **told})
+        [row] = sync(stream, campaign_keys=[newest]).records[stream]
+        assert row[name] == expected
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"associated_mailing_lists": [{"listname": "L"}]},
+        {"associated_mailing_lists": [{"listkey": "null", "listname": "L"}]},
+        {"associated_mailing_lists": {"3z": {"listname": "L"}}},
+        {"associated_mailing_lists": ["3z"]},
+        {"segments_info": [{"segment_name": "One"}]},
+    ],
+)
+def test_a_list_of_a_campaign_without_its_key_is_told_of(
+    sync: Sync, service: Service, newest: str, told: dict[str, t.Any]
+) -> None:
+    answer(service, "getcampaigndetails", **{"campaign-details": [], **told})
+    with pytest.raises(Failed, match="form that this version does not know") as error:
+        sync("campaign_lists", campaign_keys=[newest])
+    assert "cvids" not in str(error.value)
 
 
 def test_times_of_details_are_texts_in_xml_and_epochs_that_are_hours_off_in_json() -> (

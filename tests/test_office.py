@@ -553,6 +553,19 @@ def test_a_missing_privilege_is_told_of(
     assert f"Streams left out of this run: {stream}" in caplog.text
 
 
+def test_an_address_that_is_not_there_costs_products_alone(
+    sync: Sync, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.intercept = lambda call: (
+        Reply(404, b"<html></html>") if call.endpoint == "topics/products" else None
+    )
+    found = sync("products", "topics").records
+    assert not found["products"]
+    assert found["topics"]
+    assert "deselect `products`" in caplog.text
+    assert "Streams left out of this run: products" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("endpoint", "code", "action"),
     [
@@ -560,6 +573,9 @@ def test_a_missing_privilege_is_told_of(
         ("workflow", "9008", Action.FORBID),
         ("topics", "1004", Action.FAIL),
         ("topics/products", "1004", Action.FORBID),
+        ("topics/products", "404", Action.FORBID),
+        ("tag/getalltags", "OAUTH_SCOPE_MISMATCH", Action.FORBID),
+        ("tag/getalltags", "INVALID_OAUTHSCOPE", Action.FORBID),
         ("topics", "4019", Action.FAIL),
         ("contact/allfields", "903", Action.FAIL),
     ],

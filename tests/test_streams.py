@@ -396,6 +396,60 @@ def test_criteria_of_odd_lengths_are_no_criteria() -> None:
         read_criteria(text)
 
 
+CITY = {"column_name": "City", "comparator": "is", "column_value": "Pune"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "{column_name=[City], column_comparator=[is], column_value=[Pune]}",
+        {
+            "column_name": ["City"],
+            "column_comparator": ["is"],
+            "column_value": ["Pune"],
+            "logical_operator": [],
+        },
+        {"criteria": CITY},
+        {"criteria": [CITY]},
+        [CITY],
+    ],
+)
+def test_criteria_are_read_in_every_form_that_is_plausible(told: object) -> None:
+    assert read_criteria(told) == [CITY | {"operator": None}]
+
+
+@pytest.mark.parametrize("told", [None, "", "null", "{}", "[]", {}, {"criteria": None}])
+def test_no_criteria_are_none(told: object) -> None:
+    assert read_criteria(told) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "City is Pune",
+        "{pattern=1}",
+        {"criteria": ["City"]},
+        {"criteria": [{"no": "1"}]},
+        "{column_name=[a, b], column_comparator=[is], column_value=[x, y]}",
+    ],
+)
+def test_criteria_of_another_form_are_kept(
+    sync: Sync, service: Service, told: object
+) -> None:
+    body = {"code": "0", "segments_details": told}
+
+    def intercept(call: Call) -> Reply | None:
+        asked = call.endpoint == "getsegmentdetails"
+        return Reply(200, json.dumps(body).encode()) if asked else None
+
+    service.intercept = intercept
+    rows = sync("segments").records["segments"]
+    assert rows
+    for row in rows:
+        assert row["custom_fields"]["segments_details"] == told
+        assert row.get("criteria") is None
+
+
 def test_a_field_that_the_catalog_deselects_is_not_written(service: Service) -> None:
     catalog = StillTap(config=service.config).catalog_dict
     hidden = {

@@ -435,6 +435,9 @@ class Client:
                 f"Zoho did not accept the token (HTTP {status}): {advice}."
             )
         if _CLIENT_ERROR <= status < _SERVER_ERROR:
+            rule = find_rule(endpoint, str(status), "")
+            if rule.action is Action.FORBID:
+                return Forbidden(f"Zoho answered HTTP {status}: {rule.check}.")
             return Failed(
                 f"Zoho answered HTTP {status} with {error}: check `data_center`, or "
                 "`api_url` if it is set."

@@ -109,6 +109,7 @@ _ACCOUNT = (
     "account"
 )
 _TOKEN = "check `refresh_token` and `data_center`"  # noqa: S105 (names of settings)
+_SCOPES = "check the scopes of `refresh_token`"
 _URL = "check `data_center`, and `api_url` or `api_version` if they are set"
 _LISTS = "check `list_keys`"
 _SEGMENTS = "check `cvids`"
@@ -144,7 +145,7 @@ RULES = (
     Rule("2201", Action.RETRY, "listsubscriberscount"),
     Rule("2701 2704", Action.FORBID, "listsubscriberscount", check=_CONTACT_SCOPE),
     # "Yet,There are no contacts in this list.", whatever the page says of the code.
-    Rule("2502", Action.EMPTY, "getlistsubscribers", "no contacts"),
+    Rule("2502 2203 993 6501", Action.EMPTY, "getlistsubscribers", "no contacts"),
     Rule("2502", Action.RETRY, "getlistsubscribers"),
     Rule("2203 2501", Action.SKIP, "getlistsubscribers", check=_LISTS),
     Rule("2701 2704", Action.FORBID, "getlistsubscribers", check=_CONTACT_SCOPE),
@@ -162,7 +163,7 @@ RULES = (
     Rule(
         "6601 6607", Action.FORBID, "getcampaignrecipientsdata", check=_CAMPAIGN_SCOPE
     ),
-    Rule("991 992 6307", Action.EMPTY, "campaignreports"),
+    Rule("991 992 6305 6306 6307", Action.EMPTY, "campaignreports"),
     Rule("2206 3001 6002 6301 6302 6503", Action.SKIP, "campaignreports"),
     Rule("6001", Action.RETRY, "campaignreports"),
     # A draft has no details.
@@ -180,7 +181,7 @@ RULES = (
     # https://www.zoho.com/marketingautomation/help/developers/get-product.html
     Rule("4015 4016", Action.EMPTY, "topics/products"),
     # Zoho documents it for a sister product: its absence costs the stream alone.
-    Rule("1004", Action.FORBID, "topics/products", check="deselect `products`"),
+    Rule("1004 404", Action.FORBID, "topics/products", check="deselect `products`"),
     Rule("4010", Action.FORBID, "topics/products", check=_CONTACT_SCOPE),
     Rule("9001", Action.EMPTY, "workflow"),
     Rule("9008", Action.FORBID, "workflow", check=_WORKFLOW_SCOPE),
@@ -218,6 +219,7 @@ RULES = (
     Rule("500 996 2101 2601", Action.RETRY),
     # Other services of Zoho tell so in words.
     Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.RENEW, check=_TOKEN),
+    Rule("OAUTH_SCOPE_MISMATCH INVALID_OAUTHSCOPE", Action.FORBID, check=_SCOPES),
     Rule("401 1007", Action.RENEW, check=_TOKEN),
     Rule("901 902", Action.FAIL, check=_ACCOUNT),
     Rule("1004 404", Action.FAIL, check=_URL),

@@ -20,7 +20,7 @@ from functools import partial
 from operator import itemgetter
 
 from tap_zohocampaigns.api import times
-from tap_zohocampaigns.api.wire import as_list
+from tap_zohocampaigns.api.wire import NOTHING, as_list
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,8 +32,6 @@ logger = logging.getLogger("tap-zohocampaigns.values")
 
 CUSTOM = "custom_fields"
 
-# How Zoho says that it has no value.
-_NOTHING = frozenset({"", "null", "undefined"})
 _MOST_TIMES = 65_536
 # What a cast raises when it is given something else.
 _MISFITS = (KeyError, OverflowError, TypeError, ValueError)
@@ -115,9 +113,9 @@ class Converter:
         )
         for field, column in columns.items():
             "".join(column)  # raises unless all are text
-            if not _NOTHING.isdisjoint(column):
+            if not NOTHING.isdisjoint(column):
                 columns[field] = tuple(
-                    [None if value in _NOTHING else value for value in column]
+                    [None if value in NOTHING else value for value in column]
                 )
         for field, cast in plan.casts:
             columns[field] = tuple(
@@ -222,7 +220,7 @@ def _no_texts(_: Row) -> tuple[t.Any, ...]:
 
 
 def _is_nothing(value: Json) -> bool:
-    return value is None or (isinstance(value, str) and value in _NOTHING)
+    return value is None or (isinstance(value, str) and value in NOTHING)
 
 
 def _with_unknown(plan: _Plan, row: Row, record: Row) -> Row:

@@ -53,6 +53,8 @@ OBJECTS = {
     "getlistadvanceddetails": ("list_details", "list-details"),
 }
 _COUNTS = {"listsubscriberscount"}
+# How Zoho says that it has no value.
+NOTHING = frozenset({"", "null", "undefined"})
 _SUCCESSES = {"0", "200", "3023", "6201"}
 # The element of one row, in XML.
 _ROW_ELEMENTS = ("list", "contact", "campaign", "fieldname")
@@ -195,6 +197,27 @@ def as_list(value: Json) -> list[Json]:
                 value = value[name]
                 break
     return value if isinstance(value, list) else [value]
+
+
+def as_objects(value: Json) -> list[Row]:
+    """Return the objects of a list; they may be texts of Java maps.
+
+    Raises:
+        Failed: Something else is in it.
+    """
+    found: list[Row] = []
+    for each in as_list(value):
+        text = each.strip() if isinstance(each, str) else ""
+        if isinstance(each, dict):
+            found.append(each)
+        elif text[:1] + text[-1:] == "{}":
+            found.append(java_map(text))
+        elif text[:1] + text[-1:] == "[]":
+            found += as_objects(java_list(text))
+        elif each is not None and (text or each) not in NOTHING:
+            msg = "Zoho sent an object in a form that this version does not know."
+            raise Failed(msg)
+    return [each for each in found if each]
 
 
 def java_map(text: str) -> dict[str, str]:

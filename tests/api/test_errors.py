@@ -216,3 +216,15 @@ def test_no_address_is_ever_shown(address: str, text: str) -> None:
     shown = redact(f"{text[:50]} {address} told")
     assert address not in shown
     assert address[address.index("@") :] not in shown
+
+
+@pytest.mark.parametrize("code", ["2502", "2203", "993", "6501"])
+def test_a_list_without_contacts_is_no_deleted_one(code: str) -> None:
+    assert find_rule("getlistsubscribers", code, NO_CONTACTS).action is A.EMPTY
+    deleted = find_rule("getlistsubscribers", code, "This list has been deleted.")
+    assert deleted.action is not A.EMPTY
+
+
+@pytest.mark.parametrize("code", ["991", "992", "6305", "6306", "6307"])
+def test_a_report_without_anything_is_none(code: str) -> None:
+    assert find_rule("campaignreports", code, "").action is A.EMPTY
