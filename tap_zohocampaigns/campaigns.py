@@ -103,7 +103,7 @@ class LookbackStream(StatefulStream):
 class SentStream(LookbackStream):
     """A stream of sent campaigns: each is looked at until its window has ended."""
 
-    kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": []}
+    kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": [], "unfinished": []}
     """What the state tells of campaigns, as it is in the beginning."""
 
     def known_state(self) -> Row:
@@ -117,7 +117,7 @@ class SentStream(LookbackStream):
     def parts(self) -> list[Part]:
         """Return the campaigns that need a look, newest first."""
         closed = Closed(self.before["closed"], self.horizon)
-        opened = self.before.get("open", {})
+        opened = {*self.before["unfinished"], *self.before.get("open", ())}
         return [
             Part(owner=campaign["campaign_key"], about=campaign)
             for campaign in self.account.sent_campaigns
@@ -135,12 +135,20 @@ class SentStream(LookbackStream):
         kept = ("scope", *self.kept)
         state |= {name: deepcopy(self.before[name]) for name in kept}
         closed = Closed(state["closed"], self.horizon)
+        unfinished = [
+            campaign["campaign_key"]
+            for campaign in self.account.sent_campaigns
+            if _is_unfinished(campaign)
+        ]
+        # They need one more look when they have ended, whenever that is.
+        state["unfinished"] = sorted({*state["unfinished"], *unfinished})
         for done, (part, batches) in enumerate(self.reading):
             self.progress.done = done
             # All that was sent later is done now.
             closed.extend(_next(sent_time(part.about)))
             yield from self.take(part, batches)
         closed.extend(self.start)
+        state["unfinished"] = unfinished
         self.checkpoint()
 
     def take(self, part: Part, batches: Iterator[Batch]) -> Iterator[Records]:
@@ -284,7 +292,7 @@ class Visit(t.NamedTuple):
 class CampaignStream(SentStream, SnapshotStream):
     """A stream of what recipients do: of each action, what has moved is read again."""
 
-    kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": [], "open": {}}
+    kept: t.ClassVar[t.Mapping[str, t.Any]] = {**SentStream.kept, "open": {}}
 
     @property
     def actions(self) -> Iterable[str]:
@@ -404,7 +412,7 @@ class EventStream(SentStream, SnapshotStream):
     identity = "contact_email"
     timelines: t.ClassVar[t.Mapping[str, str]] = {}
     """The actions, and the `type` that adds times to each."""
-    kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": [], "begun": {}}
+    kept: t.ClassVar[t.Mapping[str, t.Any]] = {**SentStream.kept, "begun": {}}
 
     @property
     def actions(self) -> list[str]:

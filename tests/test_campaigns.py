@@ -211,6 +211,25 @@ def test_each_day_adds_a_report_until_the_window_has_ended(
     assert last["campaignreports"] == 0
 
 
+@pytest.mark.parametrize("stream", ["campaign_reports", "recipient_events"])
+def test_a_campaign_that_went_on_is_looked_at_once_more_when_it_has_ended(
+    sync: Sync, service: Service, account: LivingAccount, stream: str
+) -> None:
+    campaigns = [each for each in account.campaigns() if each.sent]
+    oldest = min(campaigns, key=lambda each: each.sent or NOW)
+    sent = int((oldest.sent or NOW).timestamp() * 1000)
+    state = None
+    found = []
+    for status in ("In Progress", "Paused", "Sent", "Sent"):
+        row = {"campaign_key": oldest.key, "sent_time_gmt": sent}
+        row |= {"campaign_status": status, "campaigntype": "normal"}
+        answer(service, "recentcampaigns", recent_campaigns=[row])
+        output = sync(stream, state=state)
+        state = output.state
+        found.append(bool(output.records[stream]))
+    assert found == [True, True, True, False]
+
+
 def test_details_that_were_interrupted_go_on(account: LivingAccount) -> None:
     with Service(account, quota_calls=100_000) as service:
         whole = run_tap(service, "campaign_details")
