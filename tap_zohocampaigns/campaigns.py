@@ -266,17 +266,13 @@ class DetailStream(LookbackStream):
         if "replication_key_value" not in self.before:
             self.stream_state.pop("replication_key_value", None)
         self.stream_state["scope"] = self.scope_mark
-        now, newest = self._zoho.time(), self.before.get("replication_key_value")
         for done, (part, batches) in enumerate(self.reading):
             self.progress.done = done
             with self.unless_gone(part):
                 for batch in batches:
                     yield self.stamp(batch.rows, part)
-            # Campaigns without rows have been looked at, too. What is scheduled has a
-            # time that is yet to come, and others will change before it.
-            if part.keys["updated_time"] <= now:
-                newest = part.keys["updated_time"]
-            self.bookmark.newest = newest
+            # Campaigns without rows have been looked at, too.
+            self.bookmark.newest = part.keys["updated_time"]
             self.checkpoint()
 
 
