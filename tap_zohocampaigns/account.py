@@ -320,11 +320,15 @@ def read_subscribers(mailing_list: Row) -> dict[str, int | None]:
     return {s: int(text) if text.isdigit() else None for s, text in texts.items()}
 
 
-def changed_time(campaign: Row) -> str:
-    """Return when anything is known to have happened to a campaign."""
+def changed_time(campaign: Row, now: str) -> str:
+    """Return when anything is known to have happened to a campaign.
+
+    A scheduled one may tell when it is to be sent: that has not happened.
+    """
     texts = (str(campaign.get(name)) for name in _TIMES[:3])
     instants = [times.from_epoch(text) for text in texts if text.isdigit()]
-    return max([sent_time(campaign), *instants])
+    known = [each for each in (sent_time(campaign), *instants) if each <= now]
+    return max(known, default=times.from_epoch("0"))
 
 
 def sent_time(campaign: Row) -> str:

@@ -222,8 +222,12 @@ class DetailStream(LookbackStream):
             for campaign in self.account.sent_campaigns
             if sent_time(campaign) >= self.horizon
         }
+        now = self._zoho.time()
         changed = sorted(
-            ((changed_time(campaign), campaign) for campaign in self.account.campaigns),
+            (
+                (changed_time(campaign, now), campaign)
+                for campaign in self.account.campaigns
+            ),
             key=lambda each: each[0],
         )
         return [

@@ -522,3 +522,36 @@ def test_events_begun_before_their_window_ended_are_read_whole(
         late = run_tap(service, "recipient_events", state=state, **settings)
     found = late.records["recipient_events"]
     assert len(found) >= len(whole.records["recipient_events"])
+
+
+def test_details_of_all_come_though_a_campaign_is_scheduled(
+    sync: Sync, service: Service, account: LivingAccount
+) -> None:
+    first, second, *_ = [each for each in account.campaigns() if each.sent]
+
+    def epoch(days: int) -> str:
+        return str(int((NOW + timedelta(days=days)).timestamp() * 1000))
+
+    def row(key: str, status: str, sent: int, updated: int) -> dict[str, str]:
+        times = {"sent_time_gmt": epoch(sent), "updated_time_gmt": epoch(updated)}
+        return {"campaign_key": key, "campaign_status": status} | times
+
+    scheduled = row(first.key, "Scheduled", 7, -60)
+    state = None
+    found = []
+    for updated in (-50, -40):
+        rows = [scheduled, row(second.key, "Sent", -90, updated)]
+        answer(service, "recentcampaigns", recent_campaigns=rows)
+        output = sync("campaign_details", state=state)
+        state = output.state
+        found.append(
+            [
+                each["updated_time"]
+                for each in output.records["campaign_details"]
+                if each["campaign_key"] == second.key
+            ]
+        )
+    assert found == [
+        [rfc3339(NOW.replace(microsecond=0) + timedelta(days=days))]
+        for days in (-50, -40)
+    ]
