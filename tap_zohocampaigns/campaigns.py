@@ -11,7 +11,7 @@ from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import blake2b
 
 from tap_zohocampaigns.account import changed_time, sent_time
@@ -25,7 +25,7 @@ from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
 from tap_zohocampaigns.pages import Place
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from tap_zohocampaigns.api.wire import Envelope, Row
 
@@ -162,6 +162,28 @@ class SentStream(LookbackStream):
         """Return the keys under which a campaign was sent, its own first."""
         tests = self.account.test_sends(campaign, self.call)
         return [campaign["campaign_key"], *tests]
+
+    def read_sends(
+        self, keys: list[str], read: Callable[[str], Iterator[Batch]]
+    ) -> Generator[Batch, None, list[str]]:
+        """Yield what is read of each sending; return the keys of those that are gone.
+
+        The final sending of an A/B campaign may never come, and a test be deleted.
+
+        Raises:
+            Gone: All of them are.
+        """
+        gone: dict[str, Gone] = {}
+        for key in keys:
+            try:
+                yield from read(key)
+            except Gone as error:
+                gone[key] = error
+        if len(gone) == len(keys):
+            raise gone[keys[0]]
+        for each in gone.values():
+            self.logger.warning("Left out, as it is gone: %s", each)
+        return [*gone]
 
     def look(self, sent_key: str) -> Envelope | None:
         """Return the report of a campaign, if there is one."""
@@ -333,20 +355,25 @@ class CampaignStream(SentStream, SnapshotStream):
         line = self.before["open"].get(key, {})
         tests = line.get("tests") or self.account.test_sends(part.about, self.call)
         yield Batch([], tests)
-        for sent_key in (key, *tests):
-            seen = line.get("seen", {}).get(sent_key, {})
-            counts = read_counters(self.look(sent_key))
-            for action in self.actions:
-                known, count = seen.get(action), counts.get(action)
-                if known and count and known["count"] == count and known["settled"]:
-                    continue
-                keys = {
-                    "campaign_key": sent_key,
-                    "parent_campaign_key": None if sent_key == key else key,
-                    "action": action,
-                }
-                params = {"campaignkey": sent_key, "action": action}
-                yield from self._read_action(Part(params, keys), known or {}, count)
+        read = partial(self._read_send, key, line.get("seen", {}))
+        gone = yield from self.read_sends([key, *tests], read)
+        yield Batch([], gone)
+
+    def _read_send(self, key: str, line: Row, sent_key: str) -> Iterator[Batch]:
+        """Read what has moved of one sending of a campaign."""
+        seen = line.get(sent_key, {})
+        counts = read_counters(self.look(sent_key))
+        for action in self.actions:
+            known, count = seen.get(action), counts.get(action)
+            if known and count and known["count"] == count and known["settled"]:
+                continue
+            keys = {
+                "campaign_key": sent_key,
+                "parent_campaign_key": None if sent_key == key else key,
+                "action": action,
+            }
+            params = {"campaignkey": sent_key, "action": action}
+            yield from self._read_action(Part(params, keys), known or {}, count)
 
     def _read_action(
         self, part: Part, known: Row, count: list[int] | None
@@ -368,6 +395,10 @@ class CampaignStream(SentStream, SnapshotStream):
     def _take_campaign(self, batches: Iterator[Batch], line: Row) -> Iterator[Records]:
         line["tests"] = next(batches).about
         for records, visit in batches:
+            if not isinstance(visit, Visit):
+                for gone in visit:
+                    line["seen"].pop(gone, None)
+                continue
             keys, count, rows = visit.part.keys, visit.counts, visit.begun["rows"]
             seen: Row = line["seen"].setdefault(keys["campaign_key"], {})
             action = keys["action"]
@@ -436,38 +467,40 @@ class EventStream(SentStream, SnapshotStream):
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read the events of a campaign, going on where an earlier run was stopped."""
+        yield from self.read_sends(
+            self.sends(part.about), partial(self._read_send, part)
+        )
+
+    def _read_send(self, part: Part, sent_key: str) -> Iterator[Batch]:
         line = self.before["begun"].get(part.owner, {})
-        for sent_key in self.sends(part.about):
-            counts = read_counters(self.look(sent_key))
-            for action in self.actions:
-                begun = line.get(sent_key, {}).get(action)
-                if not self._goes_on(part.about, begun):
-                    begun = {"at": self._zoho.time(), "horizon": self.horizon}
-                    begun |= {"contacts": 0, "start": 1, "tail": [], "ended": False}
-                if begun["ended"]:
-                    continue
-                keys = {
-                    "campaign_key": sent_key,
-                    "parent_campaign_key": (
-                        None if sent_key == part.owner else part.owner
-                    ),
-                    "action": action,
-                    "snapshot_time": begun["at"],
-                }
-                kind = {"type": self.timelines[action]}
-                params = {"campaignkey": sent_key, "action": action, **kind}
-                timeline = Part(params, keys)
-                expected = counts.get(action, [None])[0]
-                if expected != 0:
-                    place = Place(begun["start"], tuple(begun["tail"]))
-                    pages = self.paged(timeline, place, expected)
-                    for contacts, (start, tail) in pages:
-                        number = begun["contacts"] + len(contacts)
-                        begun |= {"contacts": number, "start": start, "tail": [*tail]}
-                        events = [*self._events_of(contacts)]
-                        yield Batch(events, Timeline(timeline, {**begun}))
-                ended = {**begun, "ended": True}
-                yield Batch([], Timeline(timeline, ended, expected))
+        counts = read_counters(self.look(sent_key))
+        for action in self.actions:
+            begun = line.get(sent_key, {}).get(action)
+            if not self._goes_on(part.about, begun):
+                begun = {"at": self._zoho.time(), "horizon": self.horizon}
+                begun |= {"contacts": 0, "start": 1, "tail": [], "ended": False}
+            if begun["ended"]:
+                continue
+            keys = {
+                "campaign_key": sent_key,
+                "parent_campaign_key": None if sent_key == part.owner else part.owner,
+                "action": action,
+                "snapshot_time": begun["at"],
+            }
+            kind = {"type": self.timelines[action]}
+            params = {"campaignkey": sent_key, "action": action, **kind}
+            timeline = Part(params, keys)
+            expected = counts.get(action, [None])[0]
+            if expected != 0:
+                place = Place(begun["start"], tuple(begun["tail"]))
+                pages = self.paged(timeline, place, expected)
+                for contacts, (start, tail) in pages:
+                    number = begun["contacts"] + len(contacts)
+                    begun |= {"contacts": number, "start": start, "tail": [*tail]}
+                    events = [*self._events_of(contacts)]
+                    yield Batch(events, Timeline(timeline, {**begun}))
+            ended = {**begun, "ended": True}
+            yield Batch([], Timeline(timeline, ended, expected))
 
     def _goes_on(self, campaign: Row, begun: Row | None) -> bool:
         """Return whether what was begun need not be read from its beginning.

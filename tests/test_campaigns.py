@@ -230,6 +230,32 @@ def test_a_campaign_that_went_on_is_looked_at_once_more_when_it_has_ended(
     assert found == [True, True, True, False]
 
 
+@pytest.mark.parametrize("victim", [0, 1, 2])
+def test_a_sending_of_a_campaign_that_is_gone_costs_no_other(
+    sync: Sync,
+    service: Service,
+    account: LivingAccount,
+    caplog: pytest.LogCaptureFixture,
+    victim: int,
+) -> None:
+    streams = ("campaign_recipients", "recipient_events")
+    tested = next(each for each in account.campaigns() if each.children)
+    sends = [tested.key, *tested.children]
+    gone = Reply(200, b'{"status":"error","code":"6002","message":"Not yet sent."}')
+    service.intercept = lambda call: (
+        gone
+        if call.params.get("campaignkey") == sends[victim] and "action" in call.params
+        else None
+    )
+    output = sync(*streams, campaign_keys=[tested.key])
+    for stream in streams:
+        found = {row["campaign_key"] for row in output.records[stream]}
+        assert found == {*sends} - {sends[victim]}
+        assert not output.state["bookmarks"][stream].get("open")
+    told = [each.name for each in caplog.records if "gone" in each.message]
+    assert len(told) == len({*told}) == len(streams)
+
+
 def test_details_that_were_interrupted_go_on(account: LivingAccount) -> None:
     with Service(account, quota_calls=100_000) as service:
         whole = run_tap(service, "campaign_details")
