@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter, defaultdict
 
 from tap_zohocampaigns.account import read_subscribers
+from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.wire import Envelope
 from tap_zohocampaigns.campaigns import EventStream, read_counters
 
@@ -104,12 +105,13 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
     streams: list[Row] = [
         {
             "stream": stream.name,
-            "rows": _rehearse(stream),
+            "rows": _rehearse(tap, stream),
             "calls": stream.progress.calls.total(),
         }
         for stream in read
         if stream is not tap.snapshots
     ]
+    tap.tell_left_out()
     endpoints: list[Row] = [
         {
             "endpoint": endpoint,
@@ -192,7 +194,10 @@ def _members(
     parts = streams[0].known_state().get("parts", {})
     known = {name: line["rows"] for name, line in parts.items() if "rows" in line}
     account = tap.account
-    lists = {row["listkey"]: row for row in account.lists}
+    try:
+        lists = {row["listkey"]: row for row in account.lists}
+    except Forbidden:
+        return known, False
     guessed = {
         segment.cvid: int(lists[segment.list_key].get("noofcontacts") or 0)
         for segment in account.segments
@@ -208,12 +213,15 @@ def _uncounted(tap: TapZohoCampaigns, read: list[ZohoStream]) -> bool:
     return _UNCOUNTED[0] in endpoints and not counted
 
 
-def _rehearse(stream: ZohoStream) -> int:
-    stream.begin()
+def _rehearse(tap: TapZohoCampaigns, stream: ZohoStream) -> int:
     rows = 0
-    for part, batches in stream.reading:
-        with stream.unless_gone(part):
-            rows += sum(len(batch.rows) for batch in batches)
+    try:
+        stream.begin()
+        for part, batches in stream.reading:
+            with stream.unless_gone(part):
+                rows += sum(len(batch.rows) for batch in batches)
+    except Forbidden as error:
+        tap.leave_out(stream.name, str(error))
     return rows
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, TAGS, WORKFLOWS
 from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.streams import LIST
 
@@ -178,3 +179,16 @@ def test_a_plan_that_can_not_be_made_is_one_sentence(
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("lacking", [CONTACTS, CAMPAIGNS, WORKFLOWS, TAGS])
+def test_a_lacking_scope_costs_its_streams_only(
+    service: Service, caplog: pytest.LogCaptureFixture, lacking: str
+) -> None:
+    service.scopes = [scope for scope in service.scopes if scope != lacking]
+    rows = {each["stream"]: each["rows"] for each in planned(service)["streams"]}
+    for stream in LIST:
+        if stream.endpoint:
+            assert bool(rows[stream.name]) is (READS[stream.endpoint] != lacking)
+    assert caplog.text.count(f"lacks the scope {lacking}") == 1
+    assert "Streams left out of this run" in caplog.text
