@@ -496,9 +496,10 @@ class EventStream(SentStream, SnapshotStream):
                 pages = self.paged(timeline, place, expected)
                 for contacts, (start, tail) in pages:
                     number = begun["contacts"] + len(contacts)
-                    begun |= {"contacts": number, "start": start, "tail": [*tail]}
+                    begun = {**begun, "contacts": number, "start": start}
+                    begun["tail"] = [*tail]
                     events = [*self._events_of(contacts)]
-                    yield Batch(events, Timeline(timeline, {**begun}))
+                    yield Batch(events, Timeline(timeline, begun))
             ended = {**begun, "ended": True}
             yield Batch([], Timeline(timeline, ended, expected))
 

@@ -506,6 +506,25 @@ def test_events_that_were_interrupted_go_on(account: LivingAccount) -> None:
         assert rest.state["bookmarks"]["recipient_events"]["begun"] == {}
 
 
+def test_events_that_are_read_ahead_are_not_taken_for_written(
+    service: Service, newest: str
+) -> None:
+    settings: dict[str, t.Any] = {
+        "campaign_keys": [newest],
+        "page_size": 50,
+        "concurrency": 1,
+    }
+    _, state = interrupted(service, settings, 2)
+    config = service.config | settings | {"rate_limit_ledger": "memory"}
+    stream = StillTap(config=config, state=state).streams["recipient_events"]
+    stream.begin()
+    known = deepcopy(stream.before)
+    assert known["begun"][newest]
+    for part in stream.parts():
+        assert [*stream.read(part)]
+    assert stream.before == known
+
+
 def interrupted(
     service: Service, settings: dict[str, t.Any], position: int
 ) -> tuple[Rows, t.Any]:
