@@ -13,6 +13,7 @@ from collections import deque
 from concurrent.futures import Future
 
 from tap_zohocampaigns.spool import Spool, Spooled
+from tap_zohocampaigns.stopping import SIGHT
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -180,7 +181,7 @@ class Ahead(t.Generic[Item]):
             if self._head:
                 self._head.dropped = True
                 self._held -= sum(map(_size, self._head.batches))
-            self._changed.wait_for(lambda: self._units or self._ended)
+            self._await(lambda: self._units or self._ended)
             self._head = self._units.popleft() if self._units else None
             self._changed.notify_all()
             return self._head
@@ -188,7 +189,7 @@ class Ahead(t.Generic[Item]):
     def _take(self, unit: _Unit[Item]) -> Iterator[Batch]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: unit.batches or unit.ended)
+                self._await(lambda: unit.batches or unit.ended)
                 if not unit.batches:
                     break
                 batch = unit.batches.popleft()
@@ -197,6 +198,10 @@ class Ahead(t.Generic[Item]):
             yield self._load(batch)
         if unit.error:
             raise unit.error
+
+    def _await(self, ready: Callable[[], object]) -> None:
+        while not ready():
+            self._changed.wait(SIGHT)
 
     def _has_disk(self) -> bool:
         return self._disk is None or self._disk.size < _DISK

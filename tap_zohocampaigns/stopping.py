@@ -15,6 +15,12 @@ if t.TYPE_CHECKING:
 # What a supervisor grants at least between asking and killing.
 _GRACE = 1.8
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGHT = 0.5
+"""How long the main thread waits at once (seconds).
+
+Python obeys a signal when that thread runs, and one that comes to another thread, or
+just before the wait begins, does not wake it.
+"""
 
 
 class Stopped(BaseException):
@@ -77,8 +83,11 @@ class Stopper:
     def sleep(self, seconds: float) -> None:
         """Wait, unless the time ends before, or the run does."""
         self.check(seconds)
-        if self._over.wait(seconds):
-            self.stop("the run is over")
+        ends = time.monotonic() + seconds
+        while not self._over.wait(min(max(ends - time.monotonic(), 0), SIGHT)):
+            if time.monotonic() >= ends:
+                return
+        self.stop("the run is over")
 
     def end(self) -> None:
         """Wake who waits: nobody asks for anything any more."""

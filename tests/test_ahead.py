@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns import ahead
 from tap_zohocampaigns.ahead import Ahead, Batch, begin
+from tap_zohocampaigns.stopping import Stopper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,3 +205,47 @@ def test_work_in_a_thread_gives_its_result_or_its_error() -> None:
     assert begin(lambda: 7).result(PATIENCE) == 7
     with pytest.raises(BrokenError):
         begin(fail).result(PATIENCE)
+
+
+class Came(Exception):
+    """A signal has come."""
+
+
+def read_slowly(slow: threading.Event) -> None:
+    def read(_: int) -> Iterator[Batch]:
+        slow.wait(PATIENCE)
+        yield Batch([])
+
+    for _, batches in Ahead(lambda: [1], read, 2):
+        list(batches)
+
+
+def sleep_long(_: threading.Event) -> None:
+    Stopper(None, lambda: None).sleep(PATIENCE)
+
+
+@pytest.mark.parametrize("wait", [read_slowly, sleep_long])
+def test_a_signal_is_obeyed_though_it_does_not_wake_the_main_thread(
+    wait: Callable[[threading.Event], None],
+) -> None:
+    # As one does that comes just before the wait begins.
+    def come(*_: object) -> None:
+        raise Came
+
+    def send() -> None:
+        time.sleep(0.1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    late = threading.Event()
+    timer = threading.Timer(PATIENCE / 2, late.set)
+    before = signal.signal(signal.SIGUSR1, come)
+    timer.start()
+    threading.Thread(target=send).start()
+    try:
+        with pytest.raises(Came):
+            wait(late)
+        assert not late.is_set()
+    finally:
+        timer.cancel()
+        late.set()
+        signal.signal(signal.SIGUSR1, before)
