@@ -2,7 +2,7 @@
 
 MODEL_EXAMPLES=20000 pytest tests/test_model.py
 
-tries as many random lives instead of the same five hundred each time.
+tries as many random lives instead of the same two hundred and fifty each time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if t.TYPE_CHECKING:
 
     State: t.TypeAlias = dict[str, t.Any]
 
-EXAMPLES = 500
+EXAMPLES = 250
 STREAMS = ("segment_contacts", "campaign_recipients", "snapshots")
 PEOPLE = 13
 UNFINISHED = ("In Progress", "In Testing")
