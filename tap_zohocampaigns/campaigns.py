@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from tap_zohocampaigns.account import changed_time, sent_time
 from tap_zohocampaigns.ahead import Batch
-from tap_zohocampaigns.api.errors import Failed, Gone
+from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, as_objects
@@ -461,9 +461,26 @@ class EventStream(SentStream, SnapshotStream):
         return (*super().scope, self.actions)
 
     def batches(self) -> Iterator[Records]:
-        """Yield events, and forget campaigns that are not there any more."""
+        """Yield events, and forget campaigns that are not there any more.
+
+        Raises:
+            Forbidden: There were contacts, and nothing told when they did what they
+                did. What is known of the form is from XML.
+        """
         yield from super().batches()
+        if self._timed == {False}:
+            form = self._zoho.settings["response_format"]
+            msg = (
+                f"Zoho gives no times of opens and clicks in {form.upper()}: set "
+                f"`response_format` to another format, or deselect `{self.name}`."
+            )
+            raise Forbidden(msg)
         self.stream_state["begun"] = {}
+
+    @cached_property
+    def _timed(self) -> set[bool]:
+        """Whether pages of contacts had times, as far as it was seen."""
+        return set()
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read the events of a campaign, going on where an earlier run was stopped."""
@@ -525,6 +542,8 @@ class EventStream(SentStream, SnapshotStream):
                     self._zoho.snapshots.write(
                         self.name, keys, begun["contacts"], reported
                     )
+                else:
+                    self._timed.add(bool(events))
                 self.checkpoint()  # the page before has been written
                 yield self.stamp(events, timeline)
                 line.setdefault(keys["campaign_key"], {})[keys["action"]] = begun

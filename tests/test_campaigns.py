@@ -600,3 +600,29 @@ def test_details_of_all_come_though_a_campaign_is_scheduled(
         [rfc3339(NOW.replace(microsecond=0) + timedelta(days=days))]
         for days in (-50, -40)
     ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_contacts_without_times_are_not_taken_for_no_events(
+    account: LivingAccount, caplog: pytest.LogCaptureFixture, form: str
+) -> None:
+    with Service(account, quota_calls=100_000) as service:
+        before = run_tap(service, "recipient_events", response_format=form)
+
+        def without(call: Call) -> Reply | None:
+            # As if nobody had asked for them.
+            call.params.pop("type", None)
+            return None
+
+        service.intercept = without
+        after = run_tap(
+            service, "recipient_events", response_format=form, state=before.state
+        )
+        anew = run_tap(service, "recipient_events", response_format=form)
+    for output in (after, anew):
+        assert not output.records["recipient_events"]
+    kept = before.state["bookmarks"]["recipient_events"]["closed"]
+    assert after.state["bookmarks"]["recipient_events"]["closed"] == kept
+    assert not anew.state["bookmarks"].get("recipient_events", {}).get("closed")
+    assert "`response_format`" in caplog.text
+    assert "left out of this run: recipient_events" in caplog.text
