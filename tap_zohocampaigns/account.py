@@ -8,6 +8,8 @@ import threading
 import typing as t
 from collections import Counter
 from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times, versions
@@ -30,6 +32,8 @@ logger = logging.getLogger("tap-zohocampaigns.account")
 # Nothing has been sent to anybody in these states, whatever their spelling.
 _UNSENT = {"draft", "drafts", "scheduled", "tobereviewed", "reviewed"}
 _CANCELED = {"canceled", "cancelled"}
+# A campaign in these states goes on, however long ago it began.
+_UNFINISHED = {"inprogress", "paused", "intesting"}
 _CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
 _SEGMENT_ID = ("cvid", "segment_id", "segmentid")
 # Best first. Those without `gmt` are hours off, and all that the pages of API v1 show.
@@ -63,19 +67,40 @@ class Segment(t.NamedTuple):
     about: Row
 
 
+class Report(t.NamedTuple):
+    """The report of a campaign, and the day (UTC) on which Zoho gave it."""
+
+    envelope: Envelope
+    day: str
+
+
 class Account:
     """Lists, segments, campaigns and the time zone of the account."""
 
-    def __init__(self, client: Client, config: Mapping[str, t.Any]) -> None:
-        """Remember how to read; nothing is read yet."""
+    def __init__(
+        self,
+        client: Client,
+        config: Mapping[str, t.Any],
+        now: Callable[[], datetime] = partial(datetime.now, UTC),
+    ) -> None:
+        """Remember how to read; nothing is read yet.
+
+        Args:
+            client: Makes the calls.
+            config: The settings, with their defaults.
+            now: Tells the time of day.
+        """
         self.client = client
         self.version = versions.find(config)
         self.calls: Counter[str] = Counter()
         """The calls that were made for all streams."""
+        self.incomplete: set[str] = set()
+        """Calls that gave fewer rows than Zoho says there are."""
         self.guards: dict[str, t.ContextManager[bool]] = {}
         self.known: dict[str, t.Any] = {}
-        self._answers: dict[tuple[str, str], Future[Envelope | None]] = {}
+        self._answers: dict[tuple[str, str], Future[tuple[Envelope | None, str]]] = {}
         self._config = config
+        self._now = now
 
     def knock(self) -> None:
         """Make one cheap call, which fails if the credentials are not accepted."""
@@ -96,7 +121,7 @@ class Account:
     def sent_campaigns(self) -> list[Row]:
         """The campaigns that have recipients, newest first."""
         return sorted(
-            filter(_is_sent, self.campaigns),
+            filter(is_sent, self.campaigns),
             key=sent_time,
             reverse=True,
         )
@@ -161,19 +186,27 @@ class Account:
             # Of the wrong type, reports come back empty.
             "campaigntype": "abtesting" if kind == "abtesting" else "normal",
         }
-        return self._shared("getcampaigndetails", params, call)
+        return self._shared("getcampaigndetails", params, call)[0]
 
-    def report(self, sent_key: str, call: Call) -> Envelope | None:
+    def report(self, sent_key: str, call: Call) -> Report | None:
         """Return the report of a campaign or a test send; Zoho is asked once a run."""
-        return self._shared("campaignreports", {"campaignkey": sent_key}, call)
+        params = {"campaignkey": sent_key}
+        envelope, day = self._shared("campaignreports", params, call)
+        return Report(envelope, day) if envelope else None
 
-    def _shared(self, endpoint: str, params: Row, call: Call) -> Envelope | None:
-        """Return an answer that several streams need; one asks, and others wait."""
-        mine: Future[Envelope | None] = Future()
+    def _shared(
+        self, endpoint: str, params: Row, call: Call
+    ) -> tuple[Envelope | None, str]:
+        """Return an answer that several streams need, and its day.
+
+        One of them asks, and others wait.
+        """
+        mine: Future[tuple[Envelope | None, str]] = Future()
         future = self._answers.setdefault((endpoint, params["campaignkey"]), mine)
         if future is mine:
             try:
-                mine.set_result(call(endpoint, params))
+                answer = call(endpoint, params)
+                mine.set_result((answer, self._now().date().isoformat()))
             except BaseException as error:
                 mine.set_exception(error)
                 raise
@@ -340,8 +373,18 @@ def sent_time(campaign: Row) -> str:
     return times.from_epoch("0")
 
 
-def _is_sent(campaign: Row) -> bool:
-    status = re.sub(r"[^a-z]", "", str(campaign.get("campaign_status")).casefold())
+def is_sent(campaign: Row) -> bool:
+    """Return whether a campaign may have been sent to somebody."""
+    status = _status(campaign)
     if status in _CANCELED:
         return bool(campaign.get("sent_time_gmt"))
     return status not in _UNSENT
+
+
+def is_unfinished(campaign: Row) -> bool:
+    """Return whether a campaign goes on, however long ago it began."""
+    return _status(campaign) in _UNFINISHED
+
+
+def _status(campaign: Row) -> str:
+    return re.sub(r"[^a-z]", "", str(campaign.get("campaign_status")).casefold())

@@ -1,167 +1,198 @@
 """Streams of campaigns, which go on for weeks after their sending.
 
-Zoho can't be asked for what has changed, so a campaign is looked at until its window
-has ended, and then never again.
+Zoho can't be asked for what has changed. So a campaign is looked at until its window
+has ended, then once more, and then never again.
 """
 
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
-from copy import deepcopy
 from dataclasses import replace
-from datetime import timedelta
-from functools import cached_property, partial
-from hashlib import blake2b
 
-from tap_zohocampaigns.account import changed_time, sent_time
+from tap_zohocampaigns.account import changed_time, is_sent, is_unfinished, sent_time
 from tap_zohocampaigns.ahead import Batch
-from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone
-from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.api.values import CUSTOM
-from tap_zohocampaigns.api.wire import as_list, as_objects
+from tap_zohocampaigns.api.errors import Gone
+from tap_zohocampaigns.api.wire import as_objects
 from tap_zohocampaigns.client import Part
 from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
-from tap_zohocampaigns.pages import Place
+from tap_zohocampaigns.lookback import MISSING_RUNS, note_answer
+from tap_zohocampaigns.pages import mark
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from tap_zohocampaigns.account import Report
     from tap_zohocampaigns.api.wire import Envelope, Row
 
     Records: t.TypeAlias = list[Row]
 
-# The counters of campaignreports that tell of an action; the first is the number of its
-# rows, unless it counts events. What matters is that one of them moves.
-# https://www.zoho.com/campaigns/help/developers/campaign-reports.html
-COUNTERS = {
-    "sentcontacts": ("delivered_count", "emails_sent_count"),
-    "openedcontacts": ("opens_count",),
-    "clickedcontacts": ("unique_clicks_count",),
-    "unopenedcontacts": ("unopened",),
-    "optoutcontacts": ("unsub_count",),
-    "spamcontacts": ("spams_count", "complaints_count"),
-    "senthardbounce": ("hardbounce_count",),
-    "sentsoftbounce": ("softbounce_count",),
-    "unsentcontacts": ("unsent_count",),
-}
-# A campaign in these states goes on, however long ago it began.
-_UNFINISHED = {"inprogress", "paused", "intesting"}
-
-
-class Closed:
-    """The spans of sending times whose campaigns are closed and read whole."""
-
-    def __init__(self, spans: list[list[str]], horizon: str) -> None:
-        """Take the spans of the state.
-
-        Args:
-            spans: First and last time of each.
-            horizon: What was sent after it is still looked at.
-        """
-        self.spans = spans
-        self._horizon = horizon
-
-    def covers(self, sent: str) -> bool:
-        """Return whether a campaign sent then needs no look."""
-        return sent <= self._horizon and any(a <= sent <= b for a, b in self.spans)
-
-    def extend(self, first: str) -> None:
-        """Note that all from a time up to the horizon has been looked at."""
-        if first > self._horizon:
-            return
-        first, last = min(first, self._horizon), self._horizon
-        apart = []
-        for a, b in self.spans:
-            if a <= last and first <= b:
-                first, last = min(a, first), max(b, last)
-            else:
-                apart.append([a, b])
-        self.spans[:] = [*apart, [first, last]]
-
 
 class LookbackStream(StatefulStream):
-    """A stream that looks at campaigns for `lookback_days` after their sending."""
+    """A stream that looks at campaigns for `lookback_days` after their sending.
 
-    @cached_property
-    def horizon(self) -> str:
-        """The time of sending before which the window of a campaign has ended."""
-        lookback = timedelta(days=self._zoho.settings["lookback_days"])
-        return rfc3339(self._zoho.now() - lookback)
+    Its state has `open`, a line for each campaign that is looked at again, and
+    `closed`, the names of those that are not.
+    """
 
-    @property
-    def scope(self) -> tuple[object, ...]:
-        """What settings leave of the stream; what was read of another is not all."""
-        return (sorted(self._zoho.settings.get("campaign_keys") or []),)
-
-    @property
-    def scope_mark(self) -> str:
-        """A text that stands for the scope in the state."""
-        return blake2b(repr(self.scope).encode(), digest_size=8).hexdigest()
-
-
-class SentStream(LookbackStream):
-    """A stream of sent campaigns: each is looked at until its window has ended."""
-
-    kept: t.ClassVar[t.Mapping[str, t.Any]] = {"closed": [], "unfinished": []}
-    """What the state tells of campaigns, as it is in the beginning."""
+    def begin(self) -> None:
+        """Begin to read, which may be before the turn of the stream."""
+        # A campaign that is sent from now on is not closed by this run.
+        _ = self._zoho.horizon
+        super().begin()
 
     def known_state(self) -> Row:
-        """Return the state of before, unless settings narrow it in another way now."""
-        scope = self.scope_mark
-        state: Row = deepcopy({**self.kept}) | super().known_state()
-        if state.get("scope") != scope:
-            state |= {"scope": scope, "closed": []}
-        return state
+        """Return a copy of what the state of an earlier run tells."""
+        return {"open": {}, "closed": {}} | super().known_state()
+
+    def campaigns(self) -> Iterable[Row]:
+        """Return the campaigns that the stream is about, in the order of reading."""
+        return self.account.sent_campaigns
+
+    def time_of(self, campaign: Row) -> str:
+        """Return the time of a campaign that `start_date` bounds."""
+        return sent_time(campaign)
+
+    def name_of(self, campaign: Row) -> str:
+        """Return what stands for a campaign among those that are closed."""
+        return mark(campaign["campaign_key"])
+
+    def is_closing(self, campaign: Row, line: Row) -> bool:
+        """Return whether a look at a campaign can be the last one.
+
+        Args:
+            campaign: As it comes on the wire.
+            line: What is known of it.
+        """
+        last = max(sent_time(campaign), line.get("last", ""))
+        return last <= self._zoho.horizon and not is_unfinished(campaign)
 
     def parts(self) -> list[Part]:
-        """Return the campaigns that need a look, newest first."""
-        closed = Closed(self.before["closed"], self.horizon)
-        opened = {*self.before["unfinished"], *self.before.get("open", ())}
+        """Return the campaigns that need a look."""
+        closed = {} if self.rewrites else self.before["closed"]
         return [
-            Part(owner=campaign["campaign_key"], about=campaign)
-            for campaign in self.account.sent_campaigns
-            if (sent := sent_time(campaign)) >= self.start
-            and (
-                not closed.covers(sent)
-                or campaign["campaign_key"] in opened
-                or _is_unfinished(campaign)
+            self.part_of(campaign)
+            for campaign in self.campaigns()
+            if self.time_of(campaign) >= self.start
+            and not (
+                self.name_of(campaign) in closed and self.is_closing(campaign, {})
             )
         ]
 
+    def part_of(self, campaign: Row) -> Part:
+        """Return the part that a campaign is."""
+        return Part(owner=campaign["campaign_key"], about=campaign)
+
     def batches(self) -> Iterator[Records]:
-        """Yield what has moved: open campaigns, newest first, then what is left."""
+        """Yield what has moved of the campaigns, and close those that are over."""
         state = self.stream_state
-        kept = ("scope", *self.kept)
-        state |= {name: deepcopy(self.before[name]) for name in kept}
-        closed = Closed(state["closed"], self.horizon)
-        unfinished = [
-            campaign["campaign_key"]
-            for campaign in self.account.sent_campaigns
-            if _is_unfinished(campaign)
-        ]
-        # They need one more look when they have ended, whenever that is.
-        state["unfinished"] = sorted({*state["unfinished"], *unfinished})
-        for done, (part, batches) in enumerate(self.reading):
-            self.progress.done = done
-            # All that was sent later is done now.
-            closed.extend(_next(sent_time(part.about)))
-            yield from self.take(part, batches)
-        closed.extend(self.start)
-        state["unfinished"] = unfinished
+        opened: dict[str, Row] = state.setdefault("open", {})
+        closed: dict[str, list[str]] = state.setdefault("closed", {})
+        self.note_run()
+        if self.rewrites:
+            self.reopen(opened, closed)
+        for part, batches in self.turns():
+            tests = closed.pop(self.name_of(part.about), [])
+            line = opened.setdefault(part.owner, {"tests": tests} if tests else {})
+            closing = self.is_closing(part.about, line)
+            with self.unless_gone(part):
+                over = yield from self.take(part, batches, line)
+                # Late rows may have opened its window again.
+                if closing and over and self.is_closing(part.about, line):
+                    del opened[part.owner]
+                    closed[self.name_of(part.about)] = line.get("tests", [])
+            self.checkpoint()
+        self.note_missing(opened, closed)
         self.checkpoint()
 
-    def take(self, part: Part, batches: Iterator[Batch]) -> Iterator[Records]:
-        """Yield the records of a campaign, and note what has been written."""
-        with self.unless_gone(part):
-            for batch in batches:
-                yield self.stamp(batch.rows, part)
-        self.checkpoint()
+    def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
+        """Let all campaigns be looked at as if none had been."""
+        opened.clear()
+        closed.clear()
+
+    def take(
+        self, part: Part, batches: Iterator[Batch], line: Row
+    ) -> Generator[Records, None, bool]:
+        """Yield the records of a campaign, and note in its line what was written.
+
+        Returns:
+            Whether this look can be the last one, if the window has ended.
+        """
+        answered = False
+        for batch in batches:
+            keys = {**part.keys, **(batch.about or {})}
+            if self.has_snapshots:
+                keys["snapshot_time"] = self._zoho.run_time
+            rows = len(batch.rows)
+            yield self.stamp(batch.rows, replace(part, keys=keys))
+            if self.has_snapshots and (rows or line.get("full")):
+                self._zoho.snapshots.write(self.name, keys, rows, None)
+            answered = answered or bool(rows) or not line.get("full")
+        return note_answer(line, answered=answered, sent=is_sent(part.about))
+
+    def note_missing(
+        self, opened: dict[str, Row], closed: dict[str, list[str]]
+    ) -> None:
+        """Forget campaigns that are not in the account any more."""
+        del closed
+        listed = {campaign["campaign_key"] for campaign in self.account.campaigns}
+        for key in opened.keys() - listed:
+            del opened[key]
+
+
+class SentStream(LookbackStream):
+    """A stream of sent campaigns, and of the test sends of A/B campaigns."""
 
     def sends(self, campaign: Row) -> list[str]:
         """Return the keys under which a campaign was sent, its own first."""
         tests = self.account.test_sends(campaign, self.call)
         return [campaign["campaign_key"], *tests]
+
+    def look(self, sent_key: str) -> Report | None:
+        """Return the report of a campaign, if there is one."""
+        if not self.account.version.reads("campaignreports"):
+            return None
+        try:
+            return self.account.report(sent_key, self.call)
+        except Gone:
+            return None
+
+
+class RecipientStream(SentStream, SnapshotStream):
+    """A stream of the recipients of each sending, in parts of one action each.
+
+    Its `closed` campaigns are known by their keys, since it tells when one is deleted.
+    """
+
+    resumes = True
+
+    @property
+    def actions(self) -> Iterable[str]:
+        """The actions to read."""
+        raise NotImplementedError
+
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """What settings leave of each part."""
+        return (sorted(self.actions),)
+
+    def name_of(self, campaign: Row) -> str:
+        """Return what stands for a campaign among those that are closed."""
+        return str(campaign["campaign_key"])
+
+    def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
+        """Let all campaigns be looked at as if none had been."""
+        for key, line in opened.items():
+            opened[key] = {name: line[name] for name in ("tests",) if name in line}
+        for key in [*closed]:
+            opened[key] = {"tests": closed.pop(key)}
+
+    def keys_of(self, campaign_key: str, sent_key: str, action: str) -> Row:
+        """Return the keys that the records of an action of a sending have."""
+        return {
+            "campaign_key": sent_key,
+            "parent_campaign_key": None if sent_key == campaign_key else campaign_key,
+            "action": action,
+        }
 
     def read_sends(
         self, keys: list[str], read: Callable[[str], Iterator[Batch]]
@@ -185,14 +216,47 @@ class SentStream(LookbackStream):
             self.logger.warning("Left out, as it is gone: %s", each)
         return [*gone]
 
-    def look(self, sent_key: str) -> Envelope | None:
-        """Return the report of a campaign, if there is one."""
-        if not self.account.version.reads("campaignreports"):
-            return None
-        try:
-            return self.account.report(sent_key, self.call)
-        except Gone:
-            return None
+    def note_gone(self, campaign_key: str, line: Row, gone: list[str]) -> None:
+        """Note which sendings of a campaign are gone, and tell what is deleted."""
+        known: dict[str, int] = line.get("gone", {})
+        line["gone"] = {key: known.get(key, 0) + 1 for key in gone}
+        for key, runs in line["gone"].items():
+            line.get("seen", {}).pop(key, None)
+            if runs == MISSING_RUNS:
+                self._note_deleted_sends(campaign_key, [key])
+        if not gone:
+            del line["gone"]
+
+    def note_missing(
+        self, opened: dict[str, Row], closed: dict[str, list[str]]
+    ) -> None:
+        """Tell what is deleted: what is missing in two runs in a row.
+
+        A campaign that is missing once may be an error of the service.
+        """
+        incomplete = "recentcampaigns" in self.account.incomplete
+        if self._zoho.settings.get("campaign_keys") or incomplete:
+            return
+        listed = {campaign["campaign_key"] for campaign in self.account.campaigns}
+        missing = (opened.keys() | closed.keys() | self.gone) - (listed - self.gone)
+        over = {
+            campaign["campaign_key"]
+            for campaign in self.account.campaigns
+            if self.is_closing(campaign, {})
+        }
+        before = {*self.stream_state.get("missing", ())}
+        self.stream_state["missing"] = sorted(missing - before)
+        for key in sorted(missing & before):
+            tests = closed.pop(key, []) or opened.pop(key, {}).get("tests", [])
+            self._note_deleted_sends(key, [key, *tests])
+            # A campaign that is listed, and has no recipients to be read, is closed.
+            if key in over:
+                closed[key] = tests
+
+    def _note_deleted_sends(self, campaign_key: str, sends: list[str]) -> None:
+        for sent_key in sends:
+            for action in self.actions:
+                self.note_deleted(self.keys_of(campaign_key, sent_key, action))
 
 
 class ReportStream(SentStream):
@@ -200,18 +264,20 @@ class ReportStream(SentStream):
 
     endpoint = "campaignreports"
     replication_key = "reported_on"
+    keeps_history = True
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read the reports of a campaign, of its test sends too."""
-        today = self._zoho.now().date().isoformat()
         for sent_key in self.sends(part.about):
+            report = self.look(sent_key)
+            if report is None:
+                continue
             keys = {
                 "campaign_key": sent_key,
                 "parent_campaign_key": None if sent_key == part.owner else part.owner,
-                "reported_on": today,
+                "reported_on": report.day,
             }
-            envelope = self.look(sent_key)
-            rows = self.rows(envelope) if envelope else []
+            rows = self.rows(report.envelope)
             records = self.converter.records(rows)
             # A country may be called `null`: a key is never nothing.
             names = [
@@ -222,7 +288,8 @@ class ReportStream(SentStream):
                 [
                     record | name | keys
                     for record, name in zip(records, names, strict=True)
-                ]
+                ],
+                keys,
             )
 
     def rows(self, envelope: Envelope) -> Records:
@@ -236,32 +303,27 @@ class DetailStream(LookbackStream):
     endpoint = "getcampaigndetails"
     replication_key = "updated_time"
 
-    def parts(self) -> list[Part]:
-        """Return the campaigns that have changed, longest ago first."""
-        bookmark = self.before.get("replication_key_value") or ""
-        opened = {
-            campaign["campaign_key"]
-            for campaign in self.account.sent_campaigns
-            if sent_time(campaign) >= self.horizon
-        }
-        now = self._zoho.time()
-        changed = sorted(
-            (
-                (changed_time(campaign, now), campaign)
-                for campaign in self.account.campaigns
-            ),
-            key=lambda each: each[0],
-        )
-        return [
-            Part(
-                keys={"campaign_key": row["campaign_key"], "updated_time": when},
-                owner=row["campaign_key"],
-                about=row,
-            )
-            for when, row in changed
-            if when >= self.start
-            and (when >= bookmark or row["campaign_key"] in opened)
-        ]
+    def campaigns(self) -> list[Row]:
+        """Return all campaigns, those first that changed longest ago."""
+        return sorted(self.account.campaigns, key=self.time_of)
+
+    def time_of(self, campaign: Row) -> str:
+        """Return when a campaign has changed."""
+        return changed_time(campaign, self._zoho.run_time)
+
+    def name_of(self, campaign: Row) -> str:
+        """Return what stands for a campaign as it is: it is another when it changes."""
+        return mark((campaign["campaign_key"], self.time_of(campaign)))
+
+    def is_closing(self, campaign: Row, line: Row) -> bool:
+        """Return whether a look at a campaign can be the last one."""
+        return not is_sent(campaign) or super().is_closing(campaign, line)
+
+    def part_of(self, campaign: Row) -> Part:
+        """Return the part that a campaign is."""
+        key = campaign["campaign_key"]
+        keys = {"campaign_key": key, "updated_time": self.time_of(campaign)}
+        return Part(keys=keys, owner=key, about=campaign)
 
     def records(self, part: Part) -> Iterator[Records]:
         """Yield what the details of a campaign have for the stream."""
@@ -275,318 +337,14 @@ class DetailStream(LookbackStream):
         known = {name: envelope.body.get(name) for name in about}
         return [known | _without_shifted_times(row) for row in details]
 
-    @property
-    def scope(self) -> tuple[object, ...]:
-        """What settings leave of the stream."""
-        return (*super().scope, self.start)
-
-    def known_state(self) -> Row:
-        """Return the state of before, unless settings narrow it in another way now."""
-        state = super().known_state()
-        if state.get("scope") != self.scope_mark:
-            state.pop("replication_key_value", None)
-        return state
-
-    def batches(self) -> Iterator[Records]:
-        """Yield the records of the campaigns, and note how far it is."""
-        if "replication_key_value" not in self.before:
-            self.stream_state.pop("replication_key_value", None)
-        self.stream_state["scope"] = self.scope_mark
-        for done, (part, batches) in enumerate(self.reading):
-            self.progress.done = done
-            with self.unless_gone(part):
-                for batch in batches:
-                    yield self.stamp(batch.rows, part)
-            # Campaigns without rows have been looked at, too.
-            self.bookmark.newest = part.keys["updated_time"]
-            self.checkpoint()
-
-
-class Visit(t.NamedTuple):
-    """How far an action of a campaign has been read."""
-
-    part: Part
-    counts: list[int] | None
-    """What the counters told before."""
-    known: Row
-    """What an earlier run noted of it."""
-    begun: Row
-    """When it was begun, and where to go on, as the state has it."""
-    ended: bool = False
-
-
-class CampaignStream(SentStream, SnapshotStream):
-    """A stream of what recipients do: of each action, what has moved is read again."""
-
-    kept: t.ClassVar[t.Mapping[str, t.Any]] = {**SentStream.kept, "open": {}}
-
-    @property
-    def actions(self) -> Iterable[str]:
-        """The actions to read."""
-        return self._zoho.settings.get("actions") or COUNTERS
-
-    @property
-    def scope(self) -> tuple[object, ...]:
-        """What settings leave of the stream."""
-        return (*super().scope, sorted(self.actions))
-
-    def batches(self) -> Iterator[Records]:
-        """Yield what has moved, and forget campaigns that are not there any more."""
-        yield from super().batches()
-        opened: dict[str, Row] = self.stream_state["open"]
-        keys = {campaign["campaign_key"] for campaign in self.account.sent_campaigns}
-        for key in opened.keys() - keys:
-            del opened[key]
-
-    def take(self, part: Part, batches: Iterator[Batch]) -> Iterator[Records]:
-        """Yield what has moved of a campaign, and close it when it is over."""
-        opened: dict[str, Row] = self.stream_state["open"]
-        line = opened.setdefault(
-            part.owner, {"last": sent_time(part.about), "seen": {}}
-        )
-        with self.unless_gone(part):
-            yield from self._take_campaign(batches, line)
-        if part.owner in self.gone or self._is_over(part.about, line):
-            del opened[part.owner]
-
-    def read(self, part: Part) -> Iterator[Batch]:
-        """Read what has moved of a campaign, its test sends too."""
-        key = part.owner
-        line = self.before["open"].get(key, {})
-        tests = line.get("tests") or self.account.test_sends(part.about, self.call)
-        yield Batch([], tests)
-        read = partial(self._read_send, key, line.get("seen", {}))
-        gone = yield from self.read_sends([key, *tests], read)
-        yield Batch([], gone)
-
-    def _read_send(self, key: str, line: Row, sent_key: str) -> Iterator[Batch]:
-        """Read what has moved of one sending of a campaign."""
-        seen = line.get(sent_key, {})
-        counts = read_counters(self.look(sent_key))
-        for action in self.actions:
-            known, count = seen.get(action), counts.get(action)
-            if known and count and known["count"] == count and known["settled"]:
-                continue
-            keys = {
-                "campaign_key": sent_key,
-                "parent_campaign_key": None if sent_key == key else key,
-                "action": action,
-            }
-            params = {"campaignkey": sent_key, "action": action}
-            yield from self._read_action(Part(params, keys), known or {}, count)
-
-    def _read_action(
-        self, part: Part, known: Row, count: list[int] | None
-    ) -> Iterator[Batch]:
-        """Read an action, going on where an earlier run was stopped."""
-        begun = known.get("begun")
-        if begun is None or known["count"] != count or count is None:
-            begun = {"at": self._zoho.time(), "rows": 0, "start": 1, "tail": []}
-        part = replace(part, keys=part.keys | {"snapshot_time": begun["at"]})
-        if count is None or any(count):
-            place = Place(begun["start"], tuple(begun["tail"]))
-            expected = count[0] if count else None
-            for records, (start, tail) in self.paged(part, place, expected):
-                rows = begun["rows"] + len(records)
-                begun = begun | {"rows": rows, "start": start, "tail": [*tail]}
-                yield Batch(records, Visit(part, count, known, begun))
-        yield Batch([], Visit(part, count, known, begun, ended=True))
-
-    def _take_campaign(self, batches: Iterator[Batch], line: Row) -> Iterator[Records]:
-        line["tests"] = next(batches).about
-        for records, visit in batches:
-            if not isinstance(visit, Visit):
-                for gone in visit:
-                    line["seen"].pop(gone, None)
-                continue
-            keys, count, rows = visit.part.keys, visit.counts, visit.begun["rows"]
-            seen: Row = line["seen"].setdefault(keys["campaign_key"], {})
-            action = keys["action"]
-            if visit.ended:
-                # The counters and the rows may lag behind each other: rows that are
-                # fewer than was told are read once more, unless that has been done.
-                known = visit.known
-                before = known.get("rows") if known.get("count") == count else None
-                reported = count[0] if count else None
-                settled = reported is not None and (rows >= reported or rows == before)
-                self._zoho.snapshots.write(self.name, keys, rows, reported)
-                seen[action] = {"count": count, "settled": settled, "rows": rows}
-                self.checkpoint()
-            else:
-                if rows > len(records):
-                    self.checkpoint()  # the page before has been written
-                line["last"] = self._latest(line["last"], records)
-                yield self.stamp(records, visit.part)
-                seen[action] = {"count": count, "settled": False, "begun": visit.begun}
-
-    def _latest(self, last: str, records: Records) -> str:
-        times = (record.get(self.replication_key or "") for record in records)
-        newest: str = max([last, *filter(None, times)])
-        return newest
-
-    def _is_over(self, campaign: Row, line: Row) -> bool:
-        """Return whether this was a complete look after the window had ended."""
-        return (
-            line["last"] <= self.horizon
-            and not _is_unfinished(campaign)
-            and all(
-                known["settled"] or known["count"] is None
-                for seen in line["seen"].values()
-                for known in seen.values()
-            )
-        )
-
-
-class EventStream(SentStream, SnapshotStream):
-    """A stream of each open and click, with its time.
-
-    Counters may be of people, so an open campaign is read whole in each run.
-    """
-
-    endpoint = "getcampaignrecipientsdata"
-    identity = "contact_email"
-    timelines: t.ClassVar[t.Mapping[str, str]] = {}
-    """The actions, and the `type` that adds times to each."""
-    kept: t.ClassVar[t.Mapping[str, t.Any]] = {**SentStream.kept, "begun": {}}
-
-    @property
-    def actions(self) -> list[str]:
-        """The actions to read."""
-        wanted = self._zoho.settings.get("actions") or self.timelines
-        return [action for action in self.timelines if action in wanted]
-
-    @property
-    def scope(self) -> tuple[object, ...]:
-        """What settings leave of the stream."""
-        return (*super().scope, self.actions)
-
-    def batches(self) -> Iterator[Records]:
-        """Yield events, and forget campaigns that are not there any more.
-
-        Raises:
-            Forbidden: There were contacts, and nothing told when they did what they
-                did. What is known of the form is from XML.
-        """
-        yield from super().batches()
-        if self._timed == {False}:
-            form = self._zoho.settings["response_format"]
-            msg = (
-                f"Zoho gives no times of opens and clicks in {form.upper()}: set "
-                f"`response_format` to another format, or deselect `{self.name}`."
-            )
-            raise Forbidden(msg)
-        self.stream_state["begun"] = {}
-
-    @cached_property
-    def _timed(self) -> set[bool]:
-        """Whether pages of contacts had times, as far as it was seen."""
-        return set()
-
-    def read(self, part: Part) -> Iterator[Batch]:
-        """Read the events of a campaign, going on where an earlier run was stopped."""
-        yield from self.read_sends(
-            self.sends(part.about), partial(self._read_send, part)
-        )
-
-    def _read_send(self, part: Part, sent_key: str) -> Iterator[Batch]:
-        line = self.before["begun"].get(part.owner, {})
-        counts = read_counters(self.look(sent_key))
-        for action in self.actions:
-            begun = line.get(sent_key, {}).get(action)
-            if not self._goes_on(part.about, begun):
-                begun = {"at": self._zoho.time(), "horizon": self.horizon}
-                begun |= {"contacts": 0, "start": 1, "tail": [], "ended": False}
-            if begun["ended"]:
-                continue
-            keys = {
-                "campaign_key": sent_key,
-                "parent_campaign_key": None if sent_key == part.owner else part.owner,
-                "action": action,
-                "snapshot_time": begun["at"],
-            }
-            kind = {"type": self.timelines[action]}
-            params = {"campaignkey": sent_key, "action": action, **kind}
-            timeline = Part(params, keys)
-            expected = counts.get(action, [None])[0]
-            if expected != 0:
-                place = Place(begun["start"], tuple(begun["tail"]))
-                pages = self.paged(timeline, place, expected)
-                for contacts, (start, tail) in pages:
-                    number = begun["contacts"] + len(contacts)
-                    begun = {**begun, "contacts": number, "start": start}
-                    begun["tail"] = [*tail]
-                    events = [*self._events_of(contacts)]
-                    yield Batch(events, Timeline(timeline, begun))
-            ended = {**begun, "ended": True}
-            yield Batch([], Timeline(timeline, ended, expected))
-
-    def _goes_on(self, campaign: Row, begun: Row | None) -> bool:
-        """Return whether what was begun need not be read from its beginning.
-
-        What happened after that is read once more while the window is open. When the
-        window has ended since then, nothing else would read it.
-        """
-        if begun is None:
-            return False
-        sent = sent_time(campaign)
-        return sent > self.horizon or sent <= begun["horizon"]
-
-    def take(self, part: Part, batches: Iterator[Batch]) -> Iterator[Records]:
-        """Yield the events of a campaign, and tell when each action is whole."""
-        campaigns: dict[str, Row] = self.stream_state["begun"]
-        line = campaigns.setdefault(part.owner, {})
-        with self.unless_gone(part):
-            for events, (timeline, begun, reported) in batches:
-                keys = timeline.keys
-                if begun["ended"]:
-                    self._zoho.snapshots.write(
-                        self.name, keys, begun["contacts"], reported
-                    )
-                else:
-                    self._timed.add(bool(events))
-                self.checkpoint()  # the page before has been written
-                yield self.stamp(events, timeline)
-                line.setdefault(keys["campaign_key"], {})[keys["action"]] = begun
-        del campaigns[part.owner]
-        self.checkpoint()
-
-    def _events_of(self, contacts: Records) -> Iterator[Row]:
-        for contact in contacts:
-            who = {name: contact.get(name) for name in ("contact_email", "contact_id")}
-            told = (contact.get(CUSTOM) or {}).get("reports")
-            times = Counter(map(self._event_time, read_reports(told)))
-            for event_time, count in times.items():
-                yield who | {"event_time": event_time, "event_count": count}
-
-    def _event_time(self, text: str) -> str:
-        event: Row = self.converter.record({"time": text})
-        if not event.get("event_time"):
-            msg = "The time of an open or a click has a form that is not known."
-            raise Failed(msg)
-        return str(event["event_time"])
-
-
-class Timeline(t.NamedTuple):
-    """How far an action of a campaign has been read."""
-
-    part: Part
-    begun: Row
-    """When it was begun, and where to go on, as the state has it."""
-    reported: int | None = None
-
-
-def read_reports(value: object) -> list[str]:
-    """Read the times in the `reports` of a contact.
-
-    Only XML was seen, `<report><fl val="time">…`. Taken are: that, a list of objects
-    with a `time`, one such object, a list of texts, and any of these below `report`.
-    """
-    if isinstance(value, dict) and "report" in value:
-        value = value["report"]
-    found = [
-        each.get("time") if isinstance(each, dict) else each for each in as_list(value)
-    ]
-    return [str(time) for time in found if time]
+    def take(
+        self, part: Part, batches: Iterator[Batch], line: Row
+    ) -> Generator[Records, None, bool]:
+        """Yield the records of a campaign, and note how far the stream is."""
+        over = yield from super().take(part, batches, line)
+        # Campaigns without rows have been looked at, too.
+        self.bookmark.newest = part.keys["updated_time"]
+        return over
 
 
 def _without_shifted_times(details: Row) -> Row:
@@ -596,38 +354,3 @@ def _without_shifted_times(details: Row) -> Row:
         for name, value in details.items()
         if not (name.endswith("_time") and str(value).isdigit())
     }
-
-
-def _is_unfinished(campaign: Row) -> bool:
-    status = str(campaign.get("campaign_status")).replace(" ", "").casefold()
-    return status in _UNFINISHED
-
-
-def _next(instant: str) -> str:
-    """Return a text that sorts right behind a time."""
-    return instant + "~"
-
-
-def read_counters(envelope: Envelope | None) -> dict[str, list[int]]:
-    """Read the counters of each action from a report of a campaign.
-
-    The first of an action is the number of its rows, unless it counts events.
-    """
-    reports = as_objects(envelope.payload) if envelope else []
-    report = reports[0] if reports else {}
-    found = {
-        action: [_whole(report.get(name)) for name in names]
-        for action, names in COUNTERS.items()
-    }
-    return {
-        action: t.cast("list[int]", counts)
-        for action, counts in found.items()
-        if None not in counts
-    }
-
-
-def _whole(value: object) -> int | None:
-    try:
-        return int(str(value))
-    except ValueError:
-        return None

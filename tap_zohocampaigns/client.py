@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.account import Account
     from tap_zohocampaigns.api.wire import Envelope, Row
     from tap_zohocampaigns.messages import Page
-    from tap_zohocampaigns.pages import Place
+    from tap_zohocampaigns.pages import Place, Reading
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 _INSTALLED = resources.files("tap_zohocampaigns") / "schemas"
@@ -107,6 +107,10 @@ class ZohoStream(Stream):
     """Whether its rows are contacts, with fields of the account's own."""
     last = False
     """Whether it is read when all others are, since it tells what they have shown."""
+    resumes = False
+    """Whether a part that was begun is gone on with, instead of read anew."""
+    keeps_history = False
+    """Whether rows of earlier runs stay true, so that no loader may drop them."""
 
     def __init__(self, tap: TapZohoCampaigns) -> None:
         """Load the schema of the stream's name."""
@@ -122,10 +126,16 @@ class ZohoStream(Stream):
         """The state as it was before the run, for who reads before their turn."""
         self.left_out = False
         """Whether the token may not read it."""
+        self._owners: list[str] = []
         super().__init__(tap, schema=published(self._annotated))
         # The SDK tells that a stream begins; a line when it ends tells more.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.logger.setLevel(logging.WARNING)
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether `snapshots` tells which of its rows are current."""
+        return "snapshot_time" in self._annotated["properties"]
 
     @property
     def account(self) -> Account:
@@ -147,6 +157,11 @@ class ZohoStream(Stream):
     def stream_maps(self) -> list[StreamMap]:
         """The maps of the stream, made for pages."""
         return PageMap.of(super().stream_maps)
+
+    @property
+    def emit_activate_version_messages(self) -> bool:
+        """Whether loaders are told to drop what a full refresh did not bring again."""
+        return super().emit_activate_version_messages and not self.keeps_history
 
     @property
     def partitions(self) -> None:
@@ -196,14 +211,20 @@ class ZohoStream(Stream):
             yield records
 
     def paged(
-        self, part: Part, place: Place | None = None, expected: int | None = None
-    ) -> Iterator[tuple[list[Row], Place]]:
-        """Yield the records of each page of a part, and the place behind them.
+        self,
+        part: Part,
+        place: Place | None = None,
+        expected: int | None = None,
+        *,
+        prove: bool = False,
+    ) -> Reading:
+        """Return the records of each page of a part, and the place behind them.
 
         Args:
             part: What to read.
             place: Where to go on.
             expected: How many records there are, if that is known.
+            prove: Whether the end is asked for, whatever counts tell.
         """
 
         def ask(fromindex: int, size: int) -> pages.Page:
@@ -214,7 +235,7 @@ class ZohoStream(Stream):
             records = self.converter.records(envelope.payload)
             return pages.Page(records, envelope.total, envelope.used_range)
 
-        return self.reader.read(ask, place, expected)
+        return self.reader.read(ask, place, expected, prove=prove)
 
     def call(self, endpoint: str, params: Row) -> Envelope | None:
         """Call an endpoint for this stream, unless the time is over."""
@@ -227,7 +248,6 @@ class ZohoStream(Stream):
             return
         # What threads share is made before there are any.
         self.before = self.known_state()
-        self.reader.lengths = pages.Lengths(*self.before.get("page_lengths", ()))
         self.progress.known = 0
         self.reading.start()
 
@@ -251,13 +271,35 @@ class ZohoStream(Stream):
         reads, endpoint = self.account.version.reads, self.endpoint
         parts = [part for part in self.parts() if reads(endpoint, part.params)]
         self.progress.known = len(parts)
+        self._owners = [part.owner for part in parts]
+        # An earlier run that ended early came as far as this.
+        with suppress(ValueError):
+            first = self._owners.index(self.before.get("next", ""))
+            parts = [*parts[first:], *parts[:first]]
+            self._owners = [part.owner for part in parts]
         return parts
+
+    def turns(self) -> Iterator[tuple[Part, Iterator[Batch]]]:
+        """Yield each part when its turn has come, and note where to begin next time.
+
+        A run may end early, again and again. Each begins with the part that was not
+        read for the longest time.
+        """
+        state = self.stream_state
+        for done, (part, batches) in enumerate(self.reading):
+            self.progress.done = done
+            if len(self._owners) > 1:
+                following = (done + (not self.resumes)) % len(self._owners)
+                state["next"] = self._owners[following]
+            yield part, batches
+        state.pop("next", None)
 
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts, a page at a time."""
         del context
         try:
             self._zoho.begin(self)
+            self.stream_state["run"] = self._zoho.run_time
             for records in self.batches():
                 self.progress.add(len(records))
                 yield page(records)
@@ -286,12 +328,16 @@ class ZohoStream(Stream):
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield the records of all parts, page after page."""
-        for done, (part, batches) in enumerate(self.reading):
-            self.progress.done = done
+        for part, batches in self.turns():
             if part.owner not in self.gone:
                 with self.unless_gone(part):
                     for batch in batches:
                         yield self.stamp(batch.rows, part)
+            self.checkpoint()
+
+    def checkpoint(self, *, due: bool = False) -> None:
+        """Write the state, as the tap does."""
+        self._zoho.checkpoint(due=due)
 
     @contextmanager
     def unless_gone(self, part: Part) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What is read again, and what of it is written again.
 
 Zoho can't be asked for what has changed, so this is the tap's own work: the members of
-a segment are compared with a digest of those seen before. Campaigns have a module of
+a segment are compared with a digest of those seen before. Campaigns have modules of
 their own.
 """
 
@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
@@ -17,6 +20,8 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.client import Part, ZohoStream
+from tap_zohocampaigns.lookback import MISSING_RUNS
+from tap_zohocampaigns.pages import Reading
 from tap_zohocampaigns.spool import Spool
 
 if t.TYPE_CHECKING:
@@ -28,6 +33,10 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.messages import Page
 
     Records: t.TypeAlias = list[Row]
+
+# The end of a part that looks unchanged is asked for after this time. Else a cap that
+# is as long as the part was would hide whoever enters it, for ever.
+_PROOF_HOLDS = timedelta(days=1)
 
 
 class StatefulStream(ZohoStream):
@@ -47,29 +56,72 @@ class StatefulStream(ZohoStream):
         """Yield the records of all parts."""
         state = self.stream_state
         self._zoho.begin(self)
-        before = dict(state)
-        if self.full:
-            state.clear()
+        before = deepcopy(state)
         yield from super().get_records(context)
         if self.left_out:
             # What may not be read is not gone.
             state.clear()
             state |= before
-        else:
-            state["page_lengths"] = [*self.reader.lengths]
 
-    def known_state(self) -> Row:
-        """Return a copy of what the state of an earlier run tells, if it counts."""
-        return {} if self.full else super().known_state()
-
-    def checkpoint(self) -> None:
+    def checkpoint(self, *, due: bool = False) -> None:
         """Write the state; all that it claims has been written before."""
         bookmark = self.bookmark.newest
         if not self.full and bookmark:
             old = self.stream_state.get("replication_key_value") or ""
             self.stream_state["replication_key"] = self.replication_key
             self.stream_state["replication_key_value"] = max(old, bookmark)
-        self._zoho.checkpoint()
+        super().checkpoint(due=due)
+
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """What settings leave of each part; what was read of another is not all."""
+        return ()
+
+    @cached_property
+    def selection(self) -> str:
+        """A text that stands for what is written of each row.
+
+        When it changes, rows that did not change have to be written once more.
+        """
+        columns = sorted(self.schema["properties"].keys() - {*self.hidden})
+        text = repr((columns, self._zoho.settings.get("timezone"), self.scope))
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def rewrites(self) -> bool:
+        """Whether all is written, as if no run had written anything before."""
+        known = self.before
+        return (
+            self.full
+            or known.get("selection") != self.selection
+            or self._writes_snapshots > known.get("snapshots", False)
+        )
+
+    @property
+    def _writes_snapshots(self) -> bool:
+        return self.has_snapshots and self._zoho.snapshots.selected
+
+    def note_selection(self) -> None:
+        """Note the selection of this run, and log it if everything is written again."""
+        if self.rewrites and "selection" in self.before and not self.full:
+            self.logger.warning(
+                "%s: the selection or the settings have changed since the last run, so "
+                "everything is read and written once again.",
+                self.name,
+            )
+        self.stream_state["selection"] = self.selection
+        if self.has_snapshots:
+            self.stream_state["snapshots"] = self._writes_snapshots
+
+    def note_run(self) -> None:
+        """Note what this run writes.
+
+        Where rows tell the time of the run, the state is written before them: so no
+        later run is earlier, wherever this one ends.
+        """
+        self.note_selection()
+        if self.has_snapshots:
+            self.checkpoint(due=True)
 
 
 class SnapshotStream(StatefulStream):
@@ -88,8 +140,11 @@ class SnapshotStream(StatefulStream):
         yield from super().get_records(context)
         if self._stream_version is not None and not self.left_out:
             self._write_activate_version_message(self._stream_version)
-        if self.full and not self.left_out:
-            self.stream_state.clear()
+
+    def note_deleted(self, keys: Row) -> None:
+        """Write the snapshot of a part that is not in the account any more."""
+        keys = keys | {"snapshot_time": self._zoho.run_time}
+        self._zoho.snapshots.write(self.name, keys, 0, None, deleted=True)
 
 
 class MembersStream(SnapshotStream):
@@ -101,58 +156,111 @@ class MembersStream(SnapshotStream):
 
     def batches(self) -> Iterator[Records]:
         """Yield what is new of all parts."""
-        lines: dict[str, Row] = self.stream_state.setdefault("parts", {})
+        state = self.stream_state
+        lines: dict[str, Row] = state.setdefault("parts", {})
+        # A run that ends early leaves this, and parts of which it noted nothing.
+        state |= {"pass": self.before.get("pass", 0) + 1, "underway": True}
+        self.note_run()
         met = set()
-        for done, (part, batches) in enumerate(self.reading):
-            self.progress.done = done
-            met.add(part.owner)
+        for part, batches in self.turns():
             with self.unless_gone(part):
                 yield from self._take_part(part, batches, lines)
-            if part.owner in self.gone:
-                lines.pop(part.owner, None)
-        for name in lines.keys() - met:
-            del lines[name]
+                met.add(part.owner)
+        if not self.is_narrowed:
+            self._note_missing(lines, met)
+        del state["underway"]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether parts may be missing that are still in the account."""
+        names = ("list_keys", "cvids")
+        narrowed = any(self._zoho.settings.get(name) for name in names)
+        return narrowed or "getmailinglists" in self.account.incomplete
+
+    def keys_of(self, owner: str) -> Row:
+        """Return the keys that the records of a part have."""
+        raise NotImplementedError
+
+    def _note_missing(self, lines: dict[str, Row], met: set[str]) -> None:
+        """Tell what is deleted: what is missing in two runs in a row.
+
+        A list that is missing once may be an error of the service.
+        """
+        for owner in [*lines]:
+            missing = 0 if owner in met else lines[owner].get("missing", 0) + 1
+            if missing >= MISSING_RUNS:
+                self.note_deleted(self.keys_of(owner))
+                del lines[owner]
+            elif missing:
+                lines[owner]["missing"] = missing
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read a part; about as many rows are expected as it had before."""
         line = self.before.get("parts", {}).get(part.owner, {})
-        for records, _ in self.paged(part, expected=line.get("rows", part.expected)):
+        proved = line.get("proved")
+        prove = bool(proved) and self._zoho.now() - _instant(proved) >= _PROOF_HOLDS
+        expected = line.get("rows", part.expected)
+        reading = self.paged(part, expected=expected, prove=prove)
+        for records, _ in reading:
             yield Batch(records)
+        yield Batch([], reading)
 
     def _take_part(
         self, part: Part, batches: Iterator[Batch], lines: dict[str, Row]
     ) -> Iterator[Records]:
-        known = lines.get(part.owner)
-        if known and (known.get("dirty") or known["start"] > self.start):
-            known = None
-        now = replace(part, keys=part.keys | {"snapshot_time": self._zoho.time()})
+        known = self._known_line(lines.get(part.owner))
+        now = replace(part, keys=part.keys | {"snapshot_time": self._zoho.run_time})
         members = Members(self.replication_key or "", known)
         if known is None:
-            for records in self._in_scope(batches):
+            for records in self._in_scope(batches, members):
                 members.add(records)
                 yield self.stamp(records, now)
         else:
             with closing(Spool()) as spool:
                 pages = []
-                for records in self._in_scope(batches):
+                for records in self._in_scope(batches, members):
                     members.add(records)
                     pages.append(spool.write(records))
                 if members.unchanged:
                     now.keys["snapshot_time"] = known["at"]
-                if members.changed:
-                    # Killed from here on, the next run writes all of it: else somebody
-                    # who leaves in between would stay.
-                    lines[part.owner] = known | {"dirty": True}
-                    self.checkpoint()
                 for records in map(spool.read, pages):
                     yield self.stamp(members.new(records), now)
-        self._zoho.snapshots.write(self.name, now.keys, members.rows, None)
-        lines[part.owner] = members.line(now.keys["snapshot_time"], self.start)
+        self._zoho.snapshots.write(
+            self.name, now.keys, members.rows, None, without_key=members.without_key
+        )
+        line = members.line(now.keys["snapshot_time"], self.start)
+        line["pass"] = self.stream_state["pass"]
+        if members.proved or known is None or "proved" not in known:
+            line["proved"] = self._zoho.time()
+        else:
+            line["proved"] = known["proved"]
+        lines[part.owner] = line
         self.checkpoint()
 
-    def _in_scope(self, batches: Iterator[Batch]) -> Iterator[Records]:
+    def _known_line(self, line: Row | None) -> Row | None:
+        """Return what is known of a part, if what was written agrees with it.
+
+        An earlier run that ended early may have written members of whom it noted
+        nothing. If they have left since then, only a new snapshot tells.
+        """
+        before = self.before
+        if (
+            line is None
+            or self.rewrites
+            or line["start"] > self.start
+            or (before.get("underway") and line.get("pass") != before.get("pass"))
+        ):
+            return None
+        return line
+
+    def _in_scope(
+        self, batches: Iterator[Batch], members: Members
+    ) -> Iterator[Records]:
         key = self.replication_key or ""
         for batch in batches:
+            if isinstance(batch.about, Reading):
+                members.proved = batch.about.proved
+                members.without_key = batch.about.without_key
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
 
@@ -175,9 +283,12 @@ class Members:
         self._encoder = msgspec.json.Encoder(order="sorted")
         self._older = 0
         self._all = 0
-        self._fresh = False
         self._newest = self._known["added"]
         self.rows = 0
+        self.without_key = 0
+        """Rows that came without their key, so that they can't be told from others."""
+        self.proved = False
+        """Whether the service was asked for more, and had none."""
 
     def add(self, records: Records) -> None:
         """Take in members."""
@@ -190,7 +301,6 @@ class Members:
             if added <= bookmark:
                 self._older += number
             else:
-                self._fresh = True
                 self._newest = max(self._newest, added)
         self.rows += len(records)
 
@@ -198,11 +308,6 @@ class Members:
     def unchanged(self) -> bool:
         """Whether all who were there before are there, as they were."""
         return bool(_hexadecimal(self._older) == self._known["digest"])
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything has changed at all."""
-        return self._fresh or not self.unchanged
 
     def new(self, records: Records) -> Records:
         """Return those of the members that have to be written."""
@@ -224,3 +329,7 @@ class Members:
 
 def _hexadecimal(number: int) -> str:
     return f"{number % (1 << 128):032x}"
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -8,13 +8,14 @@ a whole page as if it were one record, and here it becomes records again.
 from __future__ import annotations
 
 import sys
+import time
 import typing as t
 from contextlib import nullcontext
 
 import msgspec
 from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
-from singer_sdk.singerlib import RecordMessage
+from singer_sdk.singerlib import RecordMessage, StateMessage
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ if t.TYPE_CHECKING:
 
 RECORDS = "records"
 _FULL = 256 * 1024
+# A state is due after this time (seconds), however few records came.
+_STATE_SECONDS = 10.0
 
 
 def page(records: list[Record]) -> Page:
@@ -90,6 +93,20 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
         """Entered while a message is written, which must not end within it."""
         self._encoder = msgspec.json.Encoder(decimal_format="number")
         self._gathered = bytearray()
+        self._state_bytes = 0
+        self._state_written = 0.0
+        self._record_bytes = 0
+
+    @property
+    def state_is_due(self) -> bool:
+        """Whether a state is worth its space.
+
+        The state of a large account is larger than a page of records. So that all
+        states together take no more space than the records, one is due when as many
+        bytes of records were written as the last one had, or after some seconds.
+        """
+        waited = time.monotonic() - self._state_written
+        return self._record_bytes >= self._state_bytes or waited >= _STATE_SECONDS
 
     def serialize_message(self, message: Message) -> bytes:
         """Return the line of a message."""
@@ -99,9 +116,15 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
         """Write a message, or keep records until there are enough of them."""
         with self.writing():
             if isinstance(message, RecordMessage):
+                before = len(self._gathered)
                 self._gather(message)
+                self._record_bytes += len(self._gathered) - before
             else:
-                self._gathered += self.serialize_message(message)
+                line = self.serialize_message(message)
+                self._gathered += line
+                if isinstance(message, StateMessage):
+                    self._state_bytes, self._record_bytes = len(line), 0
+                    self._state_written = time.monotonic()
             if len(self._gathered) > _FULL or not isinstance(message, RecordMessage):
                 self.flush()
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 import threading
 import typing as t
-from collections import Counter, defaultdict
+from collections import Counter
 
 from tap_zohocampaigns.account import read_subscribers
 from tap_zohocampaigns.api.errors import Forbidden
-from tap_zohocampaigns.api.wire import Envelope
-from tap_zohocampaigns.campaigns import EventStream, read_counters
+from tap_zohocampaigns.api.wire import Envelope, as_objects
+from tap_zohocampaigns.events import EventStream
+from tap_zohocampaigns.lookback import Counters, read_counters
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api import Client
     from tap_zohocampaigns.api.wire import Row
     from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.lookback import Counts
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 # What has to be known before anything can be told; all of them are small.
@@ -27,8 +29,8 @@ _ASKED = {
     *("getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"),
     *("contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"),
 }
-_ROWS = {"getlistsubscribers", "getsegmentcontacts", "getcampaignrecipientsdata"}
-_UNCOUNTED = ("getcampaignrecipientsdata", "campaign_recipients")
+_RECIPIENTS = "getcampaignrecipientsdata"
+_ROWS = {"getlistsubscribers", "getsegmentcontacts", _RECIPIENTS}
 
 
 class Rehearsal:
@@ -43,7 +45,9 @@ class Rehearsal:
         self.members: dict[str, int] = {}
         """How many contacts each segment has, by its ID; each list, in each status."""
         self._client = client
-        self._counts: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
+        self.unsure = False
+        """Whether no counter tells how many rows an action has, or two don't agree."""
+        self._counts: dict[str, Counts] = {}
         self._guard = threading.Lock()
 
     def call(
@@ -55,7 +59,9 @@ class Rehearsal:
         if endpoint in _ASKED:
             envelope = self._client.call(endpoint, params, tally)
             if endpoint == "campaignreports":
-                self._counts[params["campaignkey"]] = read_counters(envelope)
+                rows = as_objects(envelope.payload) if envelope else []
+                counts = read_counters(rows[0] if rows else None)
+                self._counts[params["campaignkey"]] = counts
             elif endpoint == "getmailinglists" and envelope:
                 for row in envelope.payload:
                     for status, count in read_subscribers(row).items():
@@ -83,8 +89,10 @@ class Rehearsal:
             return self.members.get(params["cvid"], 0)
         if endpoint == "getlistsubscribers":
             return self.members.get(f"{params['listkey']}/{params['status']}", 0)
-        counts = self._counts[params["campaignkey"]].get(params["action"])
-        return counts[0] if counts else 0
+        counts = self._counts.get(params["campaignkey"], read_counters(None))
+        counters = Counters.of(params["action"], counts)
+        self.unsure = self.unsure or counters.unsure
+        return counters.reported or 0
 
 
 def make_plan(tap: TapZohoCampaigns) -> Row:
@@ -132,7 +140,7 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         else sum(minutes),
         "at_most": ["getsegmentcontacts", "segment_contacts"] if guessed else [],
         "at_least": [
-            *(_UNCOUNTED if _uncounted(tap, read) else ()),
+            *((_RECIPIENTS, "campaign_recipients") if rehearsal.unsure else ()),
             *(each.name for each in read if isinstance(each, EventStream)),
         ],
         "asked": client.calls.total(),
@@ -178,8 +186,8 @@ def as_text(plan: Row) -> str:
         )
     if plan["at_least"]:
         lines.append(
-            "≥: the API of `api_version` has no counters of recipients; each action of "
-            "a campaign costs a call, and one for each further page."
+            "≥: Zoho has no counter of these rows, or counters that do not agree; each "
+            "action of a campaign costs a call, and one for each further page."
         )
     return "\n".join(lines)
 
@@ -204,13 +212,6 @@ def _members(
         if segment.cvid not in known and segment.list_key in lists
     }
     return guessed | known, bool(guessed)
-
-
-def _uncounted(tap: TapZohoCampaigns, read: list[ZohoStream]) -> bool:
-    """Return whether recipients are read of whom no counter tells."""
-    endpoints = {stream.endpoint for stream in read}
-    counted = tap.account.version.reads("campaignreports")
-    return _UNCOUNTED[0] in endpoints and not counted
 
 
 def _rehearse(tap: TapZohoCampaigns, stream: ZohoStream) -> int:

@@ -10,7 +10,7 @@ from singer_sdk import typing as th
 
 from tap_zohocampaigns import connection
 from tap_zohocampaigns.connection import whole
-from tap_zohocampaigns.streams import ACTIONS
+from tap_zohocampaigns.lookback import ACTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,17 +15,13 @@ from tap_zohocampaigns.api.wire import (
     inside,
     java_list,
 )
-from tap_zohocampaigns.campaigns import (
-    COUNTERS,
-    CampaignStream,
-    DetailStream,
-    EventStream,
-    ReportStream,
-)
+from tap_zohocampaigns.campaigns import DetailStream, ReportStream
 from tap_zohocampaigns.client import Part, ZohoStream
-from tap_zohocampaigns.incremental import MembersStream
+from tap_zohocampaigns.events import EventStream
+from tap_zohocampaigns.incremental import MembersStream, StatefulStream
 from tap_zohocampaigns.messages import page
 from tap_zohocampaigns.office import OfficeStream
+from tap_zohocampaigns.recipients import CampaignStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +29,6 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire import Envelope, Json, Row
     from tap_zohocampaigns.messages import Page
 
-# https://www.zoho.com/campaigns/help/developers/campaign-recipient-data.html
-ACTIONS = tuple(COUNTERS)
 # https://www.zoho.com/campaigns/help/developers/view-total-contacts.html
 STATUSES = ("active", "unsub", "bounce", "spam")
 
@@ -144,32 +138,39 @@ class SegmentContacts(MembersStream):
         """Return the segments."""
         setting = "cvids" if self._zoho.settings.get("cvids") else ""
         for cvid in self.account.cvids:
-            yield Part({"cvid": cvid}, {"cvid": cvid}, owner=cvid, setting=setting)
+            keys = self.keys_of(cvid)
+            yield Part({"cvid": cvid}, keys, owner=cvid, setting=setting)
+
+    def keys_of(self, owner: str) -> Row:
+        """Return the ID of a segment as a key."""
+        return {"cvid": owner}
 
 
-class ListSubscriberCounts(ZohoStream):
-    """How many contacts each list has in each status today."""
+class ListSubscriberCounts(StatefulStream):
+    """How many contacts each list has in each status, one row a day."""
 
     name = "list_subscriber_counts"
     primary_keys = ("list_key", "status", "counted_on")
+    replication_key = "counted_on"
     endpoint = "listsubscriberscount"
+    keeps_history = True
 
     def parts(self) -> Iterator[Part]:
         """Return the lists, in each status."""
-        today = self._zoho.now().date().isoformat()
         for mailing_list in self.account.lists:
             for status in STATUSES:
                 key = mailing_list["listkey"]
                 yield Part(
                     {"listkey": key, "status": status},
-                    {"list_key": key, "status": status, "counted_on": today},
+                    {"list_key": key, "status": status},
                     owner=key,
                 )
 
     def records(self, part: Part) -> Iterator[list[Row]]:
-        """Yield the one count."""
+        """Yield the one count; its day is that of the answer."""
         if envelope := self.call(self.endpoint, part.params):
-            yield [self.converter.record({"no_of_contacts": envelope.payload})]
+            record = self.converter.record({"no_of_contacts": envelope.payload})
+            yield [record | {"counted_on": self._zoho.now().date().isoformat()}]
 
 
 class ListSubscribers(MembersStream):
@@ -188,12 +189,14 @@ class ListSubscribers(MembersStream):
         for mailing_list in self.account.lists:
             for status, count in read_subscribers(mailing_list).items():
                 params = {"listkey": mailing_list["listkey"], "status": status}
-                yield Part(
-                    params,
-                    {"list_key": params["listkey"], "status": status},
-                    owner="/".join(params.values()),
-                    expected=count,
-                )
+                owner = "/".join(params.values())
+                keys = self.keys_of(owner)
+                yield Part(params, keys, owner=owner, expected=count)
+
+    def keys_of(self, owner: str) -> Row:
+        """Return the list and the status as keys."""
+        list_key, _, status = owner.rpartition("/")
+        return {"list_key": list_key, "status": status}
 
 
 class Campaigns(ZohoStream):
@@ -401,10 +404,11 @@ class AccountRow(ZohoStream):
 
 
 class Snapshots(ZohoStream):
-    """When each part of the two streams above was read whole, with its rows."""
+    """When each part of other streams was read whole, with its rows."""
 
     name = "snapshots"
     primary_keys = ("snapshot_id",)
+    keeps_history = True
 
     def begin(self) -> None:
         """Begin nothing: there is nothing to read."""
@@ -414,20 +418,31 @@ class Snapshots(ZohoStream):
         del context
         return iter(())
 
-    def write(self, stream: str, keys: Row, rows: int, reported: int | None) -> None:
-        """Write the row of a part that has just been read whole.
+    def write(
+        self,
+        stream: str,
+        keys: Row,
+        rows: int,
+        reported: int | None,
+        *,
+        without_key: int = 0,
+        deleted: bool = False,
+    ) -> None:
+        """Write the row of a part that has just been read whole, or is deleted.
 
         Args:
             stream: The stream that the part belongs to.
             keys: The keys stamped into the records of the part, `snapshot_time` too.
             rows: How many rows it had.
             reported: How many Zoho's own counter tells of, if it has one.
+            without_key: How many rows came without their key, and were left out.
+            deleted: Whether the part is not in the account any more.
         """
         if not self.selected:
             return
         if not self.progress.value:
             self._write_schema_message()
-        names = ("campaign_key", "action", "cvid", "list_key", "status")
+        names = ("campaign_key", "action", "cvid", "list_key", "status", "reported_on")
         place = {name: keys[name] for name in names if name in keys}
         record = dict.fromkeys(self.schema["properties"]) | place
         record |= {
@@ -436,6 +451,8 @@ class Snapshots(ZohoStream):
             "snapshot_time": keys["snapshot_time"],
             "rows_read": rows,
             "rows_reported": reported,
+            "rows_without_key": without_key,
+            "deleted": deleted,
         }
         self._write_record_message(page(self.stamp([record], Part())))
         self.progress.add(1)

@@ -6,7 +6,8 @@ import json
 import logging
 import sys
 import typing as t
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import click
@@ -71,7 +72,7 @@ class TapZohoCampaigns(Plugin, Tap):
         if self.settings["data_center"] == SANDBOX:
             # Its port is another one in each run.
             client.account_id = SANDBOX
-        return Account(client, self.settings)
+        return Account(client, self.settings, self.now)
 
     @property
     def writer(self) -> PageWriter:
@@ -95,9 +96,35 @@ class TapZohoCampaigns(Plugin, Tap):
         """Return the time of day as records have it."""
         return rfc3339(self.now())
 
-    def checkpoint(self) -> None:
-        """Write the state, if it has changed; all that it claims is written before."""
-        self.state_writer.write_state(self.state)
+    @cached_property
+    def run_time(self) -> str:
+        """The time of this run as records have it, later than that of any run before.
+
+        A clock may step back. Then the time is a millisecond after the latest that the
+        state has, so that what was written before stays older than what is written now.
+        """
+        newest = datetime.min.replace(tzinfo=UTC)
+        for bookmark in self.state.get("bookmarks", {}).values():
+            with suppress(KeyError, TypeError, ValueError):
+                newest = max(newest, datetime.fromisoformat(bookmark["run"]))
+        return max(self.time(), rfc3339(newest + timedelta(milliseconds=1)))
+
+    @cached_property
+    def horizon(self) -> str:
+        """The time of sending before which the window of a campaign has ended."""
+        lookback = timedelta(days=self.settings["lookback_days"])
+        return rfc3339(self.now() - lookback)
+
+    def checkpoint(self, *, due: bool = False) -> None:
+        """Write the state, if it has changed; all that it claims is written before.
+
+        Args:
+            due: Whether it has to be written now. If not, it is left to a later
+                checkpoint while it would take more space than the records since the
+                last one.
+        """
+        if due or self.writer.state_is_due:
+            self.state_writer.write_state(self.state)
         self.writer.flush()
 
     def begin(self, stream: ZohoStream) -> None:
@@ -113,6 +140,19 @@ class TapZohoCampaigns(Plugin, Tap):
         self.stopper.end()
         for stream in self.zoho_streams:
             stream.reading.close()
+
+    def load_state(self, state: dict[str, t.Any]) -> None:
+        """Take the state; streams that earlier runs did not come to are read first."""
+        super().load_state(state)
+        self._streams = {stream.name: stream for stream in self.in_turn()}
+
+    def in_turn(self) -> list[ZohoStream]:
+        """Return the streams in the order of their turns, by the loaded state."""
+        bookmarks = self.state.get("bookmarks", {})
+        return sorted(
+            self.zoho_streams,
+            key=lambda each: (each.last, bookmarks.get(each.name, {}).get("run", "")),
+        )
 
     def leave_out(self, name: str, why: str) -> None:
         """Go on without a stream that the token may not read; say so once a reason."""
@@ -143,7 +183,7 @@ class TapZohoCampaigns(Plugin, Tap):
         return [*self.streams.values()]
 
     def _save(self) -> None:
-        self.checkpoint()
+        self.checkpoint(due=True)
         left = [stream.left for stream in self.zoho_streams if stream.left]
         self.logger.info("Left to read: %s", ", ".join(left) or "nothing")
 

@@ -16,7 +16,7 @@ import pytest
 from tap_zohocampaigns.api.errors import Failed, ZohoError
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.wire import Envelope
-from tap_zohocampaigns.campaigns import read_reports
+from tap_zohocampaigns.events import read_reports
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.streams import read_counts
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns import streams
+from tap_zohocampaigns import lookback, streams
 from tap_zohocampaigns.api.versions import VERSIONS
 from tap_zohocampaigns.plan import as_text, make_plan
 from tap_zohocampaigns.sandbox import ACTIONS, LivingAccount, Reply, Service
@@ -96,7 +96,7 @@ def test_recipients_are_those_of_the_account_without_the_tests_of_campaigns(
         (campaign.key, action, recipient.contact.email)
         for campaign in account.campaigns()
         if campaign.sent
-        for action in streams.ACTIONS
+        for action in lookback.ACTIONS
         for recipient in account.recipients(campaign.key, action)
     ]
 

@@ -170,7 +170,9 @@ def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
     # Its rows are those of the parts that were read in this run, so that to overwrite
     # would be to lose those of others.
     additions = isinstance(stream, Snapshots)
-    cursor = "snapshot_time" if additions else stream.replication_key
+    # A destination that deduplicates keeps the row with the greatest cursor. A row may
+    # be written again with an earlier time of its own, if a setting changed.
+    cursor = "snapshot_time" if stream.has_snapshots else stream.replication_key
     modes = [SyncMode.incremental] if cursor else []
     if not additions:
         modes.insert(0, SyncMode.full_refresh)

@@ -44,7 +44,7 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
 )
 from tap_zohocampaigns.command import sentence
-from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
+from tap_zohocampaigns.incremental import StatefulStream
 from tap_zohocampaigns.office import OfficeStream
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.streams import Snapshots
@@ -136,7 +136,7 @@ class AirbyteTap(TapZohoCampaigns):
     @property
     def _turns(self) -> list[ZohoStream]:
         """The streams in their order, behind all others the one that they write to."""
-        return sorted(self.zoho_streams, key=lambda each: isinstance(each, Snapshots))
+        return sorted(self.in_turn(), key=lambda each: isinstance(each, Snapshots))
 
     def _known_rows(self, name: str) -> int:
         stream = t.cast("ZohoStream", self.streams[name])
@@ -186,7 +186,7 @@ class AirbyteTap(TapZohoCampaigns):
 def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
     """Return whether rows of a stream are missing because of streams that failed."""
     return isinstance(stream, Snapshots) and any(
-        isinstance(each, SnapshotStream) for each in failed
+        each.has_snapshots for each in failed
     )
 
 

@@ -278,8 +278,8 @@ def tally(numbers: Mapping[str, int]) -> dict[str, int]:
     count = {action: numbers.get(action, 0) for action in ACTIONS}
     bounces = count["senthardbounce"] + count["sentsoftbounce"]
     return {
-        "emails_sent_count": count["sentcontacts"] + bounces,
-        "delivered_count": count["sentcontacts"],
+        "emails_sent_count": count["sentcontacts"],
+        "delivered_count": max(count["sentcontacts"] - bounces, 0),
         "opens_count": count["openedcontacts"],
         "unopened": count["unopenedcontacts"],
         "unique_clicks_count": count["clickedcontacts"],

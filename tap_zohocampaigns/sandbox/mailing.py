@@ -173,8 +173,11 @@ def deliver(
                 if rank < unsent + hard
                 else "sentsoftbounce"
             )
-            bounced = None if rank < unsent else sent + int(luck[2] * BOUNCE_SECONDS)
-            emails.append(_Email(person.contact, sent, {action: _ALWAYS}, bounced))
+            marks, bounced = {action: _ALWAYS}, None
+            if rank >= unsent:
+                marks["sentcontacts"] = _ALWAYS
+                bounced = sent + int(luck[2] * BOUNCE_SECONDS)
+            emails.append(_Email(person.contact, sent, marks, bounced))
             continue
         marks = {"sentcontacts": _ALWAYS}
         reader = rank - lost

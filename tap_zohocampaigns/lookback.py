@@ -1,0 +1,222 @@
+"""What of a campaign is read again: decisions over values, without any call.
+
+Zoho can't be asked for what has changed. Its counters tell when something probably has,
+but they lag, lead, stand still and stay 0. So they save calls while a campaign is open;
+the closing look, after the window of the campaign has ended, does not rely on them.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from datetime import datetime
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.api.wire import Row
+
+    Counts: t.TypeAlias = dict[str, int | None]
+
+
+class Evidence(t.NamedTuple):
+    """The counters of `campaignreports` that tell of an action."""
+
+    rows: tuple[str, ...]
+    """Counters that may be the number of its rows."""
+    others: tuple[str, ...] = ()
+    """Counters that move when its members change and their number does not."""
+
+
+# Whose members only ever join is revealed by its own counter, since each join moves it:
+# clicked, opted out, complained, bounced for good. Whose members also leave can gain
+# one and lose one between two runs, and its own counter stands still:
+#
+# * unopened: a delivery adds one, an open takes one away.
+# * soft bounces: a second try delivers, or bounces for good.
+# * unsent: what is still in the queue is sent.
+# * sent: whether bounced e-mails are in it is not documented, so all of them count.
+# * opened: members only join, but a counter of opens may lag behind the others.
+#
+# The test sends of an A/B campaign have reports of their own, so the same holds for
+# each. The statuses of lists have counters too, but lists are read whole in each run,
+# so nothing is concluded from them.
+# https://www.zoho.com/campaigns/help/developers/campaign-reports.html
+EVIDENCE: t.Final[t.Mapping[str, Evidence]] = {
+    "sentcontacts": Evidence(
+        ("emails_sent_count", "delivered_count"),
+        ("hardbounce_count", "softbounce_count", "unsent_count"),
+    ),
+    "openedcontacts": Evidence(("opens_count",), ("unopened", "unique_clicks_count")),
+    "clickedcontacts": Evidence(("unique_clicks_count",)),
+    "unopenedcontacts": Evidence(
+        ("unopened",), ("delivered_count", "opens_count", "emails_sent_count")
+    ),
+    "optoutcontacts": Evidence(("unsub_count",)),
+    "spamcontacts": Evidence(("spams_count", "complaints_count")),
+    "senthardbounce": Evidence(("hardbounce_count",)),
+    "sentsoftbounce": Evidence(
+        ("softbounce_count",), ("hardbounce_count", "delivered_count")
+    ),
+    "unsentcontacts": Evidence(("unsent_count",), ("emails_sent_count",)),
+}
+ACTIONS: t.Final = tuple(EVIDENCE)
+# After its window, what Zoho's counters contradict is read so often, and no more.
+CLOSING_LOOKS = 3
+# What was there once and is not there now has to be missing in so many runs in a row.
+MISSING_RUNS = 2
+
+
+def read_counters(report: Row | None) -> Counts:
+    """Return all counters of a report that are numbers.
+
+    Args:
+        report: The row of `campaignreports`, as it is on the wire; None if there is no
+            report.
+    """
+    names = {name for each in EVIDENCE.values() for name in (*each.rows, *each.others)}
+    return {name: _whole((report or {}).get(name)) for name in names}
+
+
+class Counters(t.NamedTuple):
+    """What the counters of a sending tell of one action."""
+
+    values: list[int | None]
+    """All that are evidence for it, in the order of `EVIDENCE`."""
+    reported: int | None
+    """How many rows it has, by the greatest counter; None if none tells that."""
+    delivered: int | None = None
+    """For `sentcontacts`, how many e-mails were delivered, if the rest bounced."""
+    unsure: bool = False
+    """Whether no counter tells how many rows it has, or two don't agree."""
+
+    @classmethod
+    def of(cls, action: str, counts: Counts) -> Counters:
+        """Return what a report tells of an action."""
+        names = EVIDENCE[action]
+        numbers = [counts[name] for name in names.rows]
+        known = [number for number in numbers if number is not None]
+        reported = max(known, default=None)
+        bounced = [counts["hardbounce_count"], counts["softbounce_count"]]
+        delivered = None
+        if action == "sentcontacts" and None not in (*numbers, *bounced):
+            sent, less = t.cast("list[int]", numbers)
+            explained = sent == less + sum(t.cast("list[int]", bounced))
+            delivered = less if explained else None
+        values = [counts[name] for name in (*names.rows, *names.others)]
+        unsure = None in numbers or (len({*numbers}) > 1 and delivered is None)
+        return cls(values, reported, delivered, unsure)
+
+    @property
+    def told(self) -> list[int | None] | None:
+        """The values to remember; None if no counter tells of the action."""
+        return None if self.reported is None else self.values
+
+
+class Look(enum.Enum):
+    """What is done about an action of a campaign in a run."""
+
+    SKIP = enum.auto()
+    ASSUME_EMPTY = enum.auto()
+    """It is not read: it never had rows, and its counter is 0."""
+    READ = enum.auto()
+
+
+def choose_look(
+    known: Row | None, counters: Counters, now: str, *, closing: bool
+) -> Look:
+    """Decide whether an action is read.
+
+    Args:
+        known: What an earlier run noted of it, as `note_look` made it.
+        counters: What the report tells now.
+        now: The time of this run.
+        closing: Whether the window of its campaign has ended.
+    """
+    if known is None:
+        empty = counters.reported == 0 and not closing
+        return Look.ASSUME_EMPTY if empty else Look.READ
+    if "begun" in known or "vanished" in known:
+        return Look.READ
+    if closing:
+        return Look.SKIP if known.get("final") else Look.READ
+    if counters.reported == 0 and not known["rows"]:
+        return Look.SKIP
+    due = "due" in known and now > known["due"]
+    read = counters.told is None or _moved(known, counters) or due
+    return Look.READ if read else Look.SKIP
+
+
+def note_look(
+    known: Row | None, counters: Counters, rows: int, now: str, *, closing: bool
+) -> Row:
+    """Return what to note of an action that has been read whole.
+
+    Args:
+        known: What an earlier run noted of it.
+        counters: What the report told.
+        rows: How many rows it had.
+        now: The time of this run.
+        closing: Whether the window of its campaign had ended.
+
+    Returns:
+        `count`, the counters, and `rows`. If these don't agree, `since` when, and after
+        when it is `due` again. After the window, how many `looks` there were, and
+        whether the last one was `final`. `vanished` if there were rows before, there
+        are none now, and no counter says so: then nothing else is noted, since the
+        next run asks again.
+    """
+    known = known or {}
+    looks = {"looks": known.get("looks", 0) + 1} if closing else {}
+    if rows == 0 and known.get("rows") and counters.reported != 0:
+        if "vanished" not in known:
+            return {**known, **looks, "vanished": True}
+    matched = rows == counters.reported
+    noted: Row = {"count": counters.told, "rows": rows, **looks}
+    if counters.told is not None and not matched:
+        since = now if _moved(known, counters) else known.get("since", now)
+        # Each pause is as long as all before; if bounces explain the difference, three
+        # times as long.
+        noted |= {
+            "since": since,
+            "due": _later(now, since, 3 if rows == counters.delivered else 1),
+        }
+    if closing:
+        unreported = counters.told is None and known.get("count") is not None
+        settled = (matched or counters.told is None) and not unreported
+        noted["final"] = settled or looks["looks"] >= CLOSING_LOOKS
+    return noted
+
+
+def note_answer(line: Row, *, answered: bool, sent: bool) -> bool:
+    """Note whether a look at a campaign gave anything; return whether it can be the last.
+
+    An empty answer is asked again: more often where there was a full one before.
+
+    Args:
+        line: What is known of the campaign; it is changed.
+        answered: Whether there was an answer, and one with rows if there were any before.
+        sent: Whether the campaign has been sent.
+    """
+    if answered:
+        line["full"] = True
+        line.pop("empty", None)
+        return True
+    if not sent and not line.get("full"):
+        return True
+    line["empty"] = line.get("empty", 0) + 1
+    enough = CLOSING_LOOKS if line.get("full") else MISSING_RUNS
+    return bool(line["empty"] >= enough)
+
+
+def _moved(known: Row, counters: Counters) -> bool:
+    return bool(known.get("count") != counters.told)
+
+
+def _later(now: str, since: str, growth: int) -> str:
+    passed = datetime.fromisoformat(now) - datetime.fromisoformat(since)
+    later = datetime.fromisoformat(now) + passed * growth
+    return later.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _whole(value: object) -> int | None:
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
