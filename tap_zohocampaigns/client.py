@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.account import Account
     from tap_zohocampaigns.api.wire import Envelope, Row
     from tap_zohocampaigns.messages import Page
-    from tap_zohocampaigns.pages import Place
+    from tap_zohocampaigns.pages import Place, Reading
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 _INSTALLED = resources.files("tap_zohocampaigns") / "schemas"
@@ -196,14 +196,20 @@ class ZohoStream(Stream):
             yield records
 
     def paged(
-        self, part: Part, place: Place | None = None, expected: int | None = None
-    ) -> Iterator[tuple[list[Row], Place]]:
-        """Yield the records of each page of a part, and the place behind them.
+        self,
+        part: Part,
+        place: Place | None = None,
+        expected: int | None = None,
+        *,
+        prove: bool = False,
+    ) -> Reading:
+        """Return the records of each page of a part, and the place behind them.
 
         Args:
             part: What to read.
             place: Where to go on.
             expected: How many records there are, if that is known.
+            prove: Whether to ask for the end, whatever counters tell.
         """
 
         def ask(fromindex: int, size: int) -> pages.Page:
@@ -214,7 +220,7 @@ class ZohoStream(Stream):
             records = self.converter.records(envelope.payload)
             return pages.Page(records, envelope.total, envelope.used_range)
 
-        return self.reader.read(ask, place, expected)
+        return self.reader.read(ask, place, expected, prove=prove)
 
     def call(self, endpoint: str, params: Row) -> Envelope | None:
         """Call an endpoint for this stream, unless the time is over."""
@@ -227,7 +233,6 @@ class ZohoStream(Stream):
             return
         # What threads share is made before there are any.
         self.before = self.known_state()
-        self.reader.lengths = pages.Lengths(*self.before.get("page_lengths", ()))
         self.progress.known = 0
         self.reading.start()
 

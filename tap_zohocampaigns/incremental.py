@@ -55,8 +55,6 @@ class StatefulStream(ZohoStream):
             # What may not be read is not gone.
             state.clear()
             state |= before
-        else:
-            state["page_lengths"] = [*self.reader.lengths]
 
     def known_state(self) -> Row:
         """Return a copy of what the state of an earlier run tells, if it counts."""
