@@ -275,7 +275,15 @@ class Account:
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
         size, at_once = self._config["page_size"], self._config["concurrency"]
         pages = Pages(size, lambda row: row.get(key), at_once)
-        return [row for rows, _ in pages.read(ask) for row in rows]
+        reading = pages.read(ask)
+        found = [row for rows, _ in reading for row in rows]
+        if reading.short:
+            self.incomplete.add(endpoint)
+        if number := reading.without_key:
+            logger.warning(
+                "Left out %d rows of %s without their key.", number, endpoint
+            )
+        return found
 
     def _narrowed(self, setting: str, name: str, found: list[Row]) -> list[Row]:
         wanted = self._config.get(setting)

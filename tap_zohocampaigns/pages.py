@@ -1,13 +1,15 @@
 """Rows of an endpoint, page after page: `fromindex` counts rows, from one.
 
-Contacts come and go while pages are read, and rows move up or down. So each page begins
-with the last few rows of the one before; when it does not hold any of them, the reader
-steps back until it does.
+Contacts come and go while pages are read, and rows move up or down. The service may
+give fewer rows than it is asked for, from one call to the next, and may say so or not.
+So a page proves two things at most: the rows that it has, and that they stand one
+behind the other. Each page begins with the last few rows of the one before. One that
+does not hold enough rows that were read is not connected to them: the reader steps back
+until it is.
 """
 
 from __future__ import annotations
 
-import threading
 import typing as t
 from functools import partial
 from hashlib import blake2b
@@ -21,10 +23,24 @@ if t.TYPE_CHECKING:
 
     Ask: t.TypeAlias = "Callable[[int, int], Page]"
     Row: t.TypeAlias = dict[str, t.Any]
+    Key: t.TypeAlias = t.Hashable | None
 
 # The service gives so many when it isn't asked for a number, so it can't refuse them.
 _SMALLEST = 20
 _OVERLAP = 5
+# Rows of a page that have to be known if others have moved: one or two of them may be
+# those that have moved, or stand twice.
+_ANCHORS = 3
+# Keys that are remembered of a part: at least so many, at most twice as many.
+_WINDOW = 25_000
+# Caps that the service keeps to itself are round numbers: 20, 50, 100, 200.
+_ROUND = 10
+# So many pages further on there is nothing, or something else.
+_FAR = 100
+# After so many pages in a row that give old rows only, see whether `fromindex` counts.
+_IDLE = 8
+# An end that looks otherwise each time is believed after so many times.
+_PATIENCE = 5
 
 
 class Page(t.NamedTuple):
@@ -35,10 +51,6 @@ class Page(t.NamedTuple):
     """How many rows there are in all, if that is told."""
     used: int | None = None
     """How many rows a page has at most, if that is told."""
-
-    def tells_of(self, index: int) -> bool:
-        """Return whether the counter says that there is a row at an index."""
-        return self.total is not None and index <= self.total
 
 
 class Place(t.NamedTuple):
@@ -53,15 +65,6 @@ class Place(t.NamedTuple):
 def mark(identity: t.Hashable) -> str:
     """Return a short text that stands for a row, from which it can't be told."""
     return blake2b(str(identity).encode(), digest_size=6).hexdigest()
-
-
-class Lengths(t.NamedTuple):
-    """What is known of the lengths of pages; it helps a later run too."""
-
-    last: int = 0
-    """The longest page behind which there was nothing."""
-    followed: int = 0
-    """The longest page behind which there was more."""
 
 
 class Coming:
@@ -101,14 +104,49 @@ class Coming:
                 self._pages[start, size] = begin(partial(self._ask, start, size))
 
 
-class Pages:
-    """Reads the pages of one endpoint, and learns how many rows a page can hold.
+class Window:
+    """The keys of the rows that were read last, in memory that does not grow."""
 
-    The service may give fewer rows than it is asked for, and may say so or not. So the
-    next page starts behind the rows that came, and a page is the last one only if it is
-    shorter than another that came before, or if the service says so twice: of the page,
-    and in its counter. Else one more call finds out.
-    """
+    def __init__(self, marks: tuple[str, ...]) -> None:
+        """Know no row but those of some marks."""
+        self._marks = {*marks} - {""}
+        self._now: set[Key] = set()
+        self._before: set[Key] = set()
+
+    def __contains__(self, key: Key) -> bool:
+        """Return whether a row has been read; one without a key never has."""
+        if key in self._now or key in self._before:
+            return True
+        if not self._marks or key is None or (marked := mark(key)) not in self._marks:
+            return False
+        self._marks.discard(marked)
+        self._now.add(key)
+        return True
+
+    def new(self, rows: list[Row], keys: list[Key]) -> list[Row]:
+        """Return the rows that have not been read, each once, and remember them."""
+        old = bool(self._marks) or not (
+            self._now.isdisjoint(keys) and self._before.isdisjoint(keys)
+        )
+        if old:
+            pairs = [
+                pair for pair in zip(keys, rows, strict=True) if pair[0] not in self
+            ]
+            keys, rows = [key for key, _ in pairs], [row for _, row in pairs]
+        number = len(self._now) + len(keys)
+        self._now.update(keys)
+        if len(self._now) < number or None in self._now:
+            self._now.discard(None)
+            distinct = dict(zip(keys, rows, strict=True))
+            distinct.pop(None, None)
+            rows = [*distinct.values()]
+        if len(self._now) > _WINDOW:
+            self._before, self._now = self._now, set()
+        return rows
+
+
+class Pages:
+    """Reads the pages of one endpoint."""
 
     def __init__(
         self,
@@ -123,17 +161,19 @@ class Pages:
             identity: Gives what makes a row the same row on two pages.
             at_once: How many pages are asked for at once where their number is known.
         """
-        self._size = size
-        self._identity = identity
-        self._at_once = at_once
-        self._learning = threading.Lock()
-        self.lengths = Lengths()
-        self._longest = 0
+        self.size = size
+        self.identity = identity
+        self.at_once = at_once
 
     def read(
-        self, ask: Ask, place: Place | None = None, expected: int | None = None
-    ) -> Iterator[tuple[list[Row], Place]]:
-        """Yield the rows of page after page, each row once, and the place behind them.
+        self,
+        ask: Ask,
+        place: Place | None = None,
+        expected: int | None = None,
+        *,
+        prove: bool = False,
+    ) -> Reading:
+        """Return the rows of page after page, each row once, and the place behind them.
 
         Args:
             ask: Called with the index of the first row and the number of rows; an empty
@@ -141,128 +181,304 @@ class Pages:
                 threads if pages are asked for at once.
             place: Where to go on; the beginning if not given.
             expected: How many rows there are, if that is known.
+            prove: Whether to ask for the end, whatever counters tell.
+        """
+        return Reading(self, ask, place or Place(), expected, prove=prove)
+
+    def ask(self, ask: Ask, first: int) -> tuple[Page, int]:
+        """Return a page, and how many rows were asked for.
 
         Raises:
-            Failed: A row lacks its identity, or the service repeats a page.
+            Failed: The service refuses every number of rows.
         """
-        start, tail = place or Place()
-        coming = Coming(ask, self._at_once - 1)
-        first, stepped = self._begin(start, tail), False
-        before: list[t.Hashable] = []
-        asked = 0
         while True:
-            page = self._ask(coming, first)
-            keys = self._keys(page)
-            # What is asked for again, beside what lies behind it, may be the same.
-            if keys and keys == before and first != asked:
-                self._refuse_repetition(page)
-                return
-            asked = first
-            overlap, rows = start - first, len(keys)
-            met = self._last_of(tail, keys, overlap) if overlap else -1
-            if met is None and first > 1:
-                first, stepped = max(first - max(self._size - _OVERLAP, 1), 1), True
-                before = []
-                continue
-            fresh = self._distinct(page.rows, keys, 0 if met is None else met + 1)
-            self._learn(len(before), more=bool(fresh))
-            if not fresh and (stepped or rows <= overlap):
-                if start == 1 and page.tells_of(start):
-                    msg = f"Zoho tells of {page.total} rows and gives none of them."
-                    raise Failed(msg)
-                if not overlap or (
-                    rows == overlap and not stepped and not page.tells_of(start)
-                ):
-                    return
-                # Old rows alone, and not those that were to come: what is behind them?
-                start = first + rows if stepped else start
-                first, stepped, before = start, False, keys
-                continue
-            start, tail = first + rows, tuple(map(mark, keys[-_OVERLAP:]))
-            ends = self._ends(page) and not page.tells_of(start)
-            self._longest = max(self._longest, rows)
-            first, stepped, before = self._begin(start, tail), False, keys
-            if not ends:
-                total = expected if page.total is None else page.total
-                stride = rows - (start - first)
-                coming.foresee(first, stride, self._size, (total or 0) - start + first)
-            if fresh:
-                yield fresh, Place(start, tail)
-            if ends:
-                return
+            size = self.size
+            try:
+                return ask(first, size), size
+            except RangeRefused as error:
+                if size <= _SMALLEST:
+                    raise Failed(str(error)) from None
+                # Another thread may have found out the same.
+                self.size = min(self.size, max(size // 2, _SMALLEST))
 
-    def _refuse_repetition(self, page: Page) -> None:
-        """Fail, unless a page that comes again and again is all there is."""
-        rows = len(page.rows)
-        if rows >= min(_SMALLEST, self._size) or rows < (page.total or 0):
+
+class _Answer(t.NamedTuple):
+    """A page, where it was asked for, and how it is connected to what was read."""
+
+    page: Page
+    keys: list[Key]
+    first: int
+    size: int
+    skip: int = 0
+    """How many of its rows are those that the page before ended with."""
+    aligned: bool = True
+    """Whether its rows stand where they have to if none have moved."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all the rows that it can have, as far as is told."""
+        rows = len(self.keys)
+        return rows >= self.size or rows >= (self.page.used or self.size)
+
+
+class Reading:
+    """The rows of a part, page after page, and what is known of them in the end.
+
+    Iterating raises `Failed` if the service gives the same rows whatever is asked for,
+    and they are not all.
+
+    No end is believed that was not asked for, but where a counter agrees to the row.
+    It is asked for behind the last row, where there must be nothing, and then once more
+    with the last rows: they must be where they were, or rows have left in between and
+    those behind them have moved up, past the reader.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        ask: Ask,
+        place: Place,
+        expected: int | None,
+        *,
+        prove: bool,
+    ) -> None:
+        """Ask for nothing yet; `Pages.read` tells of the arguments."""
+        self.proved = False
+        """Whether the end was asked for, and not inferred from a counter."""
+        self.without_key = 0
+        """How many rows came without their key; they are left out."""
+        self.told: int | None = None
+        """The greatest number of rows that an answer told."""
+        self._pages = pages
+        self._ask = ask
+        self._coming = Coming(ask, pages.at_once - 1)
+        self._expected = expected
+        self._prove = prove
+        # Without marks there is nothing to connect the next page to.
+        start, marks = place if place.tail else Place()
+        self._start = self._counted = start
+        self._rows = start - 1
+        self._window = Window(marks)
+        self._tail: list[t.Any] = [*marks]
+        self._tail_is_marks = bool(marks)
+        self._overlap = min(len(marks), pages.size - 1)
+        self._count = expected
+        self._reach = pages.size
+        self._length = 0
+        self._last: tuple[int, list[Key]] = (0, [])
+        self._pending: _Answer | None = None
+        self._confirming = self._ended = self._followed = self._heeded = False
+        self._steps = self._idle = self._confirmed = 0
+        self._iterator = self._read()
+
+    @property
+    def short(self) -> bool:
+        """Whether fewer rows came than a total told, or else than were expected."""
+        told = self._expected if self.told is None else self.told
+        return self._rows < (told or 0)
+
+    def __iter__(self) -> Iterator[tuple[list[Row], Place]]:
+        """Return itself: it is read once."""
+        return self
+
+    def __next__(self) -> tuple[list[Row], Place]:
+        """Return the next rows, and the place behind them."""
+        return next(self._iterator)
+
+    def _read(self) -> Iterator[tuple[list[Row], Place]]:
+        while True:
+            answer = self._answer(max(self._start - self._overlap, 1))
+            accepted = self._judge(answer)
+            if accepted:
+                fresh = self._take(accepted)
+                inferred = self._is_surely_last(accepted)
+                if not fresh:
+                    self._see_whether_index_counts(accepted)
+                if not (inferred or self._ended):
+                    self._foresee(accepted)
+                if fresh:
+                    yield fresh, Place(self._start, (*self._marks(self._tail),))
+                if inferred:
+                    return
+            if self._ended:
+                self.proved = True
+                return
+            self._length = len(answer.keys)
+            self._last = answer.first, answer.keys
+
+    def _answer(self, first: int) -> _Answer:
+        page, size = self._pages.ask(self._coming.ask, first)
+        if page.total is not None:
+            self._count = page.total
+            self.told = max(page.total, self.told or 0)
+        return _Answer(page, [*map(self._pages.identity, page.rows)], first, size)
+
+    def _judge(self, answer: _Answer) -> _Answer | None:
+        """Return the page that goes on with what was read, if there is one now.
+
+        Else it is the end, or it is told where to ask next.
+        """
+        keys, rows = answer.keys, len(answer.keys)
+        overlap = self._start - answer.first
+        if not rows:
+            self._judge_nothing(answer, overlap)
+            return None
+        if self._matches(keys, overlap):
+            if rows > overlap:
+                return answer._replace(skip=overlap)
+            return self._judge_end(rows, overlap)
+        known = {key for key in keys if key in self._window}
+        if answer.first > 1 and not overlap and not known:
+            # There is more, but rows may have been passed by: see the last one again.
+            self._pending, self._followed = answer, True
+            self._overlap = self._overlap_of(self._reach) or 1
+            return None
+        self._pending, self._confirming = None, False
+        least = min(_ANCHORS, overlap or _ANCHORS, max(rows, self._length) - 1)
+        if answer.first > 1 and len(known) < max(least, 1):
+            self._step_back(overlap, rows)
+            return None
+        return answer._replace(aligned=self._start == 1)
+
+    def _judge_nothing(self, answer: _Answer, overlap: int) -> None:
+        if self._start == 1 and answer.page.total:
+            msg = f"Zoho tells of {answer.page.total} rows and gives none of them."
+            raise Failed(msg)
+        if answer.first == 1:
+            self._ended = True
+        elif overlap:
+            self._pending, self._confirming = None, False
+            self._step_back(overlap, 0)
+        elif self._is_as_told() or self._confirmed >= _PATIENCE:
+            self._ended = True
+        else:
+            self._confirming = True
+            self._confirmed += 1
+            self._overlap = self._overlap_of(self._reach) or 1
+
+    def _judge_end(self, rows: int, overlap: int) -> _Answer | None:
+        """Judge a page that has nothing but the last rows."""
+        if rows < overlap:
+            # It does not even have all of them.
+            self._overlap = max(rows - 1, 1)
+            return None
+        if pending := self._pending:
+            return pending
+        if self._confirming or self._is_as_told():
+            self._ended = True
+        else:
+            # It may be that a page has room for so many, just now.
+            self._overlap = 0
+        return None
+
+    def _matches(self, keys: list[Key], overlap: int) -> bool:
+        """Return whether a page begins with the last rows, as far as it goes."""
+        if not 0 < overlap <= len(self._tail):
+            return False
+        begin, tail = keys[:overlap], self._tail[-overlap:]
+        if not self._tail_is_marks:
+            return begin == tail[: len(begin)]
+        if self._marks(begin) != tail[: len(begin)]:
+            return False
+        if len(begin) == overlap:
+            self._window.new([{}] * overlap, begin)
+            self._tail, self._tail_is_marks = begin, False
+        return True
+
+    def _step_back(self, overlap: int, rows: int) -> None:
+        """Ask for the page before, and further back each time."""
+        length = max(rows, self._length) - 1
+        self._overlap = overlap + max(length, 1) * 2**self._steps
+        self._steps += 1
+
+    def _take(self, answer: _Answer) -> list[Row]:
+        """Return the rows of a page that are new, and set out for the next one."""
+        keys, first, skip = answer.keys, answer.first, answer.skip
+        fresh = self._window.new(answer.page.rows[skip:], keys[skip:])
+        end = first + len(keys)
+        if len(fresh) < len(keys) - skip:
+            unseen = keys[max(self._counted - first, 0) :]
+            self.without_key += unseen.count(None)
+            self._rows += unseen.count(None)
+        self._counted = max(self._counted, end)
+        self._rows += len(fresh)
+        before = self._tail if answer.aligned else []
+        self._tail = [*before, *keys[skip:]][-_OVERLAP:]
+        self._tail_is_marks = False
+        self._start, self._reach = end, len(keys)
+        self._pending, self._confirming, self._steps = None, False, 0
+        if fresh:
+            self._idle = self._confirmed = 0
+        looks_last = not (answer.full or self._followed or self._tells_of_more)
+        if looks_last and not self._is_as_told():
+            self._overlap = 0
+        else:
+            self._overlap = self._overlap_of(len(keys))
+        return fresh
+
+    def _overlap_of(self, length: int) -> int:
+        """Return with how many old rows a page begins, and has yet room for another."""
+        return min(_OVERLAP, length - 1, len(self._tail))
+
+    def _foresee(self, answer: _Answer) -> None:
+        if self._tells_of_more and self._overlap:
+            first = self._start - self._overlap
+            stride = len(answer.keys) - self._overlap
+            last = (self._count or 0) - self._overlap
+            self._coming.foresee(first, stride, self._pages.size, last)
+
+    @property
+    def _tells_of_more(self) -> bool:
+        """Whether a counter tells of rows that have not been read."""
+        return max(self.told or 0, self._expected or 0) >= self._start
+
+    def _is_as_told(self) -> bool:
+        """Return whether as many rows were read as the counter tells of."""
+        exact = self._count == self._start - 1
+        return exact and not self._tells_of_more and not self._prove
+
+    def _is_surely_last(self, answer: _Answer) -> bool:
+        """Return whether a page is the last as far as can be told without asking."""
+        if not answer.aligned or answer.full or not self._is_as_told():
+            return False
+        # Of a round page, the answer has to tell both: of no more rows, and of room.
+        _, total, used = answer.page
+        return len(answer.keys) % _ROUND != 0 or None not in (total, used)
+
+    def _see_whether_index_counts(self, answer: _Answer) -> None:
+        """Find out whether old rows came since the service ignores `fromindex`.
+
+        They also come if as many new ones have come in before them.
+
+        Raises:
+            Failed: It does, and there are more rows than it gives.
+        """
+        self._idle += 1
+        first, keys = self._last
+        again = first != answer.first and {*keys} == {*answer.keys}
+        if self._heeded or not (again or self._idle % _IDLE == 0):
+            return
+        rows = len(answer.keys)
+        far = self._start + _FAR * max(answer.size, rows)
+        page, _ = self._pages.ask(self._ask, far)
+        known = [
+            k is None or k in self._window for k in map(self._pages.identity, page.rows)
+        ]
+        self._heeded = not known or not all(known)
+        if self._heeded:
+            return
+        told = self._expected if self._count is None else self._count
+        if told != self._rows and (
+            answer.full or rows % _ROUND == 0 or (told or 0) > self._rows
+        ):
             msg = (
                 "Zoho repeats the same page whatever `fromindex` asks for, so the rest "
                 "can't be read."
             )
             raise Failed(msg)
-
-    def _begin(self, start: int, tail: tuple[str, ...]) -> int:
-        """Return where a page has to begin to overlap, and yet bring something new."""
-        room = (max(self._longest, *self.lengths) or self._size) - 1
-        return max(start - min(len(tail), room), 1)
-
-    def _keys(self, page: Page) -> list[t.Hashable]:
-        keys = [*map(self._identity, page.rows)]
-        if None in keys:
-            msg = "A row came without its key, so it can't be told from others."
-            raise Failed(msg)
-        return keys
+        self._ended = True
 
     @staticmethod
-    def _last_of(
-        tail: tuple[str, ...], keys: list[t.Hashable], overlap: int
-    ) -> int | None:
-        """Return where the last row of the page before stands in this one."""
-        if tail and overlap <= len(keys):
-            # Where it is unless rows have moved: the marks of a whole page take long.
-            expected = keys[overlap - 1]
-            if mark(expected) == tail[-1] and keys.count(expected) == 1:
-                return overlap - 1
-        for marked in reversed(tail):
-            for position in reversed(range(len(keys))):
-                if mark(keys[position]) == marked:
-                    return position
-        return None
-
-    @staticmethod
-    def _distinct(rows: list[Row], keys: list[t.Hashable], cut: int) -> list[Row]:
-        if cut == 0 and len({*keys}) == len(keys):
-            return rows
-        return [*dict(zip(keys[cut:], rows[cut:], strict=True)).values()]
-
-    def _learn(self, rows: int, *, more: bool) -> None:
-        with self._learning:
-            last, followed = self.lengths
-            if more:
-                followed = max(followed, rows)
-            else:
-                last = max(last, rows)
-            self.lengths = Lengths(last, followed)
-
-    def _ends(self, page: Page) -> bool:
-        """Return whether a page is surely the last."""
-        rows = len(page.rows)
-        if rows >= self._size:
-            return False
-        if rows < max(self._longest, *self.lengths):
-            return True
-        if rows >= (page.used or 0):
-            return False
-        # The service says that there was room for more. It may say so without giving
-        # more, but then pages of that length are followed, or the length is round.
-        as_before = self.lengths.followed < rows <= self.lengths.last and rows % 10
-        return page.total is not None or bool(as_before)
-
-    def _ask(self, coming: Coming, first: int) -> Page:
-        while True:
-            try:
-                return coming.ask(first, self._size)
-            except RangeRefused as error:
-                if self._size <= _SMALLEST:
-                    raise Failed(str(error)) from None
-                self._size = max(self._size // 2, _SMALLEST)
+    def _marks(keys: list[Key]) -> list[str]:
+        """Return the marks of rows; those without a key have an empty one."""
+        return ["" if key is None else mark(key) for key in keys]
