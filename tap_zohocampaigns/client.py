@@ -18,7 +18,13 @@ from singer_sdk.streams._state import StreamStateManager
 
 from tap_zohocampaigns import columns, pages
 from tap_zohocampaigns.ahead import Ahead, Batch
-from tap_zohocampaigns.api.errors import Forbidden, Gone, LockedOut, SettingError
+from tap_zohocampaigns.api.errors import (
+    Forbidden,
+    Gone,
+    LockedOut,
+    SettingError,
+    ZohoError,
+)
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.messages import RECORDS, PageMap, page
 from tap_zohocampaigns.progress import Progress
@@ -311,8 +317,11 @@ class ZohoStream(Stream):
         except GeneratorExit:
             self.reading.close()
             raise
-        except BaseException:
+        except BaseException as error:
             self._zoho.end()
+            if isinstance(error, ZohoError):
+                # What was written need not be read again.
+                self.checkpoint(due=True)
             raise
 
     def log_sync_costs(self) -> None:

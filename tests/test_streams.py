@@ -209,7 +209,11 @@ def test_each_part_has_a_snapshot_with_its_number_of_rows(
         for each in account.lists()
         for segment in account.segments(each.key)
     }
-    found = {r["snapshot_id"]: r["rows_read"] for r in output.records["snapshots"]}
+    found = {
+        r["snapshot_id"]: r["rows_read"]
+        for r in output.records["snapshots"]
+        if r["stream"] in {"campaign_recipients", "segment_contacts"}
+    }
     assert found == expected
 
 
@@ -506,6 +510,12 @@ def test_a_second_run_of_an_account_at_rest_writes_next_to_nothing(
     first = sync()
     service.calls.clear()
     second = sync(state=first.state)
+    for state in (first.state, second.state):
+        for bookmark in state["bookmarks"].values():
+            bookmark.pop("run", None)
+            for line in bookmark.get("parts", {}).values():
+                line.pop("pass")
+            bookmark.pop("pass", None)
     assert second.state == first.state
     assert not second.records["campaign_recipients"]
     bookmarks = first.state["bookmarks"]["segment_contacts"]["parts"]
@@ -529,6 +539,7 @@ def test_the_state_is_small_and_holds_no_address(output: Output) -> None:
         len(json.dumps(line)) < 1000
         for line in bookmarks["segment_contacts"]["parts"].values()
     )
-    # Closed campaigns leave nothing.
+    # Closed campaigns leave their keys.
     assert len(bookmarks["campaign_recipients"]["open"]) < 7
-    assert len(bookmarks["campaign_recipients"]["closed"]) == 1
+    closed = bookmarks["campaign_recipients"]["closed"]
+    assert len(json.dumps(closed)) < 150 * len(closed)
