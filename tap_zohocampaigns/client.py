@@ -292,12 +292,19 @@ class ZohoStream(Stream):
         read for the longest time.
         """
         state = self.stream_state
+        # Whoever is first has the whole run for itself. Others had a turn only if they
+        # came to something.
+        if self is self._zoho.first:
+            state["turn"] = self._zoho.run_time
         for done, (part, batches) in enumerate(self.reading):
             self.progress.done = done
             if len(self._owners) > 1:
-                following = (done + (not self.resumes)) % len(self._owners)
-                state["next"] = self._owners[following]
+                # A part that takes longer than a run has one chance in each round.
+                passed_over = not (self.resumes or done)
+                state["next"] = self._owners[done + passed_over]
             yield part, batches
+            state["turn"] = self._zoho.run_time
+        state["turn"] = self._zoho.run_time
         state.pop("next", None)
 
     def get_records(self, context: Context | None) -> Iterator[Page]:

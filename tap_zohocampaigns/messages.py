@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 
 RECORDS = "records"
 _FULL = 256 * 1024
+# How many times as large as the last state the records have to be for another one.
+_STATE_SHARE = 4
 # A state is due after this time (seconds), however few records came.
 _STATE_SECONDS = 10.0
 
@@ -101,12 +103,13 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
     def state_is_due(self) -> bool:
         """Whether a state is worth its space.
 
-        The state of a large account is larger than a page of records. So that all
-        states together take no more space than the records, one is due when as many
-        bytes of records were written as the last one had, or after some seconds.
+        The state of a large account is larger than a page of records. So that states
+        take a part of the output that does not grow with the account, one is due when
+        some times as many bytes of records were written, or after some seconds.
         """
         waited = time.monotonic() - self._state_written
-        return self._record_bytes >= self._state_bytes or waited >= _STATE_SECONDS
+        enough = self._record_bytes >= _STATE_SHARE * self._state_bytes
+        return enough or waited >= _STATE_SECONDS
 
     def serialize_message(self, message: Message) -> bytes:
         """Return the line of a message."""

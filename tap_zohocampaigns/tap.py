@@ -52,6 +52,8 @@ class TapZohoCampaigns(Plugin, Tap):
         self.stopper.listen()
         self.writer.writing = self.stopper.writing
         self._left_out: dict[str, str] = {}
+        self.first: ZohoStream | None = None
+        """The stream whose turn was the first of this run."""
         # A line for each stream tells the same in words.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
@@ -129,6 +131,7 @@ class TapZohoCampaigns(Plugin, Tap):
 
     def begin(self, stream: ZohoStream) -> None:
         """Begin to read a stream whose turn has come, and others beside it."""
+        self.first = self.first or stream
         stream.begin()
         if self.settings["concurrency"] > 1 and not stream.trial:
             for other in self.zoho_streams:
@@ -147,11 +150,15 @@ class TapZohoCampaigns(Plugin, Tap):
         self._streams = {stream.name: stream for stream in self.in_turn()}
 
     def in_turn(self) -> list[ZohoStream]:
-        """Return the streams in the order of their turns, by the loaded state."""
+        """Return the streams in the order of their turns, by the loaded state.
+
+        Runs may end early, again and again. Each begins with the stream whose last turn
+        is longest ago.
+        """
         bookmarks = self.state.get("bookmarks", {})
         return sorted(
             self.zoho_streams,
-            key=lambda each: (each.last, bookmarks.get(each.name, {}).get("run", "")),
+            key=lambda each: (each.last, bookmarks.get(each.name, {}).get("turn", "")),
         )
 
     def leave_out(self, name: str, why: str) -> None:

@@ -166,14 +166,14 @@ class Town:
         """Begin an A/B campaign: its tests are sent, itself not yet."""
         children = tuple(self.send(half) for half in halves)
         key = self.send((), status="In Testing", kind="abtesting")
-        self._change(key, sent=None, children=children)
+        self.change(key, sent=None, children=children)
         for child in children:
-            self._change(child, parent_key=key)
+            self.change(child, parent_key=key)
         return key
 
     def conclude(self, key: str, numbers: Iterable[int]) -> None:
         """Send an A/B campaign to all others."""
-        self._change(key, status="Sent", sent=self.now)
+        self.change(key, status="Sent", sent=self.now)
         self.deliver(key, numbers)
 
     def deliver(self, key: str, numbers: Iterable[int]) -> None:
@@ -184,7 +184,7 @@ class Town:
 
     def finish(self, key: str) -> None:
         """Nothing more will be sent."""
-        self._change(key, status="Sent")
+        self.change(key, status="Sent")
 
     def open(self, key: str, number: int) -> None:
         if number in self.mailings[key].sent:
@@ -210,7 +210,7 @@ class Town:
     def _key(self) -> str:
         return f"3z{next(self._numbers):064x}"
 
-    def _change(self, key: str, **fields: t.Any) -> None:
+    def change(self, key: str, **fields: t.Any) -> None:
         mailing = self.mailings[key]
         mailing.campaign = replace(mailing.campaign, **fields)
 
