@@ -73,9 +73,7 @@ class LookbackStream(StatefulStream):
             self.part_of(campaign)
             for campaign in self.campaigns()
             if self.time_of(campaign) >= self.start
-            and not (
-                self.name_of(campaign) in closed and self.is_closing(campaign, {})
-            )
+            and not (self.name_of(campaign) in closed and self.is_closing(campaign, {}))
         ]
 
     def part_of(self, campaign: Row) -> Part:

@@ -86,7 +86,11 @@ class EventStream(RecipientStream):
         yield Batch([], gone)
 
     def _read_send(
-        self, key: str, line: Row, closing: bool, sent_key: str  # noqa: FBT001 (partial)
+        self,
+        key: str,
+        line: Row,
+        closing: bool,
+        sent_key: str,  # noqa: FBT001 (partial)
     ) -> Iterator[Batch]:
         counts = read_counters(row_of(self.look(sent_key)))
         for action in self.actions:
@@ -107,9 +111,7 @@ class EventStream(RecipientStream):
                 timeline = yield from self._read_timeline(timeline)
             yield Batch([], timeline._replace(ended=True))
 
-    def _read_timeline(
-        self, timeline: Timeline
-    ) -> Generator[Batch, None, Timeline]:
+    def _read_timeline(self, timeline: Timeline) -> Generator[Batch, None, Timeline]:
         begun = timeline.begun
         place = Place(begun["start"], tuple(begun["tail"]))
         reading = self.paged(timeline.part, place, timeline.reported)

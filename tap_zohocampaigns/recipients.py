@@ -82,7 +82,11 @@ class CampaignStream(RecipientStream):
         return [*dict.fromkeys([*known, *found])], named
 
     def _read_send(
-        self, key: str, seen: Row, closing: bool, sent_key: str  # noqa: FBT001 (partial)
+        self,
+        key: str,
+        seen: Row,
+        closing: bool,
+        sent_key: str,  # noqa: FBT001 (partial)
     ) -> Iterator[Batch]:
         """Read what has moved of one sending of a campaign."""
         known = seen.get(sent_key, {})
@@ -98,7 +102,10 @@ class CampaignStream(RecipientStream):
             part = replace(part, keys=part.keys | {"snapshot_time": begun["at"]})
             progress = ActionProgress(part, counters, begun, closing)
             if look is Look.READ:
-                progress = yield from self._read_action(progress)
+                expected = counters.reported
+                if expected is None:
+                    expected = (noted or {}).get("rows")
+                progress = yield from self._read_action(progress, expected)
             yield Batch([], progress._replace(ended=True))
 
     def _begin_action(self, noted: Row, counters: Counters, *, closing: bool) -> Row:
@@ -111,11 +118,11 @@ class CampaignStream(RecipientStream):
         return begun
 
     def _read_action(
-        self, progress: ActionProgress
+        self, progress: ActionProgress, expected: int | None
     ) -> Generator[Batch, None, ActionProgress]:
         begun = progress.begun
         place = Place(begun["start"], tuple(begun["tail"]))
-        reading = self.paged(progress.part, place, progress.counters.reported)
+        reading = self.paged(progress.part, place, expected)
         for records, (start, tail) in reading:
             rows = begun["rows"] + len(records)
             begun = begun | {"rows": rows, "start": start, "tail": [*tail]}

@@ -10,7 +10,10 @@ from copy import deepcopy
 from datetime import timedelta
 
 import pytest
+from airbyte_protocol_dataclasses.models import SyncMode
 
+from tap_zohocampaigns.airbyte.catalog import make_catalog
+from tap_zohocampaigns.airbyte.source import AirbyteTap
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -63,6 +66,7 @@ class Story:
         *streams: str,
         stop_after: int = 0,
         deselected: dict[str, str] | None = None,
+        catalog: dict[str, t.Any] | None = None,
         **settings: t.Any,
     ) -> list[Call]:
         """Run the tap, a minute after the last time; return the calls that it made."""
@@ -81,7 +85,8 @@ class Story:
             "rate_limit_ledger": "memory",
             "concurrency": 1,
         }
-        tap = Tap(config=config | settings, state=deepcopy(self.state))
+        state = deepcopy(self.state)
+        tap = Tap(config=config | settings, state=state, catalog=catalog)
         for name, stream in tap.streams.items():
             stream.selected = name in streams
             for column in (deselected or {}).get(name, "").split():
@@ -476,7 +481,9 @@ def test_nobody_of_a_deleted_campaign_is_current(story: Story, days: int) -> Non
     town.now += days * DAY
     story.run(*RECIPIENTS)
     sends = [tested, *town.mailings[tested].campaign.children]
-    parts = {f"campaign_recipients/{send}/{action}" for send in sends for action in READ}
+    parts = {
+        f"campaign_recipients/{send}/{action}" for send in sends for action in READ
+    }
     town.delete(tested)
     story.run(*RECIPIENTS)
     assert any(story.warehouse.current()[part] for part in parts)
@@ -548,7 +555,9 @@ def test_a_list_that_was_exchanged_is_not_current(story: Story) -> None:
             return None
         lists = [{"listkey": key, "listname": "L"} for key in told]
         body = {"code": "0", "status": "success", "campaign-details": [{}]}
-        return Reply(200, json.dumps(body | {"associated_mailing_lists": lists}).encode())
+        return Reply(
+            200, json.dumps(body | {"associated_mailing_lists": lists}).encode()
+        )
 
     story.service.intercept = details
     for told in (["3z" + "1" * 64], ["3z" + "2" * 64], []):
@@ -622,6 +631,97 @@ def test_a_shared_answer_has_the_day_on_which_it_came(story: Story) -> None:
         for row in story.records(name)
     }
     assert len(days) == 1
+
+
+# Which row survives
+
+
+class Deduplicated(Warehouse):
+    """Keeps the row with the greatest cursor of each key, as Airbyte's loaders do."""
+
+    def __init__(self, cursors: dict[str, str]) -> None:
+        super().__init__()
+        self.cursors = cursors
+
+    def load(self, messages: t.Iterable[Message]) -> None:
+        kept = deepcopy(self.tables)
+        super().load(messages)
+        for stream, rows in kept.items():
+            cursor = self.cursors[stream]
+            for key, row in rows.items():
+                if row[cursor] > self.tables[stream][key][cursor]:
+                    self.tables[stream][key] = row
+
+
+def test_rewritten_rows_survive_a_loader_that_keeps_the_greatest_cursor(
+    story: Story,
+) -> None:
+    town = story.town
+    town.add_segment(range(9))
+    key = town.send(range(9))
+    town.open(key, 1)
+    tap = AirbyteTap(config={"data_center": "sandbox"})
+    catalog = make_catalog(tap)
+    story.warehouse = Deduplicated(
+        {
+            stream.name: stream.default_cursor_field[0]
+            for stream in catalog.streams
+            if stream.default_cursor_field
+        }
+    )
+    # Later in the day than it was, so all times of the second run are earlier.
+    story.run(*MEMBERS, "campaign_recipients", timezone="Pacific/Honolulu")
+    town.leave(next(iter(town.people)), 3)
+    town.open(key, 2)
+    story.run(*MEMBERS, "campaign_recipients")
+    assert not story.wrong()
+    assert not story.wrong(key)
+
+
+def test_every_stream_that_tells_what_is_current_has_that_as_its_cursor() -> None:
+    tap = AirbyteTap(config={"data_center": "sandbox"})
+    streams = {each.name: each for each in make_catalog(tap).streams}
+    for stream in tap.zoho_streams:
+        described = streams[stream.name]
+        if stream.has_snapshots:
+            assert described.default_cursor_field == ["snapshot_time"]
+            assert SyncMode.incremental in described.supported_sync_modes
+    counts = streams["list_subscriber_counts"]
+    assert counts.default_cursor_field == ["counted_on"]
+    assert SyncMode.incremental in counts.supported_sync_modes
+
+
+@pytest.mark.parametrize(
+    "stream", ["snapshots", "list_subscriber_counts", "campaign_reports"]
+)
+def test_history_is_never_dropped_by_a_new_version(story: Story, stream: str) -> None:
+    story.town.send(range(4))
+    story.town.add_segment(range(3))
+    story.run(
+        stream,
+        *MEMBERS,
+        "segments",
+        catalog=full_table(),
+        emit_activate_version_messages=True,
+    )
+    versions = {
+        message["stream"]
+        for message in story.messages
+        if message["type"] == "ACTIVATE_VERSION"
+    }
+    assert "segments" in versions
+    assert stream not in versions
+
+
+def full_table() -> dict[str, t.Any]:
+    """Return a catalog that asks for a full refresh of every stream."""
+    catalog = TapZohoCampaigns(config={"data_center": "sandbox"}).catalog_dict
+    for entry in catalog["streams"]:
+        entry["replication_method"] = "FULL_TABLE"
+        for each in entry["metadata"]:
+            if not each["breadcrumb"]:
+                each["metadata"]["forced-replication-method"] = "FULL_TABLE"
+    return catalog
 
 
 # The size of states

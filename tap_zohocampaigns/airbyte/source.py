@@ -185,9 +185,7 @@ class AirbyteTap(TapZohoCampaigns):
 
 def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
     """Return whether rows of a stream are missing because of streams that failed."""
-    return isinstance(stream, Snapshots) and any(
-        each.has_snapshots for each in failed
-    )
+    return isinstance(stream, Snapshots) and any(each.has_snapshots for each in failed)
 
 
 def _words(error: Exception) -> str:
