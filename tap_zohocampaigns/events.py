@@ -90,7 +90,7 @@ class EventStream(RecipientStream):
         key: str,
         line: Row,
         closing: bool,
-        sent_key: str,  # noqa: FBT001 (partial)
+        sent_key: str,
     ) -> Iterator[Batch]:
         counts = read_counters(row_of(self.look(sent_key)))
         for action in self.actions:

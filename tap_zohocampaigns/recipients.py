@@ -86,7 +86,7 @@ class CampaignStream(RecipientStream):
         key: str,
         seen: Row,
         closing: bool,
-        sent_key: str,  # noqa: FBT001 (partial)
+        sent_key: str,
     ) -> Iterator[Batch]:
         """Read what has moved of one sending of a campaign."""
         known = seen.get(sent_key, {})
