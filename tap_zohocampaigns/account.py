@@ -196,22 +196,44 @@ class Account:
         if name := self._config.get("timezone"):
             return ZoneInfo(name)
         pairs, hints = self._clues()
-        if zone := times.find_zone(pairs, hints):
-            logger.info("Times are in %s, as campaigns and lists show.", zone.key)
-            return zone
-        logger.warning(
-            "The account's time zone can't be found, so times are taken for UTC; set "
-            "`timezone` to correct them."
-        )
-        return ZoneInfo("UTC")
+        found = times.find_zone(pairs, hints)
+        if found is None or not found.is_clear:
+            found = times.find_zone([*pairs, *self._clues_of_lists()], hints)
+        if found is None:
+            logger.warning(
+                "The account's time zone can't be found, so times are taken for UTC; "
+                "set `timezone` to correct them."
+            )
+            return ZoneInfo("UTC")
+        agree = found.pairs - found.disagree
+        if agree:
+            # Where half of them disagree, it is little more than a guess.
+            logger.log(
+                logging.INFO if agree > found.disagree else logging.WARNING,
+                "Times are in %s, as %d of %d pairs of times of campaigns and lists "
+                "show (%d disagree); if that is wrong, set `timezone`.",
+                found.zone.key,
+                agree,
+                found.pairs,
+                found.disagree,
+            )
+        else:
+            logger.info(
+                "Times are in %s, as campaigns were planned there, and none of %d "
+                "pairs of times shows a zone; if that is wrong, set `timezone`.",
+                found.zone.key,
+                found.pairs,
+            )
+        return found.zone
 
     def _clues(self) -> tuple[list[times.Pair], list[str]]:
+        """Return what campaigns tell of the zone: pairs, and names of zones."""
         try:
             campaigns = self.campaigns
         except Forbidden:
-            campaigns = []
+            return [], []
         hints = Counter(
-            c["sent_time_zone"] for c in campaigns if c.get("sent_time_zone")
+            str(name) for c in campaigns if (name := c.get("sent_time_zone"))
         )
         pairs = [
             times.Pair(str(campaign.get(f"{what}_time_gmt")), str(text))
@@ -219,17 +241,19 @@ class Account:
             for what in ("sent", "created", "updated")
             if (text := campaign.get(f"{what}_date_string"))
         ]
-        if not pairs:
-            try:
-                lists = self.lists
-            except Forbidden:
-                lists = []
-            pairs = [
-                times.Pair(str(row.get("created_time_gmt")), str(row["date"]))
-                for row in lists
-                if row.get("date")
-            ]
         return pairs, [name for name, _ in hints.most_common()]
+
+    def _clues_of_lists(self) -> list[times.Pair]:
+        """Return what lists tell of the zone."""
+        try:
+            lists = self.lists
+        except Forbidden:
+            return []
+        return [
+            times.Pair(str(row.get("created_time_gmt")), str(row["date"]))
+            for row in lists
+            if row.get("date")
+        ]
 
     def _all(self, endpoint: str, **params: str) -> list[Row]:
         def ask(fromindex: int, size: int) -> Page:
