@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from tap_zohocampaigns.account import changed_time, sent_time
 from tap_zohocampaigns.ahead import Batch
-from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone
+from tap_zohocampaigns.api.errors import Forbidden, Gone
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list, as_objects
@@ -448,6 +448,7 @@ class EventStream(SentStream, SnapshotStream):
     timelines: t.ClassVar[t.Mapping[str, str]] = {}
     """The actions, and the `type` that adds times to each."""
     kept: t.ClassVar[t.Mapping[str, t.Any]] = {**SentStream.kept, "begun": {}}
+    _unread = 0
 
     @property
     def actions(self) -> list[str]:
@@ -467,7 +468,16 @@ class EventStream(SentStream, SnapshotStream):
             Forbidden: There were contacts, and nothing told when they did what they
                 did. What is known of the form is from XML.
         """
-        yield from super().batches()
+        try:
+            yield from super().batches()
+        finally:
+            if self._unread:
+                self.logger.warning(
+                    "%s: events left out, as their times can't be read without "
+                    "guessing: %d.",
+                    self.name,
+                    self._unread,
+                )
         if self._timed == {False}:
             form = self._zoho.settings["response_format"]
             msg = (
@@ -515,8 +525,8 @@ class EventStream(SentStream, SnapshotStream):
                     number = begun["contacts"] + len(contacts)
                     begun = {**begun, "contacts": number, "start": start}
                     begun["tail"] = [*tail]
-                    events = [*self._events_of(contacts)]
-                    yield Batch(events, Timeline(timeline, begun))
+                    events, unread = self._events_of(contacts)
+                    yield Batch(events, Timeline(timeline, begun, unread=unread))
             ended = {**begun, "ended": True}
             yield Batch([], Timeline(timeline, ended, expected))
 
@@ -536,34 +546,39 @@ class EventStream(SentStream, SnapshotStream):
         campaigns: dict[str, Row] = self.stream_state["begun"]
         line = campaigns.setdefault(part.owner, {})
         with self.unless_gone(part):
-            for events, (timeline, begun, reported) in batches:
+            for events, (timeline, begun, reported, unread) in batches:
                 keys = timeline.keys
                 if begun["ended"]:
                     self._zoho.snapshots.write(
                         self.name, keys, begun["contacts"], reported
                     )
                 else:
-                    self._timed.add(bool(events))
+                    self._timed.add(bool(events or unread))
+                    self._unread += unread
                 self.checkpoint()  # the page before has been written
                 yield self.stamp(events, timeline)
                 line.setdefault(keys["campaign_key"], {})[keys["action"]] = begun
         del campaigns[part.owner]
         self.checkpoint()
 
-    def _events_of(self, contacts: Records) -> Iterator[Row]:
+    def _events_of(self, contacts: Records) -> tuple[Records, int]:
+        """Return events of contacts, and the number of those without a clear time."""
+        events: Records = []
+        unread = 0
         for contact in contacts:
             who = {name: contact.get(name) for name in ("contact_email", "contact_id")}
             told = (contact.get(CUSTOM) or {}).get("reports")
-            times = Counter(map(self._event_time, read_reports(told)))
-            for event_time, count in times.items():
-                yield who | {"event_time": event_time, "event_count": count}
-
-    def _event_time(self, text: str) -> str:
-        event: Row = self.converter.record({"time": text})
-        if not event.get("event_time"):
-            msg = "The time of an open or a click has a form that is not known."
-            raise Failed(msg)
-        return str(event["event_time"])
+            times: Counter[str] = Counter()
+            for text in read_reports(told):
+                try:
+                    times[self.converter.time(text)] += 1
+                except ValueError:
+                    unread += 1
+            events += [
+                who | {"event_time": event_time, "event_count": count}
+                for event_time, count in times.items()
+            ]
+        return events, unread
 
 
 class Timeline(t.NamedTuple):
@@ -573,6 +588,8 @@ class Timeline(t.NamedTuple):
     begun: Row
     """When it was begun, and where to go on, as the state has it."""
     reported: int | None = None
+    unread: int = 0
+    """Events that are left out of the page, as their times can't be read."""
 
 
 def read_reports(value: object) -> list[str]:

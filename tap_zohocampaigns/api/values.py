@@ -203,10 +203,15 @@ class Converter:
     def _cast(self, about: Mapping[str, t.Any]) -> _Cast:
         kinds = [kind for kind in as_list(about.get("type")) if kind != "null"]
         if about.get("format") == "date-time":
-            return self._time
+            return self.time
         return _CASTS[kinds[0]]
 
-    def _time(self, value: Json) -> str:
+    def time(self, value: Json) -> str:
+        """Return a time in UTC: of an epoch, or of a text in the account's zone.
+
+        Raises:
+            ValueError: It can't be read without guessing.
+        """
         text = str(value)
         if text in self._times:
             return self._times[text]
