@@ -8,6 +8,7 @@ import threading
 import typing as t
 from collections import Counter
 from concurrent.futures import Future
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times, versions
@@ -341,7 +342,7 @@ def read_subscribers(mailing_list: Row) -> dict[str, int | None]:
         "bounce": "noofbouncecnt",
     }
     texts = {s: str(mailing_list.get(name)) for s, name in counters.items()}
-    return {s: int(text) if text.isdigit() else None for s, text in texts.items()}
+    return {s: int(text) if text.isdecimal() else None for s, text in texts.items()}
 
 
 def changed_time(campaign: Row, now: str) -> str:
@@ -350,7 +351,7 @@ def changed_time(campaign: Row, now: str) -> str:
     A scheduled one may tell when it is to be sent: that has not happened.
     """
     texts = (str(campaign.get(name)) for name in _TIMES[:3])
-    instants = [times.from_epoch(text) for text in texts if text.isdigit()]
+    instants = filter(None, map(_from_epoch, texts))
     known = [each for each in (sent_time(campaign), *instants) if each <= now]
     return max(known, default=times.from_epoch("0"))
 
@@ -358,10 +359,16 @@ def changed_time(campaign: Row, now: str) -> str:
 def sent_time(campaign: Row) -> str:
     """Return when a campaign was sent; what Zoho knows next best, if it tells that."""
     for name in _TIMES:
-        text = str(campaign.get(name))
-        if text.isdigit():
-            return times.from_epoch(text)
+        if instant := _from_epoch(str(campaign.get(name))):
+            return instant
     return times.from_epoch("0")
+
+
+def _from_epoch(text: str) -> str | None:
+    """Return the time of an epoch, if it is one and not beyond the calendar."""
+    with suppress(ValueError):
+        return times.from_epoch(text) if text.isdecimal() else None
+    return None
 
 
 def _is_sent(campaign: Row) -> bool:

@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.account import Account, Segment, read_segments, sent_time
+from tap_zohocampaigns.account import (
+    Account,
+    Segment,
+    changed_time,
+    read_segments,
+    read_subscribers,
+    sent_time,
+)
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.errors import Failed, SettingError
 
@@ -91,6 +98,19 @@ def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() 
     draft = {"created_time": "1342503640000", "sent_time": ""}
     assert sent_time(draft) == "2012-07-17T05:40:40.000Z"
     assert sent_time(rows[0] | {"sent_time_gmt": "0"}) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("text", ["9" * 30, "9" * 5000, "²", "١٢", "1_000", "soon", -1])
+def test_what_is_no_epoch_is_passed_over(text: object) -> None:
+    campaign = {"sent_time_gmt": text, "created_time_gmt": "1342503640000"}
+    assert sent_time(campaign) == "2012-07-17T05:40:40.000Z"
+    now = "2026-01-01T00:00:00.000Z"
+    assert changed_time(campaign, now) == "2012-07-17T05:40:40.000Z"
+    assert read_subscribers({"noofcontacts": "²", "noofunsubcnt": "3"}) == {
+        "active": None,
+        "unsub": 3,
+        "bounce": None,
+    }
 
 
 # Segments: Zoho documents only the empty form.
