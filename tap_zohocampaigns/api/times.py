@@ -211,7 +211,7 @@ def find_zone(pairs: Iterable[Pair], hints: Iterable[str] = ()) -> Finding | Non
         return Finding(zone, len(facts), len(facts), is_clear=False) if zone else None
     best, agree = _best(known, hinted)
     disagree = len(facts) - agree
-    clear = not disagree and _seasons(known) == {_SUMMER, _WINTER}
+    clear = not disagree and _are_of_both_seasons(known)
     return Finding(best, len(facts), disagree, is_clear=clear)
 
 
@@ -225,7 +225,7 @@ def _best(facts: list[_Fact], hinted: list[ZoneInfo]) -> tuple[ZoneInfo, int]:
         rank = (
             len(fitting),
             -preferred,
-            len(_seasons(fitting)),
+            int(_are_of_both_seasons(fitting)),
             int(facts[-1] in fitting[-1:]),
         )
         found.append((rank, zone))
@@ -265,7 +265,7 @@ _COMMON = (
 
 
 # Clocks are changed between these months, and nowhere twice in so many days.
-_SUMMER, _WINTER = frozenset({5, 6, 7, 8}), frozenset({12, 1, 2})
+_SUMMER, _WINTER = {5, 6, 7, 8}, {12, 1, 2}
 _SPAN_DAYS = 14
 # No clock was ahead or behind by anything else since 1973.
 _STEP = timedelta(minutes=15)
@@ -296,9 +296,15 @@ def _read(pair: Pair) -> Iterator[_Fact]:
     yield _Fact(instant, None if is_wrong else offset)
 
 
-def _seasons(facts: Iterable[_Fact]) -> set[frozenset[int]]:
+def _are_of_both_seasons(facts: list[_Fact]) -> bool:
+    """Return whether facts are of the time when clocks are changed and of the other.
+
+    Where clocks are never changed, only the months tell.
+    """
     months = {fact.instant.month for fact in facts}
-    return {season for season in (_SUMMER, _WINTER) if not season.isdisjoint(months)}
+    return len({fact.offset for fact in facts}) > 1 or not (
+        _SUMMER.isdisjoint(months) or _WINTER.isdisjoint(months)
+    )
 
 
 class _Span(t.NamedTuple):
