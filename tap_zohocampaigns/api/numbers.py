@@ -17,7 +17,7 @@ Number: t.TypeAlias = int | float | Decimal
 
 # `int` and `float` take more for a number: `1_000`, digits of other scripts, `nan`.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+_is_plain = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?").fullmatch
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _SAFE_DIGITS = 15
 
@@ -29,7 +29,7 @@ def read(text: str) -> Number:
         ValueError: It is none, or none that a float comes near.
     """
     # As nearly all are.
-    if len(text) <= _SAFE_DIGITS and _PLAIN.fullmatch(text):
+    if len(text) <= _SAFE_DIGITS and _is_plain(text):
         return float(text)
     if not _NUMBER.fullmatch(text):
         raise ValueError(text)

@@ -20,6 +20,7 @@ from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.spool import Spool
+from tap_zohocampaigns.streams import LIST
 from tests import samples
 
 if TYPE_CHECKING:
@@ -464,6 +465,30 @@ def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
     convert = Converter("campaigns", load_schema("campaigns"), no_zone)
     row = {"campaign_key": "3z", "sent_time_gmt": "1375456161000"}
     assert convert.record(row)["sent_time"] == "2013-08-02T15:09:21.000Z"
+
+
+@pytest.mark.parametrize(
+    ("stream", "field", "wire_name"),
+    [
+        (each.name, field, wire_name)
+        for each in LIST
+        for field, about in load_schema(each.name)["properties"].items()
+        if about.get("format") == "date-time"
+        for wire_name in about.get("x-wire-names", [field])
+    ],
+)
+def test_times_are_read_in_all_layouts_in_every_stream(
+    stream: str, field: str, wire_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("Feb 2, 2026 9:08:33 pm", "2 February 2026, 21:08:33"):
+        record = converter(stream).record({wire_name: text})
+        assert record == {field: "2026-02-03T02:08:33.000Z"}
+    convert = converter(stream)
+    for text in ("02/03/2026 9:08 PM", "2 fév 2026, 21:08", "2 Feb 2026, 9 PM IST"):
+        record = convert.record({wire_name: text})
+        assert record == {field: None, "custom_fields": {wire_name: text}}
+    (warning,) = caplog.records
+    assert f"`{wire_name}`" in warning.getMessage()
 
 
 def test_an_epoch_that_is_right_wins_over_its_text() -> None:
