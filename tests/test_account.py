@@ -498,7 +498,7 @@ def told_of_zone(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 def test_one_text_that_is_off_does_not_change_the_zone_and_is_counted(
     caplog: pytest.LogCaptureFixture, lists_told: list[Row] | str
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, LOGGER)
     rows = campaigns("a", **SUMMER, **WINTER)
     rows += campaigns("b", **SUMMER | {"sent_time_gmt": "1375461686000"})
     rows += campaigns("c", **WINTER | {"created_time_gmt": "1357144762000"})
@@ -545,7 +545,7 @@ def test_pairs_that_contradict_each_other_are_warned_of(
 def test_without_pairs_the_zone_is_that_of_planning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, LOGGER)
     rows = campaigns("a", sent_time_zone="Asia/Kolkata", sent_date_string="soon")
     with account_of(Feeds(campaigns=rows)) as account:
         assert account.zone.key == "Asia/Kolkata"
