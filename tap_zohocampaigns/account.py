@@ -8,8 +8,8 @@ import threading
 import typing as t
 from collections import Counter
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times, versions
@@ -81,7 +81,7 @@ class Account:
         self,
         client: Client,
         config: Mapping[str, t.Any],
-        now: Callable[[], datetime] = partial(datetime.now, UTC),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Remember how to read; nothing is read yet.
 
@@ -229,22 +229,44 @@ class Account:
         if name := self._config.get("timezone"):
             return ZoneInfo(name)
         pairs, hints = self._clues()
-        if zone := times.find_zone(pairs, hints):
-            logger.info("Times are in %s, as campaigns and lists show.", zone.key)
-            return zone
-        logger.warning(
-            "The account's time zone can't be found, so times are taken for UTC; set "
-            "`timezone` to correct them."
-        )
-        return ZoneInfo("UTC")
+        found = times.find_zone(pairs, hints)
+        if found is None or not found.is_clear:
+            found = times.find_zone([*pairs, *self._clues_of_lists()], hints)
+        if found is None:
+            logger.warning(
+                "The account's time zone can't be found, so times are taken for UTC; "
+                "set `timezone` to correct them."
+            )
+            return ZoneInfo("UTC")
+        agree = found.pairs - found.disagree
+        if agree:
+            # Where half of them disagree, it is little more than a guess.
+            logger.log(
+                logging.INFO if agree > found.disagree else logging.WARNING,
+                "Times are in %s, as %d of %d pairs of times of campaigns and lists "
+                "show (%d disagree); if that is wrong, set `timezone`.",
+                found.zone.key,
+                agree,
+                found.pairs,
+                found.disagree,
+            )
+        else:
+            logger.info(
+                "Times are in %s, as campaigns were planned there, and none of %d "
+                "pairs of times shows a zone; if that is wrong, set `timezone`.",
+                found.zone.key,
+                found.pairs,
+            )
+        return found.zone
 
     def _clues(self) -> tuple[list[times.Pair], list[str]]:
+        """Return what campaigns tell of the zone: pairs, and names of zones."""
         try:
             campaigns = self.campaigns
         except Forbidden:
-            campaigns = []
+            return [], []
         hints = Counter(
-            c["sent_time_zone"] for c in campaigns if c.get("sent_time_zone")
+            str(name) for c in campaigns if (name := c.get("sent_time_zone"))
         )
         pairs = [
             times.Pair(str(campaign.get(f"{what}_time_gmt")), str(text))
@@ -252,17 +274,19 @@ class Account:
             for what in ("sent", "created", "updated")
             if (text := campaign.get(f"{what}_date_string"))
         ]
-        if not pairs:
-            try:
-                lists = self.lists
-            except Forbidden:
-                lists = []
-            pairs = [
-                times.Pair(str(row.get("created_time_gmt")), str(row["date"]))
-                for row in lists
-                if row.get("date")
-            ]
         return pairs, [name for name, _ in hints.most_common()]
+
+    def _clues_of_lists(self) -> list[times.Pair]:
+        """Return what lists tell of the zone."""
+        try:
+            lists = self.lists
+        except Forbidden:
+            return []
+        return [
+            times.Pair(str(row.get("created_time_gmt")), str(row["date"]))
+            for row in lists
+            if row.get("date")
+        ]
 
     def _all(self, endpoint: str, **params: str) -> list[Row]:
         def ask(fromindex: int, size: int) -> Page:
@@ -358,7 +382,7 @@ def read_subscribers(mailing_list: Row) -> dict[str, int | None]:
         "bounce": "noofbouncecnt",
     }
     texts = {s: str(mailing_list.get(name)) for s, name in counters.items()}
-    return {s: int(text) if text.isdigit() else None for s, text in texts.items()}
+    return {s: int(text) if text.isdecimal() else None for s, text in texts.items()}
 
 
 def changed_time(campaign: Row, now: str) -> str:
@@ -367,7 +391,7 @@ def changed_time(campaign: Row, now: str) -> str:
     A scheduled one may tell when it is to be sent: that has not happened.
     """
     texts = (str(campaign.get(name)) for name in _TIMES[:3])
-    instants = [times.from_epoch(text) for text in texts if text.isdigit()]
+    instants = filter(None, map(_from_epoch, texts))
     known = [each for each in (sent_time(campaign), *instants) if each <= now]
     return max(known, default=times.from_epoch("0"))
 
@@ -375,10 +399,16 @@ def changed_time(campaign: Row, now: str) -> str:
 def sent_time(campaign: Row) -> str:
     """Return when a campaign was sent; what Zoho knows next best, if it tells that."""
     for name in _TIMES:
-        text = str(campaign.get(name))
-        if text.isdigit():
-            return times.from_epoch(text)
+        if instant := _from_epoch(str(campaign.get(name))):
+            return instant
     return times.from_epoch("0")
+
+
+def _from_epoch(text: str) -> str | None:
+    """Return the time of an epoch, if it is one and not beyond the calendar."""
+    with suppress(ValueError):
+        return times.from_epoch(text) if text.isdecimal() else None
+    return None
 
 
 def is_sent(campaign: Row) -> bool:

@@ -14,7 +14,11 @@ from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.errors import Gone
 from tap_zohocampaigns.api.wire import as_objects
 from tap_zohocampaigns.client import Part
-from tap_zohocampaigns.incremental import SnapshotStream, StatefulStream
+from tap_zohocampaigns.incremental import (
+    PartSnapshot,
+    SnapshotStream,
+    StatefulStream,
+)
 from tap_zohocampaigns.lookback import MISSING_RUNS, note_answer
 from tap_zohocampaigns.pages import mark
 
@@ -123,7 +127,7 @@ class LookbackStream(StatefulStream):
             rows = len(batch.rows)
             yield self.stamp(batch.rows, replace(part, keys=keys))
             if self.has_snapshots and (rows or line.get("full")):
-                self._zoho.snapshots.write(self.name, keys, rows, None)
+                self._zoho.snapshots.write(PartSnapshot(self.name, keys, rows))
             answered = answered or bool(rows) or not line.get("full")
         return note_answer(line, answered=answered, sent=is_sent(part.about))
 

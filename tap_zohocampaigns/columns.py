@@ -8,22 +8,40 @@ from __future__ import annotations
 
 import re
 import typing as t
+import unicodedata
+from hashlib import blake2b
+from itertools import count
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from tap_zohocampaigns.api.wire import Row
 
 NAMES = "x-zoho-names"
 """Beside a column in a catalog: what Zoho calls the field in its feeds."""
 
-# https://www.zoho.com/campaigns/help/developers/ tells none; these are Zoho's words for
-# kinds of fields. Dates stay texts, since the layout in the feeds is not known.
+# All kinds that Zoho documents, in small letters, and words that it uses for the same:
+# https://www.zoho.com/campaigns/help/developers/create-custom-field.html
+# Dates stay texts, since the layout in the feeds is not known.
 _TYPES = {
-    **dict.fromkeys(("integer", "long", "bigint"), "integer"),
+    **dict.fromkeys(("text", "textarea", "phone", "email", "url"), "string"),
+    **dict.fromkeys(("picklist", "radiooption", "multiselect"), "string"),
+    **dict.fromkeys(("date", "datetime"), "string"),
+    **dict.fromkeys(("integer", "longinteger", "long", "bigint"), "integer"),
     **dict.fromkeys(("number", "decimal", "double", "currency", "percent"), "number"),
     **dict.fromkeys(("boolean", "checkbox"), "boolean"),
 }
+# PostgreSQL cuts what is longer, and other databases refuse it.
+_MOST_BYTES = 63
+_HASH_BYTES = 4
+# PostgreSQL and Redshift have these in each table. Names that loaders add begin with
+# `_`, and no column of ours does.
+_RESERVED = frozenset(
+    [
+        *("oid", "tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"),
+        *("insertxid", "deletexid"),
+    ]
+)
 _STANDARD = frozenset(
     [
         *("contact_email", "firstname", "lastname", "companyname", "phone", "mobile"),
@@ -37,6 +55,9 @@ _STANDARD = frozenset(
 def read_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row]:
     """Make columns of the custom ones among the fields of contacts.
 
+    A field has the same column in each run, whatever their order, and whatever fields
+    are added: an older field never gives its name up.
+
     Args:
         fields: The records of `contact_fields`, in any order.
         taken: Names that a column can't have.
@@ -45,23 +66,61 @@ def read_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row
         Name of the column -> its schema.
     """
     columns: dict[str, Row] = {}
-    for field in sorted(fields, key=_number):
+    used = {*map(_folded, taken), *_RESERVED}
+    for field in sorted(fields, key=_age):
         shown, name = field.get("display_name"), field.get("field_name")
         kind = str(field.get("field_type") or "").casefold()
         if not shown or kind == "standard" or (not kind and name in _STANDARD):
             continue
-        words = re.sub(r"\W+", "_", str(shown).casefold()).strip("_")
-        column = words or f"field_{field['field_id']}"
-        while column in columns or column in taken:
-            column += "_custom"
-        typed = _TYPES.get(str(field.get("ui_type") or "").casefold(), "string")
-        names = [str(shown).casefold(), str(shown), *([name] if name else [])]
+        column = next(
+            each for each in _names(field, str(shown)) if _folded(each) not in used
+        )
+        used.add(_folded(column))
+        ui_type = re.sub(r"[\W_]", "", str(field.get("ui_type") or "").lower())
+        # The feeds have the names in small letters.
+        names = [str(shown).lower(), str(shown), *([name] if name else [])]
         columns[column] = {
-            "type": [typed, "null"],
+            "type": [_TYPES.get(ui_type, "string"), "null"],
             "description": f"Custom field “{shown}”.",
             NAMES: [*dict.fromkeys(names)],
         }
     return columns
+
+
+def _names(field: Row, shown: str) -> Iterator[str]:
+    """Yield names for the column of a field, best first."""
+    words = re.sub(r"\W+", "_", shown.lower()).strip("_")
+    name = words or f"field_{field['field_id']}"
+    yield _cut(name)
+    yield _cut(name, "_custom")
+    # Of several fields of one name, this is the same whatever becomes of the others.
+    identity = f"{field.get('field_id')}/{field.get('field_name')}/{shown}"
+    for number in count():
+        yield _cut(name, f"_custom_{_hash(f'{identity}/{number}')}")
+
+
+def _cut(name: str, end: str = "") -> str:
+    """Return a name with an ending, not longer than databases take.
+
+    A name that is cut gets a hash of all of it.
+    """
+    if len((name + end).encode()) <= _MOST_BYTES:
+        return name + end
+    end = f"_{_hash(name)}{end}"
+    start = name.encode()[: _MOST_BYTES - len(end)].decode(errors="ignore")
+    return start + end
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=_HASH_BYTES).hexdigest()
+
+
+def _folded(name: str) -> str:
+    """Return what a name has in common with those that a database may not tell apart.
+
+    Some turn names into capital letters, some compose accents.
+    """
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def fit(columns: Mapping[str, Row], schema: Mapping[str, Row]) -> dict[str, Row]:
@@ -84,10 +143,11 @@ def fit(columns: Mapping[str, Row], schema: Mapping[str, Row]) -> dict[str, Row]
     return fitting
 
 
-def _number(field: Row) -> int:
-    # Older fields first, so that a new one takes no name from another.
+def _age(field: Row) -> tuple[int, str, str]:
+    """Return what sorts older fields before newer ones, in one order only."""
     text = str(field.get("field_id"))
-    return int(text) if text.isdigit() else 0
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    return number, str(field.get("field_name")), str(field.get("display_name"))
 
 
 def in_catalog(catalog: object, stream: str) -> dict[str, Row]:

@@ -7,11 +7,12 @@ from collections import Counter
 from functools import cached_property, partial
 
 from tap_zohocampaigns.ahead import Batch
-from tap_zohocampaigns.api.errors import Failed, Forbidden
+from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.values import CUSTOM
 from tap_zohocampaigns.api.wire import as_list
 from tap_zohocampaigns.campaigns import RecipientStream
 from tap_zohocampaigns.client import Part
+from tap_zohocampaigns.incremental import PartSnapshot
 from tap_zohocampaigns.lookback import CLOSING_LOOKS, Counters, read_counters
 from tap_zohocampaigns.pages import Place
 from tap_zohocampaigns.recipients import row_of
@@ -33,6 +34,8 @@ class Timeline(t.NamedTuple):
     reported: int | None
     ended: bool = False
     without_key: int = 0
+    unread: int = 0
+    """Events that are left out of the page, as their times can't be read."""
 
 
 class EventStream(RecipientStream):
@@ -45,6 +48,7 @@ class EventStream(RecipientStream):
     identity = "contact_email"
     timelines: t.ClassVar[t.Mapping[str, str]] = {}
     """The actions, and the `type` that adds times to each."""
+    _unread = 0
 
     @property
     def actions(self) -> list[str]:
@@ -59,7 +63,16 @@ class EventStream(RecipientStream):
             Forbidden: There were contacts, and nothing told when they did what they
                 did. What is known of the form is from XML.
         """
-        yield from super().batches()
+        try:
+            yield from super().batches()
+        finally:
+            if self._unread:
+                self.logger.warning(
+                    "%s: events left out, as their times can't be read without "
+                    "guessing: %d.",
+                    self.name,
+                    self._unread,
+                )
         if self._timed == {False}:
             form = self._zoho.settings["response_format"]
             msg = (
@@ -81,16 +94,12 @@ class EventStream(RecipientStream):
         tests = [*dict.fromkeys([*line.get("tests", ()), *sends[1:]])]
         yield Batch([], {"tests": tests})
         begun = {} if self.rewrites else line.get("begun", {})
-        read = partial(self._read_send, part.owner, begun, closing)
+        read = partial(self._read_send, part.owner, begun, closing=closing)
         gone = yield from self.read_sends([part.owner, *tests], read)
         yield Batch([], gone)
 
     def _read_send(
-        self,
-        key: str,
-        line: Row,
-        closing: bool,
-        sent_key: str,
+        self, key: str, line: Row, sent_key: str, *, closing: bool
     ) -> Iterator[Batch]:
         counts = read_counters(row_of(self.look(sent_key)))
         for action in self.actions:
@@ -118,8 +127,9 @@ class EventStream(RecipientStream):
         for contacts, (start, tail) in reading:
             rows = begun["rows"] + len(contacts)
             begun = {**begun, "rows": rows, "start": start, "tail": [*tail]}
-            timeline = timeline._replace(begun=begun)
-            yield Batch([*self._events_of(contacts)], timeline)
+            events, unread = self._events_of(contacts)
+            timeline = timeline._replace(begun=begun, unread=unread)
+            yield Batch(events, timeline)
         return timeline._replace(without_key=reading.without_key)
 
     def take(
@@ -133,14 +143,12 @@ class EventStream(RecipientStream):
                 keys = about.part.keys
                 sent_key, action = keys["campaign_key"], keys["action"]
                 if not about.ended:
-                    self._timed.add(bool(events))
+                    self._timed.add(bool(events or about.unread))
+                    self._unread += about.unread
                 elif not self._has_vanished(line, about):
+                    rows, reported = about.begun["rows"], about.reported
                     self._zoho.snapshots.write(
-                        self.name,
-                        keys,
-                        about.begun["rows"],
-                        about.reported,
-                        without_key=about.without_key,
+                        PartSnapshot(self.name, keys, rows, reported, about.without_key)
                     )
                 self.checkpoint()  # the page before has been written
                 yield self.stamp(events, about.part)
@@ -181,20 +189,24 @@ class EventStream(RecipientStream):
         line["full"] = full
         return True
 
-    def _events_of(self, contacts: Records) -> Iterator[Row]:
+    def _events_of(self, contacts: Records) -> tuple[Records, int]:
+        """Return events of contacts, and the number of those without a clear time."""
+        events: Records = []
+        unread = 0
         for contact in contacts:
             who = {name: contact.get(name) for name in ("contact_email", "contact_id")}
             told = (contact.get(CUSTOM) or {}).get("reports")
-            times = Counter(map(self._event_time, read_reports(told)))
-            for event_time, count in times.items():
-                yield who | {"event_time": event_time, "event_count": count}
-
-    def _event_time(self, text: str) -> str:
-        event: Row = self.converter.record({"time": text})
-        if not event.get("event_time"):
-            msg = "The time of an open or a click has a form that is not known."
-            raise Failed(msg)
-        return str(event["event_time"])
+            times: Counter[str] = Counter()
+            for text in read_reports(told):
+                try:
+                    times[self.converter.time(text)] += 1
+                except ValueError:
+                    unread += 1
+            events += [
+                who | {"event_time": event_time, "event_count": count}
+                for event_time, count in times.items()
+            ]
+        return events, unread
 
 
 def read_reports(value: object) -> list[str]:

@@ -39,6 +39,21 @@ if t.TYPE_CHECKING:
 _PROOF_HOLDS = timedelta(days=1)
 
 
+class PartSnapshot(t.NamedTuple):
+    """What a row of `snapshots` tells of a part."""
+
+    stream: str
+    keys: Row
+    """The keys stamped into the records of the part, `snapshot_time` too."""
+    rows: int = 0
+    reported: int | None = None
+    """How many rows Zoho's own counter tells of, if it has one."""
+    without_key: int = 0
+    """How many rows came without their key, and were left out."""
+    deleted: bool = False
+    """Whether the part is not in the account any more."""
+
+
 class StatefulStream(ZohoStream):
     """A stream with a state of its own, in which a run notes what it has written."""
 
@@ -144,7 +159,7 @@ class SnapshotStream(StatefulStream):
     def note_deleted(self, keys: Row) -> None:
         """Write the snapshot of a part that is not in the account any more."""
         keys = keys | {"snapshot_time": self._zoho.run_time}
-        self._zoho.snapshots.write(self.name, keys, 0, None, deleted=True)
+        self._zoho.snapshots.write(PartSnapshot(self.name, keys, deleted=True))
 
 
 class MembersStream(SnapshotStream):
@@ -225,9 +240,8 @@ class MembersStream(SnapshotStream):
                     now.keys["snapshot_time"] = known["at"]
                 for records in map(spool.read, pages):
                     yield self.stamp(members.new(records), now)
-        self._zoho.snapshots.write(
-            self.name, now.keys, members.rows, None, without_key=members.without_key
-        )
+        snapshot = PartSnapshot(self.name, now.keys, members.rows)
+        self._zoho.snapshots.write(snapshot._replace(without_key=members.without_key))
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
         if members.proved or known is None or "proved" not in known:

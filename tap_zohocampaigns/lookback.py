@@ -166,9 +166,9 @@ def note_look(
     """
     known = known or {}
     looks = {"looks": known.get("looks", 0) + 1} if closing else {}
-    if rows == 0 and known.get("rows") and counters.reported != 0:
-        if "vanished" not in known:
-            return {**known, **looks, "vanished": True}
+    vanished = rows == 0 and known.get("rows") and counters.reported != 0
+    if vanished and "vanished" not in known:
+        return {**known, **looks, "vanished": True}
     matched = rows == counters.reported
     noted: Row = {"count": counters.told, "rows": rows, **looks}
     if counters.told is not None and not matched:
@@ -187,14 +187,17 @@ def note_look(
 
 
 def note_answer(line: Row, *, answered: bool, sent: bool) -> bool:
-    """Note whether a look at a campaign gave anything; return whether it can be the last.
+    """Note whether a look at a campaign gave anything.
 
     An empty answer is asked again: more often where there was a full one before.
 
     Args:
         line: What is known of the campaign; it is changed.
-        answered: Whether there was an answer, and one with rows if there were any before.
+        answered: Whether there was an answer; with rows, if there were any before.
         sent: Whether the campaign has been sent.
+
+    Returns:
+        Whether the look can be the last one.
     """
     if answered:
         line["full"] = True

@@ -10,6 +10,7 @@ from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.api.wire import as_objects
 from tap_zohocampaigns.campaigns import RecipientStream
 from tap_zohocampaigns.client import Part
+from tap_zohocampaigns.incremental import PartSnapshot
 from tap_zohocampaigns.lookback import (
     ACTIONS,
     Counters,
@@ -57,7 +58,7 @@ class CampaignStream(RecipientStream):
         tests, named = self._tests(part.about, line, closing=closing)
         yield Batch([], {"tests": tests, "named": named})
         seen = {} if self.rewrites else line.get("seen", {})
-        read = partial(self._read_send, key, seen, closing)
+        read = partial(self._read_send, key, seen, closing=closing)
         gone = yield from self.read_sends([key, *tests], read)
         yield Batch([], gone)
 
@@ -68,7 +69,7 @@ class CampaignStream(RecipientStream):
     def _tests(
         self, campaign: Row, line: Row, *, closing: bool
     ) -> tuple[list[str], str]:
-        """Return the keys of test sends, and what the campaign was when they were named.
+        """Return the keys of test sends, and a mark of the campaign as it was then.
 
         A test may be named after the other. So Zoho is asked until there are two, when
         the campaign has changed, and at the end.
@@ -82,11 +83,7 @@ class CampaignStream(RecipientStream):
         return [*dict.fromkeys([*known, *found])], named
 
     def _read_send(
-        self,
-        key: str,
-        seen: Row,
-        closing: bool,
-        sent_key: str,
+        self, key: str, seen: Row, sent_key: str, *, closing: bool
     ) -> Iterator[Batch]:
         """Read what has moved of one sending of a campaign."""
         known = seen.get(sent_key, {})
@@ -174,12 +171,9 @@ class CampaignStream(RecipientStream):
         )
         # Rows that have all vanished are asked for once more before they are gone.
         if "vanished" not in now:
+            rows, reported = begun["rows"], progress.counters.reported
             self._zoho.snapshots.write(
-                self.name,
-                keys,
-                begun["rows"],
-                progress.counters.reported,
-                without_key=progress.without_key,
+                PartSnapshot(self.name, keys, rows, reported, progress.without_key)
             )
         self.checkpoint()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import typing as t
 
-import msgspec
+from tap_zohocampaigns.api import numbers
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire import Row
@@ -33,7 +33,7 @@ class Spool:
 
     def write(self, rows: list[Row]) -> Spooled:
         """Keep a page; all are written before one is read."""
-        length = self._file.write(msgspec.json.encode(rows))
+        length = self._file.write(numbers.encode(rows))
         place = Spooled(self.size, length)
         self.size += length
         return place
@@ -41,4 +41,4 @@ class Spool:
     def read(self, place: Spooled) -> list[Row]:
         """Return a page."""
         self._file.seek(place.offset)
-        return t.cast("list[Row]", msgspec.json.decode(self._file.read(place.length)))
+        return t.cast("list[Row]", numbers.decode(self._file.read(place.length)))

@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_zohocampaigns.api.wire import Envelope, Json, Row
+    from tap_zohocampaigns.incremental import PartSnapshot
     from tap_zohocampaigns.messages import Page
 
 # https://www.zoho.com/campaigns/help/developers/view-total-contacts.html
@@ -418,41 +419,24 @@ class Snapshots(ZohoStream):
         del context
         return iter(())
 
-    def write(
-        self,
-        stream: str,
-        keys: Row,
-        rows: int,
-        reported: int | None,
-        *,
-        without_key: int = 0,
-        deleted: bool = False,
-    ) -> None:
-        """Write the row of a part that has just been read whole, or is deleted.
-
-        Args:
-            stream: The stream that the part belongs to.
-            keys: The keys stamped into the records of the part, `snapshot_time` too.
-            rows: How many rows it had.
-            reported: How many Zoho's own counter tells of, if it has one.
-            without_key: How many rows came without their key, and were left out.
-            deleted: Whether the part is not in the account any more.
-        """
+    def write(self, snapshot: PartSnapshot) -> None:
+        """Write the row of a part that has just been read whole, or is deleted."""
         if not self.selected:
             return
         if not self.progress.value:
             self._write_schema_message()
         names = ("campaign_key", "action", "cvid", "list_key", "status", "reported_on")
+        keys = snapshot.keys
         place = {name: keys[name] for name in names if name in keys}
         record = dict.fromkeys(self.schema["properties"]) | place
         record |= {
-            "snapshot_id": "/".join([stream, *place.values()]),
-            "stream": stream,
+            "snapshot_id": "/".join([snapshot.stream, *place.values()]),
+            "stream": snapshot.stream,
             "snapshot_time": keys["snapshot_time"],
-            "rows_read": rows,
-            "rows_reported": reported,
-            "rows_without_key": without_key,
-            "deleted": deleted,
+            "rows_read": snapshot.rows,
+            "rows_reported": snapshot.reported,
+            "rows_without_key": snapshot.without_key,
+            "deleted": snapshot.deleted,
         }
         self._write_record_message(page(self.stamp([record], Part())))
         self.progress.add(1)

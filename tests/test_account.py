@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.account import Account, Segment, read_segments, sent_time
+from tap_zohocampaigns.account import (
+    Account,
+    Segment,
+    changed_time,
+    read_segments,
+    read_subscribers,
+    sent_time,
+)
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.errors import Failed, SettingError
 
@@ -91,6 +98,19 @@ def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() 
     draft = {"created_time": "1342503640000", "sent_time": ""}
     assert sent_time(draft) == "2012-07-17T05:40:40.000Z"
     assert sent_time(rows[0] | {"sent_time_gmt": "0"}) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("text", ["9" * 30, "9" * 5000, "²", "١٢", "1_000", "soon", -1])
+def test_what_is_no_epoch_is_passed_over(text: object) -> None:
+    campaign = {"sent_time_gmt": text, "created_time_gmt": "1342503640000"}
+    assert sent_time(campaign) == "2012-07-17T05:40:40.000Z"
+    now = "2026-01-01T00:00:00.000Z"
+    assert changed_time(campaign, now) == "2012-07-17T05:40:40.000Z"
+    assert read_subscribers({"noofcontacts": "²", "noofunsubcnt": "3"}) == {
+        "active": None,
+        "unsub": 3,
+        "bounce": None,
+    }
 
 
 # Segments: Zoho documents only the empty form.
@@ -445,13 +465,13 @@ def test_the_zone_is_that_of_the_times_of_lists_where_no_campaign_tells(
         ("2401", "6601"),
         (lists("a", date="null"), "6101"),
         (lists("a", created_time_gmt="1744203300000"), "6101"),
+        (lists("a", date="09/04/2025 06:25 PM"), campaigns("a", sent_time_zone="IST")),
         (
-            lists("a", **LIST_TIME),
-            campaigns("a", **SUMMER, created_date_string="02 Aug 2013, 07:39 PM")
-            + campaigns("b", **SUMMER | {"sent_date_string": "02 Aug 2013, 01:39 AM"}),
+            "2401",
+            campaigns("a", **SUMMER | {"sent_date_string": "02 Aug 2013, 12:46 PM"}),
         ),
     ],
-    ids=["none", "forbidden", "mixed", "unreadable", "no text", "contradictory"],
+    ids=["none", "forbidden", "mixed", "unreadable", "no text", "guess", "minutes off"],
 )
 def test_without_a_clue_times_are_taken_for_utc_with_one_warning(
     lists_told: list[Row] | str,
@@ -464,6 +484,74 @@ def test_without_a_clue_times_are_taken_for_utc_with_one_warning(
     told = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert [each.name for each in told] == [LOGGER]
     assert "`timezone`" in told[0].getMessage()
+
+
+def told_of_zone(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    return [
+        (each.levelno, each.getMessage())
+        for each in caplog.records
+        if each.name == LOGGER
+    ]
+
+
+@pytest.mark.parametrize("lists_told", ["2401", "2706", lists("a", **LIST_TIME)])
+def test_one_text_that_is_off_does_not_change_the_zone_and_is_counted(
+    caplog: pytest.LogCaptureFixture, lists_told: list[Row] | str
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    rows = campaigns("a", **SUMMER, **WINTER)
+    rows += campaigns("b", **SUMMER | {"sent_time_gmt": "1375461686000"})
+    rows += campaigns("c", **WINTER | {"created_time_gmt": "1357144762000"})
+    with account_of(Feeds(lists_told, rows)) as account:
+        assert account.zone.key == "America/New_York"
+        # Since something disagrees, lists are asked too.
+        assert account.client.calls["getmailinglists"]
+    ((level, text),) = told_of_zone(caplog)
+    assert level == logging.INFO
+    more = isinstance(lists_told, list)
+    assert f"America/New_York, as 3 of {4 + more} pairs" in text
+    assert f"({1 + more} disagree)" in text
+
+
+def test_lists_are_asked_too_where_campaigns_tell_of_one_season_only() -> None:
+    rows = lists("a", **LIST_TIME) + lists("b", **LIST_TIME)
+    rows[1]["created_time_gmt"] = "1744203301000"
+    with account_of(Feeds(rows, campaigns("a", **SUMMER))) as account:
+        assert account.zone.key == "Asia/Kolkata"
+        calls = account.client.calls["getmailinglists"]
+        # The streams of lists read what has been read.
+        assert account.lists == rows
+        assert account.client.calls["getmailinglists"] == calls > 0
+
+
+def test_pairs_that_contradict_each_other_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    texts = ("02 Aug 2013, 12:39 PM", "02 Aug 2013, 01:39 AM", "02 Aug 2013, 02:39 AM")
+    rows = [
+        row
+        for text in texts
+        for row in campaigns(text, **SUMMER | {"sent_date_string": text})
+    ]
+    with account_of(Feeds(campaigns=rows)) as account:
+        for _ in range(3):
+            assert account.zone.key == "America/New_York"
+    ((level, text),) = told_of_zone(caplog)
+    assert level == logging.WARNING
+    assert "1 of 3 pairs" in text
+    assert "`timezone`" in text
+
+
+def test_without_pairs_the_zone_is_that_of_planning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    rows = campaigns("a", sent_time_zone="Asia/Kolkata", sent_date_string="soon")
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.zone.key == "Asia/Kolkata"
+    ((level, text),) = told_of_zone(caplog)
+    assert level == logging.INFO
+    assert "`timezone`" in text
 
 
 def test_the_setting_overrules_what_campaigns_tell_and_costs_no_call() -> None:

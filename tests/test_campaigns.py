@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import typing as t
 from collections import Counter
 from contextlib import redirect_stdout
@@ -539,6 +540,66 @@ def test_events_that_are_read_ahead_are_not_taken_for_written(
     for part in stream.parts():
         assert [*stream.read(part)]
     assert stream.before == known
+
+
+def timelines(service: Service, reports: dict[str, list[str]]) -> None:
+    """Let the service tell these times of who opened, in one page."""
+    contacts = [
+        {
+            "contactemailaddress": email,
+            "reports": {"report": [{"time": text} for text in texts]},
+        }
+        for email, texts in reports.items()
+    ]
+    body = {"code": "0", "status": "success", "list_of_details": contacts}
+    none = {"code": "6303", "status": "error", "message": "No contacts."}
+
+    def intercept(call: Call) -> Reply | None:
+        if "type" not in call.params:
+            return None
+        opened = call.params["action"] == "openedcontacts"
+        first = call.params["fromindex"] == "1"
+        return Reply(200, json.dumps(body if opened and first else none).encode())
+
+    service.intercept = intercept
+
+
+def test_an_event_whose_time_has_to_be_guessed_is_left_out_and_counted(
+    sync: Sync, service: Service, newest: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    timelines(
+        service,
+        {
+            "a@example.com": ["Feb 2, 2026 9:08:33 PM", "02/03/2026 9:08 PM"],
+            "b@example.com": ["2 fév 2026, 21:08", "null"],
+            "c@example.com": ["2 February 2026, 21:08", "2026-02-02T21:08:00"],
+        },
+    )
+    output = sync("recipient_events", "snapshots", campaign_keys=[newest])
+    found = [
+        (row["contact_email"], row["event_time"], row["event_count"])
+        for row in output.records["recipient_events"]
+    ]
+    assert found == [
+        ("a@example.com", "2026-02-03T02:08:33.000Z", 1),
+        ("c@example.com", "2026-02-03T02:08:00.000Z", 2),
+    ]
+    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (text,) = [each.getMessage() for each in warnings]
+    assert text.endswith("without guessing: 3.")
+    assert "example.com" not in text
+    assert "2026" not in text
+
+
+def test_events_of_which_none_has_a_readable_time_are_no_lack_of_times(
+    sync: Sync, service: Service, newest: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    timelines(service, {"a@example.com": ["02/03/2026 9:08 PM"]})
+    output = sync("recipient_events", campaign_keys=[newest])
+    assert not output.records["recipient_events"]
+    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (text,) = [each.getMessage() for each in warnings]
+    assert text.endswith("without guessing: 1.")
 
 
 def interrupted(

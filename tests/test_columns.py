@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import typing as t
+import unicodedata
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.scopes import CONTACTS
+from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.columns import NAMES, fit, read_columns
 from tap_zohocampaigns.sandbox import Service
@@ -21,6 +27,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount
 
 TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
+RESERVED = ("oid", "tableoid", "ctid", "xmin", "xmax", "cmin", "cmax")
 CONTACT_STREAMS = ("segment_contacts", "list_subscribers", "campaign_recipients")
 
 
@@ -132,6 +139,136 @@ def test_older_fields_have_the_better_names_whatever_their_order() -> None:
         columns = read_columns(fields, ())
         assert "first" in columns["size"][NAMES]
         assert "second" in columns["size_custom"][NAMES]
+
+
+# https://www.zoho.com/campaigns/help/developers/create-custom-field.html
+KINDS = {
+    **dict.fromkeys(("Text", "textarea", "Phone", "Email", "URL"), "string"),
+    **dict.fromkeys(("Picklist", "RadioOption", "Multiselect"), "string"),
+    **dict.fromkeys(("Date", "DateTime"), "string"),
+    **dict.fromkeys(("Integer", "LongInteger", "Long Integer"), "integer"),
+    **dict.fromkeys(("Decimal", "Percent"), "number"),
+    "Checkbox": "boolean",
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "A kind that is new"])
+def test_each_documented_kind_of_field_has_a_type(kind: str) -> None:
+    for ui_type in (kind, kind.lower(), kind.upper()):
+        (column,) = read_columns([field("x", ui_type=ui_type)], ()).values()
+        assert column["type"] == [KINDS.get(kind, "string"), "null"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "wire", "column"),
+    [
+        ("Straße", "straße", "straße"),
+        ("STRASSE", "strasse", "strasse"),
+        ("Τίτλος", "τίτλος", "τίτλος"),
+        ("ΤΊΤΛΟΣ", "τίτλος", "τίτλος"),
+        ("Größe (cm)", "größe (cm)", "größe_cm"),
+        ("Last Seen (yymmdd)", "last seen (yymmdd)", "last_seen_yymmdd"),
+        ("_sdc_batched_at", "_sdc_batched_at", "sdc_batched_at"),
+        ("__x__", "__x__", "x"),
+        ("_airbyte_raw_id", "_airbyte_raw_id", "airbyte_raw_id"),
+        *((name.upper(), name, f"{name}_custom") for name in RESERVED),
+        ("Oid 2", "oid 2", "oid_2"),
+    ],
+)
+def test_a_column_is_filled_from_the_name_that_the_feed_has(
+    shown: str, wire: str, column: str
+) -> None:
+    assert shown.lower() == wire
+    columns = read_columns([field(shown)], ())
+    assert [*columns] == [column]
+    schema = load_schema("segment_contacts")
+    schema["properties"] |= {
+        name: {**about, "x-wire-names": about[NAMES]}
+        for name, about in fit(columns, schema["properties"]).items()
+    }
+    convert = Converter("segment_contacts", schema, lambda: ZoneInfo("UTC"))
+    (record,) = convert.records([{"contact_email": "a@b.c", wire: "x"}])
+    assert record == {"contact_email": "a@b.c", column: "x"}
+
+
+def test_a_name_that_is_too_long_is_cut_and_told_apart_by_a_hash() -> None:
+    long = [
+        "a" * 63,
+        "a" * 64,
+        "a" * 90,
+        "a" * 90 + "b",
+        "ß" * 40,
+        "ß" * 41,
+        "x" + "улюблений колір" * 5,
+        "😀x" * 30,
+    ]
+    (columns,) = {
+        tuple(read_columns([field(each) for each in told], ()))
+        for told in (long, long[::-1])
+    }
+    assert len(columns) == len(long)
+    assert all(len(name.encode()) <= 63 for name in columns)
+    assert "a" * 63 in columns
+    assert [*read_columns([field("a" * 90)], ())] == ["a" * 54 + "_57c838a3"]
+
+
+FIELDS = st.lists(
+    st.sampled_from(
+        [
+            *("Size", "size", "SIZE!", "s i z e", "Size Custom", "size_custom_custom"),
+            *("Straße", "STRASSE", "strasse", "Cafe\u0301", "Café", "%", "&", "ctid"),
+            *("action", "a" * 63, "A" * 63, "a" * 64, "a " * 40, "a-" * 40, "ß" * 50),
+            f"{'a' * 56}_custom",
+        ]
+    )
+    | st.text(min_size=1, max_size=70),
+    max_size=12,
+)
+
+
+@given(FIELDS, st.data())
+def test_a_field_keeps_its_column_whatever_the_order_and_whatever_is_added(
+    names: list[str], data: st.DataObject
+) -> None:
+    fields = [
+        field(name, field_id=f"{9 + number}", field_name=f"f{number % 5}")
+        for number, name in enumerate(names)
+    ]
+    taken = {"action", "cvid", "contact_email"}
+    columns = read_columns(fields, taken)
+    assert len(columns) == len(fields)
+    for name in columns:
+        assert 0 < len(name.encode()) <= 63
+        assert not name.startswith("_")
+        assert name not in taken.union(RESERVED)
+    # Neither small nor capital letters nor ways to write an accent tell them apart.
+    assert len({name.upper() for name in columns}) == len(columns)
+    assert len({unicodedata.normalize("NFC", name) for name in columns}) == len(columns)
+    shuffled = data.draw(st.permutations(fields))
+    assert read_columns(shuffled, taken) == columns
+    before = data.draw(st.integers(0, len(fields)))
+    older = read_columns(fields[:before], taken)
+    assert {name: columns.get(name) for name in older} == older
+
+
+def test_of_fields_of_one_name_a_third_keeps_its_column_when_others_go() -> None:
+    fields = [field("Size", field_id=str(number)) for number in (1, 2, 3, 4)]
+    names = [*read_columns(fields, ())]
+    assert names[:2] == ["size", "size_custom"]
+    assert all(re.fullmatch("size_custom_[0-9a-f]{8}", name) for name in names[2:])
+    del fields[2]
+    assert [*read_columns(fields, ())] == [*names[:2], names[3]]
+
+
+@pytest.mark.parametrize("id_", ["", "x", "²", "٣", None])
+def test_fields_without_a_number_have_an_order_too(id_: str | None) -> None:
+    fields = [
+        {"display_name": name, "field_id": id_, "field_name": f"f{number}"}
+        for number, name in enumerate(("Size", "size", "sizE"))
+    ]
+    columns = read_columns(fields, ())
+    assert len(columns) == 3
+    assert read_columns(fields[::-1], ()) == columns
 
 
 def test_columns_take_no_name_that_a_stream_has() -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import tracemalloc
 import typing as t
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,10 +18,12 @@ import psycopg
 import pytest
 
 from tap_zohocampaigns.ahead import Batch
+from tap_zohocampaigns.api import numbers
 from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.client import Part
 from tap_zohocampaigns.incremental import Members
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
+from tap_zohocampaigns.spool import Spool
 
 from .conftest import NOW, Output, StillTap, meltano, run_tap
 
@@ -205,6 +208,20 @@ def test_a_segment_whose_older_members_change_is_written_whole() -> None:
     assert again(old[:1]) == old[:1]
     renamed = [old[0] | {"phone": "1"}, old[1]]
     assert again(renamed) == renamed
+
+
+def test_a_member_is_another_when_the_last_digit_of_a_number_is() -> None:
+    digests = set()
+    for text in ("0.1234567890123456789", "0.1234567890123456788", "0.12345678901"):
+        (row,) = rows = numbers.decode(b'[{"custom_fields":{"x":%s}}]' % text.encode())
+        members = Members("added_time", None)
+        members.add(rows)
+        digests.add(members.line("now", "")["digest"])
+        with closing(Spool()) as spool:
+            (again,) = spool.read(spool.write(rows))
+        assert again == row
+        assert str(again["custom_fields"]["x"]) == text
+    assert len(digests) == 3
 
 
 def test_whoever_enters_a_segment_that_was_empty_is_written() -> None:

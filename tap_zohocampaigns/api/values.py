@@ -16,10 +16,11 @@ import logging
 import math
 import typing as t
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from operator import itemgetter
 
-from tap_zohocampaigns.api import times
+from tap_zohocampaigns.api import numbers, times
 from tap_zohocampaigns.api.wire import NOTHING, as_list
 
 if t.TYPE_CHECKING:
@@ -33,6 +34,8 @@ logger = logging.getLogger("tap-zohocampaigns.values")
 CUSTOM = "custom_fields"
 
 _MOST_TIMES = 65_536
+# Rows of a page have the same names, or a few sets of them; a plan takes 2 KiB.
+_MOST_PLANS = 256
 # What a cast raises when it is given something else.
 _MISFITS = (KeyError, OverflowError, TypeError, ValueError)
 
@@ -168,6 +171,9 @@ class Converter:
         fields = [self._fields[wire][1] for wire in known]
         lent = {wire for wire in self._seconds.values() if wire in names}
         passed_over = {*known, *lent, *self._redundant}
+        # Where fields come and go, there are as many sets of names as rows.
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
         one_for_each = len(known) > 1 and len(fields) == len({*fields})
         plan = self._plans[names] = _Plan(
             itemgetter(*known) if one_for_each else _no_texts,
@@ -197,14 +203,19 @@ class Converter:
     def _cast(self, about: Mapping[str, t.Any]) -> _Cast:
         kinds = [kind for kind in as_list(about.get("type")) if kind != "null"]
         if about.get("format") == "date-time":
-            return self._time
+            return self.time
         return _CASTS[kinds[0]]
 
-    def _time(self, value: Json) -> str:
+    def time(self, value: Json) -> str:
+        """Return a time in UTC: of an epoch, or of a text in the account's zone.
+
+        Raises:
+            ValueError: It can't be read without guessing.
+        """
         text = str(value)
         if text in self._times:
             return self._times[text]
-        if text.isdigit():
+        if text.isdecimal():
             instant = times.from_epoch(text)
         else:
             instant = times.from_text(text, self._zone())
@@ -253,22 +264,32 @@ def _text(value: Json) -> str:
         return value
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, int | float):
         return str(value)
     raise TypeError
 
 
 def _integer(value: Json) -> int:
-    if isinstance(value, str | int):
-        return int(value)
+    if isinstance(value, str):
+        if value.isdecimal() and value.isascii():
+            return int(value)
+        return numbers.read_integer(value.strip(" "))
+    if isinstance(value, int | float | Decimal):
+        return numbers.to_integer(value)
     raise TypeError
 
 
-def _number(value: Json) -> float:
-    number = float(value.strip("% ") if isinstance(value, str) else value)
+def _number(value: Json) -> numbers.Number:
+    if isinstance(value, str):
+        return numbers.read(value.strip("% "))
+    if isinstance(value, Decimal):
+        return value
+    number = float(value)
     if not math.isfinite(number):
         raise ValueError
-    return number
+    return number if number == value else t.cast("int", value)
 
 
 def _boolean(value: Json) -> bool:

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 import msgspec
 
-from tap_zohocampaigns.api import rows
+from tap_zohocampaigns.api import numbers, rows
 from tap_zohocampaigns.api.errors import Failed, Transient
 
 if t.TYPE_CHECKING:
@@ -292,17 +292,41 @@ def _integer(value: Json) -> int | None:
 
 def _json(text: bytes) -> Json:
     try:
-        return msgspec.json.decode(text)
+        value = numbers.decode(text)
+        # PostgreSQL takes no U+0000 in a text. The search for one character is the
+        # faster by far.
+        has_nul = b"\\" in text and b"\\u0000" in text
+        return _mended(value) if has_nul else value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     # A sloppy writer leaves control characters, broken UTF-8 or half an emoji.
     try:
-        value = json.loads(text.decode(errors="replace"), strict=False)
-        clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
-        return msgspec.json.decode(clean)
+        value = json.loads(
+            text.decode(errors="replace"),
+            strict=False,
+            parse_float=numbers.float_of_json,
+            parse_int=numbers.integer_of_json,
+            parse_constant=_refuse_constant,
+        )
+        return _mended(value)
     except (ValueError, RecursionError) as error:
         msg = "a body that is not whole"
         raise Unreadable(msg) from error
+
+
+def _refuse_constant(name: str) -> t.NoReturn:
+    raise ValueError(name)
+
+
+def _mended(value: Json) -> Json:
+    """Return a value without U+0000 and halves of emojis in its names and texts."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode(errors="replace").decode()
+    if isinstance(value, list):
+        return [*map(_mended, value)]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(each) for name, each in value.items()}
+    return value
 
 
 def _xml(text: bytes) -> Json:
@@ -330,7 +354,12 @@ def _whole_xml(text: bytes) -> Json:
 
 _DECLARATION = re.compile(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1")
 _BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# XML has no place for them, however they are written.
+_CONTROL = re.compile(
+    rb"""[\x00-\x08\x0b\x0c\x0e-\x1f]
+    |&\#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|x0*(?:1[0-9A-Fa-f]|[0-8BbCcEeFf]));""",
+    re.VERBOSE,
+)
 
 
 @contextmanager

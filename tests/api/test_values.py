@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import json
 import logging
+import math
+import tracemalloc
+from contextlib import closing
+from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -8,10 +13,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from singer_sdk.singerlib import RecordMessage
 
 from tap_zohocampaigns.api import wire
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.client import load_schema
+from tap_zohocampaigns.messages import PageWriter
+from tap_zohocampaigns.spool import Spool
+from tap_zohocampaigns.streams import LIST
 from tests import samples
 
 if TYPE_CHECKING:
@@ -214,6 +223,22 @@ def test_what_tells_a_field_again_or_wrongly_is_left_out() -> None:
         ("number", "50.3%", 50.3),
         ("number", " 7 % ", 7.0),
         ("number", 3, 3.0),
+        # Digits that no float has.
+        ("number", "9007199254740993", 9007199254740993),
+        ("number", 9007199254740993, 9007199254740993),
+        ("number", "1293333000000000051", 1293333000000000051),
+        ("number", "0.1234567890123456789%", Decimal("0.1234567890123456789")),
+        ("number", Decimal("0.1234567890123456789"), Decimal("0.1234567890123456789")),
+        ("string", Decimal("0.00000000012345678901"), "0.00000000012345678901"),
+        ("string", 1293333000000000051, "1293333000000000051"),
+        ("integer", "1293333000000000051", 1293333000000000051),
+        ("integer", 1e22, 10**22),
+        # Whole, in other words.
+        ("integer", "12.0", 12),
+        ("integer", 12.0, 12),
+        ("integer", "1e3", 1000),
+        ("integer", "+5", 5),
+        ("integer", " 5 ", 5),
         ("boolean", "true", True),
         ("boolean", "FALSE", False),
         ("boolean", "1", True),
@@ -245,6 +270,22 @@ def test_a_value_gets_the_declared_type(
         ("integer", 1.5),
         ("integer", ["1"]),
         ("integer", "9" * 5000),
+        ("integer", "1_000"),
+        ("integer", "1,234"),
+        ("integer", "١٢"),
+        ("integer", "\t12\n"),
+        ("integer", "12.000000000000000001"),
+        ("integer", Decimal("12.000000000000000001")),
+        ("integer", math.inf),
+        ("number", "1_000"),
+        ("number", "1_000.5"),
+        ("number", "1,5"),
+        ("number", "١٢"),
+        ("number", "\u00a07"),
+        ("number", "inf"),
+        ("number", "1e-999"),
+        ("number", "9" * 400),
+        ("number", math.nan),
         ("number", "nan"),
         ("number", "1e999"),
         ("number", "half"),
@@ -271,6 +312,75 @@ def test_a_value_of_another_type_is_kept_as_it_is_and_told_once(
     assert told.levelno == logging.WARNING
     assert "`field`" in told.getMessage()
     assert str(value) not in told.getMessage()
+
+
+AMOUNTS = {
+    "amount": {"type": ["number", "null"]},
+    "points": {"type": ["integer", "null"]},
+    "code": {"type": ["string", "null"]},
+}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"amount": "9007199254740993", "points": "1293333000000000051", "code": "7"},
+        {"amount": "0.1234567890123456789", "points": "12.0", "code": "1.5"},
+        {"amount": "50.3", "points": "3", "code": "9007199254740993.5"},
+    ],
+)
+def test_numbers_keep_their_digits_from_the_wire_to_the_message(
+    told: dict[str, str],
+) -> None:
+    rest = {"rate": told["amount"]}
+    fields = told | rest
+    plain = ",".join(f'"{name}":{text}' for name, text in fields.items())
+    quoted = ",".join(f'"{name}":"{text}"' for name, text in fields.items())
+    elements = "".join(f'<fl val="{n}">{text}</fl>' for n, text in fields.items())
+    xml = f"<list_of_details><contact>{elements}</contact></list_of_details>"
+    contents = (
+        f'{{"code":"0","list_of_details":[{{{plain}}}]}}',
+        f'{{"code":"0","list_of_details":[{{{quoted}}}]}}',
+        f"<response><code>0</code>{xml}</response>",
+    )
+    found = []
+    for content in contents:
+        page = wire.payload("getsegmentcontacts", wire.read(content.encode()))
+        convert = Converter("typed", {"properties": AMOUNTS}, no_zone)
+        with closing(Spool()) as spool:
+            (record,) = spool.read(spool.write(convert.records(page)))
+        assert record == convert.record(page[0])
+        writer = PageWriter()
+        line = writer.serialize_message(RecordMessage("typed", record))
+        found.append(json.loads(line, parse_float=Decimal)["record"])
+    assert Decimal(found[0]["amount"]) == Decimal(told["amount"])
+    assert Decimal(found[0]["points"]) == Decimal(told["points"])
+    assert found[0]["code"] == told["code"]
+    assert Decimal(found[0]["custom_fields"]["rate"]) == Decimal(rest["rate"])
+    for record in found[1:]:
+        assert record.pop("custom_fields") == rest
+        assert record == {n: v for n, v in found[0].items() if n != "custom_fields"}
+
+
+def test_rows_whose_fields_come_and_go_take_no_more_memory_than_others() -> None:
+    convert = converter("segment_contacts")
+    fields = [f"field {number}" for number in range(30)]
+
+    def read(numbers: range) -> None:
+        for number in numbers:
+            # Each row has a set of its own.
+            present = number * 0x9E3779B1 % 2**30
+            row = {"contact_email": "a@b.c"} | {
+                name: "x" for bit, name in enumerate(fields) if present >> bit & 1
+            }
+            assert convert.records([row]) == [convert.record(row)]
+
+    read(range(1000))
+    tracemalloc.start()
+    read(range(1000, 4000))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1 << 20
 
 
 @pytest.mark.parametrize(
@@ -355,6 +465,30 @@ def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
     convert = Converter("campaigns", load_schema("campaigns"), no_zone)
     row = {"campaign_key": "3z", "sent_time_gmt": "1375456161000"}
     assert convert.record(row)["sent_time"] == "2013-08-02T15:09:21.000Z"
+
+
+@pytest.mark.parametrize(
+    ("stream", "field", "wire_name"),
+    [
+        (each.name, field, wire_name)
+        for each in LIST
+        for field, about in load_schema(each.name)["properties"].items()
+        if about.get("format") == "date-time"
+        for wire_name in about.get("x-wire-names", [field])
+    ],
+)
+def test_times_are_read_in_all_layouts_in_every_stream(
+    stream: str, field: str, wire_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("Feb 2, 2026 9:08:33 pm", "2 February 2026, 21:08:33"):
+        record = converter(stream).record({wire_name: text})
+        assert record == {field: "2026-02-03T02:08:33.000Z"}
+    convert = converter(stream)
+    for text in ("02/03/2026 9:08 PM", "2 fév 2026, 21:08", "2 Feb 2026, 9 PM IST"):
+        record = convert.record({wire_name: text})
+        assert record == {field: None, "custom_fields": {wire_name: text}}
+    (warning,) = caplog.records
+    assert f"`{wire_name}`" in warning.getMessage()
 
 
 def test_an_epoch_that_is_right_wins_over_its_text() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -326,7 +327,43 @@ def test_a_java_map_of_plain_words_is_read_back(words: dict[str, str]) -> None:
             contacts('<contact><fl val="a">x@y</fl></contact>').replace(b"@", b"\x03"),
             [{"a": "xy"}],
         ),
+        # U+0000, which PostgreSQL takes in no text.
+        (
+            b'{"code":"0","list_of_details":[{"a\\u0000":"x\\u0000y","b":["\\u0000"]}]}',
+            [{"a": "xy", "b": [""]}],
+        ),
+        (b'{"code":"0","list_of_details":[{"a\0":"x\0y"}]}', [{"a": "xy"}]),
+        (
+            b'{"code":"0","list_of_details":[{"a":"\\u0000 \\ud83d\x01"}]}',
+            [{"a": " ?\x01"}],
+        ),
+        (b'{"code":"0","list_of_details":[{"a":"\\\\u0000"}]}', [{"a": "\\u0000"}]),
+        (contacts('<contact><fl val="a\0">x\0y</fl></contact>'), [{"a": "xy"}]),
+        (
+            contacts('<contact><fl val="a&#0;">x&#x0;y&#00;&#x000;</fl></contact>'),
+            [{"a": "xy"}],
+        ),
+        (
+            contacts(
+                '<contact><fl val="a">&#1;&#x1F;&#31;&#xb;b&#9;&#10;</fl></contact>'
+            ),
+            [{"a": "b\t\n"}],
+        ),
         # Numbers beyond what a float holds.
+        (
+            b'{"code":"0","list_of_details":[{"a":1e999,"b":0.12345678901234567890}]}',
+            [{"a": "1e999", "b": Decimal("0.1234567890123456789")}],
+        ),
+        (
+            b'{"code":"0","list_of_details":[{"a":'
+            + b"1" * 5000
+            + b',"b":0.1,"c":7}]}',
+            [{"a": "1" * 5000, "b": 0.1, "c": 7}],
+        ),
+        (
+            b'{"code":"0","list_of_details":[{"a":"\xff","b":9007199254740993.5}]}',
+            [{"a": "\ufffd", "b": Decimal("9007199254740993.5")}],
+        ),
         (
             b'{"code":"0","list_of_details":[{"a":1234567890123456789012}]}',
             [{"a": 1234567890123456789012}],
@@ -395,6 +432,8 @@ def test_a_body_that_has_to_be_mended_is_still_unreadable_when_cut(
         b"Service Unavailable",
         b'{"code":"0"}{"code":"0"}',
         b'{"code":"0","a":NaN}',
+        b'{"code":"0","a":-Infinity}',
+        b'{"code":"0","a":"\\u0000","b":' + b"[" * 5000 + b"]" * 5000 + b"}",
         b"[" * 100_000,
         b'{"code":"0","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
