@@ -119,7 +119,7 @@ class LookbackStream(StatefulStream):
         Returns:
             Whether this look can be the last one, if the window has ended.
         """
-        answered = False
+        total: int | None = None
         for batch in batches:
             keys = {**part.keys, **(batch.about or {})}
             if self.has_snapshots:
@@ -128,8 +128,8 @@ class LookbackStream(StatefulStream):
             yield self.stamp(batch.rows, replace(part, keys=keys))
             if self.has_snapshots and (rows or line.get("full")):
                 self._zoho.snapshots.write(PartSnapshot(self.name, keys, rows))
-            answered = answered or bool(rows) or not line.get("full")
-        return note_answer(line, answered=answered, sent=is_sent(part.about))
+            total = (total or 0) + rows
+        return note_answer(line, total, sent=is_sent(part.about))
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]

@@ -186,28 +186,28 @@ def note_look(
     return noted
 
 
-def note_answer(line: Row, *, answered: bool, sent: bool) -> bool:
-    """Note whether a look at a campaign gave anything.
+def note_answer(line: Row, rows: int | None, *, sent: bool) -> bool:
+    """Note how many rows a look at a campaign gave.
 
-    An empty answer is asked again: more often where there was a full one before.
+    An empty answer where there was a full one is asked again in the next runs, and so
+    is no answer where there was none.
 
     Args:
         line: What is known of the campaign; it is changed.
-        answered: Whether there was an answer; with rows, if there were any before.
+        rows: How many there were; None if there was no answer.
         sent: Whether the campaign has been sent.
 
     Returns:
         Whether the look can be the last one.
     """
-    if answered:
-        line["full"] = True
+    full = line.get("full", False)
+    if rows or (not full and (rows is not None or not sent)):
         line.pop("empty", None)
-        return True
-    if not sent and not line.get("full"):
+        if rows:
+            line["full"] = True
         return True
     line["empty"] = line.get("empty", 0) + 1
-    enough = CLOSING_LOOKS if line.get("full") else MISSING_RUNS
-    return bool(line["empty"] >= enough)
+    return bool(line["empty"] >= (CLOSING_LOOKS if full else MISSING_RUNS))
 
 
 def _moved(known: Row, counters: Counters) -> bool:

@@ -184,18 +184,15 @@ def test_rows_that_vanish_are_noted_only_when_it_is_said_twice() -> None:
 
 
 def test_an_empty_answer_is_asked_again_before_a_campaign_is_closed() -> None:
-    line: dict[str, t.Any] = {}
-    assert note_answer(line, answered=True, sent=True)
-    assert [note_answer(line, answered=False, sent=True) for _ in range(3)] == [
-        False,
-        False,
-        True,
-    ]
-    assert note_answer(line, answered=True, sent=True)
-    assert "empty" not in line
-    never: dict[str, t.Any] = {}
-    assert [note_answer(never, answered=False, sent=True) for _ in range(2)] == [
-        False,
-        True,
-    ]
-    assert note_answer({}, answered=False, sent=False)
+    def looks(
+        line: dict[str, t.Any], *rows: int | None, sent: bool = True
+    ) -> list[bool]:
+        return [note_answer(line, number, sent=sent) for number in rows]
+
+    had: dict[str, t.Any] = {}
+    assert looks(had, 3, 0, None, 0) == [True, False, False, True]
+    assert looks(had, 3, 0, 3) == [True, False, True]
+    # Nothing to tell is an answer, no answer is none.
+    assert looks({}, 0) == [True]
+    assert looks({}, None, None) == [False, True]
+    assert looks({}, None, sent=False) == [True]
