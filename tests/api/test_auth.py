@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tap_zohocampaigns.api import Reply
-from tap_zohocampaigns.api.auth import Authenticator, AuthToken
+from tap_zohocampaigns.api.auth import Authenticator, AuthToken, TokenWait
 from tap_zohocampaigns.api.errors import Failed, SettingError, Transient, ZohoError
+from tap_zohocampaigns.api.tokens import TokenStore
 
 from .support import (
     AUTH_TOKEN,
@@ -44,7 +45,7 @@ def good(number: int, **more: object) -> dict[str, object]:
 
 
 def authenticator(tokens: Tokens, clock: Clock) -> Authenticator:
-    return Authenticator(CONFIG, tokens, clock)
+    return Authenticator(CONFIG, tokens, clock, TokenStore(clock))
 
 
 def test_a_token_is_asked_for_with_the_refresh_token_and_used_until_it_ends() -> None:
@@ -52,7 +53,7 @@ def test_a_token_is_asked_for_with_the_refresh_token_and_used_until_it_ends() ->
     auth = authenticator(tokens, clock)
     assert tokens.forms == []
     for _ in range(10):
-        assert auth.token() == "access-1"
+        assert auth.token().text == "access-1"
     assert tokens.forms == [
         {
             "grant_type": "refresh_token",
@@ -83,9 +84,9 @@ def test_a_token_is_renewed_a_minute_before_its_end(
     auth = authenticator(Tokens(good(1, **life), good(2)), clock)
     auth.token()
     clock.advance(seconds - 61)
-    assert auth.token() == "access-1"
+    assert auth.token().text == "access-1"
     clock.advance(1)
-    assert auth.token() == "access-2"
+    assert auth.token().text == "access-2"
 
 
 def test_a_token_that_was_not_accepted_is_renewed_once_for_all_who_used_it() -> None:
@@ -95,7 +96,8 @@ def test_a_token_that_was_not_accepted_is_renewed_once_for_all_who_used_it() -> 
     auth.discard(first)
     second = auth.token()
     auth.discard(first)
-    assert (first, second, auth.token()) == ("access-1", "access-2", "access-2")
+    texts = [token.text for token in (first, second, auth.token())]
+    assert texts == ["access-1", "access-2", "access-2"]
     assert len(tokens.forms) == 2
 
 
@@ -107,11 +109,12 @@ def test_threads_share_one_token() -> None:
         narrow()
         return tokens(form)
 
-    auth = Authenticator(CONFIG, post, Clock())
+    clock = Clock()
+    auth = Authenticator(CONFIG, post, clock, TokenStore(clock))
 
     def ask() -> str:
         start.wait()
-        return auth.token()
+        return auth.token().text
 
     with restless(), ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(ask) for _ in range(8)]
@@ -155,13 +158,19 @@ def test_a_refusal_names_the_setting(
     ],
     ids=["whole", "word", "sentence"],
 )
-def test_a_throttle_of_tokens_asks_for_patience(
+def test_after_a_throttle_of_tokens_none_is_asked_for_within_ten_minutes(
     answer: dict[str, str], status: int
 ) -> None:
-    auth = authenticator(Tokens(answer, good(2), status=status), Clock())
-    with pytest.raises(Transient, match="patience"):
-        auth.token()
-    assert auth.token() == "access-2"
+    clock, tokens = Clock(), Tokens(answer, good(2), status=status)
+    auth = authenticator(tokens, clock)
+    for left in (600, 600, 1):
+        clock.now = 5600.0 - left
+        with pytest.raises(TokenWait) as waiting:
+            auth.token()
+        assert waiting.value.wait == (left, True)
+    assert len(tokens.forms) == 1
+    clock.now = 5600.0
+    assert auth.token().text == "access-2"
 
 
 @pytest.mark.parametrize("status", [200, 400, 502])
@@ -185,7 +194,7 @@ def test_a_token_service_that_does_not_answer_in_json_may_do_so_later(
     auth = authenticator(Tokens(body, good(2), status=status), Clock())
     with pytest.raises(Transient, match="`data_center` or `accounts_url`"):
         auth.token()
-    assert auth.token() == "access-2"
+    assert auth.token().text == "access-2"
 
 
 def test_an_error_of_the_token_services_own_may_pass() -> None:
@@ -249,12 +258,13 @@ def test_an_access_token_goes_in_a_header_and_may_be_followed_by_another() -> No
 
 def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None:
     auth = AuthToken(V1)
-    assert auth.token() == AUTH_TOKEN
+    token = auth.token()
+    assert token.text == AUTH_TOKEN
     form = {"authtoken": AUTH_TOKEN, "scope": "CampaignsAPI", "version": "1"}
-    assert auth.sign(AUTH_TOKEN) == (form, {})
+    assert auth.sign(token) == (form, {})
     assert not auth.renews
-    auth.discard(AUTH_TOKEN)
-    assert auth.token() == AUTH_TOKEN
+    auth.discard(token)
+    assert auth.token() == token
     assert auth.secrets == (AUTH_TOKEN,)
 
 
