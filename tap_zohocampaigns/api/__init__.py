@@ -175,6 +175,11 @@ class Client:
         self._lacking: set[str] = set()
         self._refusing: set[str] = set()
         """The endpoints that refuse tokens which are good for other endpoints."""
+        self._accepted: set[str] = set()
+        self._discarded: set[str] = set()
+        """Issues of tokens."""
+        self._verdict = ""
+        """Why every call is refused, whatever the token; empty if that is not so."""
         self._probing = threading.Lock()
         self._counting = threading.Lock()
 
@@ -306,18 +311,24 @@ class Client:
             error: The last refusal.
         """
         if not self._auth.renews:
-            self._auth.end(SettingError(str(error)))
             raise SettingError(str(error)) from None
-        again = len(tokens) > 1
+        token, again = tokens[-1], len(tokens) > 1
         unproved = SCOPES[endpoint] not in self.served
-        if again and (unproved or tokens[-1].issue != tokens[0].issue):
+        if (again and unproved) or self._is_second(tokens):
             self._compare(endpoint, tokens, error)
-        if endpoint in self._refusing:
-            raise Failed(str(error)) from None
+        if self._verdict or endpoint in self._refusing:
+            raise Failed(self._verdict or str(error)) from None
         # A token that is good for something else may lack a scope; Zoho issues few, so
         # it is not renewed at once.
         if again or not (unproved and self.served):
-            self._auth.discard(tokens[-1])
+            self._discarded.add(token.issue)
+            self._auth.discard(token)
+
+    def _is_second(self, tokens: Sequence[Token]) -> bool:
+        """Return whether the last token came instead of one that was refused."""
+        issue = tokens[-1].issue
+        new = issue not in self._discarded and issue not in self._accepted
+        return issue != tokens[0].issue or (bool(self._discarded) and new)
 
     def _compare(
         self, endpoint: str, tokens: Sequence[Token], error: Unauthorized
@@ -336,29 +347,29 @@ class Client:
             Forbidden: It lacks the scope.
             Failed: It is of no use to ask for one more.
         """
-        scope, renewed = SCOPES[endpoint], tokens[-1].issue != tokens[0].issue
+        scope, second = SCOPES[endpoint], self._is_second(tokens)
         with self._probing:
-            if verdict := self._auth.verdict:
-                raise verdict from None
+            if self._verdict:
+                raise Failed(self._verdict) from None
             unproved = scope not in self.served
             accepted = None
-            if renewed or (unproved and scope not in self._lacking):
-                accepted = self._is_accepted_beside(endpoint, unproved=unproved)
+            if second or (unproved and scope not in self._lacking):
+                accepted = self._is_accepted_beside(endpoint, tokens[-1])
             if accepted and unproved:
                 self._lacking.add(scope)
             elif accepted:
                 self._refusing.add(endpoint)
+            sentence = _same_again(tokens) or str(error)
+            if second and accepted is False:
+                self._verdict = sentence
         if scope in self._lacking:
             raise _forbidden(endpoint) from None
-        if not renewed:
-            return
-        failed = Failed(_same_again(tokens) or str(error))
-        if accepted is False:
-            self._auth.end(failed)
-        raise self._auth.verdict or failed from None
+        if second:
+            raise Failed(sentence) from None
 
-    def _is_accepted_beside(self, endpoint: str, *, unproved: bool) -> bool | None:
+    def _is_accepted_beside(self, endpoint: str, token: Token) -> bool | None:
         """Try other calls; return None if none of them tells of the token."""
+        unproved = SCOPES[endpoint] not in self.served
         refused = unknown = 0
         for other in PROBES:
             scope = SCOPES[other]
@@ -367,6 +378,8 @@ class Client:
                 continue
             try:
                 with self._turn(other) as turn:
+                    if turn.token.issue != token.issue:
+                        return None
                     self._count(other, None)
                     self._call_once(other, {"fromindex": 1, "range": 1}, turn.token)
             except Unauthorized:
@@ -397,6 +410,8 @@ class Client:
         )
         envelope = self._judge(endpoint, reply)
         self.served.add(SCOPES[endpoint])
+        self._accepted.add(token.issue)
+        self._verdict = ""
         return envelope
 
     def _post_token(self, form: dict[str, str]) -> Reply:
@@ -519,7 +534,7 @@ def _forbidden(endpoint: str) -> Forbidden:
 
 
 def _same_again(tokens: Sequence[Token]) -> str:
-    if all(token.text == tokens[0].text for token in tokens):
+    if len({token.issue for token in tokens}) > len({token.text for token in tokens}):
         return (
             f"{_TOKEN_SERVICE} gives the same access token again, which Zoho does not "
             "accept: check `data_center`, and `api_url` and `accounts_url` if they are "

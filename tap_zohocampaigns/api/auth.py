@@ -78,25 +78,7 @@ class Signature(t.NamedTuple):
     headers: Mapping[str, str]
 
 
-class _Signer:
-    """Lets calls in until it is known that none will be."""
-
-    def __init__(self) -> None:
-        """Begin without a verdict."""
-        self._verdict: ZohoError | None = None
-
-    @property
-    def verdict(self) -> ZohoError | None:
-        """Why no call is let in any more; the same for all who ask."""
-        # Each thread raises one of its own.
-        return self._verdict and type(self._verdict)(str(self._verdict))
-
-    def end(self, error: ZohoError) -> None:
-        """Let no call in any more: the credentials are good for nothing."""
-        self._verdict = self._verdict or error
-
-
-class Authenticator(_Signer):
+class Authenticator:
     """Has the access token of one refresh token; safe for threads."""
 
     renews: t.ClassVar = True
@@ -119,7 +101,6 @@ class Authenticator(_Signer):
             clock: Seconds on a clock that never steps.
             tokens: Where the token is kept.
         """
-        super().__init__()
         self._form = {
             "grant_type": "refresh_token",
             "client_id": config["client_id"],
@@ -134,6 +115,7 @@ class Authenticator(_Signer):
         self._ends = 0.0
         self._refused: set[str] = set()
         self._texts: set[str] = set()
+        self._verdict: ZohoError | None = None
 
     @staticmethod
     def whose(config: Mapping[str, t.Any]) -> str:
@@ -158,8 +140,9 @@ class Authenticator(_Signer):
             Transient: The token service does not answer.
         """
         with self._alone():
-            if verdict := self.verdict:
-                raise verdict
+            if self._verdict:
+                # Each thread raises one of its own.
+                raise type(self._verdict)(str(self._verdict))
             if self._token is None or self._clock() >= self._ends:
                 self._token = self._renew()
                 self._ends = self._clock() + self._token.seconds
@@ -203,7 +186,7 @@ class Authenticator(_Signer):
             raise
         except ZohoError as error:
             self._tokens.release(issued=False)
-            self.end(error)
+            self._verdict = error
             raise
         except BaseException:
             self._tokens.release(issued=True)
@@ -255,7 +238,7 @@ def _lifetime(answer: dict[str, t.Any]) -> float:
     return seconds / 1000 if seconds > _LONGEST_LIFETIME else seconds
 
 
-class AuthToken(_Signer):
+class AuthToken:
     """Keeps the token of version 1, which ends with its account only."""
 
     renews: t.ClassVar = False
@@ -266,7 +249,6 @@ class AuthToken(_Signer):
 
     def __init__(self, config: Mapping[str, t.Any], *_: object) -> None:
         """Keep the setting `auth_token`; nobody has to be asked for another."""
-        super().__init__()
         self._token = Token(config["auth_token"])
 
     @staticmethod
@@ -280,13 +262,7 @@ class AuthToken(_Signer):
         return (self._token.text,)
 
     def token(self) -> Token:
-        """Return the token.
-
-        Raises:
-            SettingError: Zoho did not accept it before.
-        """
-        if verdict := self.verdict:
-            raise verdict
+        """Return the token."""
         return self._token
 
     def sign(self, token: Token) -> Signature:
