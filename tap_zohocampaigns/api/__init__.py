@@ -52,8 +52,13 @@ logger = logging.getLogger("tap-zohocampaigns.api")
 # A call that finds its endpoint locked so often has to give way to another program.
 _MOST_LOCKS = 3
 _PIECE = 1 << 20
+_BRIEF = 1.0
 _TOKEN = "/oauth/v2/token"  # noqa: S105 (a path)
 _TOKEN_SERVICE = "Zoho's token service"  # noqa: S105 (a name)
+_REPEATED = (
+    f"{_TOKEN_SERVICE} gives the same access token again, which Zoho does not accept: "
+    "check `data_center`, and `api_url` and `accounts_url` if they are set."
+)
 # How other services of Zoho tell of the lock, in an answer of another shape.
 _LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
@@ -176,8 +181,8 @@ class Client:
         self._refusing: set[str] = set()
         """The endpoints that refuse tokens which are good for other endpoints."""
         self._accepted: set[str] = set()
-        self._discarded: set[str] = set()
-        """Issues of tokens."""
+        self._discarded: dict[str, str] = {}
+        """Issues of tokens, and the texts of those that were not accepted."""
         self._verdict = ""
         """Why every call is refused, whatever the token; empty if that is not so."""
         self._probing = threading.Lock()
@@ -289,8 +294,11 @@ class Client:
             clock = time.strftime("%H:%M:%S", time.localtime(until))
             msg = f"{_TOKEN_SERVICE} was asked too often and gives none until {clock}"
             raise LockedOut(msg) from None
-        if wait.locked:
-            self.ledger.resting(endpoint, until)
+        if wait.seconds <= _BRIEF:
+            # For another process, which is worth no line.
+            self._sleep(wait.seconds)
+            return
+        self.ledger.resting(endpoint, until)
         self.ledger.rest(_TOKEN_SERVICE, wait)
 
     def _enter(self, endpoint: str) -> None:
@@ -321,7 +329,7 @@ class Client:
         # A token that is good for something else may lack a scope; Zoho issues few, so
         # it is not renewed at once.
         if again or not (unproved and self.served):
-            self._discarded.add(token.issue)
+            self._discarded[token.issue] = token.text
             self._auth.discard(token)
 
     def _is_second(self, tokens: Sequence[Token]) -> bool:
@@ -359,7 +367,9 @@ class Client:
                 self._lacking.add(scope)
             elif accepted:
                 self._refusing.add(endpoint)
-            sentence = _same_again(tokens) or str(error)
+            sentence = str(error)
+            if second and tokens[-1].text in self._discarded.values():
+                sentence = _REPEATED
             if second and accepted is False:
                 self._verdict = sentence
         if scope in self._lacking:
@@ -411,6 +421,7 @@ class Client:
         envelope = self._judge(endpoint, reply)
         self.served.add(SCOPES[endpoint])
         self._accepted.add(token.issue)
+        self._refusing.discard(endpoint)
         self._verdict = ""
         return envelope
 
@@ -531,16 +542,6 @@ def _forbidden(endpoint: str) -> Forbidden:
         f"The token lacks the scope {SCOPES[endpoint]}: make a new `refresh_token` "
         f"with it{way_out}."
     )
-
-
-def _same_again(tokens: Sequence[Token]) -> str:
-    if len({token.issue for token in tokens}) > len({token.text for token in tokens}):
-        return (
-            f"{_TOKEN_SERVICE} gives the same access token again, which Zoho does not "
-            "accept: check `data_center`, and `api_url` and `accounts_url` if they are "
-            "set."
-        )
-    return ""
 
 
 _VERDICTS = {

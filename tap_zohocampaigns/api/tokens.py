@@ -85,6 +85,26 @@ def read(content: bytes) -> Entry:
         return Entry()
 
 
+def _steady(entry: Entry, now: float) -> Entry:
+    """Return an entry of which nothing comes from the future, or is long past."""
+    # What seems to come from the future was made now at the latest.
+    requests = [min(at, now) for at in entry.requests if at > now - _WINDOW]
+    rests_until = min(entry.rests_until, now + _WINDOW)
+    return msgspec.structs.replace(
+        entry, requests=tuple(sorted(requests)), rests_until=rests_until
+    )
+
+
+def _wait(entry: Entry, now: float) -> Wait | None:
+    """Return how long the service has to be left alone, if it has."""
+    if entry.rests_until > now:
+        return Wait(max(entry.rests_until - now, TICK), locked=True)
+    if len(entry.requests) >= _MOST:
+        left = entry.requests[-_MOST] + _WINDOW - now
+        return Wait(max(left, TICK), locked=False)
+    return None
+
+
 class TokenStore:
     """The token in the memory of this process. The others are made from it.
 
@@ -110,8 +130,8 @@ class TokenStore:
         Args:
             refused: The issues of tokens that were not accepted.
         """
-        if token := self._find(refused):
-            return token
+        if found := self._find(refused) or self._due():
+            return found
         if not self._has_turn():
             return Wait(_POLL, locked=False)
         try:
@@ -172,26 +192,22 @@ class TokenStore:
         self._waiting_since = None
         return True
 
+    def _due(self) -> Wait | None:
+        """Return how long to wait for the service, if it is known without asking."""
+        entry, now = self._read()
+        steady = _steady(entry, now)
+        # What a clock that was set back has left is put right by who has the turn.
+        return _wait(steady, now) if steady == entry else None
+
     def _enter(self) -> Wait | None:
         """Enter a request if it may be sent now, else tell how long to wait."""
         entry, now = self._read()
-        # What seems to come from the future was made now at the latest.
-        requests = [min(at, now) for at in entry.requests if at > now - _WINDOW]
-        rests_until = min(entry.rests_until, now + _WINDOW)
-        wait = None
-        if rests_until > now:
-            wait = Wait(max(rests_until - now, TICK), locked=True)
-        elif len(requests) >= _MOST:
-            left = sorted(requests)[-_MOST] + _WINDOW - now
-            wait = Wait(max(left, TICK), locked=False)
-        else:
-            requests.append(now)
+        entry = _steady(entry, now)
+        wait = _wait(entry, now)
+        if wait is None:
+            entry = msgspec.structs.replace(entry, requests=(*entry.requests, now))
         self._asked_at = now
-        self._write(
-            msgspec.structs.replace(
-                entry, requests=tuple(requests), rests_until=rests_until
-            )
-        )
+        self._write(entry)
         return wait
 
     def _settle(self, *, issued: bool = True, **changes: t.Any) -> None:  # noqa: ANN401 (fields)

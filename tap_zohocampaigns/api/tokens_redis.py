@@ -31,7 +31,7 @@ _PATIENCE, _PAUSE = 30.0, 1.0
 _TIMEOUT = 5.0
 # How long a process that was killed keeps others from asking (milliseconds). One that
 # only takes longer than this costs a second token.
-_LOCK = 20_000
+_LOCK = 10_000
 # Longer than a token lives, and than requests count (milliseconds).
 _KEPT = 2 * 86_400_000
 _UNLOCK = """
