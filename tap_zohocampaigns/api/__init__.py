@@ -292,7 +292,10 @@ class Client:
         until = time.time() + wait.seconds
         if wait.locked and self._stop_on_lock:
             clock = time.strftime("%H:%M:%S", time.localtime(until))
-            msg = f"{_TOKEN_SERVICE} was asked too often and gives none until {clock}"
+            msg = (
+                f"{_TOKEN_SERVICE} was asked too often and gives no access token until "
+                f"{clock}"
+            )
             raise LockedOut(msg) from None
         if wait.seconds <= _BRIEF:
             # For another process, which is worth no line.

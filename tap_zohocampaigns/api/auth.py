@@ -181,12 +181,10 @@ class Authenticator:
             text, lifetime = self._ask()
         except _Throttled:
             raise TokenWait(self._tokens.rest()) from None
-        except Transient:
-            self._tokens.release(issued=True)
-            raise
         except ZohoError as error:
             self._tokens.release(issued=False)
-            self._verdict = error
+            if not isinstance(error, Transient):
+                self._verdict = error
             raise
         except BaseException:
             self._tokens.release(issued=True)

@@ -155,7 +155,7 @@ class TokenStore:
 
     def rest(self) -> Wait:
         """Note that the service issues no token for ten minutes."""
-        self._settle(rests_until=self._read()[1] + _WINDOW)
+        self._settle(rests=True)
         return Wait(_WINDOW, locked=True)
 
     def release(self, *, issued: bool) -> None:
@@ -210,11 +210,18 @@ class TokenStore:
         self._write(entry)
         return wait
 
-    def _settle(self, *, issued: bool = True, **changes: t.Any) -> None:  # noqa: ANN401 (fields)
+    def _settle(
+        self, *, issued: bool = True, rests: bool = False, **token: str | float
+    ) -> None:
         entry, now = self._read()
         # The service counts a request when it comes, which is before it is answered.
         requests = (*entry.requests[:-1], *([now] if issued else ()))
-        self._write(msgspec.structs.replace(entry, requests=requests, **changes))
+        until = now + _WINDOW if rests else entry.rests_until
+        self._write(
+            msgspec.structs.replace(
+                entry, requests=requests, rests_until=until, **token
+            )
+        )
         self._unlock()
 
     def _read(self) -> tuple[Entry, float]:
@@ -382,7 +389,9 @@ def open_tokens(
     where = config.get("rate_limit_ledger")
     if where == "memory":
         return TokenStore(clock)
-    owner = [hosts.find(config).accounts, config["client_id"], config["refresh_token"]]
+    secret = [config["client_secret"], config["refresh_token"]]
+    # Who has a wrong secret has to be told so, whoever has a token.
+    owner = [hosts.find(config).accounts, config["client_id"], *secret]
     key = blake2b(msgspec.json.encode(owner), digest_size=8).hexdigest()
     if where and where.startswith(REDIS):
         try:
@@ -394,7 +403,6 @@ def open_tokens(
                 "install tap-zohocampaigns[redis]."
             )
             raise SettingError(msg) from None
-        secret = [config["client_secret"], config["refresh_token"]]
         return RedisTokens(where, key, msgspec.json.encode(secret), clock=clock)
     file = find_file(where)
     # The ledger has said that there is no place.

@@ -108,10 +108,12 @@ class RedisTokens(TokenStore):
         )
         raise Failed(msg) from None
 
-    def _settle(self, *, issued: bool = True, **changes: t.Any) -> None:  # noqa: ANN401 (fields)
+    def _settle(
+        self, *, issued: bool = True, rests: bool = False, **token: str | float
+    ) -> None:
         # This process has its token; the next one that asks finds the server away.
         with suppress(redis.RedisError):
-            super()._settle(issued=issued, **changes)
+            super()._settle(issued=issued, rests=rests, **token)
 
     def _read(self) -> tuple[Entry, float]:
         with self._redis.pipeline(transaction=False) as pipeline:

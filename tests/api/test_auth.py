@@ -537,3 +537,13 @@ def test_version_1_keeps_no_token(clock: Clock, tmp_path: Path) -> None:
         settings = V1 | {"rate_limit_ledger": str(tmp_path / "ledger")}
         assert zoho.client(clock, **settings).call(LISTS, {})
     assert not [*tmp_path.glob("*token*")]
+
+
+def test_a_token_service_that_fails_for_a_while_uses_nothing_up(clock: Clock) -> None:
+    answers = iter([*[Answer(b"<html>", 502)] * 40, *[token("late")] * 2])
+    with Zoho(lambda _: success(), token=lambda _: next(answers)) as zoho:
+        client = zoho.client(clock, retry_max_seconds=100_000)
+        assert client.call(LISTS, {})
+        assert zoho.tokens == 41
+    # Backing off, and never for the ten minutes of a throttle.
+    assert max(clock.waits) <= 60

@@ -14,6 +14,7 @@ import pytest
 from tap_zohocampaigns.api.errors import Failed, SettingError
 from tap_zohocampaigns.api.quota import Wait
 from tap_zohocampaigns.api.tokens import FileTokens, Token, TokenStore, open_tokens
+from tap_zohocampaigns.api.tokens_redis import RedisTokens
 
 from .support import (
     CLIENT_SECRET,
@@ -100,7 +101,9 @@ def test_when_one_gets_no_token_another_asks(start: Open) -> None:
     assert other.take(()) is None
 
 
-@pytest.mark.parametrize("setting", ["refresh_token", "client_id", "accounts_url"])
+@pytest.mark.parametrize(
+    "setting", ["refresh_token", "client_id", "client_secret", "accounts_url"]
+)
 def test_another_account_gets_a_token_of_its_own(start: Open, setting: str) -> None:
     kept(start())
     other = start(**{setting: "https://accounts.example.com"})
@@ -473,10 +476,12 @@ def test_nobody_who_reads_the_redis_can_use_the_token(
 
 
 def test_only_the_same_secrets_decrypt_it(own_redis: RedisServer, clock: Clock) -> None:
-    config = CONFIG | {"rate_limit_ledger": own_redis.url}
-    kept(open_tokens(config, clock=clock))
-    other = open_tokens(config | {"client_secret": "another"}, clock=clock)
-    assert other.take(()) is None
+    def opened(secret: bytes) -> RedisTokens:
+        return RedisTokens(own_redis.url, "key", secret, clock=clock)
+
+    kept(opened(b"one"))
+    assert is_kept(opened(b"one").take(()))
+    assert opened(b"other").take(()) is None
 
 
 @pytest.mark.parametrize("content", ["", "text", "{}", "gAAAAA=="])
@@ -542,6 +547,14 @@ def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
     assert store.take(()) is None
     own_redis.stop()
     assert store.keep(TEXT, 3600).text == TEXT
+    own_redis.start()
+    assert store.take(()) is None
+    own_redis.stop()
+    assert store.rest() == (600, True)
+    own_redis.start()
+    assert store.take(()) is None
+    own_redis.stop()
+    store.release(issued=False)
     own_redis.start()
 
 
