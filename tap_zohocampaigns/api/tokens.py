@@ -2,8 +2,7 @@
 
 Zoho issues at most 10 in 10 minutes for a refresh token, and then none to anybody who
 has it. So a request is entered before it is sent, one process asks while others wait,
-and what it gets is for all:
-https://www.zoho.com/accounts/protocol/oauth/web-apps/token-limits.html
+and what it gets is for all.
 """
 
 from __future__ import annotations
