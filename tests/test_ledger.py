@@ -13,19 +13,27 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import requests
 
+from tap_zohocampaigns.api.errors import Failed, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.stopping import Stopper
 
+from .airbyte.conftest import MEMORY, source
 from .api.conftest import RedisServer
 from .conftest import Output, run_tap
+from .target import lines, record, run_target, small_account
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
-TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
+TAP, TARGET, SOURCE = (
+    str(Path(sys.executable).with_name(f"{each}-zohocampaigns"))
+    for each in ("tap", "target", "source")
+)
+UNAUTHORIZED = b'{"message":"Unauthorized request.","Code":"1007","status":"error"}'
 RECIPIENTS = "getcampaignrecipientsdata"
 
 
@@ -209,3 +217,216 @@ def test_other_endpoints_go_on_while_one_is_locked(
     assert max(waits) <= 1
     assert len(output.records["campaign_recipients"]) > 20_000
     assert f"Zoho has locked {RECIPIENTS}" in caplog.text
+
+
+# The access token.
+
+
+@pytest.fixture
+def small() -> Iterator[Service]:
+    """Serve an account that is read at once."""
+    with Service(small_account(), quota_calls=100_000) as service:
+        yield service
+
+
+def token_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*token*") if path.suffix != ".lock"]
+
+
+def test_thirteen_discoveries_need_one_token(
+    tmp_path: Path, small: Service, ledger: dict[str, str], state_folder: Path
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small.config | ledger))
+    for _ in range(13):
+        done = subprocess.run(
+            [TAP, "--config", config, "--discover"], capture_output=True, check=True
+        )
+        assert json.loads(done.stdout)["streams"]
+    assert (small.tokens_asked, small.tokens_issued) == (1, 1)
+    kept = token_files(state_folder)
+    assert len(kept) == (0 if ledger else 1)
+    for path in kept:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        for secret in ("client_secret", "refresh_token"):
+            assert small.config[secret] not in path.read_text()
+
+
+def test_twenty_starts_at_once_need_one_token(
+    tmp_path: Path, small: Service, ledger: dict[str, str]
+) -> None:
+    config, target = tmp_path / "config.json", tmp_path / "target.json"
+    config.write_text(json.dumps(small.config | ledger))
+    target.write_text(json.dumps(small.config | ledger | {"dry_run": False}))
+    commands: tuple[list[str | Path], ...] = (
+        [TAP, "--config", config, "--discover"],
+        [TARGET, "--config", target],
+        [SOURCE, "check", "--config", config],
+        [TAP, "--config", config, "plan"],
+    )
+    running = [
+        subprocess.Popen(
+            commands[number % 4],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(20)
+    ]
+    for number, each in enumerate(running):
+        address = f"blocked.{number}@example.com"
+        written, log = each.communicate(lines([record("do_not_mail", address)]), 300)
+        assert each.returncode == 0, log
+        assert "FAILED" not in written
+        assert "WARNING" not in log
+    assert len([c for c in small.calls if c.endpoint.endswith("contactdonotmail")]) == 5
+    assert (small.tokens_asked, small.tokens_issued) == (1, 1)
+
+
+def test_a_throttled_token_service_is_told_and_the_state_saved(
+    tmp_path: Path, small: Service, ledger: dict[str, str]
+) -> None:
+    settings = ledger | {"rate_limit_on_lock": "stop"}
+    with Service(small_account(), throttle_status=400) as throttled:
+        for _ in range(10):
+            body = {**throttled.config, "grant_type": "refresh_token"}
+            requests.post(f"{throttled.url}/oauth/v2/token", data=body, timeout=30)
+        assert throttled.tokens_issued == 10
+        for asked in (11, 11):
+            done = run(tmp_path, throttled, **settings)
+            assert done.status == 0
+            assert done.output.state["bookmarks"]
+            assert "Zoho's token service was asked too often" in done.log
+            assert throttled.tokens_asked == asked
+        assert not throttled.calls
+        waiting = settings | {"rate_limit_on_lock": "wait", "max_duration_minutes": 1}
+        done = run(tmp_path, throttled, **waiting)
+        assert "Zoho's token service: locked by Zoho, waiting until" in done.log
+        assert "`max_duration_minutes`" in done.log
+        assert throttled.tokens_asked == 11
+    # Another account has tokens of its own.
+    assert run(tmp_path, small, **settings).output.records["campaigns"]
+
+
+@pytest.mark.parametrize("setting", ["client_id", "client_secret", "refresh_token"])
+def test_wrong_credentials_cost_one_request(
+    tmp_path: Path, small: Service, setting: str
+) -> None:
+    wrong: dict[str, t.Any] = {setting: "1000.planted"}
+    catalog = source(tmp_path, "discover", small.config | MEMORY).catalog
+    before = small.tokens_asked
+    with pytest.raises(SettingError, match=f"`{setting}`"):
+        run_tap(small, concurrency=4, **wrong)
+    assert small.tokens_asked == before + 1
+    ran = run_target(small, [record("do_not_mail", "a@example.com")] * 3, **wrong)
+    assert isinstance(ran.error, SettingError)
+    assert small.tokens_asked == before + 2
+    config = small.config | MEMORY | wrong
+    written = source(tmp_path, "read", config, configured(catalog))
+    assert small.tokens_asked == before + 3
+    assert {error["failure_type"] for error in written.errors} == {"config_error"}
+    assert "planted" not in written.text
+
+
+def configured(catalog: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Ask for every stream of a catalog."""
+    modes = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+    return {"streams": [{"stream": each, **modes} for each in catalog["streams"]]}
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("where", ["memory", "file"])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_run_that_is_refused_everywhere_ends_after_two_tokens(  # noqa: PLR0913
+    tmp_path: Path,
+    ran: LivingAccount,
+    discovered: dict[str, t.Any],
+    concurrency: int,
+    where: str,
+    *,
+    repeats: bool,
+) -> None:
+    settings: dict[str, t.Any] = {
+        "rate_limit_ledger": where if where == "memory" else str(tmp_path / "ledger"),
+        "concurrency": concurrency,
+    }
+    told = "the same access token again" if repeats else "`refresh_token`"
+    with Service(ran, repeats_token=repeats) as service:
+        service.intercept = lambda _: Reply(401, UNAUTHORIZED)
+        written = source(
+            tmp_path, "read", service.config | settings, configured(discovered)
+        )
+        assert service.tokens_asked == 2
+        assert len(service.calls) < 60
+    assert written.status == 1
+    ends = {name: statuses[-1] for name, statuses in written.statuses.items()}
+    assert len(ends) == 22
+    assert {*ends.values()} == {"INCOMPLETE"}
+    # Snapshots are what others have read.
+    assert len(written.errors) == 21
+    assert {error["failure_type"] for error in written.errors} == {"config_error"}
+    (sentence,) = {error["message"] for error in written.errors}
+    assert told in sentence
+    for each in ("tap", "target"):
+        with Service(ran, repeats_token=repeats) as service:
+            service.intercept = lambda _: Reply(401, UNAUTHORIZED)
+            if each == "tap":
+                with pytest.raises(Failed, match=told):
+                    run_tap(service, **settings)
+            else:
+                messages = [record("do_not_mail", f"{n}@example.com") for n in range(9)]
+                ended = run_target(service, messages, **settings)
+                assert isinstance(ended.error, Failed)
+                assert told in str(ended.error)
+            assert service.tokens_asked == 2
+
+
+@pytest.fixture(scope="module")
+def ran() -> LivingAccount:
+    """Return an account of which nothing is read."""
+    return small_account()
+
+
+@pytest.fixture(scope="module")
+def discovered(
+    tmp_path_factory: pytest.TempPathFactory, ran: LivingAccount
+) -> dict[str, t.Any]:
+    """Return the catalog."""
+    with Service(ran) as service:
+        folder = tmp_path_factory.mktemp("discover")
+        return source(folder, "discover", service.config | MEMORY).catalog
+
+
+# As for the user of a container that its image does not know.
+NOBODY = """
+import pwd
+
+def unknown(user):
+    raise KeyError(user)
+
+pwd.getpwuid = unknown
+from tap_zohocampaigns.tap import TapZohoCampaigns
+TapZohoCampaigns.cli()
+"""
+
+
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
+def test_a_user_without_a_home_does_without_the_ledger(
+    tmp_path: Path, small: Service, home: dict[str, str]
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small.config))
+    done = subprocess.run(
+        [sys.executable, "-c", NOBODY, "--config", config],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env=home,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Output(done.stdout).records["campaigns"]
+    assert done.stderr.count("WARNING") == 1
+    assert "The file of `rate_limit_ledger` can't be used" in done.stderr
+    assert small.tokens_asked == 1

@@ -8,7 +8,7 @@ import threading
 import time
 import typing as t
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,6 +17,7 @@ import requests
 import urllib3
 
 from tap_zohocampaigns.api import hosts, versions, wire
+from tap_zohocampaigns.api.auth import TokenWait
 from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
     Action,
@@ -38,18 +39,26 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
 from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.stores import open_store
+from tap_zohocampaigns.api.tokens import TokenStore, open_tokens
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tap_zohocampaigns.api.errors import Rule
+    from tap_zohocampaigns.api.tokens import Token
 
 logger = logging.getLogger("tap-zohocampaigns.api")
 
 # A call that finds its endpoint locked so often has to give way to another program.
 _MOST_LOCKS = 3
 _PIECE = 1 << 20
+_BRIEF = 1.0
 _TOKEN = "/oauth/v2/token"  # noqa: S105 (a path)
+_TOKEN_SERVICE = "Zoho's token service"  # noqa: S105 (a name)
+_REPEATED = (
+    f"{_TOKEN_SERVICE} gives the same access token again, which Zoho does not accept: "
+    "check `data_center`, and `api_url` and `accounts_url` if they are set."
+)
 # How other services of Zoho tell of the lock, in an answer of another shape.
 _LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
@@ -60,6 +69,7 @@ def connect(
     *,
     calls: Mapping[str, str] = READS,
     clock: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Client:
     """Make the one session that all streams share. Nothing is sent yet.
@@ -69,6 +79,7 @@ def connect(
         calls: The calls that it can make, with their scopes: none that changes
             anything, unless they are given.
         clock: Seconds on a clock that never steps.
+        wall: Seconds of the epoch, which may step.
         sleep: Waits for some seconds.
 
     Raises:
@@ -82,7 +93,10 @@ def connect(
     where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
     store = open_store(where, name_account(config), quotas, clock=clock, sleep=sleep)
     ledger = Ledger(store, sleep=sleep)
-    return Client(config, ledger, calls, clock=clock, sleep=sleep)
+    tokens = TokenStore(clock)
+    if versions.find(config).signer.renews:
+        tokens = open_tokens(config, clock=clock, wall=wall)
+    return Client(config, ledger, tokens, calls, clock=clock, sleep=sleep)
 
 
 def name_account(config: Mapping[str, t.Any]) -> str:
@@ -114,18 +128,19 @@ class _NotYet(Exception):
 class Turn(t.NamedTuple):
     """What a call that may be sent needs to know."""
 
-    token: str
+    token: Token
     rested: float
-    """How long it had to wait for the quota (seconds)."""
+    """How long it had to wait for the quota, or for a token (seconds)."""
 
 
 class Client:
     """Calls Zoho: signed, paced, timed, judged, and tried again where that can help."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (two of them are the world's)
         self,
         config: Mapping[str, t.Any],
         ledger: Ledger,
+        tokens: TokenStore,
         calls: Mapping[str, str],
         *,
         clock: Callable[[], float],
@@ -154,7 +169,7 @@ class Client:
         }
         self._session.trust_env = False
         self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
-        self._auth = self.version.signer(config, self._post_token, clock)
+        self._auth = self.version.signer(config, self._post_token, clock, tokens)
         self.ledger = ledger
         self._scopes = calls
         self.account_id = name_account(config)
@@ -163,6 +178,13 @@ class Client:
         self.served: set[str] = set()
         """The scopes that the token is known to have."""
         self._lacking: set[str] = set()
+        self._refusing: set[str] = set()
+        """The endpoints that refuse tokens which are good for other endpoints."""
+        self._accepted: set[str] = set()
+        self._discarded: dict[str, str] = {}
+        """Issues of tokens, and the texts of those that were not accepted."""
+        self._verdict = ""
+        """Why every call is refused, whatever the token; empty if that is not so."""
         self._probing = threading.Lock()
         self._counting = threading.Lock()
 
@@ -196,7 +218,8 @@ class Client:
         waits = backoff.expo(max_value=60)
         next(waits)
         failing_since: float | None = None
-        locks, refused = 0, list[str]()
+        locks = 0
+        refused: list[Token] = []
         while True:
             try:
                 with self._turn(endpoint) as turn:
@@ -261,6 +284,25 @@ class Client:
                     raise LockedOut(msg) from None
                 self.ledger.rest(endpoint, wait)
                 rested += wait.seconds
+            except TokenWait as waiting:
+                self._wait_for_token(endpoint, waiting.wait)
+                rested += waiting.wait.seconds
+
+    def _wait_for_token(self, endpoint: str, wait: Wait) -> None:
+        until = time.time() + wait.seconds
+        if wait.locked and self._stop_on_lock:
+            clock = time.strftime("%H:%M:%S", time.localtime(until))
+            msg = (
+                f"{_TOKEN_SERVICE} was asked too often and gives no access token until "
+                f"{clock}"
+            )
+            raise LockedOut(msg) from None
+        if wait.seconds <= _BRIEF:
+            # For another process, which is worth no line.
+            self._sleep(wait.seconds)
+            return
+        self.ledger.resting(endpoint, until)
+        self.ledger.rest(_TOKEN_SERVICE, wait)
 
     def _enter(self, endpoint: str) -> None:
         # A call that this session may not make is not in there.
@@ -270,7 +312,7 @@ class Client:
             raise _NotYet(wait)
 
     def _judge_refusal(
-        self, endpoint: str, tokens: list[str], error: Unauthorized
+        self, endpoint: str, tokens: Sequence[Token], error: Unauthorized
     ) -> None:
         """Return if a call that was refused is worth another try.
 
@@ -281,42 +323,85 @@ class Client:
         """
         if not self._auth.renews:
             raise SettingError(str(error)) from None
+        token, again = tokens[-1], len(tokens) > 1
         unproved = SCOPES[endpoint] not in self.served
-        if unproved and len(tokens) > 1:
-            self._check_scope(endpoint)
-        if tokens[-1] != tokens[0]:
-            raise Failed(str(error)) from None
+        if (again and unproved) or self._is_second(tokens):
+            self._compare(endpoint, tokens, error)
+        if self._verdict or endpoint in self._refusing:
+            raise Failed(self._verdict or str(error)) from None
         # A token that is good for something else may lack a scope; Zoho issues few, so
         # it is not renewed at once.
-        if len(tokens) > 1 or not (unproved and self.served):
-            self._auth.discard(tokens[-1])
+        if again or not (unproved and self.served):
+            self._discarded[token.issue] = token.text
+            self._auth.discard(token)
 
-    def _check_scope(self, endpoint: str) -> None:
-        """Tell a token that lacks a scope from one that is not accepted at all.
+    def _is_second(self, tokens: Sequence[Token]) -> bool:
+        """Return whether the last token came instead of one that was refused."""
+        issue = tokens[-1].issue
+        new = issue not in self._discarded and issue not in self._accepted
+        return issue != tokens[0].issue or (bool(self._discarded) and new)
 
-        The answer is the same for both, and for one that has ended. So another scope
-        is tried with it, once for all threads.
+    def _compare(
+        self, endpoint: str, tokens: Sequence[Token], error: Unauthorized
+    ) -> None:
+        """Tell a token that is not good for a call from one that is good for nothing.
+
+        The answer is the same for a token that lacks a scope, that has ended, and that
+        is not accepted at all. So another call is tried, once for all threads.
+
+        Args:
+            endpoint: Name of the call.
+            tokens: Those with which it has been refused; none is asked for.
+            error: The last refusal.
 
         Raises:
             Forbidden: It lacks the scope.
+            Failed: It is of no use to ask for one more.
         """
-        scope = SCOPES[endpoint]
+        scope, second = SCOPES[endpoint], self._is_second(tokens)
         with self._probing:
-            if scope in self.served:
-                return
-            if scope not in self._lacking and self._is_accepted_beside(scope):
+            if self._verdict:
+                raise Failed(self._verdict) from None
+            unproved = scope not in self.served
+            accepted = None
+            if second or (unproved and scope not in self._lacking):
+                accepted = self._is_accepted_beside(endpoint, tokens[-1])
+            if accepted and unproved:
                 self._lacking.add(scope)
+            elif accepted:
+                self._refusing.add(endpoint)
+            sentence = str(error)
+            if second and tokens[-1].text in self._discarded.values():
+                sentence = _REPEATED
+            if second and accepted is False:
+                self._verdict = sentence
         if scope in self._lacking:
-            raise _forbidden(endpoint)
+            raise _forbidden(endpoint) from None
+        if second:
+            raise Failed(sentence) from None
 
-    def _is_accepted_beside(self, scope: str) -> bool:
-        for endpoint in PROBES:
-            if SCOPES[endpoint] not in {scope, *self._lacking}:
-                with suppress(ZohoError), self._turn(endpoint) as turn:
-                    self._count(endpoint, None)
-                    self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn.token)
-                    return True
-        return False
+    def _is_accepted_beside(self, endpoint: str, token: Token) -> bool | None:
+        """Try other calls; return None if none of them tells of the token."""
+        unproved = SCOPES[endpoint] not in self.served
+        refused = unknown = 0
+        for other in PROBES:
+            scope = SCOPES[other]
+            same = scope == SCOPES[endpoint] if unproved else other == endpoint
+            if same or scope in self._lacking:
+                continue
+            try:
+                with self._turn(other) as turn:
+                    if turn.token.issue != token.issue:
+                        return None
+                    self._count(other, None)
+                    self._call_once(other, {"fromindex": 1, "range": 1}, turn.token)
+            except Unauthorized:
+                refused += 1
+            except ZohoError:
+                unknown += 1
+            else:
+                return True
+        return False if refused and not unknown else None
 
     def _count(self, endpoint: str, tally: Counter[str] | None) -> None:
         with self._counting:
@@ -325,7 +410,7 @@ class Client:
                 tally[endpoint] += 1
 
     def _call_once(
-        self, endpoint: str, params: Mapping[str, t.Any], token: str
+        self, endpoint: str, params: Mapping[str, t.Any], token: Token
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
         form = {**wire.ask(endpoint, self.format), **params, **signature.form}
@@ -338,6 +423,9 @@ class Client:
         )
         envelope = self._judge(endpoint, reply)
         self.served.add(SCOPES[endpoint])
+        self._accepted.add(token.issue)
+        self._refusing.discard(endpoint)
+        self._verdict = ""
         return envelope
 
     def _post_token(self, form: dict[str, str]) -> Reply:

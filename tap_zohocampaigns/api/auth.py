@@ -1,14 +1,17 @@
 """What lets a call in: an access token of OAuth, or the token of API version 1.
 
-One access token serves a whole run: Zoho issues at most 10 in 10 minutes for a refresh
-token, and keeps 15 of them alive. Version 1 has one token that never changes:
+One access token serves all runs while it lives: Zoho issues at most 10 in 10 minutes
+for a refresh token, and keeps 15 of them alive. Version 1 has one token that never
+changes:
 https://www.zoho.com/campaigns/help/campaign-management-using-apis.html
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import typing as t
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import msgspec
@@ -18,16 +21,20 @@ from tap_zohocampaigns.api.errors import (
     Failed,
     SettingError,
     Transient,
+    ZohoError,
     redact,
 )
+from tap_zohocampaigns.api.quota import Wait
+from tap_zohocampaigns.api.tokens import Token, is_sound
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tap_zohocampaigns.api import Reply
+    from tap_zohocampaigns.api.tokens import TokenStore
 
-# A token that ends within this time (seconds) is renewed before it is used.
-_MARGIN = 60.0
+# How long a thread waits at once for another one (seconds).
+_SIGHT = 0.5
 _LIFETIME = 3600.0
 # Old accounts servers told `expires_in` in milliseconds.
 _LONGEST_LIFETIME = 86_400.0
@@ -47,7 +54,21 @@ _REFUSALS = {
 }
 
 
+_TOO_MANY, _SERVER_ERROR = 429, 500
 _PASSING = {"internal_error", "server_error", "temporarily_unavailable"}
+
+
+class TokenWait(Exception):
+    """There is no token now."""
+
+    def __init__(self, wait: Wait) -> None:
+        """Tell how long there will be none."""
+        super().__init__()
+        self.wait = wait
+
+
+class _Throttled(Transient):
+    """Too many tokens were asked for."""
 
 
 class Signature(t.NamedTuple):
@@ -58,7 +79,7 @@ class Signature(t.NamedTuple):
 
 
 class Authenticator:
-    """Keeps the access token of one refresh token; safe for threads."""
+    """Has the access token of one refresh token; safe for threads."""
 
     renews: t.ClassVar = True
     """Whether there may be a better token than one that is not accepted."""
@@ -70,6 +91,7 @@ class Authenticator:
         config: Mapping[str, t.Any],
         post: Callable[[dict[str, str]], Reply],
         clock: Callable[[], float],
+        tokens: TokenStore,
     ) -> None:
         """Keep what is needed to ask for tokens.
 
@@ -77,6 +99,7 @@ class Authenticator:
             config: The settings `client_id`, `client_secret` and `refresh_token`.
             post: Posts a form to the token service; raises `Transient`.
             clock: Seconds on a clock that never steps.
+            tokens: Where the token is kept.
         """
         self._form = {
             "grant_type": "refresh_token",
@@ -86,9 +109,13 @@ class Authenticator:
         }
         self._post = post
         self._clock = clock
+        self._tokens = tokens
         self._guard = threading.Lock()
-        self._token = ""
+        self._token: Token | None = None
         self._ends = 0.0
+        self._refused: set[str] = set()
+        self._texts: set[str] = set()
+        self._verdict: ZohoError | None = None
 
     @staticmethod
     def whose(config: Mapping[str, t.Any]) -> str:
@@ -98,37 +125,81 @@ class Authenticator:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
-        known = (self._form["client_secret"], self._form["refresh_token"], self._token)
-        return tuple(secret for secret in known if secret)
+        known = (self._form["client_secret"], self._form["refresh_token"])
+        return (*filter(None, known), *tuple(self._texts))
 
-    def token(self) -> str:
+    def token(self) -> Token:
         """Return an access token that is good for another minute at least.
 
+        Of one that lives for minutes only, a quarter of its life has to be left.
+
         Raises:
-            SettingError: Zoho does not accept the credentials.
-            Transient: The token service does not answer, or asks for patience.
+            TokenWait: There is none now, as another process asks for it, or the service
+                issues none.
+            SettingError: Zoho does not accept the credentials, or did not before.
+            Transient: The token service does not answer.
         """
-        with self._guard:
-            if self._clock() >= self._ends - _MARGIN:
-                self._renew()
+        with self._alone():
+            if self._verdict:
+                # Each thread raises one of its own.
+                raise type(self._verdict)(str(self._verdict))
+            if self._token is None or self._clock() >= self._ends:
+                self._token = self._renew()
+                self._ends = self._clock() + self._token.seconds
+                self._texts.add(self._token.text)
             return self._token
 
-    def sign(self, token: str) -> Signature:
+    def sign(self, token: Token) -> Signature:
         """Return what a call with a token carries."""
-        return Signature({}, {"Authorization": f"Zoho-oauthtoken {token}"})
+        return Signature({}, {"Authorization": f"Zoho-oauthtoken {token.text}"})
 
-    def discard(self, token: str) -> None:
-        """Forget a token that was not accepted, unless it has been renewed already."""
-        with self._guard:
-            if token == self._token:
-                self._ends = 0.0
+    def discard(self, token: Token) -> None:
+        """Use a token no more that was not accepted; a newer one is not touched."""
+        with self._alone():
+            self._refused.add(token.issue)
+            if self._token and self._token.issue == token.issue:
+                self._token = None
 
-    def _renew(self) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # A wait without end would keep the main thread from obeying a signal.
+        while not self._guard.acquire(timeout=_SIGHT):
+            pass
+        try:
+            yield
+        finally:
+            self._guard.release()
+
+    def _renew(self) -> Token:
+        self._token = None
+        found = self._tokens.take(self._refused)
+        if isinstance(found, Wait):
+            raise TokenWait(found)
+        if found:
+            return found
+        try:
+            text, lifetime = self._ask()
+        except _Throttled:
+            raise TokenWait(self._tokens.rest()) from None
+        except ZohoError as error:
+            self._tokens.release(issued=False)
+            if not isinstance(error, Transient):
+                self._verdict = error
+            raise
+        except BaseException:
+            self._tokens.release(issued=True)
+            raise
+        return self._tokens.keep(text, lifetime)
+
+    def _ask(self) -> tuple[str, float]:
         reply = self._post(self._form)
         try:
             answer = msgspec.json.decode(reply.content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             answer = None
+        if reply.status == _TOO_MANY:
+            msg = "too many requests"
+            raise _Throttled(msg)
         if not isinstance(answer, dict):
             msg = (
                 f"the token service answered HTTP {reply.status} without JSON "
@@ -136,21 +207,18 @@ class Authenticator:
             )
             raise Transient(msg)
         token = answer.get("access_token")
-        if not (isinstance(token, str) and token.isascii() and token.isprintable()):
-            token = ""
-        if not token:
-            raise self._refusal(answer)
-        self._token = token
-        self._ends = self._clock() + _lifetime(answer)
+        if not is_sound(token):
+            raise self._refusal(answer, reply.status)
+        return token, _lifetime(answer)
 
-    def _refusal(self, answer: dict[str, t.Any]) -> Exception:
+    def _refusal(self, answer: dict[str, t.Any], status: int) -> Exception:
         error = str(answer.get("error") or "no token")
         if check := _REFUSALS.get(error.casefold()):
             return SettingError(f"Zoho gave no access token ({error}): {check}.")
         told = redact(str(answer.get("error_description") or error), self.secrets)
         if "too many" in told.casefold() or error.casefold() == "access denied":
-            return Transient(f"the token service asks for patience ({told})")
-        if error.casefold() in _PASSING:
+            return _Throttled(told)
+        if error.casefold() in _PASSING or status >= _SERVER_ERROR:
             return Transient(f"the token service fails ({told})")
         return Failed(
             f"Zoho gave no access token ({told}): check `client_id`, `client_secret`, "
@@ -162,6 +230,8 @@ def _lifetime(answer: dict[str, t.Any]) -> float:
     try:
         seconds = float(answer.get("expires_in_sec") or answer.get("expires_in"))  # type: ignore[arg-type]
     except (TypeError, ValueError):
+        return _LIFETIME
+    if not (math.isfinite(seconds) and seconds > 0):
         return _LIFETIME
     return seconds / 1000 if seconds > _LONGEST_LIFETIME else seconds
 
@@ -177,7 +247,7 @@ class AuthToken:
 
     def __init__(self, config: Mapping[str, t.Any], *_: object) -> None:
         """Keep the setting `auth_token`; nobody has to be asked for another."""
-        self._token: str = config["auth_token"]
+        self._token = Token(config["auth_token"])
 
     @staticmethod
     def whose(config: Mapping[str, t.Any]) -> str:
@@ -187,16 +257,16 @@ class AuthToken:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
-        return (self._token,)
+        return (self._token.text,)
 
-    def token(self) -> str:
+    def token(self) -> Token:
         """Return the token."""
         return self._token
 
-    def sign(self, token: str) -> Signature:
+    def sign(self, token: Token) -> Signature:
         """Return what a call with a token carries."""
-        form = {"authtoken": token, "scope": "CampaignsAPI", "version": "1"}
+        form = {"authtoken": token.text, "scope": "CampaignsAPI", "version": "1"}
         return Signature(form, {})
 
-    def discard(self, token: str) -> None:
+    def discard(self, token: Token) -> None:
         """Do nothing: there is no better one."""

@@ -44,10 +44,24 @@ class Window:
 class Tokens:
     """The access tokens: each lives an hour, ten are made in ten minutes."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Take a clock of seconds that never goes back."""
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        seconds: float = TOKEN_SECONDS,
+        *,
+        repeats: bool = False,
+    ) -> None:
+        """Begin without tokens.
+
+        Args:
+            clock: Seconds on a clock that never goes back.
+            seconds: How long a token lives.
+            repeats: Whether the first token is made again each time.
+        """
         self.issued = 0
         self._clock = clock
+        self._seconds = seconds
+        self._repeats = repeats
         self._window = Window(_TOKENS, _TOKENS_WINDOW)
         self._ends: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -60,7 +74,9 @@ class Tokens:
                 return None
             self.issued += 1
             token = f"1000.{secrets.token_hex(16)}.{secrets.token_hex(16)}"
-            self._ends[token] = now + TOKEN_SECONDS
+            if self._repeats and self._ends:
+                (token,) = self._ends
+            self._ends[token] = now + self._seconds
             return token
 
     def valid(self, token: str) -> bool:

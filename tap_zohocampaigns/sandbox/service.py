@@ -96,12 +96,15 @@ class Service:
         lock_seconds: for so long.
         lock_form: What a locked endpoint says.
         throttle_status: The HTTP status of the eleventh token in ten minutes.
+        token_seconds: How long a token lives.
+        repeats_token: The token service gives the same token each time.
         monotonic: The clock of tokens, quota and calls, in seconds.
         intercept: Sees each call before the gates; its reply, if any, is sent
             instead, and the quota does not count the call.
         latency: Seconds before each answer of the API.
         url: Where the service listens.
         calls: The calls of the API so far, in order.
+        tokens_asked: How often a token was asked for, be it in vain.
     """
 
     account: Account
@@ -120,11 +123,14 @@ class Service:
     lock_seconds: float = 1800
     lock_form: LockForm = "Z101"
     throttle_status: Literal[200, 400] = 400
+    token_seconds: int = TOKEN_SECONDS
+    repeats_token: bool = False
     monotonic: Callable[[], float] = time.monotonic
     intercept: Callable[[Call], Reply | None] | None = None
     latency: float = 0
     url: str = field(init=False)
     calls: list[Call] = field(init=False, default_factory=list)
+    tokens_asked: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         """Bind the port and begin to serve."""
@@ -135,10 +141,13 @@ class Service:
             self.timeline_form,
             self.fields_form,
         )
+        self._counting = threading.Lock()
         self._endpoints = Endpoints(
             self.account, choices, self.clamp, self.echo_clamped
         )
-        self._tokens = Tokens(self.monotonic)
+        self._tokens = Tokens(
+            self.monotonic, self.token_seconds, repeats=self.repeats_token
+        )
         self._quota = Quota(
             self.quota_calls, self.quota_seconds, self.lock_seconds, self.monotonic
         )
@@ -287,6 +296,8 @@ class Service:
 
     def _token(self, params: Mapping[str, str]) -> Reply:
         kind = {"Content-Type": _JSON}
+        with self._counting:
+            self.tokens_asked += 1
         wrong = next(
             (
                 word
@@ -312,7 +323,7 @@ class Service:
             "access_token": token,
             "api_domain": "https://www.zohoapis.com",
             "token_type": "Bearer",
-            "expires_in": TOKEN_SECONDS,
+            "expires_in": self.token_seconds,
         }
         if self.tells_scopes:
             body["scope"] = " ".join(self.scopes)

@@ -195,7 +195,9 @@ class Zoho:
     def client(self, clock: Clock, **settings: object) -> Client:
         """Connect to this service."""
         urls = {"api_url": self.url, "accounts_url": self.url}
-        return connect(CONFIG | urls | settings, clock=clock, sleep=clock.sleep)
+        return connect(
+            CONFIG | urls | settings, clock=clock, wall=clock, sleep=clock.sleep
+        )
 
     def answer(self, asked: Asked) -> Answer | None:
         """Answer a request."""

@@ -312,8 +312,9 @@ def test_an_error_of_the_token_service_names_the_setting_and_no_call_is_made(
 
 @pytest.mark.parametrize("status", [200, 400])
 def test_a_throttle_of_tokens_is_waited_for(
-    status: int, clock: Clock, jitter: list[tuple[float, float]]
+    status: int, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     throttle = as_json(
         {
             "error_description": "You have made too many requests continuously. "
@@ -327,8 +328,8 @@ def test_a_throttle_of_tokens_is_waited_for(
     with Zoho(in_turn(success()), token=tokens) as zoho:
         assert zoho.client(clock).call(LISTS, {}) is not None
         assert (zoho.tokens, len(zoho.calls)) == (3, 1)
-    assert clock.waits == [1, 2]
-    assert len(jitter) == 2
+    assert clock.waits == [600, 600]
+    assert caplog.text.count("Zoho's token service: locked by Zoho, waiting until") == 2
 
 
 # What fails for a while, and what fails for good.

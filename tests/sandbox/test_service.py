@@ -79,7 +79,7 @@ def test_no_token(service: Service, changed: dict[str, str], error: str) -> None
     with Client(service) as client:
         answer = client.token(**changed)
     assert (answer.status, answer.json) == (200, {"error": error})
-    assert service.tokens_issued == 0
+    assert (service.tokens_issued, service.tokens_asked) == (0, 1)
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -100,6 +100,25 @@ def test_the_eleventh_token(clock: Clock, status: Literal[200, 400]) -> None:
         clock.seconds += 1
         assert "access_token" in client.token().json
         assert service.tokens_issued == 11
+
+
+def test_a_token_that_lives_for_seconds_and_is_repeated(clock: Clock) -> None:
+    with (
+        Service(
+            StillAccount(), monotonic=clock, token_seconds=30, repeats_token=True
+        ) as service,
+        Client(service) as client,
+    ):
+        first, second = client.token().json, client.token().json
+        assert first == second
+        assert first["expires_in"] == 30
+        client.sign()
+        clock.seconds += 29
+        assert client.get("getmailinglists").status == 200
+        clock.seconds += 1
+        assert client.get("getmailinglists").status == 401
+        client.sign()
+        assert client.get("getmailinglists").status == 200
 
 
 def test_a_token_lives_an_hour(client: Client, clock: Clock) -> None:

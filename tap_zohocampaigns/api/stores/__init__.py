@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import typing as t
 from pathlib import Path
@@ -16,6 +17,27 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_zohocampaigns.api.quota import Quotas, Store
+
+logger = logging.getLogger("tap-zohocampaigns.quota")
+
+REDIS = ("redis://", "rediss://")
+
+
+def find_file(where: str | None) -> Path | None:
+    """Return the file that `rate_limit_ledger` names; None if there is no place.
+
+    Args:
+        where: Its path. None is a file in the user's state folder, which a user without
+            a home folder has not.
+    """
+    if where:
+        return Path(where).expanduser()
+    try:
+        folder = user_state_path("tap-zohocampaigns", appauthor=False)
+    except (RuntimeError, KeyError):
+        return None
+    # Where it knows no home, an older platformdirs leaves the tilde as it is.
+    return folder / "quota.sqlite3" if folder.is_absolute() else None
 
 
 def open_store(
@@ -41,7 +63,7 @@ def open_store(
     """
     if where == "memory":
         return MemoryStore(quotas, clock=clock)
-    if where and where.startswith(("redis://", "rediss://")):
+    if where and where.startswith(REDIS):
         try:
             # The package is an extra: who shares no ledger does without.
             from tap_zohocampaigns.api.stores.redis import RedisStore  # noqa: PLC0415
@@ -60,9 +82,11 @@ def open_store(
             "path of a file, redis://…, rediss://… or memory."
         )
         raise SettingError(msg)
-    path = (
-        Path(where).expanduser()
-        if where
-        else user_state_path("tap-zohocampaigns", appauthor=False) / "quota.sqlite3"
-    )
+    path = find_file(where)
+    if path is None:
+        logger.warning(
+            "The file of `rate_limit_ledger` can't be used (no home folder): calls of "
+            "other processes are not counted in this run."
+        )
+        return MemoryStore(quotas, clock=clock)
     return SqliteStore(path, account, quotas, clocks=Clocks(clock))
