@@ -244,7 +244,7 @@ class Reading:
     ) -> None:
         """Ask for nothing yet; `Pages.read` tells of the arguments."""
         self.proved = False
-        """Whether the end was asked for, and not inferred from a counter."""
+        """Whether the end was asked for, and no counter was needed to believe it."""
         self.without_key = 0
         """How many rows came without their key; they are left out."""
         self.told: int | None = None
@@ -264,7 +264,7 @@ class Reading:
         self._overlap = min(len(marks), pages.size - 1)
         self._count = expected
         self._reach = pages.size
-        self._length = 0
+        self._length = self._furthest = 0
         self._last: tuple[int, list[Key]] = (0, [])
         self._pending: _Answer | None = None
         self._confirming = self._ended = self._followed = self._heeded = False
@@ -291,7 +291,8 @@ class Reading:
             accepted = self._judge(answer)
             if accepted:
                 fresh = self._take(accepted)
-                inferred = self._is_surely_last(accepted)
+                is_new = accepted.page is answer.page
+                inferred = is_new and self._is_surely_last(accepted)
                 if not fresh:
                     self._see_whether_index_counts(accepted)
                 if not (inferred or self._ended):
@@ -301,13 +302,14 @@ class Reading:
                 if inferred:
                     return
             if self._ended:
-                self.proved = True
                 return
             self._length = len(answer.keys)
             self._last = answer.first, answer.keys
 
     def _answer(self, first: int) -> _Answer:
-        page, size = self._pages.ask(self._coming.ask, first)
+        return self._note(*self._pages.ask(self._coming.ask, first), first)
+
+    def _note(self, page: Page, size: int, first: int) -> _Answer:
         if page.total is not None:
             self._count = page.total
             self.told = max(page.total, self.told or 0)
@@ -320,13 +322,15 @@ class Reading:
         """
         keys, rows = answer.keys, len(answer.keys)
         overlap = self._start - answer.first
+        self._furthest = max(self._furthest, answer.first + rows - 1)
         if not rows:
             self._judge_nothing(answer, overlap)
             return None
-        if self._matches(keys, overlap):
+        # What is short when asked for again, further back, has lost rows of its end.
+        if self._matches(keys, overlap) and (rows >= overlap or not self._steps):
             if rows > overlap:
                 return answer._replace(skip=overlap)
-            return self._judge_end(rows, overlap)
+            return self._judge_end(answer, rows, overlap)
         known = {key for key in keys if key in self._window}
         if answer.first > 1 and not overlap and not known:
             # There is more, but rows may have been passed by: see the last one again.
@@ -344,19 +348,19 @@ class Reading:
         if self._start == 1 and answer.page.total:
             msg = f"Zoho tells of {answer.page.total} rows and gives none of them."
             raise Failed(msg)
-        if answer.first == 1:
-            self._ended = True
+        if answer.first == 1 or (not overlap and self._confirmed >= _PATIENCE):
+            self._ended = self.proved = True
         elif overlap:
             self._pending, self._confirming = None, False
             self._step_back(overlap, 0)
-        elif self._is_as_told() or self._confirmed >= _PATIENCE:
+        elif self._is_as_told(answer):
             self._ended = True
         else:
             self._confirming = True
             self._confirmed += 1
             self._overlap = self._overlap_of(self._reach) or 1
 
-    def _judge_end(self, rows: int, overlap: int) -> _Answer | None:
+    def _judge_end(self, answer: _Answer, rows: int, overlap: int) -> _Answer | None:
         """Judge a page that has nothing but the last rows."""
         if rows < overlap:
             # It does not even have all of them.
@@ -364,7 +368,9 @@ class Reading:
             return None
         if pending := self._pending:
             return pending
-        if self._confirming or self._is_as_told():
+        if self._confirming:
+            self._ended = self.proved = True
+        elif self._is_as_told(answer) and not answer.full:
             self._ended = True
         else:
             # It may be that a page has room for so many, just now.
@@ -410,7 +416,7 @@ class Reading:
         if fresh:
             self._idle = self._confirmed = 0
         looks_last = not (answer.full or self._followed or self._tells_of_more)
-        if looks_last and not self._is_as_told():
+        if looks_last and not self._is_as_told(answer):
             self._overlap = 0
         else:
             self._overlap = self._overlap_of(len(keys))
@@ -429,17 +435,19 @@ class Reading:
 
     @property
     def _tells_of_more(self) -> bool:
-        """Whether a counter tells of rows that have not been read."""
-        return max(self.told or 0, self._expected or 0) >= self._start
+        """Whether there seem to be rows that have not been read."""
+        told = max(self.told or 0, self._expected or 0, self._furthest)
+        return told >= self._start
 
-    def _is_as_told(self) -> bool:
-        """Return whether as many rows were read as the counter tells of."""
-        exact = self._count == self._start - 1
+    def _is_as_told(self, answer: _Answer) -> bool:
+        """Return whether as many rows were read as an answer tells of."""
+        total = answer.page.total
+        exact = (self._expected if total is None else total) == self._start - 1
         return exact and not self._tells_of_more and not self._prove
 
     def _is_surely_last(self, answer: _Answer) -> bool:
         """Return whether a page is the last as far as can be told without asking."""
-        if not answer.aligned or answer.full or not self._is_as_told():
+        if not answer.aligned or answer.full or not self._is_as_told(answer):
             return False
         # Of a round page, the answer has to tell both: of no more rows, and of room.
         _, total, used = answer.page
@@ -460,10 +468,8 @@ class Reading:
             return
         rows = len(answer.keys)
         far = self._start + _FAR * max(answer.size, rows)
-        page, _ = self._pages.ask(self._ask, far)
-        known = [
-            k is None or k in self._window for k in map(self._pages.identity, page.rows)
-        ]
+        probe = self._note(*self._pages.ask(self._ask, far), far)
+        known = [key is None or key in self._window for key in probe.keys]
         self._heeded = not known or not all(known)
         if self._heeded:
             return
@@ -476,7 +482,7 @@ class Reading:
                 "can't be read."
             )
             raise Failed(msg)
-        self._ended = True
+        self._ended = self.proved = True
 
     @staticmethod
     def _marks(keys: list[Key]) -> list[str]:

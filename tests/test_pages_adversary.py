@@ -1,0 +1,301 @@
+"""The page reader against a service that does what it can to make it lose rows.
+
+PAGES_ACCOUNTS=100000 pytest tests/test_pages_adversary.py
+
+tries as many random accounts instead of the same three thousand each time.
+
+What is promised: each row that is there all the time, and never moves of itself, is
+read, however others come and go. Some bounds are in the nature of pages, and the
+adversary keeps them. Pages of `n` rows hold at most `n - 1` old ones to be known by, so
+fewer than that stand twice, move or lack their key (two at most). And while pages may be
+as short as what they repeat, rows do not go and come at once: two changes that make up
+for each other between three calls leave no trace.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from concurrent.futures import Future
+from random import Random
+
+import pytest
+
+from tap_zohocampaigns import pages
+from tap_zohocampaigns.api.errors import Failed, RangeRefused
+from tap_zohocampaigns.pages import Page, Pages, Place, Reading
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Key: t.TypeAlias = str | None
+    Row: t.TypeAlias = dict[str, Key]
+
+ACCOUNTS = int(os.environ.get("PAGES_ACCOUNTS", "3000"))
+OVERLAP = 5
+SMALLEST = 20
+# Each fault has to be found within so many accounts.
+ENOUGH = 6000
+
+
+class Lost(AssertionError):
+    """The reader has broken a promise."""
+
+
+def check(kept: object, promise: str) -> None:
+    if not kept:
+        raise Lost(promise)
+
+
+class Adversary:
+    """An account of rows that come, go, move, double and hide between calls."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random = Random(seed)  # noqa: S311 (no secret)
+        self.size = random.choice((*range(1, 31), 3, 7, 10, 20))
+        self.largest = random.choice((10**9, 10**9, 10**9, 20, 25))
+        self.caps = self._choose_caps()
+        self.echo = random.choice(("honest", "false", "none"))
+        self.counter = random.choice(("none", "none", "right", "low", "high", "odd"))
+        self.error = random.randint(1, 12)
+        self.prove = random.random() < 0.4
+        self.at_once = random.choice((1, 1, 3))
+        self.shortest = min(*self.caps, self.size, max(SMALLEST, 1))
+        self.wild = random.random() < 0.1
+        self.odd_left = 99 if self.wild else max(0, min(2, self.shortest - 2))
+        self.number = 0
+        length = random.choice((0, 1, random.randint(2, 12), random.randint(5, 90)))
+        self.rows: list[Key] = [self._new() for _ in range(length)]
+        self.hidden: set[Key] = set()
+        self.kinds = self._choose_kinds()
+        self.pace = random.choice((0.1, 0.3, 0.7))
+        self.changes_left = random.choice((0, 1, 3, 12))
+        for _ in range(random.choice((0, 0, 1, 2, 9))):
+            self._odd_row()
+        self.ever = {*self.rows}
+        self.steady = {key for key in self.rows if key}
+        self.resized = self.changed = False
+        self.expected = self._choose_expected()
+        self.lengths: dict[int, int] = {}
+        self.answers: list[Page] = []
+        self.calls = 0
+
+    def _choose_caps(self) -> list[int]:
+        random = self.random
+        kind = random.choice(("none", "one", "many", "small", "fall"))
+        if kind == "none":
+            return [10**9]
+        if kind == "one":
+            return [random.choice((1, 2, 3, 5, 7, 10, 20, random.randint(1, 30)))]
+        if kind == "fall":
+            return [random.choice((10**9, 20, 10)), random.randint(1, 10)]
+        most = 8 if kind == "small" else 30
+        return [random.randint(1, most) for _ in range(random.randint(2, 6))]
+
+    def _choose_kinds(self) -> list[str]:
+        random = self.random
+        if self.wild or self.shortest > OVERLAP:
+            some = ["insert", "delete", "move", "hide", "double"]
+            return random.sample(some, random.randint(1, len(some)))
+        # What goes does not come back at once.
+        return [random.choice(("insert", "delete"))]
+
+    def _choose_expected(self) -> int | None:
+        right = len(self.rows)
+        return self.random.choice((None, None, right, right + self.error, self.error))
+
+    def _new(self) -> str:
+        self.number += 1
+        return f"person{self.number}"
+
+    def _odd_row(self) -> None:
+        """Put in a row that stands twice, or has no key."""
+        if self.odd_left > 0 and self.rows:
+            self.odd_left -= 1
+            key = self.random.choice((None, self.random.choice(self.rows)))
+            self.rows.insert(self.random.randint(0, len(self.rows)), key)
+
+    def _burst(self) -> int:
+        page = min(self.size, self.random.choice(self.caps))
+        sizes = (1, 1, 2, self.random.randint(1, 30), page - OVERLAP, page - 1, page)
+        return max(1, min(self.random.choice(sizes), 60))
+
+    def _at(self, room: int) -> int:
+        return self.random.choice((0, self.random.randint(0, max(room, 0)), max(room, 0)))
+
+    def change(self) -> None:
+        """Change something, perhaps."""
+        self.hidden = set()
+        if self.changes_left <= 0 or self.random.random() > self.pace:
+            return
+        self.changes_left -= 1
+        self.changed = True
+        kind, rows = self.random.choice(self.kinds), self.rows
+        if kind == "insert":
+            self.resized = True
+            at, fresh = self._at(len(rows)), [self._new() for _ in range(self._burst())]
+            self.ever |= {*fresh}
+            rows[at:at] = fresh
+        elif kind == "delete" and rows:
+            self.resized = True
+            number = min(self._burst(), len(rows))
+            if self.random.random() < 0.6:
+                at = self._at(len(rows) - number)
+                places = range(at, at + number)
+            else:
+                places = self.random.sample(range(len(rows)), number)
+            for place in sorted(places, reverse=True):
+                self.steady.discard(rows.pop(place))
+        elif kind == "move" and rows and self.odd_left > 0:
+            self.odd_left -= 1
+            key = rows.pop(self.random.randrange(len(rows)))
+            self.steady.discard(key)
+            rows.insert(self.random.randint(0, len(rows)), key)
+        elif kind == "double":
+            self.resized = True
+            self._odd_row()
+        elif kind == "hide" and rows:
+            self.resized = True
+            self.hidden = {*self.random.choices(rows, k=self.random.randint(1, 3))}
+            self.steady -= self.hidden
+
+    def _total(self, length: int) -> int | None:
+        match self.counter:
+            case "right":
+                return length
+            case "low":
+                return max(length - self.error, 0)
+            case "high":
+                return length + self.error
+            case "odd":
+                return self.random.choice((None, length, self.error))
+        return None
+
+    def ask(self, fromindex: int, size: int) -> Page:
+        """Answer a call; something happens before it."""
+        self.calls += 1
+        check(self.calls < 400 + 40 * (len(self.ever) + 1), "it ends")
+        check(fromindex >= 1, "indexes begin at one")
+        if size > self.largest:
+            raise RangeRefused
+        self.change()
+        seen = [key for key in self.rows if key is None or key not in self.hidden]
+        cap = self.random.choice(self.caps)
+        keys = seen[fromindex - 1 : fromindex - 1 + min(size, cap)]
+        used = {"honest": min(cap, size), "false": size, "none": None}[self.echo]
+        if not keys and self.random.random() < 0.5:
+            used, total = None, None
+        else:
+            total = self._total(len(seen))
+        page = Page([{"key": key} for key in keys], total, used)
+        self.answers.append(page)
+        self.lengths[id(page)] = len(seen)
+        return page
+
+
+def at_once(work: Callable[[], Page]) -> Future[Page]:
+    """Work now, so that what follows is the same each time."""
+    future: Future[Page] = Future()
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 (it is raised where it is asked for)
+        future.set_exception(error)
+    return future
+
+
+class Read(t.NamedTuple):
+    """What came of an account."""
+
+    keys: list[Key]
+    reading: Reading
+    resumed: bool
+    refused: bool = False
+
+
+def read(account: Adversary) -> Read:
+    """Read an account, perhaps in two runs."""
+    random, found = account.random, list[t.Any]()
+
+    def begin(place: Place | None, expected: int | None) -> Reading:
+        reader = Pages(account.size, lambda row: row.get("key"), account.at_once)
+        return reader.read(account.ask, place, expected, prove=account.prove)
+
+    reading = begin(None, account.expected)
+    stop, place = random.choice((None, None, random.randint(0, 6))), Place()
+    try:
+        for number, (rows, behind) in enumerate(reading):
+            found += [row["key"] for row in rows]
+            place = behind
+            if number == stop:
+                break
+        else:
+            return Read(found, reading, resumed=False)
+        for _ in range(random.choice((0, 1, 1, 4)) * (len(account.kinds) > 0)):
+            account.change()
+        reading = begin(place, account.expected)
+        for rows, _ in reading:
+            found += [row["key"] for row in rows]
+    except Failed as error:
+        told = any(page.total and not page.rows for page in account.answers)
+        check("gives none" in str(error) and told, f"it does not fail: {error}")
+        return Read(found, reading, resumed=False, refused=True)
+    return Read(found, reading, resumed=True)
+
+
+def judge(account: Adversary) -> None:
+    """Raise `Lost` if the reader breaks a promise."""
+    keys, reading, resumed, refused = read(account)
+    check({*keys} <= account.ever - {None}, "nothing is there that never was")
+    if not resumed or (not account.changed and len({*account.rows}) == len(account.rows)):
+        check(len({*keys}) == len(keys), "each row comes once")
+    if refused:
+        return
+    check(reading.proved or not account.prove, "the end is asked for")
+    missing = account.steady - {*keys}
+    guessed = not reading.proved and not _is_right(account, reading)
+    if not account.wild and not guessed:
+        check(not missing, "each row that was there comes")
+    if not account.changed:
+        if not guessed:
+            check({*keys} == {*account.rows} - {None}, "all rows come")
+            check(resumed or reading.without_key == account.rows.count(None), "counted")
+    if account.counter == "right" and not (account.resized or resumed):
+        lost = {*account.rows} - {None} - {*keys}
+        check(not lost or reading.short, "what is lost is told")
+    if not resumed and account.at_once == 1 and reading.told is not None:
+        check(reading.told == max(p.total or 0 for p in account.answers), "told")
+
+
+def _is_right(account: Adversary, reading: Reading) -> bool:
+    """Check that an inferred end is the exact coincidence; return whether it is right."""
+    if account.at_once > 1:
+        # Pages come before their turn, so it is not known which was the last.
+        return not (account.changed or account.counter in {"low", "odd"}) and (
+            account.counter in {"right", "high"} or account.expected == len(account.rows)
+        )
+    last = account.answers[-1]
+    count = account.expected if last.total is None else last.total
+    rows = len(last.rows)
+    check(rows < account.size, "a full page is never the last")
+    check(last.used is None or rows < last.used or not rows, "nor one as its echo")
+    told = None not in (last.total, last.used)
+    check(rows % 10 or told or not rows, "nor a round one")
+    check(max(reading.told or 0, account.expected or 0) <= (count or 0), "more is told")
+    return count == account.lengths[id(last)]
+
+
+def hunt(seeds: range) -> None:
+    for seed in seeds:
+        try:
+            judge(Adversary(seed))
+        except Lost as lost:
+            pytest.fail(f"seed {seed}: not kept: {lost}")
+
+
+@pytest.fixture(autouse=True)
+def _in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "begin", at_once)
+
+
+def test_no_row_is_lost_to_an_adversary() -> None:
+    hunt(range(ACCOUNTS))
