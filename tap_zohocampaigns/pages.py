@@ -291,10 +291,10 @@ class Reading:
             accepted = self._judge(answer)
             if accepted:
                 fresh = self._take(accepted)
-                is_new = accepted.page is answer.page
-                inferred = is_new and self._is_surely_last(accepted)
                 if not fresh:
                     self._see_whether_index_counts(accepted)
+                surely = accepted.page is answer.page and self._is_surely_last(accepted)
+                inferred = bool(fresh) and surely
                 if not (inferred or self._ended):
                     self._foresee(accepted)
                 if fresh:

@@ -121,7 +121,9 @@ class Adversary:
         return max(1, min(self.random.choice(sizes), 60))
 
     def _at(self, room: int) -> int:
-        return self.random.choice((0, self.random.randint(0, max(room, 0)), max(room, 0)))
+        return self.random.choice(
+            (0, self.random.randint(0, max(room, 0)), max(room, 0))
+        )
 
     def change(self) -> None:
         """Change something, perhaps."""
@@ -139,11 +141,10 @@ class Adversary:
         elif kind == "delete" and rows:
             self.resized = True
             number = min(self._burst(), len(rows))
+            places = self.random.sample(range(len(rows)), number)
             if self.random.random() < 0.6:
                 at = self._at(len(rows) - number)
-                places = range(at, at + number)
-            else:
-                places = self.random.sample(range(len(rows)), number)
+                places = [*range(at, at + number)]
             for place in sorted(places, reverse=True):
                 self.steady.discard(rows.pop(place))
         elif kind == "move" and rows and self.odd_left > 0:
@@ -246,7 +247,9 @@ def judge(account: Adversary) -> None:
     """Raise `Lost` if the reader breaks a promise."""
     keys, reading, resumed, refused = read(account)
     check({*keys} <= account.ever - {None}, "nothing is there that never was")
-    if not resumed or (not account.changed and len({*account.rows}) == len(account.rows)):
+    if not resumed or (
+        not account.changed and len({*account.rows}) == len(account.rows)
+    ):
         check(len({*keys}) == len(keys), "each row comes once")
     if refused:
         return
@@ -271,7 +274,8 @@ def _is_right(account: Adversary, reading: Reading) -> bool:
     if account.at_once > 1:
         # Pages come before their turn, so it is not known which was the last.
         return not (account.changed or account.counter in {"low", "odd"}) and (
-            account.counter in {"right", "high"} or account.expected == len(account.rows)
+            account.counter in {"right", "high"}
+            or account.expected == len(account.rows)
         )
     last = account.answers[-1]
     count = account.expected if last.total is None else last.total
