@@ -264,7 +264,7 @@ class Reading:
         self._overlap = min(len(marks), pages.size - 1)
         self._count = expected
         self._reach = pages.size
-        self._length = self._furthest = 0
+        self._length, self._furthest = pages.size, 0
         self._last: tuple[int, list[Key]] = (0, [])
         self._pending: _Answer | None = None
         self._confirming = self._ended = self._followed = self._heeded = False
@@ -303,7 +303,8 @@ class Reading:
                     return
             if self._ended:
                 return
-            self._length = len(answer.keys)
+            # One that is shorter may be the last; several tell of less room.
+            self._length = max(len(answer.keys), self._length // 2)
             self._last = answer.first, answer.keys
 
     def _answer(self, first: int) -> _Answer:
@@ -331,18 +332,18 @@ class Reading:
             if rows > overlap:
                 return answer._replace(skip=overlap)
             return self._judge_end(answer, rows, overlap)
+        self._pending, self._confirming = None, False
         known = {key for key in keys if key in self._window}
-        if answer.first > 1 and not overlap and not known:
+        least = min(_ANCHORS, overlap or _ANCHORS, max(rows, self._length) - 1)
+        if answer.first == 1 or len(known) >= max(least, 1):
+            return answer._replace(aligned=self._start == 1)
+        if overlap:
+            self._step_back(overlap, rows)
+        else:
             # There is more, but rows may have been passed by: see the last one again.
             self._pending, self._followed = answer, True
             self._overlap = self._overlap_of(self._reach) or 1
-            return None
-        self._pending, self._confirming = None, False
-        least = min(_ANCHORS, overlap or _ANCHORS, max(rows, self._length) - 1)
-        if answer.first > 1 and len(known) < max(least, 1):
-            self._step_back(overlap, rows)
-            return None
-        return answer._replace(aligned=self._start == 1)
+        return None
 
     def _judge_nothing(self, answer: _Answer, overlap: int) -> None:
         if self._start == 1 and answer.page.total:
