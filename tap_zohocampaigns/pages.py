@@ -35,8 +35,9 @@ _ANCHORS = 3
 _WINDOW = 25_000
 # Caps that the service keeps to itself are round numbers: 20, 50, 100, 200.
 _ROUND = 10
-# So many pages further on there is nothing, or something else.
-_FAR = 100
+# So many pages further on there is nothing, or something else. Rows that come in may
+# bring old ones there once, but not back again.
+_FAR = (100, 300, 200)
 # After so many pages in a row that give old rows only, see whether `fromindex` counts.
 _IDLE = 8
 # An end that looks otherwise each time is believed after so many times.
@@ -468,12 +469,13 @@ class Reading:
         if self._heeded or not (again or self._idle % _IDLE == 0):
             return
         rows = len(answer.keys)
-        far = self._start + _FAR * max(answer.size, rows)
-        probe = self._note(*self._pages.ask(self._ask, far), far)
-        known = [key is None or key in self._window for key in probe.keys]
-        self._heeded = not known or not all(known)
-        if self._heeded:
-            return
+        for times in _FAR:
+            far = self._start + times * max(answer.size, rows)
+            probe = self._note(*self._pages.ask(self._ask, far), far)
+            known = [key is None or key in self._window for key in probe.keys]
+            if not known or not all(known):
+                self._heeded = True
+                return
         told = self._expected if self._count is None else self._count
         if told != self._rows and (
             answer.full or rows % _ROUND == 0 or (told or 0) > self._rows
