@@ -221,6 +221,11 @@ class _Answer(t.NamedTuple):
         rows = len(self.keys)
         return rows >= self.size or rows >= (self.page.used or self.size)
 
+    @property
+    def tells_of_room(self) -> bool:
+        """Whether it says that there was room for more rows."""
+        return self.page.used is not None and not self.full
+
 
 class Reading:
     """The rows of a part, page after page, and what is known of them in the end.
@@ -264,11 +269,13 @@ class Reading:
         self._tail_is_marks = bool(marks)
         self._overlap = min(len(marks), pages.size - 1)
         self._count = expected
-        self._reach = pages.size
+        self._reach, self._taken = pages.size, 0
         self._length, self._furthest = pages.size, 0
         self._last: tuple[int, list[Key]] = (0, [])
         self._pending: _Answer | None = None
         self._confirming = self._ended = self._followed = self._heeded = False
+        # Whether there was one page, where it had to be, and nothing else so far.
+        self._quiet = True
         self._steps = self._idle = self._confirmed = 0
         self._iterator = self._read()
 
@@ -293,7 +300,7 @@ class Reading:
             if accepted:
                 fresh = self._take(accepted)
                 if not fresh:
-                    self._see_whether_index_counts(accepted)
+                    self._see_whether_index_counts(answer)
                 surely = accepted.page is answer.page and self._is_surely_last(accepted)
                 inferred = bool(fresh) and surely
                 if not (inferred or self._ended):
@@ -342,12 +349,12 @@ class Reading:
             self._step_back(overlap, rows)
         else:
             # There is more, but rows may have been passed by: see the last one again.
-            self._pending, self._followed = answer, True
-            self._overlap = self._overlap_of(self._reach) or 1
+            self._pending, self._followed, self._quiet = answer, True, False
+            self._overlap = max(self._overlap_of(self._reach), 1)
         return None
 
     def _judge_nothing(self, answer: _Answer, overlap: int) -> None:
-        if self._start == 1 and answer.page.total:
+        if self._start == 1 and (answer.page.total or 0) > 0:
             msg = f"Zoho tells of {answer.page.total} rows and gives none of them."
             raise Failed(msg)
         if answer.first == 1 or (not overlap and self._confirmed >= _PATIENCE):
@@ -357,22 +364,25 @@ class Reading:
             self._step_back(overlap, 0)
         elif self._is_as_told(answer):
             self._ended = True
+        elif self._quiet and self._taken and not self._prove and self._reach % _ROUND:
+            self._ended = self.proved = True
         else:
             self._confirming = True
             self._confirmed += 1
-            self._overlap = self._overlap_of(self._reach) or 1
+            self._overlap = max(self._overlap_of(self._reach), 1)
 
     def _judge_end(self, answer: _Answer, rows: int, overlap: int) -> _Answer | None:
         """Judge a page that has nothing but the last rows."""
         if rows < overlap:
             # It does not even have all of them.
+            self._quiet = False
             self._overlap = max(rows - 1, 1)
             return None
         if pending := self._pending:
             return pending
         if self._confirming:
             self._ended = self.proved = True
-        elif self._is_as_told(answer) and not answer.full:
+        elif self._is_as_told(answer) and answer.tells_of_room:
             self._ended = True
         else:
             # It may be that a page has room for so many, just now.
@@ -398,6 +408,7 @@ class Reading:
         length = max(rows, self._length) - 1
         self._overlap = overlap + max(length, 1) * 2**self._steps
         self._steps += 1
+        self._quiet = False
 
     def _take(self, answer: _Answer) -> list[Row]:
         """Return the rows of a page that are new, and set out for the next one."""
@@ -414,11 +425,14 @@ class Reading:
         self._tail = [*before, *keys[skip:]][-_OVERLAP:]
         self._tail_is_marks = False
         self._start, self._reach = end, len(keys)
+        self._taken += 1
+        self._quiet = self._quiet and answer.aligned and self._taken == 1
         self._pending, self._confirming, self._steps = None, False, 0
         if fresh:
             self._idle = self._confirmed = 0
-        looks_last = not (answer.full or self._followed or self._tells_of_more)
-        if looks_last and not self._is_as_told(answer):
+        more = (self.told or 0) >= end or self._furthest >= end
+        looks_last = not (answer.full or self._followed or more)
+        if looks_last and not (answer.tells_of_room and self._is_as_told(answer)):
             self._overlap = 0
         else:
             self._overlap = self._overlap_of(len(keys))
@@ -449,11 +463,10 @@ class Reading:
 
     def _is_surely_last(self, answer: _Answer) -> bool:
         """Return whether a page is the last as far as can be told without asking."""
-        if not answer.aligned or answer.full or not self._is_as_told(answer):
-            return False
-        # Of a round page, the answer has to tell both: of no more rows, and of room.
-        _, total, used = answer.page
-        return len(answer.keys) % _ROUND != 0 or None not in (total, used)
+        told = answer.tells_of_room and self._is_as_told(answer)
+        # Of a round page, the answer has to tell the number, too.
+        is_round = len(answer.keys) % _ROUND == 0
+        return told and answer.aligned and not (is_round and answer.page.total is None)
 
     def _see_whether_index_counts(self, answer: _Answer) -> None:
         """Find out whether old rows came since the service ignores `fromindex`.

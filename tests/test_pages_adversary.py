@@ -180,6 +180,14 @@ class Adversary:
             self.hidden = {*self.random.choices(self.rows, k=self.random.randint(1, 3))}
             self.steady -= self.hidden
 
+    @property
+    def one_page(self) -> bool:
+        """Whether a short page was all that came, and then nothing."""
+        *_, last, none = [Page([]), *self.answers]
+        return (
+            not none.rows and 0 < len(last.rows) < self.size and len(last.rows) % 10 > 0
+        )
+
     def _total(self, length: int) -> int | None:
         match self.counter:
             case "right":
@@ -278,6 +286,8 @@ def judge(account: Adversary) -> None:
     check(reading.proved or not account.prove, "the end is asked for")
     missing = account.steady - {*keys}
     guessed = not reading.proved and not _is_right(account, reading)
+    # One short page and nothing behind it is the end, unless that is to be proved.
+    guessed |= account.changed and not account.prove and account.one_page
     if not account.wild and not guessed:
         check(not missing, "each row that was there comes")
     if not account.changed and not guessed:
@@ -303,9 +313,8 @@ def _is_right(account: Adversary, reading: Reading) -> bool:
     count = account.expected if last.total is None else last.total
     rows = len(last.rows)
     check(rows < account.size, "a full page is never the last")
-    check(last.used is None or rows < last.used or not rows, "nor one as its echo")
-    told = None not in (last.total, last.used)
-    check(rows % 10 or told or not rows, "nor a round one")
+    check(rows < (last.used or 0) or not rows, "nor one as its echo")
+    check(rows % 10 or last.total is not None or not rows, "nor a round one")
     check(max(reading.told or 0, account.expected or 0) <= (count or 0), "more is told")
     return count == account.lengths[id(last)]
 
@@ -359,12 +368,12 @@ def _repeated(self: Reading, answer: t.Any) -> None:
 
 def _against_counter(_: Reading, answer: t.Any) -> bool:
     """Believe that a page with room for more is the last, whatever is told."""
-    return bool(answer.aligned and not answer.full)
+    return bool(answer.aligned and answer.tells_of_room)
 
 
 def _round(self: Reading, answer: t.Any) -> bool:
     """Believe that a round page is the last if a counter agrees."""
-    return bool(answer.aligned and not answer.full and self._is_as_told(answer))
+    return bool(answer.tells_of_room and self._is_as_told(answer))
 
 
 def _first_sight(self: Reading, *_: object) -> None:
