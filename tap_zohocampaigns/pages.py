@@ -35,8 +35,9 @@ _ANCHORS = 3
 _WINDOW = 25_000
 # Caps that the service keeps to itself are round numbers: 20, 50, 100, 200.
 _ROUND = 10
-# So many pages further on there is nothing, or something else.
-_FAR = 100
+# So many pages further on there is nothing, or something else. Rows that come in may
+# bring old ones there once, but not back again.
+_FAR = (100, 300, 200)
 # After so many pages in a row that give old rows only, see whether `fromindex` counts.
 _IDLE = 8
 # An end that looks otherwise each time is believed after so many times.
@@ -220,6 +221,11 @@ class _Answer(t.NamedTuple):
         rows = len(self.keys)
         return rows >= self.size or rows >= (self.page.used or self.size)
 
+    @property
+    def tells_of_room(self) -> bool:
+        """Whether it says that there was room for more rows."""
+        return self.page.used is not None and not self.full
+
 
 class Reading:
     """The rows of a part, page after page, and what is known of them in the end.
@@ -244,7 +250,7 @@ class Reading:
     ) -> None:
         """Ask for nothing yet; `Pages.read` tells of the arguments."""
         self.proved = False
-        """Whether the end was asked for, and not inferred from a counter."""
+        """Whether the end was asked for, and no counter was needed to believe it."""
         self.without_key = 0
         """How many rows came without their key; they are left out."""
         self.told: int | None = None
@@ -263,11 +269,13 @@ class Reading:
         self._tail_is_marks = bool(marks)
         self._overlap = min(len(marks), pages.size - 1)
         self._count = expected
-        self._reach = pages.size
-        self._length = 0
+        self._reach, self._taken = pages.size, 0
+        self._length, self._furthest = pages.size, 0
         self._last: tuple[int, list[Key]] = (0, [])
         self._pending: _Answer | None = None
         self._confirming = self._ended = self._followed = self._heeded = False
+        # Whether there was one page, where it had to be, and nothing else so far.
+        self._quiet = True
         self._steps = self._idle = self._confirmed = 0
         self._iterator = self._read()
 
@@ -291,9 +299,10 @@ class Reading:
             accepted = self._judge(answer)
             if accepted:
                 fresh = self._take(accepted)
-                inferred = self._is_surely_last(accepted)
                 if not fresh:
-                    self._see_whether_index_counts(accepted)
+                    self._see_whether_index_counts(answer)
+                surely = accepted.page is answer.page and self._is_surely_last(accepted)
+                inferred = bool(fresh) and surely
                 if not (inferred or self._ended):
                     self._foresee(accepted)
                 if fresh:
@@ -301,13 +310,15 @@ class Reading:
                 if inferred:
                     return
             if self._ended:
-                self.proved = True
                 return
-            self._length = len(answer.keys)
+            # One that is shorter may be the last; several tell of less room.
+            self._length = max(len(answer.keys), self._length // 2)
             self._last = answer.first, answer.keys
 
     def _answer(self, first: int) -> _Answer:
-        page, size = self._pages.ask(self._coming.ask, first)
+        return self._note(*self._pages.ask(self._coming.ask, first), first)
+
+    def _note(self, page: Page, size: int, first: int) -> _Answer:
         if page.total is not None:
             self._count = page.total
             self.told = max(page.total, self.told or 0)
@@ -320,51 +331,58 @@ class Reading:
         """
         keys, rows = answer.keys, len(answer.keys)
         overlap = self._start - answer.first
+        self._furthest = max(self._furthest, answer.first + rows - 1)
         if not rows:
             self._judge_nothing(answer, overlap)
             return None
-        if self._matches(keys, overlap):
+        # What is short when asked for again, further back, has lost rows of its end.
+        if self._matches(keys, overlap) and (rows >= overlap or not self._steps):
             if rows > overlap:
                 return answer._replace(skip=overlap)
-            return self._judge_end(rows, overlap)
-        known = {key for key in keys if key in self._window}
-        if answer.first > 1 and not overlap and not known:
-            # There is more, but rows may have been passed by: see the last one again.
-            self._pending, self._followed = answer, True
-            self._overlap = self._overlap_of(self._reach) or 1
-            return None
+            return self._judge_end(answer, rows, overlap)
         self._pending, self._confirming = None, False
+        known = {key for key in keys if key in self._window}
         least = min(_ANCHORS, overlap or _ANCHORS, max(rows, self._length) - 1)
-        if answer.first > 1 and len(known) < max(least, 1):
+        if answer.first == 1 or len(known) >= max(least, 1):
+            return answer._replace(aligned=self._start == 1)
+        if overlap:
             self._step_back(overlap, rows)
-            return None
-        return answer._replace(aligned=self._start == 1)
+        else:
+            # There is more, but rows may have been passed by: see the last one again.
+            self._pending, self._followed, self._quiet = answer, True, False
+            self._overlap = max(self._overlap_of(self._reach), 1)
+        return None
 
     def _judge_nothing(self, answer: _Answer, overlap: int) -> None:
-        if self._start == 1 and answer.page.total:
+        if self._start == 1 and (answer.page.total or 0) > 0:
             msg = f"Zoho tells of {answer.page.total} rows and gives none of them."
             raise Failed(msg)
-        if answer.first == 1:
-            self._ended = True
+        if answer.first == 1 or (not overlap and self._confirmed >= _PATIENCE):
+            self._ended = self.proved = True
         elif overlap:
             self._pending, self._confirming = None, False
             self._step_back(overlap, 0)
-        elif self._is_as_told() or self._confirmed >= _PATIENCE:
+        elif self._is_as_told(answer):
             self._ended = True
+        elif self._quiet and self._taken and not self._prove and self._reach % _ROUND:
+            self._ended = self.proved = True
         else:
             self._confirming = True
             self._confirmed += 1
-            self._overlap = self._overlap_of(self._reach) or 1
+            self._overlap = max(self._overlap_of(self._reach), 1)
 
-    def _judge_end(self, rows: int, overlap: int) -> _Answer | None:
+    def _judge_end(self, answer: _Answer, rows: int, overlap: int) -> _Answer | None:
         """Judge a page that has nothing but the last rows."""
         if rows < overlap:
             # It does not even have all of them.
+            self._quiet = False
             self._overlap = max(rows - 1, 1)
             return None
         if pending := self._pending:
             return pending
-        if self._confirming or self._is_as_told():
+        if self._confirming:
+            self._ended = self.proved = True
+        elif self._is_as_told(answer) and answer.tells_of_room:
             self._ended = True
         else:
             # It may be that a page has room for so many, just now.
@@ -390,6 +408,7 @@ class Reading:
         length = max(rows, self._length) - 1
         self._overlap = overlap + max(length, 1) * 2**self._steps
         self._steps += 1
+        self._quiet = False
 
     def _take(self, answer: _Answer) -> list[Row]:
         """Return the rows of a page that are new, and set out for the next one."""
@@ -406,11 +425,14 @@ class Reading:
         self._tail = [*before, *keys[skip:]][-_OVERLAP:]
         self._tail_is_marks = False
         self._start, self._reach = end, len(keys)
+        self._taken += 1
+        self._quiet = self._quiet and answer.aligned and self._taken == 1
         self._pending, self._confirming, self._steps = None, False, 0
         if fresh:
             self._idle = self._confirmed = 0
-        looks_last = not (answer.full or self._followed or self._tells_of_more)
-        if looks_last and not self._is_as_told():
+        more = (self.told or 0) >= end or self._furthest >= end
+        looks_last = not (answer.full or self._followed or more)
+        if looks_last and not (answer.tells_of_room and self._is_as_told(answer)):
             self._overlap = 0
         else:
             self._overlap = self._overlap_of(len(keys))
@@ -429,21 +451,22 @@ class Reading:
 
     @property
     def _tells_of_more(self) -> bool:
-        """Whether a counter tells of rows that have not been read."""
-        return max(self.told or 0, self._expected or 0) >= self._start
+        """Whether there seem to be rows that have not been read."""
+        told = max(self.told or 0, self._expected or 0, self._furthest)
+        return told >= self._start
 
-    def _is_as_told(self) -> bool:
-        """Return whether as many rows were read as the counter tells of."""
-        exact = self._count == self._start - 1
+    def _is_as_told(self, answer: _Answer) -> bool:
+        """Return whether as many rows were read as an answer tells of."""
+        total = answer.page.total
+        exact = (self._expected if total is None else total) == self._start - 1
         return exact and not self._tells_of_more and not self._prove
 
     def _is_surely_last(self, answer: _Answer) -> bool:
         """Return whether a page is the last as far as can be told without asking."""
-        if not answer.aligned or answer.full or not self._is_as_told():
-            return False
-        # Of a round page, the answer has to tell both: of no more rows, and of room.
-        _, total, used = answer.page
-        return len(answer.keys) % _ROUND != 0 or None not in (total, used)
+        told = answer.tells_of_room and self._is_as_told(answer)
+        # Of a round page, the answer has to tell the number, too.
+        is_round = len(answer.keys) % _ROUND == 0
+        return told and answer.aligned and not (is_round and answer.page.total is None)
 
     def _see_whether_index_counts(self, answer: _Answer) -> None:
         """Find out whether old rows came since the service ignores `fromindex`.
@@ -459,14 +482,13 @@ class Reading:
         if self._heeded or not (again or self._idle % _IDLE == 0):
             return
         rows = len(answer.keys)
-        far = self._start + _FAR * max(answer.size, rows)
-        page, _ = self._pages.ask(self._ask, far)
-        known = [
-            k is None or k in self._window for k in map(self._pages.identity, page.rows)
-        ]
-        self._heeded = not known or not all(known)
-        if self._heeded:
-            return
+        for times in _FAR:
+            far = self._start + times * max(answer.size, rows)
+            probe = self._note(*self._pages.ask(self._ask, far), far)
+            known = [key is None or key in self._window for key in probe.keys]
+            if not known or not all(known):
+                self._heeded = True
+                return
         told = self._expected if self._count is None else self._count
         if told != self._rows and (
             answer.full or rows % _ROUND == 0 or (told or 0) > self._rows
@@ -476,7 +498,7 @@ class Reading:
                 "can't be read."
             )
             raise Failed(msg)
-        self._ended = True
+        self._ended = self.proved = True
 
     @staticmethod
     def _marks(keys: list[Key]) -> list[str]:

@@ -30,6 +30,8 @@ class Endpoint:
     """A larger range is refused."""
     off: int | None = None
     """How much the counter of all rows is wrong; None: there is no counter."""
+    echoed: bool = False
+    """Whether it tells how many rows a page can have."""
     again: int = 0
     """So many rows of the page before come again."""
     doubled: bool = False
@@ -47,7 +49,8 @@ class Endpoint:
         rows = [row for row in self.rows for _ in range(1 + self.doubled)]
         page = rows[first : first + min(size, self.clamp)]
         total = None if self.off is None else len(rows) + self.off
-        return Page([dict(row) for row in page], total)
+        used = min(size, self.clamp) if self.echoed else None
+        return Page([dict(row) for row in page], total, used)
 
 
 def numbered(count: int) -> list[dict[str, Any]]:
@@ -62,9 +65,17 @@ def read(
     return [row for page, _ in told for row in page]
 
 
-def most_calls(rows: int, size: int) -> int:
-    # Each page but the first begins with up to five rows of the one before.
-    return -(-rows // (size - min(5, size - 1))) + 1
+def most_calls(rows: int, size: int, clamp: int = 10**9) -> int:
+    # Each page but the first begins with up to five rows of the one before. Behind the
+    # last there is one of old rows only, one of none, and then the last rows again. A
+    # page of one row has no room for old ones: they are asked for in between. A page
+    # that is shorter than asked looks like the last, once.
+    length = min(size, clamp)
+    if length == 1:
+        return 2 * rows + 1
+    overlap = min(5, length - 1)
+    pages = -(-max(rows - overlap, 1) // (length - overlap))
+    return pages + 3 + (clamp < size)
 
 
 @pytest.mark.parametrize("off", [None, 0], ids=["untold", "told"])
@@ -77,7 +88,7 @@ def test_every_row_comes_once_whatever_the_size_of_the_last_page(
 ) -> None:
     endpoint = Endpoint(numbered(rows), clamp, off=off)
     assert read(endpoint, size) == numbered(rows)
-    assert len(endpoint.calls) <= most_calls(rows, 7)
+    assert len(endpoint.calls) <= most_calls(rows, size, clamp)
 
 
 SIZES = st.integers(1, 30)
@@ -102,8 +113,7 @@ def test_every_row_comes_once_for_any_clamp_and_any_counter(
             read(endpoint, size)
         return
     assert read(endpoint, size) == numbered(rows)
-    # A counter that tells of rows there are none of costs one call to find out.
-    assert len(endpoint.calls) <= most_calls(rows, min(size, clamp)) + ((off or 0) > 0)
+    assert len(endpoint.calls) <= most_calls(rows, size, clamp)
     assert {asked for _, asked in endpoint.calls} == {size}
 
 
@@ -143,7 +153,7 @@ def test_what_was_learned_of_one_part_loses_no_row_of_another(
         endpoint = Endpoint(numbered(rows), clamp)
         found = [row for page, _ in pages.read(endpoint.ask) for row in page]
         assert found == numbered(rows)
-        assert len(endpoint.calls) <= most_calls(rows, min(size, clamp))
+        assert len(endpoint.calls) <= most_calls(rows, size, clamp)
 
 
 @given(
@@ -166,12 +176,82 @@ def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
     assert [row for page, _ in pages.read(ask) for row in page] == numbered(rows)
 
 
-def test_a_clamp_that_is_known_saves_the_last_call_of_a_short_part() -> None:
+@pytest.mark.parametrize("echoed", [True, False])
+@pytest.mark.parametrize("rows", [53, 99, 130, 184])
+@pytest.mark.parametrize("clamps", [(100, 50), (50, 25), (200, 7)])
+def test_a_clamp_that_falls_between_parts_loses_no_row(
+    clamps: tuple[int, int], rows: int, *, echoed: bool
+) -> None:
     pages = Pages(500, itemgetter("key"))
-    list(pages.read(Endpoint(numbered(150), clamp=100).ask))
-    short = Endpoint(numbered(99), clamp=100)
-    assert [rows for rows, _ in pages.read(short.ask)] == [numbered(99)]
-    assert len(short.calls) == 1
+    for clamp in clamps:
+        endpoint = Endpoint(numbered(rows), clamp, echoed=echoed)
+        assert [r for page, _ in pages.read(endpoint.ask) for r in page] == numbered(
+            rows
+        )
+
+
+@pytest.mark.parametrize("total", [None, 100])
+@pytest.mark.parametrize("expected", [None, 100, 50])
+def test_a_page_as_long_as_the_range_that_it_echoes_is_never_the_last(
+    expected: int | None, total: int | None
+) -> None:
+    off = None if total is None else total - 130
+    endpoint = Endpoint(numbered(130), clamp=50, off=off, echoed=True)
+    assert read(endpoint, 500, expected=expected) == numbered(130)
+
+
+def test_a_count_that_is_met_exactly_saves_the_call_that_asks_for_the_end() -> None:
+    for endpoint, expected, proved in (
+        (Endpoint(numbered(137), echoed=True), 137, False),
+        (Endpoint(numbered(137), off=0, echoed=True), None, False),
+        (Endpoint(numbered(30), off=0, echoed=True), None, False),
+    ):
+        reading = Pages(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+        assert [row for page, _ in reading for row in page] == endpoint.rows
+        assert reading.proved is proved
+        assert not reading.short
+        assert len(endpoint.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected", "calls"),
+    [
+        *((137, None, 2), (137, 136, 2), (137, 138, 2), (137, 137, 2)),
+        *((130, 130, 2), (130, None, 3), (0, None, 1)),
+    ],
+)
+def test_what_no_count_tells_is_asked_for(
+    rows: int, expected: int | None, calls: int
+) -> None:
+    endpoint = Endpoint(numbered(rows))
+    reading = Pages(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+    assert [row for page, _ in reading for row in page] == numbered(rows)
+    assert len(endpoint.calls) == calls
+    assert reading.proved is (rows != expected)
+    assert reading.short is ((expected or 0) > rows)
+
+
+@pytest.mark.parametrize("off", [None, 0])
+@pytest.mark.parametrize("rows", [0, 1, 5, 137, 500, 995])
+def test_an_end_that_is_to_be_proved_is_asked_for(rows: int, off: int | None) -> None:
+    endpoint = Endpoint(numbered(rows), off=off, echoed=True)
+    pages = Pages(500, itemgetter("key"))
+    reading = pages.read(endpoint.ask, expected=rows, prove=True)
+    assert [row for page, _ in reading for row in page] == numbered(rows)
+    assert reading.proved
+    assert reading.told == (None if off is None else rows)
+    assert endpoint.calls[-1][0] == rows + 1 or endpoint.calls[-2][0] == rows + 1
+
+
+@pytest.mark.parametrize(("off", "expected"), [(3, None), (None, 40), (3, 41)])
+def test_an_end_that_contradicts_a_count_is_asked_for_and_told(
+    off: int | None, expected: int | None
+) -> None:
+    endpoint = Endpoint(numbered(37), off=off, echoed=True)
+    reading = Pages(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+    assert [row for page, _ in reading for row in page] == numbered(37)
+    assert (reading.proved, reading.short) == (True, True)
+    assert reading.told == (None if off is None else 40)
 
 
 @given(
@@ -217,17 +297,24 @@ class Deaf(Endpoint):
 
     def ask(self, fromindex: int, size: int) -> Page:
         assert fromindex >= 1
-        assert len(self.calls) < 5
+        assert len(self.calls) < 7
         return super().ask(1, size)
 
 
-@pytest.mark.parametrize("rows", [20, 21, 500, 501, 2000])
+@pytest.mark.parametrize("clamp", [10, DEFAULT, 500])
+@pytest.mark.parametrize("rows", [20, 500, 501, 2000])
 def test_a_service_that_ignores_fromindex_fails_rather_than_loses_rows(
-    rows: int,
+    rows: int, clamp: int
 ) -> None:
-    for clamp in (DEFAULT, 500):
-        with pytest.raises(Failed, match="`fromindex`"):
-            read(Deaf(numbered(rows), clamp), 500)
+    with pytest.raises(Failed, match="`fromindex`"):
+        read(Deaf(numbered(rows), clamp), 500)
+
+
+def test_a_service_that_ignores_fromindex_fails_if_a_count_tells_of_more() -> None:
+    with pytest.raises(Failed, match="`fromindex`"):
+        read(Deaf(numbered(40), clamp=37), 500, expected=40)
+    with pytest.raises(Failed, match="`fromindex`"):
+        read(Deaf(numbered(40), clamp=37, echoed=True), 500)
 
 
 @pytest.mark.parametrize("size", [1, 5, 19])
@@ -243,11 +330,14 @@ def test_a_page_that_repeats_while_the_counter_tells_of_more_is_not_the_end() ->
         read(Deaf(numbered(100), clamp=10, off=0), 500)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 19])
+@pytest.mark.parametrize("rows", [0, 1, 19, 21, 137])
 def test_a_service_without_pages_that_has_few_rows_is_read_whole(rows: int) -> None:
-    endpoint = Deaf(numbered(rows))
-    assert read(endpoint, 500) == numbered(rows)
-    assert len(endpoint.calls) <= 2
+    assert read(Deaf(numbered(rows)), 500) == numbered(rows)
+
+
+@pytest.mark.parametrize("rows", [10, 20, 500])
+def test_a_page_that_repeats_is_all_if_a_count_says_so(rows: int) -> None:
+    assert read(Deaf(numbered(rows)), 500, expected=rows) == numbered(rows)
 
 
 def test_a_last_page_of_rows_that_moved_is_the_end_and_no_failure() -> None:
@@ -256,12 +346,139 @@ def test_a_last_page_of_rows_that_moved_is_the_end_and_no_failure() -> None:
     assert read(endpoint, 50) == numbered(50)
 
 
-@pytest.mark.parametrize("place", [0, 3, 9])
-def test_a_row_without_its_key_fails(place: int) -> None:
-    rows = numbered(10)
-    rows[place]["key"] = None
-    with pytest.raises(Failed, match="without its key"):
-        read(Endpoint(rows, clamp=4), 500)
+@pytest.mark.parametrize("clamp", [2, 7, 10, 100])
+@pytest.mark.parametrize("off", [None, 0])
+def test_a_burst_that_makes_a_page_come_again_is_no_end(
+    clamp: int, off: int | None
+) -> None:
+    endpoint = Endpoint(numbered(137), clamp, off=off)
+
+    def ask(fromindex: int, size: int) -> Page:
+        if len(endpoint.calls) == 1:
+            # The next page is the one before, to the row.
+            new = [{"key": f"new {n}"} for n in range(fromindex - 1)]
+            endpoint.rows = [*new, *endpoint.rows]
+        return endpoint.ask(fromindex, size)
+
+    reading = Pages(500, itemgetter("key")).read(ask)
+    found = [row for page, _ in reading for row in page]
+    assert [row for row in found if row in numbered(137)] == numbered(137)
+
+
+@pytest.mark.parametrize("clamp", [1, 2, 3, 5, 7, 19])
+def test_a_clamp_below_the_overlap_loses_no_row(clamp: int) -> None:
+    for clamps in ([clamp], [100, clamp], [clamp, 1, 7, 2, 100]):
+        lengths = cycle(clamps)
+        endpoint = Endpoint(numbered(137))
+
+        def ask(fromindex: int, size: int) -> Page:
+            endpoint.clamp = next(lengths)  # noqa: B023 (it is called at once)
+            return endpoint.ask(fromindex, size)  # noqa: B023
+
+        reading = Pages(500, itemgetter("key")).read(ask)
+        assert [row for page, _ in reading for row in page] == numbered(137)
+        assert reading.proved
+
+
+@pytest.mark.parametrize("there", [7, 30, 60, 129])
+@pytest.mark.parametrize("prove", [True, False])
+def test_a_row_that_stands_twice_hides_none_between(there: int, *, prove: bool) -> None:
+    rows = numbered(130)
+    rows.insert(there, {"key": 1})
+    endpoint = Endpoint(rows, clamp=12)
+    reading = Pages(12, itemgetter("key")).read(endpoint.ask, prove=prove)
+    assert [row for page, _ in reading for row in page] == numbered(130)
+
+
+@pytest.mark.parametrize("moved", [0, 5, 9])
+@pytest.mark.parametrize("to", [12, 15, 17, 40])
+def test_a_row_that_moves_down_hides_none_between(moved: int, to: int) -> None:
+    endpoint = Endpoint(numbered(50), clamp=10)
+
+    def ask(fromindex: int, size: int) -> Page:
+        if len(endpoint.calls) == 1:
+            endpoint.rows.insert(to, endpoint.rows.pop(moved))
+        return endpoint.ask(fromindex, size)
+
+    reading = Pages(10, itemgetter("key")).read(ask)
+    found = [row["key"] for page, _ in reading for row in page]
+    assert sorted(found) == [*range(50)]
+
+
+@pytest.mark.parametrize("left", [3, 5, 8, 25])
+def test_rows_that_leave_take_none_with_them(left: int) -> None:
+    for before in (1, 2, 3, 4, 5):
+        endpoint = Endpoint(numbered(43), clamp=10)
+
+        def ask(fromindex: int, size: int) -> Page:
+            if len(endpoint.calls) == before:  # noqa: B023 (it is called at once)
+                del endpoint.rows[:left]  # noqa: B023
+            return endpoint.ask(fromindex, size)  # noqa: B023
+
+        reading = Pages(10, itemgetter("key")).read(ask)
+        found = {row["key"] for page, _ in reading for row in page}
+        assert found >= {*range(left, 43)}
+
+
+def test_rows_that_leave_while_the_end_is_asked_for_take_none_with_them() -> None:
+    endpoint = Endpoint(numbered(20), clamp=17)
+
+    def ask(fromindex: int, size: int) -> Page:
+        if fromindex == 18:
+            del endpoint.rows[:3]
+        return endpoint.ask(fromindex, size)
+
+    reading = Pages(500, itemgetter("key")).read(ask, prove=True)
+    assert [row for page, _ in reading for row in page] == numbered(20)
+
+
+@pytest.mark.parametrize("clamp", [1, 3, 4, 500])
+@pytest.mark.parametrize("place", [0, 3, 4, 9])
+def test_a_row_without_its_key_is_left_out_and_counted(place: int, clamp: int) -> None:
+    rows = numbered(11)
+    rows[place]["key"] = rows[5]["key"] = None
+    endpoint = Endpoint(rows, clamp)
+    reading = Pages(500, itemgetter("key")).read(endpoint.ask)
+    found = [row for page, _ in reading for row in page]
+    assert found == [row for row in rows if row["key"] is not None]
+    assert reading.without_key == 2
+    assert not reading.short
+
+
+def test_rows_without_their_key_occupy_an_index() -> None:
+    rows = [{"key": None}, *numbered(6), {"key": None}]
+    endpoint = Endpoint(rows, off=0, echoed=True)
+    reading = Pages(500, itemgetter("key")).read(endpoint.ask)
+    [(found, place)] = reading
+    assert found == numbered(6)
+    assert place.start == 9
+    assert (reading.without_key, reading.short, len(endpoint.calls)) == (2, False, 1)
+    only = Endpoint([{"key": None}] * 30, clamp=7)
+    reading = Pages(500, itemgetter("key")).read(only.ask)
+    assert [*reading] == []
+    assert reading.without_key == 30
+
+
+@pytest.mark.parametrize("clamp", [1, 2, 7, 10])
+@pytest.mark.parametrize("stop", [1, 2, 5])
+def test_a_reading_goes_on_where_it_was_stopped(stop: int, clamp: int) -> None:
+    rows = numbered(40)
+    pages = Pages(20, itemgetter("key"))
+    first = pages.read(Endpoint(rows, clamp).ask)
+    pieces = [next(first) for _ in range(stop)]
+    found = [row for page, _ in pieces for row in page]
+    place = pieces[-1][1]
+    assert place.start == len(found) + 1
+    assert len(place.tail) == min(5, len(found))
+    endpoint = Endpoint(rows, clamp)
+    rest = [row for page, _ in pages.read(endpoint.ask, place) for row in page]
+    assert found + rest == rows
+    assert endpoint.calls[0][0] > place.start - 6
+    for left in range(1, place.start):
+        # Some have left in between.
+        later = Endpoint(rows[left:], clamp)
+        rest = [row for page, _ in pages.read(later.ask, place) for row in page]
+        assert {row["key"] for row in found + rest} == {*range(40)}
 
 
 class Row(dict[str, Any]):
@@ -274,8 +491,11 @@ class Key(str):
     __slots__ = ("__weakref__",)
 
 
-def test_memory_holds_the_rows_of_one_page_and_the_keys_of_two() -> None:
-    size = 50
+def test_memory_holds_the_rows_of_one_page_and_the_keys_of_a_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size, window = 50, 100
+    monkeypatch.setattr("tap_zohocampaigns.pages._WINDOW", window)
     rows: weakref.WeakValueDictionary[int, Row] = weakref.WeakValueDictionary()
     keys: weakref.WeakSet[Key] = weakref.WeakSet()
     alive: list[tuple[int, int]] = []
@@ -283,7 +503,7 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_two() -> None:
     def ask(fromindex: int, size: int) -> Page:
         gc.collect()
         alive.append((len(rows), len(keys)))
-        ends = min(fromindex + size, 401)
+        ends = min(fromindex + size, 1001)
         made = [Row(number=number) for number in range(fromindex, ends)]
         rows.update({id(row): row for row in made})
         return Page([*made])
@@ -296,9 +516,9 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_two() -> None:
     found = 0
     for page, _ in Pages(size, key_of).read(ask):
         found += len(page)
-    assert found == 400
+    assert found == 1000
     assert max(count for count, _ in alive) <= size
-    assert max(count for _, count in alive) <= 2 * size
+    assert window < max(count for _, count in alive) <= 2 * window + 3 * size
 
 
 @given(
