@@ -480,11 +480,14 @@ def test_a_wrong_list_ends_the_run_with_a_sentence(
     assert (len(service.calls), ran.states) == (1, [])
 
 
-def test_a_code_that_nobody_knows_ends_the_run(service: Service) -> None:
+def test_a_code_that_nobody_knows_rejects_the_record(
+    service: Service, state_folder: Path
+) -> None:
     refuse(service, "7777")
     ran = run_target(service, [record("unsubscribe", ANNA), state(1)], list_key="3z")
-    assert "7777" in str(ran.error)
-    assert ran.states == []
+    assert ran.error is None
+    (reject,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
+    assert reject["code"] == "7777"
 
 
 def test_when_zoho_fails_for_good_states_tell_what_was_answered(

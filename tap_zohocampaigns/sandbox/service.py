@@ -18,6 +18,7 @@ from tap_zohocampaigns.sandbox.forms.envelope import (
     encode,
     error,
     version,
+    without_head,
     wrong_url,
 )
 from tap_zohocampaigns.sandbox.gates import TOKEN_SECONDS, Quota, Tokens
@@ -97,6 +98,7 @@ class Service:
         lock_form: What a locked endpoint says.
         throttle_status: The HTTP status of the eleventh token in ten minutes.
         monotonic: The clock of tokens, quota and calls, in seconds.
+        headless: Endpoints whose successes have no code, status and message.
         intercept: Sees each call before the gates; its reply, if any, is sent
             instead, and the quota does not count the call.
         latency: Seconds before each answer of the API.
@@ -121,6 +123,7 @@ class Service:
     lock_form: LockForm = "Z101"
     throttle_status: Literal[200, 400] = 400
     monotonic: Callable[[], float] = time.monotonic
+    headless: Collection[str] = ()
     intercept: Callable[[Call], Reply | None] | None = None
     latency: float = 0
     url: str = field(init=False)
@@ -244,7 +247,10 @@ class Service:
             return Reply(status, refusal(uri, refused, as_json=as_json), kind)
         if not self._quota.admit(endpoint.counted(request.path)):
             return self._locked(uri, as_json=as_json)
-        return Reply(200, endpoint.reply(self._endpoints, uri, call.params), kind)
+        body = endpoint.reply(self._endpoints, uri, call.params)
+        if call.endpoint in self.headless:
+            body = without_head(body, as_json=as_json)
+        return Reply(200, body, kind)
 
     def _refused(self, request: Request, call: Call, endpoint: Endpoint) -> Code | None:
         if call.version == "1":
