@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
+import os
 import typing as t
 from contextlib import suppress
 
@@ -12,10 +13,27 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase
 
+from tap_zohocampaigns import connection
+
+# The SDK reads it itself.
+_LEVEL: t.Final = "loglevel"
 _WORDS: t.Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
+
+
+_BOUNDS: t.Final = {
+    "flattening_max_depth": {"minimum": 0, "maximum": 100},
+    "flattening_max_key_length": {"minimum": 1, "maximum": 10_000},
+}
+
+
+def add_bounds(config_jsonschema: dict[str, t.Any]) -> None:
+    """Give bounds to the numbers among the settings of the SDK."""
+    properties = config_jsonschema["properties"]
+    for name, bounds in _BOUNDS.items():
+        properties[name] = properties[name] | bounds
 
 
 class Plugin(PluginBase):
@@ -28,11 +46,22 @@ class Plugin(PluginBase):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         # The SDK's own check prints the values that it doesn't like, secrets too.
         self.append_builtin_config(self.config_jsonschema)
+        _, ignored = connection.unknown(self.config, self.config_jsonschema)
+        if ignored:
+            self.logger.warning(
+                "Ignored, as there are no such settings: %s", ", ".join(ignored)
+            )
         errors = self.problems()
         if errors and raise_errors:
             msg = "The settings are not usable."
             raise ConfigValidationError(msg, errors=errors)
         return errors
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
+        """Add the settings of the SDK, its numbers with bounds."""
+        super().append_builtin_config(config_jsonschema)
+        add_bounds(config_jsonschema)
 
     def setup_mapper(self) -> None:
         """Make the stream maps."""
@@ -55,11 +84,33 @@ class Plugin(PluginBase):
             for name, about in properties.items()
         }
         told = parse_environment_config({"properties": texts}, cls._env_var_prefix)
-        return {
+        config = {
             name: _understood(text, properties[name]["type"])
             for name, text in told.items()
             # What is empty is as if unset.
             if text not in ("", [""])
+        }
+        return cls._unknown_of_environment(config) | config
+
+    @classmethod
+    def _unknown_of_environment(cls, known: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return what the environment has besides settings, to be told of."""
+        properties, prefix = cls.config_jsonschema["properties"], cls._env_var_prefix
+        # Meltano names the fields of an object like this.
+        objects = tuple(
+            f"{name}_"
+            for name, about in properties.items()
+            if "object" in about["type"]
+        )
+        names = (
+            name.removeprefix(prefix).lower()
+            for name, text in os.environ.items()
+            if name.startswith(prefix) and text
+        )
+        return {
+            name: None if name == _LEVEL or name.startswith(objects) else ""
+            for name in names
+            if name not in known
         }
 
 
