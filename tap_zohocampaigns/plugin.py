@@ -7,13 +7,20 @@ import json
 import os
 import typing as t
 from contextlib import suppress
+from fnmatch import fnmatch
 
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
-from singer_sdk.plugin_base import PluginBase
+from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
-from tap_zohocampaigns import connection
+from tap_zohocampaigns import connection, files
+from tap_zohocampaigns.api.errors import redact
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import click
 
 # The SDK reads it itself.
 _LEVEL: t.Final = "loglevel"
@@ -39,6 +46,24 @@ def add_bounds(config_jsonschema: dict[str, t.Any]) -> None:
 class Plugin(PluginBase):
     """A tap or target whose settings are told of without their values."""
 
+    @classmethod
+    def cb_config(
+        cls,
+        ctx: click.Context,
+        param: click.Option,
+        value: tuple[str, ...],
+    ) -> _ConfigInput:
+        """Return the settings of the files that the command line names."""
+        del ctx, param
+        given = _ConfigInput(parse_env="ENV" in value)
+        for path in value:
+            if path != "ENV":
+                given.config |= files.as_config(files.load("config", path))
+        return given
+
+    def _setup_signal_handlers(self) -> None:
+        """Do nothing: the SDK would write a state, and end with 0."""
+
     @abc.abstractmethod
     def problems(self) -> list[str]:
         """Return what is wrong with the settings: a sentence each."""
@@ -63,11 +88,29 @@ class Plugin(PluginBase):
         super().append_builtin_config(config_jsonschema)
         add_bounds(config_jsonschema)
 
+    def tell_idle_maps(self, streams: Iterable[str]) -> None:
+        """Warn of stream maps that are for none of the streams: a mask is not worn."""
+        idle = [
+            redact(name)
+            for name, about in (self.config.get("stream_maps") or {}).items()
+            if not name.startswith("__")
+            and not any(fnmatch(stream, _source(name, about)) for stream in streams)
+        ]
+        if idle:
+            self.logger.warning(
+                "`stream_maps` names streams that are not there, so these maps are not "
+                "applied: %s",
+                ", ".join(idle),
+            )
+
     def setup_mapper(self) -> None:
         """Make the stream maps."""
-        # The SDK does not take what is null as if it were unset.
-        self._config = {n: v for n, v in self._config.items() if v is not None}
+        self.drop_nulls()
         super().setup_mapper()
+
+    def drop_nulls(self) -> None:
+        """Take what is null as if it were unset, which the SDK does not."""
+        self._config = {n: v for n, v in self._config.items() if v is not None}
 
     @classproperty
     def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805
@@ -112,6 +155,11 @@ class Plugin(PluginBase):
             for name in names
             if name not in known
         }
+
+
+def _source(name: str, about: t.Any) -> str:  # noqa: ANN401 (JSON)
+    """Return the stream, or the pattern of streams, that a map is for."""
+    return str(about.get("__source__", name)) if isinstance(about, dict) else name
 
 
 def _understood(text: t.Any, kinds: list[str]) -> t.Any:  # noqa: ANN401 (JSON)

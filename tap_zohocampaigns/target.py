@@ -284,6 +284,8 @@ class TargetZohoCampaigns(Plugin, Target):
 
     def process_endofpipe(self) -> None:
         """Send what waits."""
+        if self.mapper.stream_maps:
+            self.tell_idle_maps(self.mapper.stream_maps)
         self.outbox.send()
         super().process_endofpipe()
 

@@ -12,7 +12,7 @@ from airbyte_protocol_dataclasses.models import (
     SyncMode,
 )
 
-from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.errors import SettingError, redact
 from tap_zohocampaigns.streams import Snapshots
 
 if t.TYPE_CHECKING:
@@ -162,7 +162,13 @@ def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hol
         if kind != AirbyteStateType.STREAM.value or not isinstance(name, str):
             msg = "The state is not one of streams, so it is not of this source."
             raise SettingError(msg)
-        blobs[name] = _inner(state, "stream_state")
+        blob = state.get("stream_state")
+        if not isinstance(blob, dict | None):
+            msg = (
+                f"The state of {redact(name)} is no object: reset it, or give it none."
+            )
+            raise SettingError(msg)
+        blobs[name] = blob or {}
     return blobs
 
 

@@ -284,7 +284,9 @@ def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     running = process(command, *files)
     running.stdout.close()
     assert running.wait(30) == 1
-    assert running.stderr.read() == "Stdout can't be written to: Broken pipe.\n"
+    assert running.stderr.read() == (
+        "The destination stopped reading; its own last lines tell why.\n"
+    )
 
 
 def test_when_the_disk_is_full_it_ends_with_a_sentence() -> None:
