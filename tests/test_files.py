@@ -168,7 +168,7 @@ WRONG: list[t.Any] = [
     *({"type": "STATE", "value": []}, {"type": "RECORD", "value": STATE}),
     *({"bookmarks": odd} for odd in OTHERS),
     *({"bookmarks": {"campaigns": odd}} for odd in OTHERS),
-    *({"bookmarks": {"gone": odd}} for odd in ([], None)),
+    *({"bookmarks": {"gone": odd}} for odd in OTHERS),
     *(
         {"bookmarks": {"campaign_recipients": {"replication_key": odd}}}
         for odd in TEXTLESS

@@ -698,6 +698,24 @@ def test_maps_that_are_null_are_as_if_unset(service: Service, list_key: str) -> 
     assert ran.counts() == (1, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("maps", "named"),
+    [({"subscribers": {}, "un*": None}, "subscribers"), ({"subscribe": {}}, "")],
+)
+def test_a_map_that_is_for_no_stream_of_the_input_is_told(
+    service: Service,
+    list_key: str,
+    logged: pytest.LogCaptureFixture,
+    maps: dict[str, t.Any],
+    named: str,
+) -> None:
+    messages = [record("subscribe", ANNA), record("unsubscribe", BERT)]
+    run_target(service, messages, list_key=list_key, stream_maps=maps)
+    told = [one.getMessage() for one in logged.records]
+    idle = [line for line in told if "streams that are not there" in line]
+    assert [line.endswith(f": {named}") for line in idle] == ([True] if named else [])
+
+
 @pytest.mark.parametrize("expression", ["(", "nobody", "self +"])
 def test_a_map_that_does_not_work_is_told(service: Service, expression: str) -> None:
     maps = {"subscribe": {"First Name": expression}}
