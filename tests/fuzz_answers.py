@@ -159,8 +159,9 @@ class Mutator:
         if body[:1] == b"{" and choose.random() < 0.8:
             value = json.loads(body)
             for _ in range(choose.randint(1, 3)):
-                value = self._in_value(value)
-            body = json.dumps(value).encode()
+                # Written each time, so that no part of it is shared.
+                body = json.dumps(self._in_value(value)).encode()
+                value = json.loads(body)
         elif choose.random() < 0.8:
             for _ in range(choose.randint(1, 3)):
                 body = self._in_xml(body)
@@ -205,7 +206,7 @@ class Mutator:
         if change < 0.3:
             return {choose.choice(NAMES): value}
         if change < 0.35:
-            for _ in range(choose.choice((DEEP, 500))):
+            for _ in range(choose.choice((DEEP, 200))):
                 value = [value] if choose.random() < 0.5 else {"a": value}
             return value
         return choose.choice(ODD)
