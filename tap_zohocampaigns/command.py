@@ -87,7 +87,9 @@ def _stdout() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()
+            # A shell can close it.
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except OSError as error:
         words = _STDOUT.get(error.errno or 0)
         if not words or error.filename:

@@ -32,6 +32,7 @@ _OF_THE_SDK = frozenset(
 )
 # How much a name has to have in common with a known one, to be taken for it.
 _ALIKE = 0.75
+_LONGEST = 100
 
 
 def whole(
@@ -233,7 +234,7 @@ def unknown(
     for name in config:
         if name in known.values() or name.startswith("_") or config[name] is None:
             continue
-        alike = get_close_matches(_letters(name), known, 1, _ALIKE)
+        alike = get_close_matches(_letters(name)[:_LONGEST], known, 1, _ALIKE)
         if alike:
             close[redact(name)] = known[alike[0]]
         else:

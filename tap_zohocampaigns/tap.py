@@ -224,7 +224,11 @@ class TapZohoCampaigns(Plugin, Tap):
     def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
         """Ask for the fields of contacts, unless there is nobody to be asked."""
         fields = self.streams.get("contact_fields")
-        if fields is None or self.problems():
+        if fields is None:
+            return {}
+        if problems := self.problems():
+            why = " ".join(problems)
+            self.logger.warning("Custom fields have no columns of their own: %s", why)
             return {}
         try:
             (part,) = fields.parts()

@@ -86,6 +86,32 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     assert "no space left" in line
 
 
+@pytest.mark.parametrize("arguments", [(), ("--discover",), ("plan",)])
+def test_a_closed_stdout_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(SANDBOX))
+    words = " ".join([TAP, "--config", str(path), *arguments])
+    done = subprocess.run(
+        ["sh", "-c", f"{words} >&-"], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert ["Stdout is closed" in line for line in errors(done.stderr)] == [True]
+    done = subprocess.run(
+        ["sh", "-c", f"{SOURCE} spec >&-"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Stdout is closed")
+
+
+def test_discovery_with_wrong_settings_tells_what_is_missing(tmp_path: Path) -> None:
+    stdout, stderr = run(tmp_path, SANDBOX | {"page_sise": 1}, "--discover")
+    assert json.loads(stdout)["streams"]
+    assert "no columns of their own: There is no setting `page_sise`" in stderr
+
+
 # The SDK's own lines.
 
 

@@ -13,6 +13,8 @@ _MODELS = "airbyte_protocol_dataclasses"
 
 def main() -> None:
     """Run the command line of `source-zohocampaigns`."""
+    if sys.stdout is None:
+        sys.exit("Stdout is closed, so there is nowhere to write to.")
     # Until there is something to save, an interruption ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:

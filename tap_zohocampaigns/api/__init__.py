@@ -463,7 +463,7 @@ class Client:
             return Unauthorized(
                 f"Zoho did not accept the token (HTTP {status}): {advice}."
             )
-        patience = asks_for_patience(reply.content.decode(errors="replace"))
+        patience = asks_for_patience(reply.content[:_PIECE].decode(errors="replace"))
         if _CLIENT_ERROR <= status < _SERVER_ERROR and not patience:
             rule = find_rule(endpoint, str(status), "")
             if rule.action is Action.FORBID:

@@ -242,10 +242,12 @@ RULES = (
 UNKNOWN = Rule("*", Action.FAIL, check="the tap does not know this code and stops")
 _LATER = Rule("*", Action.RETRY)
 
+# So many letters of a message, or of a page of the web, are looked at.
+_ENOUGH = 100_000
 # A verb and a time: the name of a campaign may hold either of them.
 _ASKS_FOR_PATIENCE = re.compile(
     r"\b(?:re)?(?:try|attempt|wait|come back|check back)(?:ing)?\b"
-    r"[^.!?]*(?:\b(?:later|after|some\s?time|moments?|in an? |in \d)|a while\b)"
+    r"[^.!?]{0,80}(?:\b(?:later|after|some\s?time|moments?|in an? |in \d)|a while\b)"
 )
 # Enough for a code that no line knows.
 _HINTS_AT_LATER = re.compile(r"\b(?:try(?:ing)? again|retry|later|some\s?time)\b")
@@ -253,7 +255,7 @@ _HINTS_AT_LATER = re.compile(r"\b(?:try(?:ing)? again|retry|later|some\s?time)\b
 
 def asks_for_patience(message: str) -> bool:
     """Return whether a sentence asks to try again later."""
-    return bool(_ASKS_FOR_PATIENCE.search(message.casefold()))
+    return bool(_ASKS_FOR_PATIENCE.search(message[:_ENOUGH].casefold()))
 
 
 def find_rule(endpoint: str, code: str, message: str) -> Rule:
@@ -264,7 +266,7 @@ def find_rule(endpoint: str, code: str, message: str) -> Rule:
         code: Zoho's code, as text.
         message: Zoho's sentence, in any case.
     """
-    message = message.casefold()
+    message = message[:_ENOUGH].casefold()
     for rule in RULES:
         if (
             (rule.codes == "*" or code in rule.codes.split())

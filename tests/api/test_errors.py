@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,7 +122,11 @@ def test_other_words_are_no_request_for_patience(message: str) -> None:
     assert find_rule(DETAILS, "6301", message).action is A.SKIP
 
 
-@pytest.mark.parametrize("message", ["", "An error.", "translated", "Trying"])
+@pytest.mark.parametrize(
+    "message",
+    ["", "An error.", "translated", "Trying", "try " * 10**6, "wait" * 10**6],
+    ids=count(),
+)
 def test_an_unknown_code_is_a_failure(message: str) -> None:
     for endpoint in EVERY_CALL:
         assert find_rule(endpoint, "77777", message) is UNKNOWN
