@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     Json: t.TypeAlias = dict[str, t.Any]
 
 _REFRESH = "full_refresh"
+_FILES = {"streams": "configured catalog", "states": "state"}
 # What connectors of Airbyte's own kit tell of a stream that has no cursor; destinations
 # count the records before a state, so there has to be one.
 _NO_CURSOR = {"__ab_no_cursor_state_message": True}
@@ -195,7 +196,7 @@ def _objects(told: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
     found = told.get(name) if isinstance(told, dict) else None
     for each in found if isinstance(found, list) else [None]:
         if not isinstance(each, dict):
-            msg = f"The {name} that were given have not the form of Airbyte's protocol."
+            msg = f"The {_FILES[name]} has not the form of Airbyte's protocol."
             raise SettingError(msg)
         yield each
 
