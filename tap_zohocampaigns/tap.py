@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import typing as t
+from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -84,13 +85,16 @@ class TapZohoCampaigns(Plugin, Tap):
         """
         self.drop_nulls()
         super(Tap, self).setup_mapper()
-        for entry in self.catalog.streams:
-            stream = entry.stream or entry.tap_stream_id
-            mask = entry.metadata.resolve_selection()
-            schema = entry.schema.to_dict()
-            if mask.get((), True):
-                schema = get_selected_schema(stream, schema, mask)
-            self.mapper.register_raw_stream_schema(stream, schema, entry.key_properties)
+        for name, stream in self.streams.items():
+            entry = self.catalog.get_stream(name)
+            mask = entry.metadata.resolve_selection() if entry else None
+            if entry and mask is not None and mask.get((), True):
+                schema = get_selected_schema(name, entry.schema.to_dict(), mask)
+                keys = entry.key_properties
+            else:
+                # A map changes what it is given.
+                schema, keys = deepcopy(stream.schema), [*stream.primary_keys]
+            self.mapper.register_raw_stream_schema(name, schema, keys)
         self.tell_idle_maps(self.streams)
 
     @cached_property

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply
+from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .airbyte.conftest import SOURCE
 from .conftest import Output, run_tap
@@ -256,6 +257,15 @@ def test_maps_work_for_streams_that_the_catalog_deselects(
                 entry["metadata"]["selected"] = stream["stream"] == "campaigns"
             elif entry["breadcrumb"][-1] == "subject":
                 entry["metadata"]["selected"] = False
+            # Whoever edits a catalog need not keep what is not read.
+            if stream["stream"] == "segments":
+                stream["schema"]["properties"] = {}
+    catalog["streams"] = [
+        stream for stream in catalog["streams"] if stream["stream"] != "tags"
+    ]
+    catalog["streams"].append(
+        {"tap_stream_id": "gone", "schema": {"properties": {}}, "metadata": []}
+    )
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog))
     config = service.config | {"stream_maps": {"*": {"source": "'a'"}}}
@@ -265,6 +275,19 @@ def test_maps_work_for_streams_that_the_catalog_deselects(
     assert {row["source"] for row in rows} == {"a"}
     assert not any("subject" in row for row in rows)
     assert errors(stderr) == []
+
+
+def test_a_catalog_without_metadata_selects_its_streams(service: Service) -> None:
+    catalog = TapZohoCampaigns(config=dict(SANDBOX)).catalog_dict
+    catalog["streams"] = [
+        stream | {"metadata": []}
+        for stream in catalog["streams"]
+        if stream["tap_stream_id"] == "campaigns"
+    ]
+    maps = {"*": {"source": "'a'"}}
+    output = run_tap(service, catalog=catalog, stream_maps=maps)
+    assert {row["source"] for row in output.records["campaigns"]} == {"a"}
+    assert output.records.keys() == {"campaigns"}
 
 
 @pytest.mark.parametrize(

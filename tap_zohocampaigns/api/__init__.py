@@ -449,7 +449,8 @@ class Client:
         if rule.action is Action.REJECT and status == _OK:
             raise Rejected(sentence, code, message)
         if rule is UNKNOWN and status == _OK and endpoint in WRITES:
-            raise UnknownRejection(sentence, code, message)
+            msg = f"Zoho answered {endpoint} with {told}, which nothing is known of."
+            raise UnknownRejection(msg, code, message)
         raise _VERDICTS.get(rule.action, Failed)(sentence)
 
     def _unreadable(
