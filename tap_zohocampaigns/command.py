@@ -105,7 +105,10 @@ _STDOUT = {
         "The loader stopped reading, so nothing more can be written to stdout: its own "
         "last lines tell why."
     ),
-    errno.ENOSPC: "There is no space left where stdout is written to.",
+    errno.ENOSPC: (
+        "There is no space left on the disk of stdout, or of the folder for temporary "
+        "files (TMPDIR)."
+    ),
 }
 
 
