@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+from contextlib import suppress
+from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 
 from jsonschema import Draft7Validator
 from singer_sdk import typing as th
+from singer_sdk.helpers import capabilities
 
 from tap_zohocampaigns.api import hosts, versions
-from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.errors import SettingError, redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +22,25 @@ if t.TYPE_CHECKING:
     Schema: t.TypeAlias = dict[str, t.Any]
 
 SANDBOX = "sandbox"
+DAY = 86_400
+# Settings that the SDK has for some taps and targets; others pass them to all.
+_OF_THE_SDK = frozenset(
+    name
+    for config in vars(capabilities).values()
+    if isinstance(config, dict)
+    for name in config.get("properties", ())
+)
+# How much a name has to have in common with a known one, to be taken for it.
+_ALIKE = 0.75
+_LONGEST = 100
 
 
-def whole(name: str, default: int, least: int, description: str) -> th.Property[t.Any]:
-    """Return a setting that is a whole number."""
-    kind = th.IntegerType(minimum=least)
+def whole(
+    name: str, default: int | None, bounds: tuple[int, int], description: str
+) -> th.Property[t.Any]:
+    """Return a setting that is a whole number within bounds."""
+    least, most = bounds
+    kind = th.IntegerType(minimum=least, maximum=most)
     return th.Property(name, kind, default=default, description=description)
 
 
@@ -96,15 +115,15 @@ QUOTA: list[th.Property[t.Any]] = [
     whole(
         "rate_limit_calls",
         490,
-        1,
+        (1, 1_000_000),
         "Calls of one endpoint that are allowed within `rate_limit_seconds`; Zoho "
         "locks at 500.",
     ),
-    whole("rate_limit_seconds", 300, 1, "Length of that window."),
+    whole("rate_limit_seconds", 300, (1, DAY), "Length of that window."),
     whole(
         "rate_limit_lock_seconds",
         1800,
-        1,
+        (1, DAY),
         "How long an endpoint rests when Zoho says that it is locked.",
     ),
     th.Property(
@@ -128,11 +147,16 @@ QUOTA: list[th.Property[t.Any]] = [
     ),
 ]
 PATIENCE: list[th.Property[t.Any]] = [
-    whole("request_timeout", 60, 1, "Seconds that a call may take, answer included."),
+    whole(
+        "request_timeout",
+        60,
+        (1, 3_600),
+        "Seconds that a call may take, answer included.",
+    ),
     whole(
         "retry_max_seconds",
         180,
-        0,
+        (0, DAY),
         "How long a failing call is tried again before the run fails.",
     ),
 ]
@@ -145,12 +169,28 @@ def complete(config: Mapping[str, t.Any], schema: Schema) -> dict[str, t.Any]:
         for name, about in schema["properties"].items()
         if "default" in about
     }
-    known = defaults | {name: v for name, v in config.items() if v is not None}
+    known = defaults | {
+        name: _plain(value) for name, value in config.items() if value is not None
+    }
     version = known["api_version"]
     # YAML and JSON take it for a number, environments for a text.
-    if isinstance(version, float | int) and not isinstance(version, bool):
+    if isinstance(version, Decimal | float | int) and not isinstance(version, bool):
         known["api_version"] = f"{version:g}"
     return known
+
+
+def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON)
+    """Return a whole number as such however it is written, and a list without doubles.
+
+    What is not hashable has no place in a list of settings, and is told of later.
+    """
+    if isinstance(value, Decimal | float):
+        number = float(value)
+        return int(number) if number.is_integer() else number
+    if isinstance(value, list):
+        with suppress(TypeError):
+            return [*dict.fromkeys(value)]
+    return value
 
 
 def mistaken(config: Mapping[str, t.Any], schema: Schema) -> list[str]:
@@ -160,7 +200,50 @@ def mistaken(config: Mapping[str, t.Any], schema: Schema) -> list[str]:
         config: The settings, complete.
         schema: What they may be.
     """
-    return [_sentence(e) for e in Draft7Validator(schema).iter_errors(dict(config))]
+    close, _ = unknown(config, schema)
+    found: dict[object, str] = {}
+    for error in Draft7Validator(schema).iter_errors(dict(config)):
+        found.setdefault(error.path[0], _sentence(error))
+    return [
+        *(
+            f"There is no setting `{name}`: write `{meant}`, or leave it out."
+            for name, meant in close.items()
+        ),
+        *found.values(),
+    ]
+
+
+def unknown(
+    config: Mapping[str, t.Any], schema: Schema
+) -> tuple[dict[str, str], list[str]]:
+    """Return the names that are no settings, fit for a log.
+
+    Names that begin with an underscore are those of whoever runs the program.
+
+    Args:
+        config: The settings.
+        schema: What they may be.
+
+    Returns:
+        Those that look like a slip of the pen, with the setting that is meant; and all
+        others.
+    """
+    known = {_letters(name): name for name in [*_OF_THE_SDK, *schema["properties"]]}
+    close: dict[str, str] = {}
+    others: list[str] = []
+    for name in config:
+        if name in known.values() or name.startswith("_") or config[name] is None:
+            continue
+        alike = get_close_matches(_letters(name)[:_LONGEST], known, 1, _ALIKE)
+        if alike:
+            close[redact(name)] = known[alike[0]]
+        else:
+            others.append(redact(name))
+    return close, others
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def problems(config: Mapping[str, t.Any]) -> list[str]:
@@ -211,6 +294,10 @@ def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyp
         return f"Setting `{name}` must be one of: {', '.join(error.validator_value)}."
     if error.validator == "minimum":
         return f"Setting `{name}` must be at least {error.validator_value}."
+    if error.validator == "maximum":
+        return f"Setting `{name}` must be at most {error.validator_value}."
+    if error.validator == "pattern":
+        return f"Setting `{name}` has an entry that is empty."
     if error.validator != "type":
         return f"Setting `{name}` has a value of another form than it needs."
     kinds = error.validator_value

@@ -17,6 +17,8 @@ from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
+from tap_zohocampaigns.api.errors import Failed
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -90,7 +92,14 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
     """
 
     def __init__(self) -> None:
-        """Begin with nothing to write."""
+        """Begin with nothing to write.
+
+        Raises:
+            Failed: There is nowhere to write to.
+        """
+        if sys.stdout is None:
+            msg = "Stdout is closed, so there is nowhere to write to: connect a loader."
+            raise Failed(msg)
         self.writing: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered while a message is written, which must not end within it."""
         self._encoder = msgspec.json.Encoder(decimal_format="number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from singer_sdk import typing as th
@@ -16,14 +16,17 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_FIRST_DAY = date(1900, 1, 1)
+
+
 def _strings(name: str, description: str, **more: t.Any) -> th.Property[t.Any]:  # noqa: ANN401
-    kind = th.ArrayType(th.StringType(**more))
+    kind = th.ArrayType(th.StringType(pattern=r"\S", **more))
     return th.Property(name, kind, description=description)
 
 
 SCHEMA = th.PropertiesList(
     *connection.account("ZohoCampaigns.contact.READ and ZohoCampaigns.campaign.READ"),
-    whole("page_size", 500, 1, "Rows asked for in one call."),
+    whole("page_size", 500, (1, 10_000), "Rows asked for in one call."),
     th.Property(
         "timezone",
         th.StringType,
@@ -40,7 +43,7 @@ SCHEMA = th.PropertiesList(
     whole(
         "lookback_days",
         30,
-        0,
+        (0, 3_650),
         "Days after its sending in which a campaign is looked at for late opens and "
         "clicks.",
     ),
@@ -53,13 +56,12 @@ SCHEMA = th.PropertiesList(
         allowed_values=list(ACTIONS),
     ),
     *connection.QUOTA,
-    whole("concurrency", 4, 1, "How many calls are underway at once."),
-    th.Property(
+    whole("concurrency", 4, (1, 64), "How many calls are underway at once."),
+    whole(
         "max_duration_minutes",
-        th.IntegerType(minimum=1),
-        description=(
-            "End after this time in good order; the next run goes on from there."
-        ),
+        None,
+        (1, 43_200),
+        "End after this time in good order; the next run goes on from there.",
     ),
     *connection.PATIENCE,
 ).to_dict()
@@ -83,11 +85,9 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
         found.append(
             "Setting `timezone` is no time zone; its names are like America/New_York."
         )
-    if (start := config.get("start_date")) and not _is_time(start):
-        found.append(
-            "Setting `start_date` is no time; it is written like 2024-01-31T00:00:00Z."
-        )
-    if not all(cvid.isdigit() for cvid in config.get("cvids", ())):
+    if start := config.get("start_date"):
+        found += _problems_of_time(start)
+    if not all(cvid.isascii() and cvid.isdigit() for cvid in config.get("cvids", ())):
         found.append(
             "Setting `cvids` has an ID that is not a number; Zoho's segment IDs are "
             "digits."
@@ -95,12 +95,18 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
     return found
 
 
-def _is_time(text: str) -> bool:
+def _problems_of_time(text: str) -> list[str]:
     try:
-        datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        return False
-    return True
+        return [
+            "Setting `start_date` is no time; it is written like 2024-01-31T00:00:00Z."
+        ]
+    day = instant.date()
+    # The day may have begun elsewhere.
+    if _FIRST_DAY <= day <= datetime.now(UTC).date() + timedelta(days=1):
+        return []
+    return ["Setting `start_date` must be between the year 1900 and today."]
 
 
 def _is_zone(name: str) -> bool:

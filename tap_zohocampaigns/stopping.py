@@ -93,6 +93,13 @@ class Stopper:
         """Wake who waits: nobody asks for anything any more."""
         self._over.set()
 
+    @staticmethod
+    def let_go() -> None:
+        """Leave signals to the system: there is nothing left to save."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Let a message be written to its end before a signal is obeyed."""

@@ -7,19 +7,21 @@ import logging
 import sys
 import typing as t
 from contextlib import suppress
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import click
 from singer_sdk import Tap
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from tap_zohocampaigns import columns, settings, streams
+from tap_zohocampaigns import columns, files, settings, streams
 from tap_zohocampaigns.account import Account
 from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.command import Command
+from tap_zohocampaigns.command import QUIET, Command
 from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
@@ -47,6 +49,8 @@ class TapZohoCampaigns(Plugin, Tap):
     def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401
         """Take the settings; nothing is sent yet."""
         self._given_catalog = kwargs.get("catalog")
+        if isinstance(self._given_catalog, dict):
+            files.as_catalog(self._given_catalog)
         super().__init__(**kwargs)
         self.stopper = Stopper(self.settings.get("max_duration_minutes"), self._save)
         self.stopper.listen()
@@ -57,6 +61,45 @@ class TapZohoCampaigns(Plugin, Tap):
         # A line for each stream tells the same in words.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
+        if self._given_catalog is not None and not any(
+            stream.selected for stream in self.zoho_streams
+        ):
+            self.logger.warning(
+                "The catalog selects no stream of this tap, so nothing is read."
+            )
+
+    def load_state(self, state: dict[str, t.Any]) -> None:
+        """Take the state of an earlier run; it tells which streams are read first.
+
+        Raises:
+            SettingError: It is not one of this tap.
+        """
+        state = files.as_state(state)
+        for name, bookmark in state.get("bookmarks", {}).items():
+            # Streams that other versions have are left alone.
+            if stream := self.streams.get(name):
+                files.check_bookmark(name, bookmark, stream.schema["properties"])
+        super().load_state(files.without_old_notes(state))
+        self._streams = {stream.name: stream for stream in self.in_turn()}
+
+    def setup_mapper(self) -> None:
+        """Make the stream maps, for deselected streams too.
+
+        The SDK gives those an empty schema, for which no map is good.
+        """
+        self.drop_nulls()
+        super(Tap, self).setup_mapper()
+        for name, stream in self.streams.items():
+            entry = self.catalog.get_stream(name)
+            mask = entry.metadata.resolve_selection() if entry else None
+            if entry and mask is not None and mask.get((), True):
+                schema = get_selected_schema(name, entry.schema.to_dict(), mask)
+                keys = entry.key_properties
+            else:
+                # A map changes what it is given.
+                schema, keys = deepcopy(stream.schema), [*stream.primary_keys]
+            self.mapper.register_raw_stream_schema(name, schema, keys)
+        self.tell_idle_maps(self.streams)
 
     @cached_property
     def settings(self) -> dict[str, t.Any]:
@@ -144,11 +187,6 @@ class TapZohoCampaigns(Plugin, Tap):
         for stream in self.zoho_streams:
             stream.reading.close()
 
-    def load_state(self, state: dict[str, t.Any]) -> None:
-        """Take the state; streams that earlier runs did not come to are read first."""
-        super().load_state(state)
-        self._streams = {stream.name: stream for stream in self.in_turn()}
-
     def in_turn(self) -> list[ZohoStream]:
         """Return the streams in the order of their turns, by the loaded state.
 
@@ -202,9 +240,12 @@ class TapZohoCampaigns(Plugin, Tap):
     def discover_streams(self) -> list[ZohoStream]:
         """Return the streams of the API's version; nothing is asked of Zoho."""
         version = versions.find(self.settings)
-        return [
+        found = [
             stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
         ]
+        for stream in found:
+            stream.logger.addFilter(QUIET)
+        return found
 
     def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
         """Return the columns that the catalog has for custom fields of contacts."""
@@ -230,7 +271,11 @@ class TapZohoCampaigns(Plugin, Tap):
     def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
         """Ask for the fields of contacts, unless there is nobody to be asked."""
         fields = self.streams.get("contact_fields")
-        if fields is None or self.problems():
+        if fields is None:
+            return {}
+        if problems := self.problems():
+            why = " ".join(problems)
+            self.logger.warning("Custom fields have no columns of their own: %s", why)
             return {}
         try:
             (part,) = fields.parts()
@@ -247,22 +292,53 @@ class TapZohoCampaigns(Plugin, Tap):
         return columns.read_columns(records, taken)
 
     @classmethod
-    def invoke(cls, *, word: str | None = None, **kwargs: t.Any) -> None:  # noqa: ANN401
+    def invoke(
+        cls,
+        *,
+        word: str | None = None,
+        about: bool = False,
+        about_format: str | None = None,
+        **given: t.Any,  # noqa: ANN401 (files)
+    ) -> None:
         """Run, and if the run is stopped, save what it has read."""
+        if word:
+            cls.plan(about_format=about_format, **given)
+            return
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
         try:
-            if word:
-                cls.plan(**kwargs)
-            else:
-                super().invoke(**kwargs)
+            cls.of_files(**given).sync_all()
         except Stopped as stopped:
             stopped.save()
             cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
             sys.exit(stopped.status)
 
     @classmethod
+    def of_files(
+        cls,
+        *,
+        config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
+        state: str | None = None,
+        catalog: str | None = None,
+    ) -> TapZohoCampaigns:
+        """Make the tap of what the command line names."""
+        return cls(
+            config=config.config if config else None,
+            state=files.as_state(files.load("state", state)) if state else None,
+            catalog=files.as_catalog(files.load("catalog", catalog))
+            if catalog
+            else None,
+            parse_env_config=bool(config and config.parse_env),
+        )
+
+    @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the command, with errors that are sentences."""
         command = super().get_singer_command()
+        for option in command.params:
+            # Whatever is wrong with a file is told by us.
+            if option.name in {"catalog", "state"}:
+                option.type = click.STRING
         word = click.Argument(["word"], type=click.Choice(["plan"]), required=False)
         return Command(
             name=command.name,
@@ -281,17 +357,8 @@ class TapZohoCampaigns(Plugin, Tap):
         cls,
         *,
         about_format: str | None = None,
-        config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
-        state: t.IO[str] | None = None,
-        catalog: t.IO[str] | None = None,
-        **_: t.Any,  # noqa: ANN401 (options that a plan has no use for)
+        **given: t.Any,  # noqa: ANN401 (files)
     ) -> None:
         """Print what a sync would cost."""
-        tap = cls(
-            config=config.config if config else None,
-            state=json.load(state) if state else None,
-            catalog=json.load(catalog) if catalog else None,
-            parse_env_config=bool(config and config.parse_env),
-        )
-        plan = make_plan(tap)
+        plan = make_plan(cls.of_files(**given))
         click.echo(json.dumps(plan) if about_format == "json" else as_text(plan))

@@ -21,7 +21,7 @@ from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.api.writes import BULK, ENDPOINTS, Writes
 from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import reachable
-from tap_zohocampaigns.plugin import Plugin
+from tap_zohocampaigns.plugin import Plugin, add_bounds
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.writing import settings
 from tap_zohocampaigns.writing.changes import Reader, Unfit
@@ -197,6 +197,7 @@ class TargetZohoCampaigns(Plugin, Target):
     def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
         """Add the settings of the SDK, without those of loaders into databases."""
         super(Target, cls).append_builtin_config(config_jsonschema)
+        add_bounds(config_jsonschema)
 
     @cached_property
     def settings(self) -> dict[str, t.Any]:
@@ -283,6 +284,8 @@ class TargetZohoCampaigns(Plugin, Target):
 
     def process_endofpipe(self) -> None:
         """Send what waits."""
+        if self.mapper.stream_maps:
+            self.tell_idle_maps(self.mapper.stream_maps)
         self.outbox.send()
         super().process_endofpipe()
 

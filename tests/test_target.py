@@ -480,11 +480,14 @@ def test_a_wrong_list_ends_the_run_with_a_sentence(
     assert (len(service.calls), ran.states) == (1, [])
 
 
-def test_a_code_that_nobody_knows_ends_the_run(service: Service) -> None:
+def test_a_code_that_nobody_knows_rejects_the_record(
+    service: Service, state_folder: Path
+) -> None:
     refuse(service, "7777")
     ran = run_target(service, [record("unsubscribe", ANNA), state(1)], list_key="3z")
-    assert "7777" in str(ran.error)
-    assert ran.states == []
+    assert ran.error is None
+    (reject,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
+    assert reject["code"] == "7777"
 
 
 def test_when_zoho_fails_for_good_states_tell_what_was_answered(
@@ -693,6 +696,24 @@ def test_maps_that_are_null_are_as_if_unset(service: Service, list_key: str) -> 
     messages = [record("subscribe", ANNA)]
     ran = run_target(service, messages, list_key=list_key, **unset)
     assert ran.counts() == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("maps", "named"),
+    [({"subscribers": {}, "un*": None}, "subscribers"), ({"subscribe": {}}, "")],
+)
+def test_a_map_that_is_for_no_stream_of_the_input_is_told(
+    service: Service,
+    list_key: str,
+    logged: pytest.LogCaptureFixture,
+    maps: dict[str, t.Any],
+    named: str,
+) -> None:
+    messages = [record("subscribe", ANNA), record("unsubscribe", BERT)]
+    run_target(service, messages, list_key=list_key, stream_maps=maps)
+    told = [one.getMessage() for one in logged.records]
+    idle = [line for line in told if "streams that are not there" in line]
+    assert [line.endswith(f": {named}") for line in idle] == ([True] if named else [])
 
 
 @pytest.mark.parametrize("expression", ["(", "nobody", "self +"])

@@ -363,7 +363,7 @@ ONE_OF = "Setting `api_version` must be one of: 1.1, 1."
         (PLANTED | {"api_version": float("nan")}, [ONE_OF]),
         (
             PLANTED | {"api_version": True},
-            ["Setting `api_version` must be of the type string.", ONE_OF],
+            ["Setting `api_version` must be of the type string."],
         ),
         (
             PLANTED | {"auth_token": 424242424242},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import signal
 import sys
 
 _MODELS = "airbyte_protocol_dataclasses"
@@ -11,6 +13,10 @@ _MODELS = "airbyte_protocol_dataclasses"
 
 def main() -> None:
     """Run the command line of `source-zohocampaigns`."""
+    if sys.stdout is None:
+        sys.exit("Stdout is closed, so there is nowhere to write to.")
+    # Until there is something to save, an interruption ends it without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as missing:
@@ -27,4 +33,6 @@ def main() -> None:
     except OSError as error:
         # What is still to be flushed goes nowhere, instead of failing once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            sys.exit("The destination stopped reading; its own last lines tell why.")
         sys.exit(f"Stdout can't be written to: {error.strerror}.")

@@ -12,7 +12,7 @@ from airbyte_protocol_dataclasses.models import (
     SyncMode,
 )
 
-from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.errors import SettingError, redact
 from tap_zohocampaigns.streams import Snapshots
 
 if t.TYPE_CHECKING:
@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     Json: t.TypeAlias = dict[str, t.Any]
 
 _REFRESH = "full_refresh"
+_FILES = {"streams": "configured catalog", "states": "state"}
 # What connectors of Airbyte's own kit tell of a stream that has no cursor; destinations
 # count the records before a state, so there has to be one.
 _NO_CURSOR = {"__ab_no_cursor_state_message": True}
@@ -162,7 +163,13 @@ def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hol
         if kind != AirbyteStateType.STREAM.value or not isinstance(name, str):
             msg = "The state is not one of streams, so it is not of this source."
             raise SettingError(msg)
-        blobs[name] = _inner(state, "stream_state")
+        blob = state.get("stream_state")
+        if not isinstance(blob, dict | None):
+            msg = (
+                f"The state of {redact(name)} is no object: reset it, or give it none."
+            )
+            raise SettingError(msg)
+        blobs[name] = blob or {}
     return blobs
 
 
@@ -191,7 +198,7 @@ def _objects(told: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
     found = told.get(name) if isinstance(told, dict) else None
     for each in found if isinstance(found, list) else [None]:
         if not isinstance(each, dict):
-            msg = f"The {name} that were given have not the form of Airbyte's protocol."
+            msg = f"The {_FILES[name]} has not the form of Airbyte's protocol."
             raise SettingError(msg)
         yield each
 

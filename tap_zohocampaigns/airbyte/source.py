@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import re
 import signal
 import typing as t
 from functools import cached_property
-from pathlib import Path
 
 from airbyte_protocol_dataclasses.models import (
     AirbyteConnectionStatus,
@@ -20,7 +18,7 @@ from airbyte_protocol_dataclasses.models import (
 from airbyte_protocol_dataclasses.models import Status as Connection
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_zohocampaigns import columns, settings
+from tap_zohocampaigns import columns, files, settings
 from tap_zohocampaigns.airbyte.catalog import (
     as_singer,
     make_catalog,
@@ -283,11 +281,11 @@ def discover(options: argparse.Namespace, logs: LogHandler) -> int:
 def read(options: argparse.Namespace, logs: LogHandler) -> int:
     """Read streams."""
     catalog = _load(options, "catalog")
+    state = _load(options, "state") if options.state else None
     tap = AirbyteTap(config=flatten(_load(options, "config")), configured=catalog)
     logs.tell = tap.writer.tell
     asked = read_catalog(catalog, tap)
-    blobs = read_states(_load(options, "state")) if options.state else {}
-    return tap.read(asked, blobs)
+    return tap.read(asked, read_states(state))
 
 
 def _tap(options: argparse.Namespace, **more: str) -> AirbyteTap:
@@ -299,16 +297,4 @@ def _tap(options: argparse.Namespace, **more: str) -> AirbyteTap:
 
 
 def _load(options: argparse.Namespace, name: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
-    """Return what is in a file of the command line.
-
-    Raises:
-        SettingError: It can't be read, or is not JSON.
-    """
-    try:
-        return json.loads(Path(getattr(options, name)).read_text(encoding="utf-8"))
-    except OSError as error:
-        why = f"can't be read: {error.strerror}"
-    except (ValueError, RecursionError):
-        why = "is not JSON"
-    msg = f"The file given as --{name} {why}."
-    raise SettingError(msg)
+    return files.load(name, getattr(options, name))

@@ -16,10 +16,11 @@ import backoff
 import requests
 import urllib3
 
-from tap_zohocampaigns.api import hosts, versions, wire
+from tap_zohocampaigns.api import causes, hosts, versions, wire
 from tap_zohocampaigns.api.auth import TokenWait
 from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
+    UNKNOWN,
     Action,
     Failed,
     Forbidden,
@@ -32,7 +33,9 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     Transient,
     Unauthorized,
+    UnknownRejection,
     ZohoError,
+    asks_for_patience,
     find_rule,
     redact,
 )
@@ -125,12 +128,27 @@ class _NotYet(Exception):
         self.wait = wait
 
 
-class Turn(t.NamedTuple):
-    """What a call that may be sent needs to know."""
+class Patience:
+    """For how long a call has been failing; to rest is not to fail."""
 
-    token: Token
-    rested: float
-    """How long it had to wait for the quota, or for a token (seconds)."""
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Take a clock; the call has not failed yet."""
+        self._clock = clock
+        self._since: float | None = None
+
+    def fail(self) -> float:
+        """Note a failure; return for how long there have been others (seconds)."""
+        now = self._clock()
+        self._since = now if self._since is None else self._since
+        return now - self._since
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Leave out the time of a rest that ends well."""
+        began = self._clock()
+        yield
+        if self._since is not None:
+            self._since += self._clock() - began
 
 
 class Client:
@@ -215,21 +233,27 @@ class Client:
             Rejected: What is to be written is not accepted.
         """
         params = self.version.form(endpoint, params)
+        with self._budget.calling():
+            return self._call_until_answered(endpoint, params, tally)
+
+    def _call_until_answered(
+        self,
+        endpoint: str,
+        params: Mapping[str, t.Any],
+        tally: Counter[str] | None,
+    ) -> wire.Envelope | None:
         waits = backoff.expo(max_value=60)
         next(waits)
-        failing_since: float | None = None
+        patience = Patience(self._clock)
         locks = 0
         refused: list[Token] = []
         while True:
             try:
-                with self._turn(endpoint) as turn:
-                    if failing_since is not None:
-                        # To wait for the quota is not to fail.
-                        failing_since += turn.rested
+                with self._turn(endpoint, patience) as token:
                     self._count(endpoint, tally)
-                    return self._call_once(endpoint, params, turn.token)
+                    return self._call_once(endpoint, params, token)
             except Unauthorized as error:
-                refused.append(turn.token)
+                refused.append(token)
                 self._judge_refusal(endpoint, refused, error)
             except Locked as error:
                 locks += 1
@@ -242,10 +266,8 @@ class Client:
                 self.ledger.lock(endpoint)
                 logger.warning("%s; the endpoint rests", error)
             except Transient as error:
-                now = self._clock()
-                failing_since = now if failing_since is None else failing_since
                 wait = backoff.full_jitter(next(waits))
-                if now + wait - failing_since > self._retry_seconds:
+                if patience.fail() + wait > self._retry_seconds:
                     msg = (
                         f"Zoho's {endpoint} still fails after {self._retry_seconds} s "
                         f"(`retry_max_seconds`): {error}."
@@ -255,38 +277,41 @@ class Client:
                 self._sleep(wait)
 
     @contextmanager
-    def _turn(self, endpoint: str) -> Iterator[Turn]:
+    def _turn(self, endpoint: str, patience: Patience) -> Iterator[Token]:
         """Wait until a call may be sent, and keep its place while it is underway.
 
         Nobody keeps a place while waiting: other endpoints go on. The token is asked
         for behind every wait, since a wait may outlast it.
         """
-        rested = 0.0
         while True:
             try:
                 with self._in_flight, self._budget.token():
-                    token = self._auth.token()
+                    # Whoever waits for a token that comes has not failed.
+                    with self._budget.resting(), patience.resting():
+                        token = self._auth.token()
                     self._enter(endpoint)
-                    yield Turn(token, rested)
+                    yield token
                     return
             except Starved as starved:
                 if starved.failing > self._retry_seconds:
                     msg = (
                         "Zoho has answered none of the calls for "
-                        f"{self._retry_seconds} s (`retry_max_seconds`)."
+                        f"{self._retry_seconds} s (`retry_max_seconds`): "
+                        f"{starved.cause}."
                     )
                     raise Outage(msg) from None
-                self._sleep(starved.seconds)
+                with patience.resting():
+                    self._sleep(starved.seconds)
             except _NotYet as not_yet:
                 wait = not_yet.wait
                 if wait.locked and self._stop_on_lock:
                     msg = f"Zoho has locked {endpoint}"
                     raise LockedOut(msg) from None
-                self.ledger.rest(endpoint, wait)
-                rested += wait.seconds
+                with self._budget.resting(), patience.resting():
+                    self.ledger.rest(endpoint, wait)
             except TokenWait as waiting:
-                self._wait_for_token(endpoint, waiting.wait)
-                rested += waiting.wait.seconds
+                with self._budget.resting(), patience.resting():
+                    self._wait_for_token(endpoint, waiting.wait)
 
     def _wait_for_token(self, endpoint: str, wait: Wait) -> None:
         until = time.time() + wait.seconds
@@ -390,11 +415,11 @@ class Client:
             if same or scope in self._lacking:
                 continue
             try:
-                with self._turn(other) as turn:
-                    if turn.token.issue != token.issue:
+                with self._turn(other, Patience(self._clock)) as own:
+                    if own.issue != token.issue:
                         return None
                     self._count(other, None)
-                    self._call_once(other, {"fromindex": 1, "range": 1}, turn.token)
+                    self._call_once(other, {"fromindex": 1, "range": 1}, own)
             except Unauthorized:
                 refused += 1
             except ZohoError:
@@ -464,7 +489,7 @@ class Client:
                         break
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text has the URL in it.
-            msg = f"no whole answer ({type(error).__name__}): {check}"
+            msg = f"{causes.words(error)}: {check}"
             raise Transient(msg) from None
         except OSError as error:
             msg = (
@@ -486,8 +511,9 @@ class Client:
             envelope = wire.read(reply.content)
             if envelope.success and status == _OK:
                 if endpoint in WRITES:
-                    return envelope
+                    return wire.coded(envelope)
                 return envelope._replace(payload=wire.payload(endpoint, envelope))
+            wire.coded(envelope)
         except wire.Unreadable as error:
             raise self._unreadable(endpoint, reply, error) from None
         rule = find_rule(endpoint, envelope.code, envelope.message)
@@ -509,6 +535,9 @@ class Client:
             raise Transient(told + check)
         if rule.action is Action.REJECT and status == _OK:
             raise Rejected(sentence, code, message)
+        if rule is UNKNOWN and status == _OK and endpoint in WRITES:
+            msg = f"Zoho answered {endpoint} with {told}, which nothing is known of."
+            raise UnknownRejection(msg, code, message)
         raise _VERDICTS.get(rule.action, Failed)(sentence)
 
     def _unreadable(
@@ -522,7 +551,8 @@ class Client:
             return Unauthorized(
                 f"Zoho did not accept the token (HTTP {status}): {advice}."
             )
-        if _CLIENT_ERROR <= status < _SERVER_ERROR:
+        patience = asks_for_patience(reply.content[:_PIECE].decode(errors="replace"))
+        if _CLIENT_ERROR <= status < _SERVER_ERROR and not patience:
             rule = find_rule(endpoint, str(status), "")
             if rule.action is Action.FORBID:
                 return Forbidden(f"Zoho answered HTTP {status}: {rule.check}.")

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from collections import Counter
 from contextlib import contextmanager
 
-from tap_zohocampaigns.api.errors import Locked, Transient, Unauthorized
+from tap_zohocampaigns.api.errors import (
+    Forbidden,
+    Gone,
+    Locked,
+    RangeRefused,
+    Rejected,
+    Transient,
+    Unauthorized,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,16 +33,19 @@ _SECONDS = 6.0
 _REWARD = 0.2
 # A sum of floats may say that a token is due a hair before it is.
 _LEAST = 0.01
+# Zoho has answered, though not with what was asked for.
+_ANSWERS = (Forbidden, Gone, RangeRefused, Rejected)
 
 
 class Starved(Exception):
     """All tokens are underway or lost."""
 
-    def __init__(self, seconds: float, failing: float) -> None:
-        """Tell in how many seconds there will be one, and for how long all failed."""
+    def __init__(self, seconds: float, failing: float, cause: str) -> None:
+        """Tell in how many seconds there will be one, how long all failed, and why."""
         super().__init__()
         self.seconds = seconds
         self.failing = failing
+        self.cause = cause
 
 
 class Budget:
@@ -50,8 +62,24 @@ class Budget:
         self._tokens = self._most
         self._clock = clock
         self._filled = clock()
-        self._failing_since: float | None = None
         self._guard = threading.Lock()
+        self._callers: Counter[str] = Counter()
+        # For how long all calls have failed, and why the last one did.
+        self._failing: float | None = None
+        self._counted = clock()
+        self._cause = ""
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Count a caller, from its first try until it has its answer."""
+        with self._one_more("all"):
+            yield
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Count a caller that rests; while all do, no time of failing passes."""
+        with self._one_more("resting"):
+            yield
 
     @contextmanager
     def token(self) -> Iterator[None]:
@@ -64,18 +92,50 @@ class Budget:
         try:
             yield
         except (Locked, Unauthorized):
-            self._give_back(1)
+            self._answered(1)
             raise
-        except Transient:
-            # It is lost: the next call has to wait for another.
-            if self._failing_since is None:
-                self._failing_since = self._clock()
+        except _ANSWERS:
+            self._answered(1 + _REWARD)
+            raise
+        except Transient as error:
+            # Its token is lost: the next call has to wait for another.
+            self._fail(str(error))
             raise
         except BaseException:
             self._give_back(1)
             raise
-        self._failing_since = None
-        self._give_back(1 + _REWARD)
+        self._answered(1 + _REWARD)
+
+    @contextmanager
+    def _one_more(self, kind: str) -> Iterator[None]:
+        self._add(kind, 1)
+        try:
+            yield
+        finally:
+            self._add(kind, -1)
+
+    def _add(self, kind: str, number: int) -> None:
+        with self._guard:
+            self._count_time()
+            self._callers[kind] += number
+
+    def _count_time(self) -> None:
+        now, before = self._clock(), self._counted
+        self._counted = now
+        all_rest = 0 < self._callers["resting"] >= self._callers["all"]
+        if self._failing is not None and not all_rest:
+            self._failing += now - before
+
+    def _fail(self, cause: str) -> None:
+        with self._guard:
+            self._count_time()
+            self._failing = self._failing or 0.0
+            self._cause = cause
+
+    def _answered(self, tokens: float) -> None:
+        with self._guard:
+            self._failing = None
+        self._give_back(tokens)
 
     def _take(self) -> None:
         with self._guard:
@@ -84,9 +144,9 @@ class Budget:
             self._tokens = min(self._tokens, self._most)
             self._filled = now
             if self._tokens < 1:
-                since = now if self._failing_since is None else self._failing_since
+                self._count_time()
                 wait = max((1 - self._tokens) * _SECONDS, _LEAST)
-                raise Starved(wait, now - since)
+                raise Starved(wait, self._failing or 0.0, self._cause)
             self._tokens -= 1
 
     def _give_back(self, tokens: float) -> None:

@@ -46,6 +46,13 @@ class Rejected(ZohoError):
         self.message = message
 
 
+class UnknownRejection(Rejected):
+    """Zoho does not take what is to be written, with a code that the table lacks.
+
+    It may be about this record, or about all of them.
+    """
+
+
 class RangeRefused(ZohoError):
     """The service doesn't give so many rows in one call."""
 
@@ -125,7 +132,8 @@ _WRITE_SCOPE = (
 _WRITE_RIGHT = "check that the user may change contacts"
 _REPORT = "this version of the tap asks for something that Zoho does not accept"
 
-# The first line that fits decides. A code that no line knows is a failure.
+# The first line that fits decides. A code that no line knows is a failure, unless its
+# sentence asks to try again later; such a sentence stands above lines without one.
 RULES = (
     # A line of text that tells of the lock stands above every code.
     Rule("*", Action.LOCKED, message="throttles"),
@@ -139,9 +147,9 @@ RULES = (
     Rule("2202", Action.SKIP, "getsegmentcontacts", check=_SEGMENTS),
     Rule("2603", Action.RETRY, "getsegmentcontacts", check=_SEGMENTS),
     Rule("2602", Action.SKIP, "getsegmentdetails"),
-    Rule("2202", Action.SKIP, "getsegmentdetails", check=_LISTS),
+    Rule("2202 2501", Action.SKIP, "getsegmentdetails", check=_LISTS),
     Rule("2601 2603", Action.RETRY, "getsegmentdetails", check=_SEGMENTS),
-    Rule("2202 2707 2206", Action.SKIP, "listsubscriberscount", check=_LISTS),
+    Rule("2202 2707 2206 2501", Action.SKIP, "listsubscriberscount", check=_LISTS),
     Rule("2201", Action.RETRY, "listsubscriberscount"),
     Rule("2701 2704", Action.FORBID, "listsubscriberscount", check=_CONTACT_SCOPE),
     # "Yet,There are no contacts in this list.", whatever the page says of the code.
@@ -172,7 +180,7 @@ RULES = (
     Rule("6001", Action.RETRY, "getcampaigndetails"),
     Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
     Rule("2204", Action.EMPTY, "getlistadvanceddetails"),
-    Rule("2202 2206 2707", Action.SKIP, "getlistadvanceddetails", check=_LISTS),
+    Rule("2202 2206 2501 2707", Action.SKIP, "getlistadvanceddetails", check=_LISTS),
     Rule("910", Action.EMPTY, "contact/allfields"),
     Rule("992", Action.EMPTY, "tag/getalltags"),
     Rule("4016", Action.EMPTY, "topics"),
@@ -193,15 +201,16 @@ RULES = (
         for endpoint in ("listsubscribe", _BULK)
         for message in ("retry", "sometime", "some time")
     ),
-    Rule("2001 2004 2005", Action.REJECT, "listsubscribe"),
+    # 2007 came for an address that Zoho takes for invalid.
+    Rule("2001 2004 2005 2007", Action.REJECT, "listsubscribe"),
     Rule("2103", Action.ALREADY, "listunsubscribe"),
     Rule("2101", Action.RETRY, "listunsubscribe"),
-    Rule("2004 2005", Action.REJECT, "listunsubscribe"),
+    Rule("2004 2005 2007", Action.REJECT, "listunsubscribe"),
     Rule("*", Action.ALREADY, "contactdonotmail", "already in do-not-mail"),
     Rule("2104", Action.RETRY, "contactdonotmail"),
-    Rule("2004 2005", Action.REJECT, "contactdonotmail"),
+    Rule("2004 2005 2007", Action.REJECT, "contactdonotmail"),
     # Which of its addresses is wrong, each of them alone will tell.
-    Rule("2001 2004 2005", Action.REJECT, _BULK),
+    Rule("2001 2004 2005 2007", Action.REJECT, _BULK),
     *(
         rule
         for endpoint in (*_WRITING, _BULK)
@@ -230,7 +239,23 @@ RULES = (
     Rule("6002 6301 6503", Action.FAIL, check=_CAMPAIGNS),
 )
 
-_UNKNOWN = Rule("*", Action.FAIL, check="the tap does not know this code and stops")
+UNKNOWN = Rule("*", Action.FAIL, check="the tap does not know this code and stops")
+_LATER = Rule("*", Action.RETRY)
+
+# So many letters of a message, or of a page of the web, are looked at.
+_ENOUGH = 100_000
+# A verb and a time: the name of a campaign may hold either of them.
+_ASKS_FOR_PATIENCE = re.compile(
+    r"\b(?:re)?(?:try|attempt|wait|come back|check back)(?:ing)?\b"
+    r"[^.!?]{0,80}(?:\b(?:later|after|some\s?time|moments?|in an? |in \d)|a while\b)"
+)
+# Enough for a code that no line knows.
+_HINTS_AT_LATER = re.compile(r"\b(?:try(?:ing)? again|retry|later|some\s?time)\b")
+
+
+def asks_for_patience(message: str) -> bool:
+    """Return whether a sentence asks to try again later."""
+    return bool(_ASKS_FOR_PATIENCE.search(message[:_ENOUGH].casefold()))
 
 
 def find_rule(endpoint: str, code: str, message: str) -> Rule:
@@ -241,15 +266,20 @@ def find_rule(endpoint: str, code: str, message: str) -> Rule:
         code: Zoho's code, as text.
         message: Zoho's sentence, in any case.
     """
-    message = message.casefold()
+    message = message[:_ENOUGH].casefold()
     for rule in RULES:
         if (
             (rule.codes == "*" or code in rule.codes.split())
             and rule.endpoint in {"", endpoint}
             and rule.message in message
         ):
+            if rule.message or rule.action is Action.LOCKED:
+                return rule
+            if asks_for_patience(message):
+                return _LATER._replace(check=rule.check)
             return rule
-    return _UNKNOWN
+    hinted = asks_for_patience(message) or _HINTS_AT_LATER.search(message)
+    return _LATER if hinted else UNKNOWN
 
 
 _ADDRESS = re.compile(r"[^\s<>()\"',;:]*(?:@|%40)[^\s<>()\"',;:]+")

@@ -17,7 +17,7 @@ from xml.parsers import expat
 import msgspec
 
 from tap_zohocampaigns.api import numbers, rows
-from tap_zohocampaigns.api.errors import Failed, Transient
+from tap_zohocampaigns.api.errors import Failed, Transient, asks_for_patience
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,15 @@ OBJECTS = {
     "getlistadvanceddetails": ("list_details", "list-details"),
 }
 _COUNTS = {"listsubscriberscount"}
+_COUNT_NAMES = {name for endpoint in _COUNTS for name in OBJECTS[endpoint]}
+_PAYLOADS = {name for names in (*LISTS.values(), *OBJECTS.values()) for name in names}
 # How Zoho says that it has no value.
 NOTHING = frozenset({"", "null", "undefined"})
+_NONE = ("", "null", "undefined")
 _SUCCESSES = {"0", "200", "3023", "6201"}
+_FAILURES = {"error", "failure", "failed", "fail", "false"}
+# Whatever they hold, an answer that has one of them tells of an error.
+_ERROR_NAMES = {"error", "errors", "error_code", "errorcode"}
 # The element of one row, in XML.
 _ROW_ELEMENTS = ("list", "contact", "campaign", "fieldname")
 # Zoho's pages show no XML of these.
@@ -82,19 +88,21 @@ class Envelope(t.NamedTuple):
 
     @property
     def success(self) -> bool:
-        """Whether neither code nor status tells of an error."""
-        return self.code in _SUCCESSES and self.status not in {"error", "failure"}
+        """Whether neither code nor status tells of an error; there may be no code."""
+        return self.code in {"", *_SUCCESSES} and self.status not in _FAILURES
 
     @property
     def used_range(self) -> int | None:
         """How many rows the service says it gives at most, if it says so."""
-        return _integer(self.detail("range"))
+        return _integer(self.detail("range"), 1)
 
     @property
     def total(self) -> int | None:
         """How many rows there are in all, if the service says so."""
         total = self.detail("total_list_count")
-        return _integer(self.detail("total_record_count") if total is None else total)
+        return _integer(
+            self.detail("total_record_count") if total is None else total, 0
+        )
 
     def detail(self, name: str) -> Json:
         """Return what the answer repeats of the request (JSON: in `requestdetails`)."""
@@ -149,12 +157,13 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
     Raises:
         Unreadable: Its place is missing, or holds something else.
     """
-    names = LISTS.get(endpoint) or OBJECTS[endpoint]
-    for name in names:
-        if name in envelope.body:
+    for name in LISTS.get(endpoint) or OBJECTS[endpoint]:
+        if name in envelope.body and (
+            envelope.code or _holds_row(name, envelope.body[name])
+        ):
             found = envelope.body[name]
             if endpoint in OBJECTS:
-                if endpoint in _COUNTS and _integer(found) is None:
+                if endpoint in _COUNTS and _integer(found, 0) is None:
                     break
                 return found
             listed = as_list(found)
@@ -164,6 +173,19 @@ def payload(endpoint: str, envelope: Envelope) -> Json:
                 return listed
     msg = "a success without what was asked for"
     raise Unreadable(msg)
+
+
+def coded(envelope: Envelope) -> Envelope:
+    """Return an envelope that has a code.
+
+    Raises:
+        Unreadable: It has none. A payload can stand for it, but where there is none
+            nothing tells a success from an error.
+    """
+    if not envelope.code:
+        msg = "an object without a code"
+        raise Unreadable(msg)
+    return envelope
 
 
 def _keyed(maps: list[Json], name: str) -> list[Json]:
@@ -199,7 +221,7 @@ def as_list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
-def as_objects(value: Json) -> list[Row]:
+def as_objects(value: Json, depth: int = 0) -> list[Row]:
     """Return the objects of a list; they may be texts of Java maps.
 
     Raises:
@@ -212,9 +234,9 @@ def as_objects(value: Json) -> list[Row]:
             found.append(each)
         elif text[:1] + text[-1:] == "{}":
             found.append(java_map(text))
-        elif text[:1] + text[-1:] == "[]":
-            found += as_objects(java_list(text))
-        elif each is not None and (text or each) not in NOTHING:
+        elif text[:1] + text[-1:] == "[]" and depth < MAX_DEPTH:
+            found += as_objects(java_list(text), depth + 1)
+        elif each is not None and (text or each) not in _NONE:
             msg = "Zoho sent an object in a form that this version does not know."
             raise Failed(msg)
     return [each for each in found if each]
@@ -263,31 +285,81 @@ def _envelope(body: Json) -> Envelope:
         msg = "something other than an object"
         raise Unreadable(msg)
     # Errors of the gateway spell `Code`, those of the business `code`.
-    head = {
-        key.casefold(): value
-        for key, value in body.items()
-        if key.casefold() in {"code", "message", "status"}
-    }
-    code, status = head.get("code"), head.get("status")
-    if isinstance(status, list):
-        # Zoho's XML of subscribers has a second <status>: that of the contacts.
-        status = status[0]
-    if isinstance(code, bool) or not isinstance(code, str | int) or code == "":
+    head: dict[str, list[Json]] = {"code": [], "message": [], "status": []}
+    for key, value in body.items():
+        if (name := key.casefold()) in head and value is not None:
+            head[name].append(value)
+    # Zoho's XML of subscribers has a second <status>: that of the contacts.
+    statuses = [text.strip().casefold() for text in _texts(head["status"])]
+    envelope = Envelope(
+        _code(head["code"]),
+        " ".join(_texts(head["message"])),
+        next((each for each in statuses if each in _FAILURES), (*statuses, "none")[0]),
+        body,
+    )
+    if not envelope.code and not _speaks_for_itself(envelope):
         msg = "an object without a code"
         raise Unreadable(msg)
-    return Envelope(
-        str(code).strip(),
-        str(head.get("message") or ""),
-        str(status).strip().casefold(),
-        body,
+    return envelope
+
+
+def _code(found: list[Json]) -> str:
+    """Return the code of an answer, empty if it has none; of several an error's."""
+    codes = [each for each in found if each != ""]
+    for each in codes:
+        if isinstance(each, bool) or not isinstance(each, str | int):
+            msg = "an object without a code"
+            raise Unreadable(msg)
+    texts = [str(each).strip() for each in codes]
+    return next((each for each in texts if each not in _SUCCESSES), (*texts, "")[0])
+
+
+def _texts(value: Json) -> list[str]:
+    """Return the texts, numbers and flags within a value, however deep they are."""
+    found, waiting = [], [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += reversed(each)
+        elif isinstance(each, dict):
+            waiting += reversed([*each.values()])
+        elif each is not None:
+            found.append(str(each))
+    return found
+
+
+def _speaks_for_itself(envelope: Envelope) -> bool:
+    """Return whether an answer without a code is a success all the same.
+
+    The fields of contacts came without code, status and message. So rows stand for a
+    success where nothing tells of an error; that there are none is told by a code.
+    """
+    body = envelope.body
+    return (
+        envelope.success
+        and _ERROR_NAMES.isdisjoint(key.casefold() for key in body)
+        and not asks_for_patience(envelope.message)
+        and any(_holds_row(name, body[name]) for name in _PAYLOADS & body.keys())
     )
 
 
-def _integer(value: Json) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
+def _holds_row(name: str, value: Json) -> bool:
+    """Return whether a payload has something in it."""
+    if name in _COUNT_NAMES:
+        return bool(_integer(value, 0))
+    if isinstance(value, str):
+        return bool(java_map(value)) or bool(java_list(value))
+    return any(isinstance(each, dict) and each for each in as_list(value))
+
+
+def _integer(value: Json, least: int) -> int | None:
+    if isinstance(value, bool):
         return None
+    try:
+        number = int(value)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return number if number >= least else None
 
 
 def _json(text: bytes) -> Json:

@@ -18,6 +18,7 @@ from tap_zohocampaigns.sandbox.forms.envelope import (
     encode,
     error,
     version,
+    without_head,
     wrong_url,
 )
 from tap_zohocampaigns.sandbox.gates import TOKEN_SECONDS, Quota, Tokens
@@ -99,6 +100,7 @@ class Service:
         token_seconds: How long a token lives.
         repeats_token: The token service gives the same token each time.
         monotonic: The clock of tokens, quota and calls, in seconds.
+        headless: Endpoints whose successes have no code, status and message.
         intercept: Sees each call before the gates; its reply, if any, is sent
             instead, and the quota does not count the call.
         latency: Seconds before each answer of the API.
@@ -126,6 +128,7 @@ class Service:
     token_seconds: int = TOKEN_SECONDS
     repeats_token: bool = False
     monotonic: Callable[[], float] = time.monotonic
+    headless: Collection[str] = ()
     intercept: Callable[[Call], Reply | None] | None = None
     latency: float = 0
     url: str = field(init=False)
@@ -253,7 +256,10 @@ class Service:
             return Reply(status, refusal(uri, refused, as_json=as_json), kind)
         if not self._quota.admit(endpoint.counted(request.path)):
             return self._locked(uri, as_json=as_json)
-        return Reply(200, endpoint.reply(self._endpoints, uri, call.params), kind)
+        body = endpoint.reply(self._endpoints, uri, call.params)
+        if call.endpoint in self.headless:
+            body = without_head(body, as_json=as_json)
+        return Reply(200, body, kind)
 
     def _refused(self, request: Request, call: Call, endpoint: Endpoint) -> Code | None:
         if call.version == "1":

@@ -49,10 +49,11 @@ SCHEMA = th.PropertiesList(
             "false to change contacts."
         ),
     ),
-    th.Property(
+    connection.whole(
         "max_writes",
-        th.IntegerType(minimum=1),
-        description="End before more contacts than this are changed in one run.",
+        None,
+        (1, 10_000_000),
+        "End before more contacts than this are changed in one run.",
     ),
     th.Property(
         "reject_file",

@@ -276,6 +276,44 @@ def test_a_run_whose_time_is_over_is_no_whole_one(
     assert written.states
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_a_mistyped_setting_is_told_wherever_it_stands(
+    tmp_path: Path, service: Service, *, within: bool
+) -> None:
+    wrong = {"lookback_day": 1, "colour": 1}
+    config = service.config | FAST | ({"credentials": wrong} if within else wrong)
+    written = source(tmp_path, "check", config)
+    assert written.connection["message"].startswith(
+        "There is no setting `lookback_day`"
+    )
+    assert [error["failure_type"] for error in written.errors] == ["config_error"]
+    assert written.text.count("no such settings: colour") == 1
+    assert not service.calls
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"catalog": []},
+        {"catalog": {"streams": [1]}},
+        # What is a text is written as it is.
+        {"state": '"text"'},
+        {"state": [1]},
+        {"state": {"streams": []}},
+    ],
+)
+def test_a_file_of_another_form_is_named(
+    tmp_path: Path, service: Service, configure: Configure, files: dict[str, t.Any]
+) -> None:
+    given = {"catalog": configure("campaigns")} | files
+    written = source(tmp_path, "read", service.config | FAST, **given)
+    (error,) = written.errors
+    (name,) = files
+    assert f"{name} has not the form" in error["message"]
+    assert error["failure_type"] == "config_error"
+    assert not service.calls
+
+
 @pytest.mark.parametrize("command", ["spec", "read"])
 def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     service: Service, process: t.Any, configure: Configure, command: str
@@ -284,7 +322,9 @@ def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     running = process(command, *files)
     running.stdout.close()
     assert running.wait(30) == 1
-    assert running.stderr.read() == "Stdout can't be written to: Broken pipe.\n"
+    assert running.stderr.read() == (
+        "The destination stopped reading; its own last lines tell why.\n"
+    )
 
 
 def test_when_the_disk_is_full_it_ends_with_a_sentence() -> None:

@@ -202,7 +202,7 @@ def test_without_the_models_one_sentence_says_what_to_install() -> None:
         ({"config": {"credentials": {"api_version": []}}}, "`api_version`"),
         ({"config": {"credentials": 1}}, "`credentials`"),
         ({"config": {"credentials": {}}}, "`client_id`"),
-        ({"config": {"data_center": "sandbox"}, "catalog": {}}, "streams"),
+        ({"config": {"data_center": "sandbox"}, "catalog": {}}, "configured catalog"),
         ({"config": {"data_center": "sandbox"}, "catalog": {"streams": []}}, "streams"),
         ({"config": {"data_center": "sandbox"}, "catalog": "["}, "--catalog"),
         ({"state": {"bookmarks": {}}}, "state"),

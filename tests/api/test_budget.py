@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import heapq
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,13 +13,21 @@ from tap_zohocampaigns.api import connect
 from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
     Failed,
+    Forbidden,
     Gone,
     Locked,
+    Outage,
+    RangeRefused,
+    Rejected,
     Transient,
     Unauthorized,
+    UnknownRejection,
+    ZohoError,
 )
+from tap_zohocampaigns.api.quota import Wait
+from tap_zohocampaigns.api.scopes import SCOPES
 
-from .support import CONFIG, Answer, Asked, Clock, Zoho
+from .support import CONFIG, Answer, Asked, Clock, Zoho, error, success
 
 
 def spend(budget: Budget, error: type[Exception] | None) -> None:
@@ -66,6 +75,117 @@ def test_an_answer_costs_nothing_whatever_it_is(error: type[Exception] | None) -
         except (Gone, Transient, KeyError):
             assert error
     assert not is_empty(budget)
+
+
+def rejected(*_: object) -> Rejected:
+    return Rejected("Told.", "2004", "Told.")
+
+
+def unknown(*_: object) -> Rejected:
+    return UnknownRejection("Told.", "7", "Told.")
+
+
+@pytest.mark.parametrize(
+    "answer", [rejected, unknown, Gone, Forbidden, RangeRefused, Locked, Unauthorized]
+)
+def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
+    clock = Clock()
+    budget = Budget(1, clock)
+    failing = 0.0
+    for _ in range(60):
+        clock.advance(5)
+        for each in (answer, Transient):
+            try:
+                with budget.token():
+                    raise each()
+            except Starved as starved:
+                failing = max(failing, starved.failing)
+            except ZohoError:
+                pass
+    assert failing <= 5
+
+
+def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
+    clock = Clock()
+    budget = Budget(1, clock)
+    with budget.calling():
+        with pytest.raises(Transient):
+            spend(budget, Transient)
+        clock.advance(2)
+        with budget.resting():
+            clock.advance(300)
+        clock.advance(3)
+        with budget.calling():
+            clock.advance(4)
+            # Others do not rest.
+            with budget.resting():
+                clock.advance(5)
+        underway = [budget.token() for _ in range(8)]
+        for each in underway:
+            each.__enter__()
+        with pytest.raises(Starved) as starved:
+            budget.token().__enter__()
+    assert starved.value.failing == pytest.approx(14)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
+    monkeypatch: pytest.MonkeyPatch, *, locked: bool
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.3)
+    clock = Clock()
+    answers = iter([Answer(b"", 503)] * 11)
+    with Zoho(lambda _: next(answers, success())) as zoho:
+        client = zoho.client(clock)
+        # The second call rests.
+        waits = iter([None, Wait(300, locked)])
+        monkeypatch.setattr(client.ledger, "take", lambda _: next(waits, None))
+        assert client.call("getmailinglists", {})
+    assert sum(clock.waits) > 300
+
+
+def test_to_wait_for_a_token_that_comes_is_not_to_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.3)
+    clock = Clock()
+    answers = iter([Answer(b"", 503)] * 11)
+    with Zoho(lambda _: next(answers, success())) as zoho:
+        client = zoho.client(clock)
+        waits = iter([0.0, 600.0])
+
+        def late() -> str:
+            clock.advance(next(waits, 0.0))
+            return "access"
+
+        monkeypatch.setattr(client._auth, "token", late)  # noqa: SLF001
+        assert client.call("getmailinglists", {})
+
+
+def test_an_outage_is_found_behind_a_rest_too() -> None:
+    clock = Clock()
+    with Zoho(lambda _: Answer(b"", 503)) as zoho:
+        client = zoho.client(clock, rate_limit_calls=1, retry_max_seconds=70)
+        with pytest.raises(Outage):
+            client.call("getmailinglists", {})
+
+
+def test_nine_rejections_in_a_row_are_no_outage() -> None:
+    clock = Clock()
+    numbers = iter(range(1000))
+
+    def api(_: Asked) -> Answer:
+        if next(numbers) % 3 == 0:
+            return Answer(b"", 503)
+        return Answer(error("2004", "Invalid."))
+
+    with Zoho(api) as zoho:
+        urls = {"api_url": zoho.url, "accounts_url": zoho.url}
+        config = CONFIG | urls | {"retry_max_seconds": 30}
+        client = connect(config, calls=SCOPES, clock=clock, sleep=clock.sleep)
+        for _ in range(60):
+            with pytest.raises(Rejected):
+                client.call("listsubscribe", {})
 
 
 def test_successes_pay_for_failures() -> None:

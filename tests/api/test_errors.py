@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import Action, find_rule, redact
+from tap_zohocampaigns.api.errors import UNKNOWN, Action, find_rule, redact
+from tap_zohocampaigns.api.scopes import SCOPES, WRITES
 
 from .support import ADDRESS, ENDPOINTS, LONG_KEY
 
@@ -41,8 +43,8 @@ EVERYWHERE = {
 HERE: dict[str, dict[Action, str]] = {
     LISTS: {A.EMPTY: "2401 995", A.RETRY: "2402", A.FORBID: "2706"},
     MEMBERS: {A.EMPTY: "2604", A.SKIP: "2202", A.RETRY: "2603"},
-    SEGMENT: {A.SKIP: "2202 2602", A.RETRY: "2601 2603"},
-    COUNT: {A.SKIP: "2202 2206 2707", A.RETRY: "2201"},
+    SEGMENT: {A.SKIP: "2202 2501 2602", A.RETRY: "2601 2603"},
+    COUNT: {A.SKIP: "2202 2206 2501 2707", A.RETRY: "2201"},
     CAMPAIGNS: {A.EMPTY: "6101 994"},
     RECIPIENTS: {A.EMPTY: "6303", A.SKIP: "6002 6503"},
     DETAILS: {A.EMPTY: "6002 6302", A.SKIP: "2206 6301 6503", A.RETRY: "6001"},
@@ -72,7 +74,86 @@ def honest(endpoint: str) -> Iterable[str]:
 def test_each_published_code_means_what_the_pages_say(endpoint: str, code: str) -> None:
     expected = meaning(endpoint, code)
     assert find_rule(endpoint, code, "").action is expected
+    if expected is not A.LOCKED:
+        expected = A.RETRY
     assert find_rule(endpoint, code, "Please try after sometime.").action is expected
+
+
+WORDS_FOR_LATER = (
+    "Error in getting details. Please try after sometime.",
+    "Error in displaying. PLEASE TRY AGAIN LATER!",
+    "Service is busy, kindly retry after 5 minutes.",
+    "Please wait for some time.",
+    "Try again in 3 minutes",
+    "Please come back in a few minutes.",
+)
+EVERY_CALL = tuple(SCOPES)
+
+
+@pytest.mark.parametrize("message", WORDS_FOR_LATER)
+@pytest.mark.parametrize("endpoint", EVERY_CALL)
+def test_a_sentence_that_asks_for_patience_is_tried_again_whatever_the_code(
+    endpoint: str, message: str
+) -> None:
+    for code in ("2603", "77777", "X", "0"):
+        assert find_rule(endpoint, code, message).action is A.RETRY
+    assert find_rule(endpoint, "Z101", message).action is A.LOCKED
+
+
+@pytest.mark.parametrize("message", ["Please try again.", "Retry", "Not now, later."])
+def test_fewer_words_are_enough_where_the_code_is_unknown(message: str) -> None:
+    for endpoint in EVERY_CALL:
+        assert find_rule(endpoint, "77777", message).action is A.RETRY
+    assert find_rule(RECIPIENTS, "6303", message).action is A.EMPTY
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "An error.",
+        "The campaign Sooner or Later is gone.",
+        "Waiting list",
+        "industry",
+        "You have tried your luck.",
+    ],
+)
+def test_other_words_are_no_request_for_patience(message: str) -> None:
+    assert find_rule(DETAILS, "6301", message).action is A.SKIP
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["", "An error.", "translated", "Trying", "try " * 10**6, "wait" * 10**6],
+    ids=count(),
+)
+def test_an_unknown_code_is_a_failure(message: str) -> None:
+    for endpoint in EVERY_CALL:
+        assert find_rule(endpoint, "77777", message) is UNKNOWN
+
+
+def test_the_sentence_of_an_endpoints_own_line_stands_above_patience() -> None:
+    message = f"{NO_CONTACTS} Please try again later."
+    assert find_rule("getlistsubscribers", "2502", message).action is A.EMPTY
+    assert find_rule(MEMBERS, "2706", message).action is A.EMPTY
+    known = "Already in the list, try again later."
+    assert find_rule("listsubscribe", "1", known).action is A.ALREADY
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["getlistadvanceddetails", "getlistsubscribers", COUNT, SEGMENT],
+)
+def test_a_list_whose_key_is_not_known_any_more_is_gone(endpoint: str) -> None:
+    rule = find_rule(endpoint, "2501", "Invalid list key.")
+    assert rule.action is A.SKIP
+    assert "`list_keys`" in rule.check
+
+
+@pytest.mark.parametrize("endpoint", [*WRITES])
+def test_an_address_that_zoho_takes_for_invalid_is_rejected(endpoint: str) -> None:
+    for code in ("2004", "2005", "2007"):
+        assert find_rule(endpoint, code, "Invalid.").action is A.REJECT
 
 
 @pytest.mark.parametrize("code", ["3023", "6201"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -476,6 +477,123 @@ def test_a_success_without_what_was_asked_for_is_unreadable(endpoint: str) -> No
     ):
         with pytest.raises(wire.Unreadable):
             rows_of(content, endpoint)
+
+
+def as_bytes(body: object, form: str) -> bytes:
+    """Return an answer of names, texts, lists and objects, in either format."""
+    if form == "json":
+        return json.dumps(body).encode()
+    return f"<response>{element(body)}</response>".encode()
+
+
+def element(value: object) -> str:
+    if isinstance(value, dict):
+        return "".join(
+            f"<{name}>{element(each)}</{name}>"
+            for name, listed in value.items()
+            for each in (listed if isinstance(listed, list) else [listed])
+        )
+    return str(value)
+
+
+FORMS = ("json", "xml")
+CODELESS = sorted(wire.LISTS | wire.OBJECTS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("endpoint", CODELESS)
+def test_rows_without_a_code_are_a_success_and_no_rows_are_none(
+    endpoint: str, form: str
+) -> None:
+    for name in (wire.LISTS | wire.OBJECTS)[endpoint]:
+        full: object = {"a": {"b": "c"}}
+        empty: list[object] = [[], {}, "", "{}"]
+        if endpoint == "listsubscriberscount":
+            full, empty = 2, [0, ""]
+        content = as_bytes({name: full}, form)
+        assert rows_of(content, endpoint) in ([full], full, str(full)) or (
+            endpoint == "tag/getalltags"
+        )
+        for nothing in empty:
+            with pytest.raises(wire.Unreadable):
+                rows_of(as_bytes({name: nothing}, form), endpoint)
+        for fault in (
+            {"status": "error"},
+            {"status": "failure"},
+            {"error": "a"},
+            {"Errors": {"a": "b"}},
+            {"message": "Please try after sometime."},
+            {"code": "2603"},
+        ):
+            answer = as_bytes({name: full} | fault, form)
+            with pytest.raises(wire.Unreadable):
+                wire.payload(endpoint, good(wire.read(answer)))
+
+
+def good(envelope: wire.Envelope) -> wire.Envelope:
+    """Return an envelope if it is a success."""
+    if not envelope.success:
+        raise wire.Unreadable
+    return envelope
+
+
+def test_a_count_of_nobody_without_a_code_is_no_answer() -> None:
+    assert rows_of(b'{"code":"0","no_of_contacts":0}', "listsubscriberscount") == 0
+    with pytest.raises(wire.Unreadable):
+        rows_of(b'{"no_of_contacts":0}', "listsubscriberscount")
+
+
+ODD: list[object] = [
+    *([], {}, None, 0, 1, -1, 1.5, True, False, "", [[]], [{}], {"a": []}),
+    *([None], ["a", []], {"a": {"b": ["c"]}}, [[["error"]]], "1" * 5000),
+]
+
+
+@pytest.mark.parametrize("name", ["status", "code", "message", "uri", "version"])
+@pytest.mark.parametrize("odd", ODD, ids=count())
+def test_a_head_of_any_type_is_read_or_unreadable(name: str, odd: object) -> None:
+    body = {"status": "success", "code": "0", "list_of_details": [{"listkey": "a"}]}
+    with suppress(wire.Unreadable):
+        envelope = wire.read(json.dumps(body | {name: odd}).encode())
+        assert isinstance(envelope.code, str)
+        assert isinstance(envelope.message, str)
+        assert isinstance(envelope.status, str)
+
+
+@pytest.mark.parametrize("odd", [*ODD, "{range=x}", "{range=-1}"], ids=count())
+@pytest.mark.parametrize(
+    "name", ["range", "total_list_count", "total_record_count", "requestdetails"]
+)
+def test_details_of_any_type_are_numbers_or_nothing(name: str, odd: object) -> None:
+    for body in (
+        {"code": "0", name: odd},
+        {"code": "0", "requestdetails": {name: odd}},
+    ):
+        envelope = wire.read(json.dumps(body).encode())
+        assert (envelope.used_range or 1) > 0
+        assert (envelope.total or 0) >= 0
+
+
+@pytest.mark.parametrize(
+    "status", [["error"], ["success", "error"], [["failure"]], {"a": "error"}, False]
+)
+def test_a_status_that_tells_of_an_error_anywhere_is_one(status: object) -> None:
+    body = {"status": status, "code": "0", "list_of_details": []}
+    assert not wire.read(json.dumps(body).encode()).success
+
+
+@pytest.mark.parametrize(
+    "codes", [{"code": "0", "Code": "2603"}, {"Code": "2603", "code": "0"}]
+)
+def test_of_two_codes_that_of_an_error_counts(codes: dict[str, str]) -> None:
+    assert wire.read(json.dumps(codes).encode()).code == "2603"
+
+
+def test_a_text_of_many_brackets_is_refused_with_a_sentence() -> None:
+    with pytest.raises(Failed, match="form that this version does not know"):
+        wire.as_objects("[" * 5000 + "]" * 5000)
+    with pytest.raises(Failed):
+        wire.as_objects([[["a"]]])
 
 
 LAUGHS = b'<!ENTITY a "lol">' + b"".join(

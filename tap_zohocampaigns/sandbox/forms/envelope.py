@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 V1_1 = "/api/v1.1/"
 V1 = "/api/"
+
+_HEAD = re.compile(rb"<(code|status|message)>[^<]*</\1>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,20 @@ def wrong_url(uri: str) -> bytes:
     """Write the answer to an unknown path, which is XML whatever was asked for."""
     inner = tag("code", "1004") + tag("message", "You have entered a wrong URL.")
     return _document("uri", uri, "1", inner)
+
+
+def without_head(body: bytes, *, as_json: bool) -> bytes:
+    """Return a success without its code, status and message; an error as it is."""
+    if not as_json:
+        error = b"<status>error</status>" in body
+        return body if error else _HEAD.sub(b"", body)
+    answer: dict[str, object] = json.loads(body)
+    inner = answer.get("response", answer)
+    if not isinstance(inner, dict) or inner.get("status") == "error":
+        return body
+    for name in ("code", "status", "message"):
+        inner.pop(name, None)
+    return encode(answer)
 
 
 def _document(label: str, uri: str, version: str, *inner: str) -> bytes:
