@@ -81,11 +81,16 @@ class Ran(t.NamedTuple):
 
 
 def run_target(
-    service: Service, messages: Iterable[Message] | str, **settings: t.Any
+    service: Service,
+    messages: Iterable[Message] | str,
+    *,
+    most_waiting: int = TargetZohoCampaigns.most_waiting,
+    **settings: t.Any,
 ) -> Ran:
     """Run the target to its end or its failure."""
     own = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
     target = TargetZohoCampaigns(config=service.config | own | settings)
+    target.most_waiting = most_waiting
     text = messages if isinstance(messages, str) else lines(messages)
     written, error = io.StringIO(), None
     with redirect_stdout(written):

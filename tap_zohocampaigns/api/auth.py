@@ -18,8 +18,8 @@ from tap_zohocampaigns.api.errors import (
     Failed,
     SettingError,
     Transient,
-    redact,
 )
+from tap_zohocampaigns.api.redact import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

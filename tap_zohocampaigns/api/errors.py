@@ -8,7 +8,6 @@ https://www.zoho.com/campaigns/help/developers/error-codes.html
 from __future__ import annotations
 
 import enum
-import re
 import typing as t
 
 
@@ -38,6 +37,20 @@ class Gone(ZohoError):
 
 class Rejected(ZohoError):
     """Zoho does not take this record; it may take others."""
+
+    def __init__(self, sentence: str, code: str, message: str) -> None:
+        """Tell what Zoho said, without secrets and addresses."""
+        super().__init__(sentence)
+        self.code = code
+        self.message = message
+
+
+class UnknownRejection(Rejected):
+    """A code that no line of the table knows: it may not be about the record."""
+
+
+class Postponed(ZohoError):
+    """Zoho answers that a contact can be changed later; others may be changed now."""
 
     def __init__(self, sentence: str, code: str, message: str) -> None:
         """Tell what Zoho said, without secrets and addresses."""
@@ -193,15 +206,15 @@ RULES = (
         for endpoint in ("listsubscribe", _BULK)
         for message in ("retry", "sometime", "some time")
     ),
-    Rule("2001 2004 2005", Action.REJECT, "listsubscribe"),
+    Rule("2001 2004 2005 2007", Action.REJECT, "listsubscribe"),
     Rule("2103", Action.ALREADY, "listunsubscribe"),
     Rule("2101", Action.RETRY, "listunsubscribe"),
-    Rule("2004 2005", Action.REJECT, "listunsubscribe"),
+    Rule("2004 2005 2007", Action.REJECT, "listunsubscribe"),
     Rule("*", Action.ALREADY, "contactdonotmail", "already in do-not-mail"),
     Rule("2104", Action.RETRY, "contactdonotmail"),
-    Rule("2004 2005", Action.REJECT, "contactdonotmail"),
+    Rule("2004 2005 2007", Action.REJECT, "contactdonotmail"),
     # Which of its addresses is wrong, each of them alone will tell.
-    Rule("2001 2004 2005", Action.REJECT, _BULK),
+    Rule("2001 2004 2005 2007", Action.REJECT, _BULK),
     *(
         rule
         for endpoint in (*_WRITING, _BULK)
@@ -230,7 +243,9 @@ RULES = (
     Rule("6002 6301 6503", Action.FAIL, check=_CAMPAIGNS),
 )
 
-_UNKNOWN = Rule("*", Action.FAIL, check="the tap does not know this code and stops")
+UNKNOWN: t.Final = Rule(
+    "*", Action.FAIL, check="the tap does not know this code and stops"
+)
 
 
 def find_rule(endpoint: str, code: str, message: str) -> Rule:
@@ -249,22 +264,4 @@ def find_rule(endpoint: str, code: str, message: str) -> Rule:
             and rule.message in message
         ):
             return rule
-    return _UNKNOWN
-
-
-_ADDRESS = re.compile(r"[^\s<>()\"',;:]*(?:@|%40)[^\s<>()\"',;:]+")
-_LONG = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
-_SENTENCE = 200
-
-
-def redact(text: str, secrets: t.Iterable[str] = ()) -> str:
-    """Make a text of the service fit for a log: one line, no secret, no address.
-
-    Args:
-        text: What Zoho said.
-        secrets: Values of settings that must not appear.
-    """
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    text = _LONG.sub("***", _ADDRESS.sub("***", " ".join(text.split())))
-    return text if len(text) <= _SENTENCE else text[:_SENTENCE] + "…"
+    return UNKNOWN

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import Action, find_rule, redact
+from tap_zohocampaigns.api.errors import Action, find_rule
+from tap_zohocampaigns.api.redact import redact
 
 from .support import ADDRESS, ENDPOINTS, LONG_KEY
 
