@@ -25,7 +25,7 @@ _BETWEEN_WORDS = re.compile(r"([\s<>()\",]+)")
 _LONG_KEY = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
 # Of one letter, everything would be found in every sentence.
 _SHORTEST_VALUE = 2
-_SHORTEST_LOCAL_PART = 3
+_SHORTEST_PIECE = 4
 
 
 def redact(text: str, secrets: Iterable[str] = (), private: Iterable[str] = ()) -> str:
@@ -73,12 +73,14 @@ def _without(text: str, private: Iterable[str]) -> str:
 
 
 def _parts(value: str) -> Iterator[str]:
-    value = unicodedata.normalize("NFC", " ".join(value.split()))
+    value = unicodedata.normalize("NFC", " ".join(value.split())).strip("+")
     if len(value) >= _SHORTEST_VALUE:
         yield value
-    local_part, at, _ = value.partition("@")
-    if at and len(local_part) >= _SHORTEST_LOCAL_PART:
-        yield local_part
+    local_part, at, domain = value.partition("@")
+    if at:
+        # Zoho may cut an address where it has a sign.
+        pieces = (local_part, domain, *re.split(r"\W+", local_part))
+        yield from (piece for piece in pieces if len(piece) >= _SHORTEST_PIECE)
 
 
 def _pattern(value: str) -> str:
