@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import abc
 import json
+import logging
 import typing as t
 from contextlib import suppress
 
+from singer_sdk import mapper
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
@@ -38,6 +40,8 @@ class Plugin(PluginBase):
         """Make the stream maps."""
         # The SDK does not take what is null as if it were unset.
         self._config = {n: v for n, v in self._config.items() if v is not None}
+        # At DEBUG it tells what filters have come to, which may be an address.
+        mapper.logger.setLevel(logging.INFO)
         super().setup_mapper()
 
     @classproperty

@@ -201,8 +201,6 @@ class TargetZohoCampaigns(Plugin, Target):
         self.stopper.listen()
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
-        # At DEBUG it tells what filters have come to, which may be an address.
-        mapper.logger.setLevel(logging.INFO)
         self.report = Report(self._waiting_until, dry=self.settings["dry_run"])
         self._reader = Reader(self.settings)
         self._client: Client | None = None

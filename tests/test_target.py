@@ -634,7 +634,7 @@ def test_records_that_can_not_be_sent_are_rejected_with_a_reason(
     assert (line["code"], line["record"]) == ("", told)
 
 
-@pytest.mark.parametrize("code", ["2004", "2005"])
+@pytest.mark.parametrize("code", ["2004", "2005", "2007"])
 @pytest.mark.parametrize("action", ["subscribe", "unsubscribe", "do_not_mail"])
 def test_an_address_that_zoho_does_not_take_is_rejected_alone(
     service: Service, list_key: str, tmp_path: Path, action: str, code: str

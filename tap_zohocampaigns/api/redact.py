@@ -53,6 +53,8 @@ def redact(text: str, secrets: Iterable[str] = (), private: Iterable[str] = ()) 
 def _unescaped(text: str) -> str:
     for _ in range(_MOST_ESCAPES):
         plain = _ESCAPE_OF_JSON.sub(lambda found: chr(int(found[1], 16)), text)
+        # Letters beyond the first 65,536 come in two escapes.
+        plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         plain = unquote(html.unescape(plain))
         if plain == text:
             break
