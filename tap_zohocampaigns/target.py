@@ -205,6 +205,10 @@ class TargetZohoCampaigns(Plugin, Target):
         self._reader = Reader(self.settings)
         self._client: Client | None = None
 
+    def clock(self) -> float:
+        """Return the seconds of a clock that never steps."""
+        return time.monotonic()
+
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
         """Add the settings of the SDK, without those of loaders into databases."""
@@ -249,7 +253,7 @@ class TargetZohoCampaigns(Plugin, Target):
             emit=self._pass_on,
             undisturbed=self.stopper.writing,
             patience=Patience(
-                self.settings["retry_max_seconds"], time.monotonic, self.stopper.sleep
+                self.settings["retry_max_seconds"], self.clock, self.stopper.sleep
             ),
             bulk=self.version.reads(BULK),
             max_writes=self.settings.get("max_writes"),

@@ -407,7 +407,7 @@ def test_what_was_sent_before_a_boundary_counts(
             state(number),
         )
     ]
-    settings = {"list_key": list_key, "max_writes": 4, "most_waiting": 5}
+    settings = {"list_key": list_key, "max_writes": 4, "most_waiting": 3}
     ran = run_target(service, messages, **settings)
     assert "of which 3 are made" in str(ran.error)
     assert endpoints(service) == [BULK]

@@ -52,6 +52,8 @@ class _Aside(t.Generic[_Matter]):
     due: int = 0
     """With how many answers to others it is tried again."""
     tries: int = 0
+    late: bool = False
+    """Whether it was postponed still when it had been tried for long enough."""
     waiting: list[_Matter] = field(default_factory=list)
     """What is to be done with the contact later."""
 
@@ -80,8 +82,8 @@ class Asides(t.Generic[_Matter]):
         self._patience = patience
         self._asides: dict[str, _Aside[_Matter]] = {}
         self._endpoints: defaultdict[str, _Endpoint] = defaultdict(_Endpoint)
-        self._blamed: set[tuple[str, str]] = set()
-        """Contacts, each with the endpoint that never answers about it."""
+        self._blamed: set[str] = set()
+        """Contacts that are never answered about."""
 
     def __bool__(self) -> bool:
         """Return whether there is one."""
@@ -92,12 +94,16 @@ class Asides(t.Generic[_Matter]):
         return [aside.matter for aside in self._asides.values()]
 
     def due(self) -> list[_Matter]:
-        """Return what is to be tried again now, as others were answered meanwhile."""
+        """Return what is to be looked at now, as others were answered meanwhile."""
         return [
             aside.matter
             for aside in self._asides.values()
             if self._endpoints[aside.endpoint].answers >= aside.due
         ]
+
+    def _proved(self, aside: _Aside[_Matter]) -> bool:
+        """Return whether others were answered since a contact was postponed."""
+        return self._endpoints[aside.endpoint].answers > aside.answers
 
     def queue(self, who: str, matter: _Matter) -> bool:
         """Keep a change of a contact that was put aside; return whether it was."""
@@ -132,7 +138,7 @@ class Asides(t.Generic[_Matter]):
         Raises:
             Outage: Nobody is answered.
         """
-        if (who, name) in self._blamed:
+        if who in self._blamed:
             return False
         endpoint, now = self._endpoints[name], self._patience.clock()
         # When it is the first in a row, the next one may be answered at once.
@@ -146,19 +152,16 @@ class Asides(t.Generic[_Matter]):
             self._asides[who] = aside
         aside.postponed = postponed
         aside.seen = endpoint.answers
-        aside.due = endpoint.answers + 2**aside.tries
+        aside.late = now - aside.since >= self._patience.seconds
+        aside.due = endpoint.answers + (1 if aside.late else 2**aside.tries)
         aside.tries += 1
-        proved = endpoint.answers > aside.answers
-        if proved and now - aside.since >= self._patience.seconds:
-            self._blame(who, name)
-            return False
         over = again and not last and not self._wait(endpoint)
         if over and len(endpoint.postponed) >= _MOST_IN_A_ROW:
             raise self._outage(postponed)
         return True
 
     def wait(self, who: str) -> Postponed | None:
-        """Wait before a contact is tried again, when nobody else is left.
+        """Wait before a contact is tried again, if nobody was answered meanwhile.
 
         Args:
             who: The contact.
@@ -171,22 +174,27 @@ class Asides(t.Generic[_Matter]):
         """
         aside = self._asides[who]
         endpoint = self._endpoints[aside.endpoint]
-        if endpoint.answers > aside.seen or self._wait(endpoint):
+        if endpoint.answers > aside.seen:
+            # Others were answered before and behind the last try: Zoho is well.
+            return self._blame(who) if aside.late else None
+        certain = all(map(self._proved, self._asides.values()))
+        if certain and aside.late:
+            return self._blame(who)
+        if self._wait(endpoint):
             return None
         # Nobody comes behind the last one, but many may have been answered before it.
         alone = len(self._asides) == 1 and endpoint.answers > 0
-        if not alone and endpoint.answers == aside.answers:
-            raise self._outage(aside.postponed)
-        self._blame(who, aside.endpoint)
-        return aside.postponed
+        if certain or alone:
+            return self._blame(who)
+        raise self._outage(aside.postponed)
 
     def _wait(self, endpoint: _Endpoint) -> bool:
-        """Wait, unless it would take more than the patience; return whether it did."""
+        """Wait, unless there is no patience left; return whether there was."""
         patience = self._patience
-        wait = backoff.full_jitter(next(endpoint.waits))
-        if patience.clock() + wait - endpoint.since >= patience.seconds:
+        left = endpoint.since + patience.seconds - patience.clock()
+        if left <= 0:
             return False
-        patience.sleep(wait)
+        patience.sleep(min(backoff.full_jitter(next(endpoint.waits)), left))
         return True
 
     def _outage(self, postponed: Postponed) -> Outage:
@@ -195,9 +203,11 @@ class Asides(t.Generic[_Matter]):
             f"{self._patience.seconds} s (`retry_max_seconds`)."
         )
 
-    def _blame(self, who: str, name: str) -> None:
-        self._blamed.add((who, name))
-        self._endpoints[name].postponed.discard(who)
+    def _blame(self, who: str) -> Postponed:
+        aside = self._asides[who]
+        self._blamed.add(who)
+        self._endpoints[aside.endpoint].postponed.discard(who)
+        return aside.postponed
 
 
 def _waits() -> Generator[float]:

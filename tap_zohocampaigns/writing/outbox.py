@@ -114,7 +114,7 @@ class Outbox:
         """Records with the unknown codes that Zoho has answered in a row."""
         self._last: dict[str, bytes] = {}
         """What was done last with each contact, as a digest."""
-        self._writes = 0
+        self._writes = self._waiting = 0
 
     def add(self, change: Change) -> None:
         """Take a change; one before it about the same is not sent."""
@@ -127,7 +127,8 @@ class Outbox:
         # To the end: the order of what is done with a contact is that of the records.
         self._matters[change.key] = matter
         self._claims.append(matter)
-        if len(self._claims) >= self._most_waiting:
+        self._waiting += 1
+        if self._waiting >= self._most_waiting:
             self.send()
 
     def hold(self) -> Claim:
@@ -155,30 +156,27 @@ class Outbox:
     def end(self) -> None:
         """Send everything that waits, since nothing comes behind it."""
         self.send()
+        while self._asides:
+            for aside in self._asides.all():
+                self._try_again(aside, last=True)
+            # What has waited for a contact that was put aside may fill groups again.
+            self._send_groups([*self._groups])
         self._believe()
 
     def send(self) -> None:
-        """Send everything that waits.
+        """Send everything that waits, but for contacts that Zoho postpones.
 
         Raises:
             Failed: There is more than `max_writes` allows; nothing of it was sent.
         """
         matters = [*self._matters.values()]
         self._brake(matters)
-        self._matters = {}
+        self._matters, self._waiting = {}, 0
         for matter in matters:
             self._take(matter)
             for due in self._asides.due():
-                self._send(due)
-        # What has waited for a contact that was put aside may fill groups again.
-        while self._groups or self._asides:
-            self._send_groups([*self._groups])
-            for aside in self._asides.all():
-                if postponed := self._asides.wait(aside.change.who):
-                    self._reject(aside, postponed)
-                    self._release(aside.change.who)
-                else:
-                    self._send(aside, last=True)
+                self._try_again(due)
+        self._send_groups([*self._groups])
 
     def _brake(self, matters: Iterable[Matter]) -> None:
         """Count the changes before the first call."""
@@ -244,6 +242,13 @@ class Outbox:
             self._answered(endpoint)
             self._settle(matter, ALREADY if already else SENT)
         self._release(change.who)
+
+    def _try_again(self, matter: Matter, *, last: bool = False) -> None:
+        if postponed := self._asides.wait(matter.change.who):
+            self._reject(matter, postponed)
+            self._release(matter.change.who)
+        else:
+            self._send(matter, last=last)
 
     def _release(self, who: str) -> None:
         for waiting in self._asides.release(who):
