@@ -144,6 +144,16 @@ def test_another_list_waits_too(
     assert account.status(ANNA, other) == "active"
 
 
+def test_what_was_refused_may_have_been_done(service: Service, list_key: str) -> None:
+    service.intercept = lambda call: (
+        refusal("2005") if call.endpoint.endswith(UNSUBSCRIBE) else None
+    )
+    joined = record("subscribe", ANNA, **NAMED)
+    messages = [joined, record("unsubscribe", ANNA), joined]
+    run_target(service, messages, list_key=list_key, most_waiting=1)
+    assert endpoints(service) == [SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]
+
+
 # One contact that is never answered.
 
 

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.writing.rejects import RejectFile
     from tap_zohocampaigns.writing.report import Report
 
-# So many unknown codes in a row are not the fault of the records.
+# Unknown codes about so many contacts in a row are not the fault of the contacts.
 _MOST_UNKNOWN = 5
 
 
@@ -286,10 +286,10 @@ class Outbox:
 
     def _doubt(self, matter: Matter, rejected: UnknownRejection) -> None:
         self._doubtful.append((matter, rejected))
-        if len(self._doubtful) == _MOST_UNKNOWN:
+        if len({one.change.who for one, _ in self._doubtful}) == _MOST_UNKNOWN:
             msg = (
-                f"Zoho has answered {_MOST_UNKNOWN} records in a row with codes that "
-                f"are not known, so it is not the records; the last time: {rejected}"
+                f"Zoho has answered {_MOST_UNKNOWN} contacts in a row with codes that "
+                f"are not known, so it is not the contacts; the last time: {rejected}"
             )
             raise Failed(msg)
 
