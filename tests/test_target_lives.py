@@ -157,7 +157,7 @@ def make_input(chance: random.Random) -> list[Message]:
             fields["first_name"] = chance.choice("xy")
         if chance.random() < 0.7:
             fields["keep"] = "1"
-        email: str | None = chance.choice([*CONTACTS * 4, None])
+        email = chance.choice([*CONTACTS * 4, None])
         if not email:
             fields["row"] = len(messages)
         elif chance.random() < 0.2:
@@ -185,7 +185,7 @@ def wanted(messages: Iterable[Message]) -> Log:
         told, stream = message["record"], message["stream"]
         if not told["contact_email"]:
             continue
-        action = {"joined": "subscribe"}.get(stream, stream)
+        action = "subscribe" if stream == "joined" else str(stream)
         blocks = action == "do_not_mail"
         key = ("", "") if blocks else (told["list_key"], told.get("topic_id", ""))
         done = log.setdefault(told["contact_email"].strip().lower(), {})

@@ -20,11 +20,12 @@ _HIDDEN: t.Final = "***"
 _LONGEST_SENTENCE: t.Final = 200
 # A text may be escaped for URLs, XML and JSON, one within the other.
 _MOST_ESCAPES: t.Final = 4
-_ESCAPE_OF_JSON = re.compile(r"\\u([0-9a-fA-F]{4})")
+_ESCAPE_OF_JSON = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/]))")
 _BETWEEN_WORDS = re.compile(r"([\s<>()\",]+)")
 _LONG_KEY = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
-# Of one letter, everything would be found in every sentence.
-_SHORTEST_VALUE = 2
+# The letters of alphabets that put blanks between words.
+_LETTER: t.Final = "[0-9A-Za-z\u00aa-\u024f\u0370-\u052f]"
+_ONE_LETTER = re.compile(rf"{_LETTER}|\W|_")
 _SHORTEST_PIECE = 4
 
 
@@ -52,7 +53,7 @@ def redact(text: str, secrets: Iterable[str] = (), private: Iterable[str] = ()) 
 
 def _unescaped(text: str) -> str:
     for _ in range(_MOST_ESCAPES):
-        plain = _ESCAPE_OF_JSON.sub(lambda found: chr(int(found[1], 16)), text)
+        plain = _ESCAPE_OF_JSON.sub(_meant, text)
         # Letters beyond the first 65,536 come in two escapes.
         plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         plain = unquote(html.unescape(plain))
@@ -62,21 +63,27 @@ def _unescaped(text: str) -> str:
     return text
 
 
+def _meant(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else escape[2]
+
+
 def _without(text: str, private: Iterable[str]) -> str:
-    values = {part for value in private for part in _parts(value)}
+    # The text is read to the end; a value may look as if it were escaped itself.
+    values = {part for value in private for part in _parts(_unescaped(value))}
     if not values:
         return text
     # The longest first, or the rest of it would stay.
     patterns = map(_pattern, sorted(values, key=len, reverse=True))
     # Only whole words: `Ann` is no part of `annual`.
-    anywhere = rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)"
+    anywhere = rf"(?<!{_LETTER})(?:{'|'.join(patterns)})(?!{_LETTER})"
     text = unicodedata.normalize("NFC", text)
     return re.sub(anywhere, _HIDDEN, text, flags=re.IGNORECASE)
 
 
 def _parts(value: str) -> Iterator[str]:
     value = unicodedata.normalize("NFC", " ".join(value.split())).strip("+")
-    if len(value) >= _SHORTEST_VALUE:
+    # In a sentence, one letter or sign says nothing of a contact.
+    if value and not _ONE_LETTER.fullmatch(value):
         yield value
     local_part, at, domain = value.partition("@")
     if at:

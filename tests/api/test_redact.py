@@ -76,9 +76,20 @@ def test_what_looks_like_an_address_goes_without_being_told(text: str) -> None:
     assert shown.endswith("sorry")
 
 
+@pytest.mark.parametrize("value", ["100%25", "a&amp;b", "x\\u0041", 'x\\"y', "a\\b"])
+def test_a_value_may_look_escaped(value: str) -> None:
+    for write in WRITTEN[2:]:
+        assert redact(f"Is {write(value)}.", private=[value]) == "Is ***."
+
+
 def test_only_whole_words_are_values() -> None:
     shown = redact("Annual: Ann has 12 of 123, A", private=["ann", "12", "A", ""])
     assert shown == "Annual: *** has *** of 123, A"
+
+
+@pytest.mark.parametrize("name", ["李明", "李", "สมชาย"])
+def test_some_alphabets_have_no_blanks_between_words(name: str) -> None:
+    assert redact(f"联系人{name}不存在", private=[name]) == "联系人***不存在"
 
 
 def test_blanks_of_a_value_are_written_as_zoho_likes() -> None:
