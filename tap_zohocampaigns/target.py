@@ -300,11 +300,9 @@ class TargetZohoCampaigns(Plugin, Target):
     def end(self) -> None:
         """Tell what became of the records."""
         if self.report.end() and self.report.count(REJECTED):
-            readers = "nobody else" if self.rejects.private else "others too"
+            readers = "nobody else may" if self.rejects.private else "others may, too,"
             self.logger.warning(
-                "Rejected records are in %s, which %s may read.",
-                self.rejects.path,
-                readers,
+                "Rejected records are in %s, which %s read.", self.rejects.path, readers
             )
         self.rejects.end()
         if self._client:

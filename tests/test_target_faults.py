@@ -387,8 +387,8 @@ def test_a_file_that_was_there_keeps_its_mode(
     run_target(service, [record("subscribe", "x")], reject_file=str(path))
     assert stat.S_IMODE(target.stat().st_mode) == mode
     assert len(target.read_text().splitlines()) == 1
-    readers = "nobody else" if mode == 0o600 else "others too"
-    assert f"which {readers} may read" in logged.text
+    readers = "nobody else may" if mode == 0o600 else "others may, too,"
+    assert f"which {readers} read." in logged.text
 
 
 @pytest.mark.parametrize("linked", [True, False])

@@ -78,11 +78,11 @@ class Zoho:
             if chance.random() < 0.3:
                 self.kinds[chance.choice(CONTACTS).lower()] = kind
         self.busy_until = chance.uniform(0, PATIENCE / 2)
-        self.begin(None, None, lost=False)
+        self.begin("", 0)
 
-    def begin(self, kill: int | None, out: int | None, *, lost: bool) -> None:
-        """Begin a run that is killed at a call, or whose calls fail from one on."""
-        self.kill, self.out, self.lost = kill, out, lost
+    def begin(self, move: str, call: int) -> None:
+        """Begin a run to which something happens at a call."""
+        self.move, self.call = move, call
         self.calls = 0
         self.answers: Counter[str] = Counter()
 
@@ -105,17 +105,20 @@ class Zoho:
     ) -> None:
         self.now += 0.1
         self.calls += 1
-        if self.calls == self.kill and not self.lost:
-            raise Killed
-        if self.out and self.calls >= self.out:
-            raise Postponed(SENTENCE, "2001", "")
+        if self.calls >= self.call:
+            if self.move == "kill":
+                raise Killed
+            if self.move == "down":
+                raise Outage(SENTENCE)
+            if self.move == "out":
+                raise Postponed(SENTENCE, "2001", "")
         for who in map(str.lower, emails):
             self._judge(who)
         for who in map(str.lower, emails):
             done = self.log.setdefault(who, {})
             done.pop(key, None)
             done[key] = action
-        if self.calls == self.kill:
+        if self.move == "lose" and self.calls == self.call:
             raise Killed
         self.answers[endpoint] += 1
 
@@ -234,12 +237,12 @@ class Life:
         """Run until all is done, and look at what was done."""
         chance = self.chance
         for _ in range(chance.randrange(4)):
-            self._suffer(chance.choice(["kill", "lose", "out", "limit"]))
+            self._suffer(chance.choice(["kill", "lose", "down", "out", "limit"]))
             if not self.left:
                 break
         while self.left:
             before = self.left
-            self.zoho.begin(None, None, lost=False)
+            self.zoho.begin("", 0)
             error = self.run()
             if error is None:
                 assert not self.left
@@ -254,8 +257,7 @@ class Life:
 
     def _suffer(self, move: str) -> None:
         zoho, call = self.zoho, self.chance.randrange(1, 25)
-        kill = call if move in {"kill", "lose"} else None
-        zoho.begin(kill, call if move == "out" else None, lost=move == "lose")
+        zoho.begin(move, call)
         if move == "limit":
             error = self.run(max_writes=call)
             # So many were answered at most, or tried for others.

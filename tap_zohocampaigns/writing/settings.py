@@ -52,7 +52,7 @@ SCHEMA = th.PropertiesList(
     th.Property(
         "max_writes",
         th.IntegerType(minimum=1),
-        description="End before more contacts than this are changed in one run.",
+        description="Change nothing if a run would make more changes than this.",
     ),
     th.Property(
         "reject_file",
