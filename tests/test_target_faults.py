@@ -198,7 +198,10 @@ def test_its_nine_neighbours_go(
 
 
 def test_all_that_is_to_be_done_with_it_is_rejected_in_order(
-    service: Service, account: LivingAccount, list_key: str
+    service: Service,
+    account: LivingAccount,
+    list_key: str,
+    logged: pytest.LogCaptureFixture,
 ) -> None:
     refuse(service, "2001", LATER, only="planted.bad")
     other = [each.key for each in account.lists() if not each.public][1]
@@ -213,6 +216,7 @@ def test_all_that_is_to_be_done_with_it_is_rejected_in_order(
     assert (ran.error, ran.counts()) == (None, (2, 0, 3, 0))
     # Known to be bad, it is asked for once a change.
     assert len(service.calls) == 5
+    assert logged.text.count("others are sent meanwhile") == 1
 
 
 @pytest.mark.parametrize("bare", [True, False])

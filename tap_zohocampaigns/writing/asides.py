@@ -7,6 +7,7 @@ them are postponed, it is Zoho, and no contact is to blame.
 
 from __future__ import annotations
 
+import logging
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from tap_zohocampaigns.api.errors import Postponed
+
+logger = logging.getLogger("target-zohocampaigns")
 
 _Matter = t.TypeVar("_Matter")
 
@@ -150,6 +153,7 @@ class Asides(t.Generic[_Matter]):
         if not aside:
             aside = _Aside(matter, name, now, endpoint.answers, postponed)
             self._asides[who] = aside
+            logger.info("%s; others are sent meanwhile", str(postponed).rstrip("."))
         aside.postponed = postponed
         aside.seen = endpoint.answers
         aside.late = now - aside.since >= self._patience.seconds

@@ -193,7 +193,7 @@ class Outbox:
             msg = (
                 f"{self._writes - before} changes wait, and `max_writes` allows "
                 f"{self._max_writes} in one run{made}: none of those that wait was "
-                "sent; raise it if they are meant."
+                "sent; raise the setting if they are meant."
             )
             raise Failed(msg)
 
