@@ -21,6 +21,7 @@ from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.writing.rejects import Reject, RejectFile
 
+from .conftest import ROOT
 from .target import (
     BLOCK,
     BULK,
@@ -453,7 +454,8 @@ def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
     )
 
     def add(_: int) -> None:
-        subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+        command = [sys.executable, "-c", program, str(path)]
+        subprocess.run(command, check=True, cwd=ROOT)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(add, range(3)))
