@@ -14,7 +14,8 @@ from singer_sdk import typing as th
 from singer_sdk.helpers import capabilities
 
 from tap_zohocampaigns.api import hosts, versions
-from tap_zohocampaigns.api.errors import SettingError, redact
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.redact import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

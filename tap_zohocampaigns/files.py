@@ -10,7 +10,8 @@ from pathlib import Path
 
 from singer_sdk.singerlib import Catalog
 
-from tap_zohocampaigns.api.errors import SettingError, redact
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.redact import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

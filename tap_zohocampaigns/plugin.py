@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import abc
 import json
+import logging
 import os
 import typing as t
 from contextlib import suppress
 from fnmatch import fnmatch
 
+from singer_sdk import mapper
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
 from tap_zohocampaigns import connection, files
-from tap_zohocampaigns.api.errors import redact
+from tap_zohocampaigns.api.redact import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +108,8 @@ class Plugin(PluginBase):
     def setup_mapper(self) -> None:
         """Make the stream maps."""
         self.drop_nulls()
+        # At DEBUG it tells what filters have come to, which may be an address.
+        mapper.logger.setLevel(logging.INFO)
         super().setup_mapper()
 
     def drop_nulls(self) -> None:

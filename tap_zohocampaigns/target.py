@@ -6,10 +6,14 @@ import io
 import logging
 import math
 import sys
+import time
+import traceback
 import typing as t
+from contextlib import contextmanager
 from functools import cached_property
 
-from singer_sdk import Target
+from singer_sdk import Target, mapper
+from singer_sdk.exceptions import MappingError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import TargetCapabilities
 from singer_sdk.io_base import SingerReader
 from singer_sdk.singerlib.json import deserialize_json, serialize_json
@@ -24,14 +28,16 @@ from tap_zohocampaigns.connection import reachable
 from tap_zohocampaigns.plugin import Plugin, add_bounds
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.writing import settings
+from tap_zohocampaigns.writing.asides import Patience
 from tap_zohocampaigns.writing.changes import Reader, Unfit
+from tap_zohocampaigns.writing.faults import Faults
 from tap_zohocampaigns.writing.outbox import Outbox
 from tap_zohocampaigns.writing.rejects import Reject, RejectFile
 from tap_zohocampaigns.writing.report import REJECTED, Report
 
 if t.TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import click
 
@@ -55,7 +61,14 @@ class Lines(SingerReader):
 
     @property
     def default_input(self) -> t.IO[str]:  # type: ignore[override]
-        """Stdin, which is UTF-8 wherever it comes from."""
+        """Stdin, which is UTF-8 wherever it comes from.
+
+        Raises:
+            Failed: There is none.
+        """
+        if sys.stdin is None:
+            msg = "Stdin is closed, where messages come from: pipe a tap into it."
+            raise Failed(msg)
         return io.TextIOWrapper(
             sys.stdin.buffer, encoding="utf-8", errors="surrogateescape"
         )
@@ -116,17 +129,16 @@ class ContactSink(RecordSink):
 
     @cached_property
     def action(self) -> str:
-        """What is done with the contacts of the stream."""
-        return self._zoho.action(self.stream_name)
+        """What is done with the contacts of the stream.
 
-    def setup(self) -> None:
-        """Find out what is to be done, before there is a record.
+        It is asked for when there is a record: maps drop streams that have a schema.
 
         Raises:
             SettingError: Nobody has said it, or it can't be done.
         """
-        super().setup()
-        self._zoho.version.form(ENDPOINTS[self.action], {})
+        action = self._zoho.action(self.stream_name)
+        self._zoho.version.form(ENDPOINTS[action], {})
+        return action
 
     def get_validator(self) -> None:
         """Return nothing: records are judged by what Zoho takes."""
@@ -193,6 +205,10 @@ class TargetZohoCampaigns(Plugin, Target):
         self._reader = Reader(self.settings)
         self._client: Client | None = None
 
+    def clock(self) -> float:
+        """Return the seconds of a clock that never steps."""
+        return time.monotonic()
+
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
         """Add the settings of the SDK, without those of loaders into databases."""
@@ -237,10 +253,18 @@ class TargetZohoCampaigns(Plugin, Target):
             self.report,
             emit=self._pass_on,
             undisturbed=self.stopper.writing,
+            patience=Patience(
+                self.settings["retry_max_seconds"], self.clock, self.stopper.sleep
+            ),
             bulk=self.version.reads(BULK),
             max_writes=self.settings.get("max_writes"),
             most_waiting=self.most_waiting,
         )
+
+    @cached_property
+    def faults(self) -> Faults:
+        """Tells faults of records from those of all records of a stream."""
+        return Faults(self.outbox, self.most_waiting)
 
     @property
     def status(self) -> int:
@@ -268,17 +292,20 @@ class TargetZohoCampaigns(Plugin, Target):
         try:
             change = self._reader.change(number, stream, action, record)
         except Unfit as unfit:
-            self.outbox.refuse(Reject(number, stream, "", str(unfit), record), action)
+            reject = Reject(number, stream, "", str(unfit), record)
+            self.faults.add(reject, action, unfit)
         else:
+            self.faults.clear(stream)
             self.outbox.add(change)
 
     def end(self) -> None:
         """Tell what became of the records."""
         if self.report.end() and self.report.count(REJECTED):
+            readers = "nobody else may" if self.rejects.private else "others may, too,"
             self.logger.warning(
-                "Rejected records are in %s, which nobody else may read.",
-                self.rejects.path,
+                "Rejected records are in %s, which %s read.", self.rejects.path, readers
             )
+        self.rejects.end()
         if self._client:
             self._client.ledger.close()
 
@@ -286,13 +313,38 @@ class TargetZohoCampaigns(Plugin, Target):
         """Send what waits."""
         if self.mapper.stream_maps:
             self.tell_idle_maps(self.mapper.stream_maps)
-        self.outbox.send()
+        self.faults.end()
+        self.outbox.end()
         super().process_endofpipe()
 
     def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
         self.report.read += 1
         self.report.begin()
-        super()._process_record_message(message_dict)
+        with self._mapping(message_dict):
+            super()._process_record_message(message_dict)
+
+    def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
+        with self._mapping(message_dict):
+            super()._process_schema_message(message_dict)
+
+    @contextmanager
+    def _mapping(self, message: Mapping[str, t.Any]) -> Iterator[None]:
+        """Tell of a map that fails without what it fails with."""
+        try:
+            yield
+        except MappingError as error:
+            told = str(error).rstrip(".")
+            msg = f"{told}, for the stream `{message['stream']}`."
+            raise StreamMapConfigError(msg) from None
+        except Exception as error:
+            frames = traceback.walk_tb(error.__traceback__)
+            if all(one.f_code.co_filename != mapper.__file__ for one, _ in frames):
+                raise
+            msg = (
+                f"an expression for the stream `{message['stream']}` fails with "
+                f"{type(error).__name__}: let it take every value, also null."
+            )
+            raise StreamMapConfigError(msg) from None
 
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
@@ -334,6 +386,12 @@ class TargetZohoCampaigns(Plugin, Target):
         """Run, and tell what became of the records however it ends."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
+        if sys.stdout is None:
+            msg = (
+                "Stdout is closed, where states are passed on: leave it open, or send "
+                "it to /dev/null."
+            )
+            raise Failed(msg)
         if file_input:
             file_input.reconfigure(encoding="utf-8", errors="surrogateescape")
         target = cls(

@@ -301,7 +301,7 @@ class Fuzzer:
         Raises:
             ZohoError: It is none.
         """
-        envelope = self._client._judge(endpoint, Reply(status, body))  # noqa: SLF001
+        envelope = self._client._judge(endpoint, Reply(status, body), ())  # noqa: SLF001
         if envelope is None or endpoint in WRITES:
             return envelope is not None
         for number in (envelope.total, envelope.used_range):

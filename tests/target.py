@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import typing as t
 from contextlib import redirect_stdout
 
 from tap_zohocampaigns.api.errors import ZohoError
-from tap_zohocampaigns.sandbox import LivingAccount
+from tap_zohocampaigns.sandbox import LivingAccount, Reply
+from tap_zohocampaigns.sandbox.contactinfo import read
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.target import TargetZohoCampaigns
 
@@ -16,13 +18,16 @@ from .conftest import NOW
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from tap_zohocampaigns.sandbox import Service
+    from tap_zohocampaigns.sandbox import Call, Service
     from tap_zohocampaigns.writing.report import Report
 
     Message: t.TypeAlias = dict[str, t.Any]
 
 FORMATS = ("json", "xml")
+SUBSCRIBE, UNSUBSCRIBE = "listsubscribe", "listunsubscribe"
+BULK, BLOCK = "addlistsubscribersinbulk", "contactdonotmail"
 
 
 def small_account() -> LivingAccount:
@@ -83,9 +88,11 @@ class Ran(t.NamedTuple):
 def run_target(
     service: Service, messages: Iterable[Message] | str, **settings: t.Any
 ) -> Ran:
-    """Run the target to its end or its failure."""
+    """Run the target to its end or its failure; `most_waiting` is a setting here."""
     own = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
+    most_waiting = settings.pop("most_waiting", TargetZohoCampaigns.most_waiting)
     target = TargetZohoCampaigns(config=service.config | own | settings)
+    target.most_waiting = most_waiting
     text = messages if isinstance(messages, str) else lines(messages)
     written, error = io.StringIO(), None
     with redirect_stdout(written):
@@ -96,3 +103,33 @@ def run_target(
     target.end()
     states = [*map(json.loads, written.getvalue().splitlines())]
     return Ran(states, target.report, error, target.status)
+
+
+def endpoints(service: Service) -> list[str]:
+    return [call.endpoint.rpartition("/")[2] for call in service.calls]
+
+
+def contact(call: Call) -> dict[str, str]:
+    """Return the contact of a call, as the service reads it."""
+    as_json = call.endpoint.startswith("json/")
+    return read(call.params["contactinfo"], as_json=as_json)
+
+
+def refusal(code: str, message: str = "") -> Reply:
+    body = {"status": "error", "code": code, "message": message}
+    return Reply(200, json.dumps(body).encode())
+
+
+def refuse(service: Service, code: str, message: str = "", only: str = "") -> None:
+    """Let calls be answered with a code, or only those about somebody."""
+
+    def answer(call: Call) -> Reply | None:
+        return refusal(code, message) if only in str(call.params) else None
+
+    service.intercept = answer
+
+
+def rejected(path: Path) -> list[dict[str, t.Any]]:
+    """Return what a file of rejects tells."""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return [*map(json.loads, path.read_text().splitlines())]

@@ -12,7 +12,8 @@ from airbyte_protocol_dataclasses.models import (
     SyncMode,
 )
 
-from tap_zohocampaigns.api.errors import SettingError, redact
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.api.redact import redact
 from tap_zohocampaigns.streams import Snapshots
 
 if t.TYPE_CHECKING:

@@ -28,6 +28,7 @@ from tap_zohocampaigns.api.errors import (
     Locked,
     LockedOut,
     Outage,
+    Postponed,
     RangeRefused,
     Rejected,
     SettingError,
@@ -37,15 +38,15 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
     asks_for_patience,
     find_rule,
-    redact,
 )
 from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
+from tap_zohocampaigns.api.redact import redact
 from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.tokens import TokenStore, open_tokens
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_zohocampaigns.api.errors import Rule
     from tap_zohocampaigns.api.tokens import Token
@@ -108,7 +109,7 @@ def name_account(config: Mapping[str, t.Any]) -> str:
     It is a hash of the host, and of the client ID or a hash of the token of version 1.
     """
     whose = versions.find(config).signer.whose(config)
-    place = f"{hosts.find(config).api} {whose}"
+    place = f"{hosts.canonical(hosts.find(config).api)} {whose}"
     return blake2b(place.encode(), digest_size=8).hexdigest()
 
 
@@ -117,6 +118,16 @@ class Reply(t.NamedTuple):
 
     status: int
     content: bytes
+
+
+class _Sent(t.NamedTuple):
+    """What is sent with a call, besides what lets it in."""
+
+    params: Mapping[str, t.Any]
+    form: str
+    """`json` or `xml`."""
+    private: Iterable[str] = ()
+    """What the parameters tell of contacts."""
 
 
 class _NotYet(Exception):
@@ -211,6 +222,9 @@ class Client:
         endpoint: str,
         params: Mapping[str, t.Any],
         tally: Counter[str] | None = None,
+        *,
+        form: str = "",
+        private: Iterable[str] = (),
     ) -> wire.Envelope | None:
         """Call an endpoint until it answers; safe for threads.
 
@@ -218,6 +232,8 @@ class Client:
             endpoint: Name of the call, such as `getmailinglists`.
             params: Its parameters; values are sent as text.
             tally: Where the calls are counted too, besides in `calls`.
+            form: `json` or `xml`, if it is not that of the settings.
+            private: What the parameters tell of contacts, which no log may show.
 
         Returns:
             The answer, with what was asked for in `payload`; None when it says that
@@ -231,16 +247,15 @@ class Client:
             Gone: The campaign, list or segment asked for does not exist any more.
             RangeRefused: The page asked for is too large.
             Rejected: What is to be written is not accepted.
+            Postponed: What is to be written is not accepted now.
         """
         params = self.version.form(endpoint, params)
         with self._budget.calling():
-            return self._call_until_answered(endpoint, params, tally)
+            sent = _Sent(params, form or self.format, private)
+            return self._call_until_answered(endpoint, sent, tally)
 
     def _call_until_answered(
-        self,
-        endpoint: str,
-        params: Mapping[str, t.Any],
-        tally: Counter[str] | None,
+        self, endpoint: str, sent: _Sent, tally: Counter[str] | None
     ) -> wire.Envelope | None:
         waits = backoff.expo(max_value=60)
         next(waits)
@@ -251,7 +266,7 @@ class Client:
             try:
                 with self._turn(endpoint, patience) as token:
                     self._count(endpoint, tally)
-                    return self._call_once(endpoint, params, token)
+                    return self._call_once(endpoint, sent, token)
             except Unauthorized as error:
                 refused.append(token)
                 self._judge_refusal(endpoint, refused, error)
@@ -419,7 +434,8 @@ class Client:
                     if own.issue != token.issue:
                         return None
                     self._count(other, None)
-                    self._call_once(other, {"fromindex": 1, "range": 1}, own)
+                    sent = _Sent({"fromindex": 1, "range": 1}, self.format)
+                    self._call_once(other, sent, own)
             except Unauthorized:
                 refused += 1
             except ZohoError:
@@ -435,18 +451,18 @@ class Client:
                 tally[endpoint] += 1
 
     def _call_once(
-        self, endpoint: str, params: Mapping[str, t.Any], token: Token
+        self, endpoint: str, sent: _Sent, token: Token
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
-        form = {**wire.ask(endpoint, self.format), **params, **signature.form}
+        form = {**wire.ask(endpoint, sent.form), **sent.params, **signature.form}
         reply = self._send(
             self.version.method(endpoint),
             self._hosts.api,
-            self.version.address(endpoint, self.format),
+            self.version.address(endpoint, sent.form),
             form,
             signature.headers,
         )
-        envelope = self._judge(endpoint, reply)
+        envelope = self._judge(endpoint, reply, sent.private)
         self.served.add(SCOPES[endpoint])
         self._accepted.add(token.issue)
         self._refusing.discard(endpoint)
@@ -505,7 +521,9 @@ class Client:
             raise Failed(msg)
         return Reply(status, bytes(content))
 
-    def _judge(self, endpoint: str, reply: Reply) -> wire.Envelope | None:
+    def _judge(
+        self, endpoint: str, reply: Reply, private: Iterable[str]
+    ) -> wire.Envelope | None:
         status = reply.status
         try:
             envelope = wire.read(reply.content)
@@ -517,10 +535,9 @@ class Client:
         except wire.Unreadable as error:
             raise self._unreadable(endpoint, reply, error) from None
         rule = find_rule(endpoint, envelope.code, envelope.message)
-        code, message = (
-            redact(text, self._auth.secrets)
-            for text in (envelope.code, envelope.message)
-        )
+        # A code is no contact, but a contact may have a number that looks like one.
+        code = redact(envelope.code, self._auth.secrets)
+        message = redact(envelope.message, self._auth.secrets, private)
         told = f"code {code} ({message or 'no message'})"
         if rule.action in {Action.EMPTY, Action.ALREADY} and status == _OK:
             return None
@@ -531,13 +548,10 @@ class Client:
         sentence = f"Zoho answered {endpoint} with {told}{check}."
         if rule.action is Action.RENEW or status == requests.codes.unauthorized:
             raise Unauthorized(sentence)
+        if endpoint in WRITES and status == _OK:
+            _judge_change(rule, sentence, code, message)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
             raise Transient(told + check)
-        if rule.action is Action.REJECT and status == _OK:
-            raise Rejected(sentence, code, message)
-        if rule is UNKNOWN and status == _OK and endpoint in WRITES:
-            msg = f"Zoho answered {endpoint} with {told}, which nothing is known of."
-            raise UnknownRejection(msg, code, message)
         raise _VERDICTS.get(rule.action, Failed)(sentence)
 
     def _unreadable(
@@ -566,6 +580,16 @@ class Client:
 
     def _advice(self, rule: Rule) -> str:
         return self._auth.advice.get(rule.action, rule.check)
+
+
+def _judge_change(rule: Rule, sentence: str, code: str, message: str) -> None:
+    """Raise what is about the contact alone, if the answer may be."""
+    if rule.action is Action.RETRY:
+        raise Postponed(sentence, code, message)
+    if rule.action is Action.REJECT:
+        raise Rejected(sentence, code, message)
+    if rule is UNKNOWN:
+        raise UnknownRejection(sentence, code, message)
 
 
 def _forbidden(endpoint: str) -> Forbidden:

@@ -22,9 +22,9 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     Transient,
     ZohoError,
-    redact,
 )
 from tap_zohocampaigns.api.quota import Wait
+from tap_zohocampaigns.api.redact import redact
 from tap_zohocampaigns.api.tokens import Token, is_sound
 
 if t.TYPE_CHECKING:

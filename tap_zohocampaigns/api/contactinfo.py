@@ -28,6 +28,18 @@ def sendable(text: str) -> bool:
     return not _UNSENDABLE.search(text)
 
 
+def form(fields: Mapping[str, str], wanted: str) -> str:
+    """Return the format in which the fields arrive as they are.
+
+    Args:
+        fields: The fields by their display names.
+        wanted: The format of the settings.
+    """
+    # How often the service decodes these signs is known for JSON only.
+    told = (*fields, *fields.values())
+    return "json" if any(sign in text for text in told for sign in "+%") else wanted
+
+
 def as_json(fields: Mapping[str, str]) -> str:
     """Write an object of the fields by their display names.
 

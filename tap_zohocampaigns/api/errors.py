@@ -53,6 +53,16 @@ class UnknownRejection(Rejected):
     """
 
 
+class Postponed(ZohoError):
+    """Zoho answers that a contact can be changed later; others may be changed now."""
+
+    def __init__(self, sentence: str, code: str, message: str) -> None:
+        """Tell what Zoho said, without secrets and addresses."""
+        super().__init__(sentence)
+        self.code = code
+        self.message = message
+
+
 class RangeRefused(ZohoError):
     """The service doesn't give so many rows in one call."""
 
@@ -239,7 +249,9 @@ RULES = (
     Rule("6002 6301 6503", Action.FAIL, check=_CAMPAIGNS),
 )
 
-UNKNOWN = Rule("*", Action.FAIL, check="the tap does not know this code and stops")
+UNKNOWN: t.Final = Rule(
+    "*", Action.FAIL, check="the tap does not know this code and stops"
+)
 _LATER = Rule("*", Action.RETRY)
 
 # So many letters of a message, or of a page of the web, are looked at.
@@ -280,21 +292,3 @@ def find_rule(endpoint: str, code: str, message: str) -> Rule:
             return rule
     hinted = asks_for_patience(message) or _HINTS_AT_LATER.search(message)
     return _LATER if hinted else UNKNOWN
-
-
-_ADDRESS = re.compile(r"[^\s<>()\"',;:]*(?:@|%40)[^\s<>()\"',;:]+")
-_LONG = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
-_SENTENCE = 200
-
-
-def redact(text: str, secrets: t.Iterable[str] = ()) -> str:
-    """Make a text of the service fit for a log: one line, no secret, no address.
-
-    Args:
-        text: What Zoho said.
-        secrets: Values of settings that must not appear.
-    """
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    text = _LONG.sub("***", _ADDRESS.sub("***", " ".join(text.split())))
-    return text if len(text) <= _SENTENCE else text[:_SENTENCE] + "…"

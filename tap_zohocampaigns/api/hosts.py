@@ -32,6 +32,8 @@ DATA_CENTERS = {
     "sa": Hosts("https://campaigns.zoho.sa", "https://accounts.zoho.sa"),
 }
 
+_PORTS = {"https": 443, "http": 80}
+
 
 def find(config: Mapping[str, t.Any]) -> Hosts:
     """Return the hosts of the configured data centre.
@@ -47,6 +49,17 @@ def find(config: Mapping[str, t.Any]) -> Hosts:
         _checked("api_url", config.get("api_url")) or hosts.api,
         _checked("accounts_url", config.get("accounts_url")) or hosts.accounts,
     )
+
+
+def canonical(url: str) -> str:
+    """Return the one way to write a base URL: the same host is the same account."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = f"[{host}]"
+    usual = parts.port in {None, _PORTS[parts.scheme]}
+    port = "" if usual else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
 
 
 def _checked(setting: str, url: str | None) -> str | None:

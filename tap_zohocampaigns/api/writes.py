@@ -51,13 +51,19 @@ class Writes:
         Returns:
             Whether it was so already.
         """
-        client = self._client
-        info = {"contactinfo": _WRITE[client.format](contact)}
-        envelope = client.call(ENDPOINTS[action], {**params, **info}, self._tally)
+        form = contactinfo.form(contact, self._client.format)
+        info = {"contactinfo": _WRITE[form](contact)}
+        envelope = self._client.call(
+            ENDPOINTS[action],
+            {**params, **info},
+            self._tally,
+            form=form,
+            private=contact.values(),
+        )
         # Success is how Zoho answers to most of what is so already, but for the words.
         return envelope is None or "already" in envelope.message.casefold()
 
     def add(self, list_key: str, addresses: Sequence[str]) -> None:
         """Add at most ten contacts, of whom nothing but the address is known."""
         params = {"listkey": list_key, "emailids": ",".join(addresses)}
-        self._client.call(BULK, params, self._tally)
+        self._client.call(BULK, params, self._tally, private=addresses)

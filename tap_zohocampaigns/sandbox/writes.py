@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BULK: Final = "addlistsubscribersinbulk"
 
 _ADDRESS = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@,;<>()\"]+")
+_LONGEST_ADDRESS = 320
 _GROUPS = {"abuse", "admin", "all", "everyone", "noreply", "postmaster", "spam"}
 _MOST = 10
 _CONFIRM = (
@@ -93,7 +94,7 @@ def add(endpoints: Endpoints, question: Question) -> bytes:
     if len(emails) > _MOST:
         raise RefusedError(Code.PATTERN)
     for email in emails:
-        if not _ADDRESS.fullmatch(email):
+        if not _is_address(email):
             raise RefusedError(Code.ADDRESS)
     _check(account, emails)
     for email in emails:
@@ -128,9 +129,13 @@ def _contact(question: Question) -> tuple[dict[str, str], str]:
     told = question.params["contactinfo"]
     fields = contactinfo.read(told, as_json=question.as_json)
     email = fields.pop("Contact Email", "").strip()
-    if not _ADDRESS.fullmatch(email):
+    if not _is_address(email):
         raise RefusedError(Code.ADDRESS)
     return fields, email
+
+
+def _is_address(email: str) -> bool:
+    return len(email) <= _LONGEST_ADDRESS and bool(_ADDRESS.fullmatch(email))
 
 
 def _check(account: WritableAccount, emails: Sequence[str]) -> None:

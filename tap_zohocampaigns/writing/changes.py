@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 
-from singer_sdk.singerlib.json import serialize_json
+from singer_sdk.singerlib.json import deserialize_json, serialize_json
 
 from tap_zohocampaigns.api.contactinfo import ADDRESS, sendable
 
@@ -25,7 +25,8 @@ _PARAMS: t.Final = {
     "unsubscribe": {"list_key": "listkey", "topic_id": "topic_id"},
     "do_not_mail": {},
 }
-_RESERVED = {_EMAIL, "list_key", "topic_id", "source"}
+_CUSTOM = "custom_fields"
+_RESERVED = {_EMAIL, "list_key", "topic_id", "source", _CUSTOM}
 # As the streams of the tap name what Zoho shows by other names.
 _DISPLAYED = {
     "first_name": "First Name",
@@ -33,17 +34,33 @@ _DISPLAYED = {
     "company_name": "Company Name",
     "phone": "Phone",
 }
-_CUSTOM = "custom_fields"
 # Columns that loaders add.
 _LOADERS = "_sdc_"
 # No float has more before the point.
 _MOST_DIGITS = 308
 _PART = r"[^\s@<>()\[\]\\,;:\"]+"
 _LOOKS_RIGHT = re.compile(rf"{_PART}@{_PART}\.{_PART}")
+# https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
+_LONGEST_ADDRESS = 320
+_NAME_ADDRESS = "let `stream_maps` name the column of addresses so"
+_NAME_LIST = "set `list_key`, or let `stream_maps` name the column of lists so"
 
 
 class Unfit(Exception):
     """A record can't be sent; the text says why, without what is in it."""
+
+    def __init__(self, reason: str, *, way_out: str = "", column: bool = False) -> None:
+        """Tell why.
+
+        Args:
+            reason: A sentence.
+            way_out: What to do when no record of the stream can be sent.
+            column: Whether it is about a column, not about what is in it: then it is
+                hardly the fault of one record.
+        """
+        super().__init__(reason)
+        self.way_out = way_out
+        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,10 @@ class Change:
     def bare(self) -> bool:
         """Whether nothing is to be told of a new subscriber but the address."""
         bare = not self.fields and self.params.keys() == {"listkey"}
-        return bare and self.action == "subscribe"
+        # How often the service decodes a list of addresses is not known, and decoded
+        # twice these would be those of others.
+        plain = "%" not in self.email and not self.email.startswith("+")
+        return bare and plain and self.action == "subscribe"
 
     @property
     def contact(self) -> dict[str, str]:
@@ -112,8 +132,8 @@ class Reader:
         email = _text(record.get(_EMAIL)).strip()
         if not email:
             msg = f"`{_EMAIL}` is missing."
-            raise Unfit(msg)
-        if not _LOOKS_RIGHT.fullmatch(email):
+            raise Unfit(msg, way_out=_NAME_ADDRESS, column=_EMAIL not in record)
+        if len(email) > _LONGEST_ADDRESS or not _LOOKS_RIGHT.fullmatch(email):
             msg = f"`{_EMAIL}` is no address."
             raise Unfit(msg)
         named = {
@@ -124,7 +144,7 @@ class Reader:
         params = {param: told for param, told in named.items() if told}
         if "listkey" in named and "listkey" not in params:
             msg = "`list_key` is missing, in the record and in the settings."
-            raise Unfit(msg)
+            raise Unfit(msg, way_out=_NAME_LIST, column=True)
         # To leave, nobody has to tell more than the address.
         fields = _fields(record) if action == "subscribe" else {}
         told = (email, *params.values(), *fields, *fields.values())
@@ -135,21 +155,39 @@ class Reader:
 
 
 def _fields(record: Record) -> dict[str, str]:
-    columns = {
-        _DISPLAYED.get(name, name): value
+    # These have the names of Zoho already.
+    told = [*_custom_fields(record).items()]
+    told += [
+        (_DISPLAYED.get(name, name), value)
         for name, value in record.items()
         if name not in _RESERVED
+    ]
+    # What is not known is not sent, and takes nothing from what is.
+    return {
+        name: text for name, value in told if (text := _text(value)) and _is_field(name)
     }
-    if isinstance(record.get(_CUSTOM), dict):
-        # These have the names of Zoho already.
-        columns = columns.pop(_CUSTOM) | columns
-    told = {
-        name: _text(value)
-        for name, value in columns.items()
-        if not name.startswith(_LOADERS)
-    }
-    # The address can't be a field too; what is not known is not sent.
-    return {n: value for n, value in told.items() if n and value and n != ADDRESS}
+
+
+def _is_field(name: str) -> bool:
+    # The address can't be a field too.
+    address = name.strip().casefold() == ADDRESS.casefold()
+    return bool(name) and not name.startswith(_LOADERS) and not address
+
+
+def _custom_fields(record: Record) -> Record:
+    told = record.get(_CUSTOM)
+    if isinstance(told, str):
+        # Databases without objects keep them as texts.
+        try:
+            told = deserialize_json(told) if told.strip() else None
+        except (ValueError, RecursionError):
+            told = ""
+    if told is None:
+        return {}
+    if not isinstance(told, dict):
+        msg = f"`{_CUSTOM}` is neither an object nor the JSON of one."
+        raise Unfit(msg, column=True)
+    return told
 
 
 def _text(value: object) -> str:
@@ -161,7 +199,7 @@ def _text(value: object) -> str:
         return _number(Decimal(str(value)))
     if isinstance(value, dict | list):
         msg = "A field holds an object or a list."
-        raise Unfit(msg)
+        raise Unfit(msg, column=True)
     return str(value)
 
 

@@ -53,7 +53,7 @@ SCHEMA = th.PropertiesList(
         "max_writes",
         None,
         (1, 10_000_000),
-        "End before more contacts than this are changed in one run.",
+        "Change nothing if a run would make more changes than this.",
     ),
     th.Property(
         "reject_file",

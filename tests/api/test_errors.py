@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import UNKNOWN, Action, find_rule, redact
+from tap_zohocampaigns.api.errors import UNKNOWN, Action, find_rule
+from tap_zohocampaigns.api.redact import redact
 from tap_zohocampaigns.api.scopes import SCOPES, WRITES
 
 from .support import ADDRESS, ENDPOINTS, LONG_KEY

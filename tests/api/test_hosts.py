@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api import hosts, name_account
 from tap_zohocampaigns.api.errors import SettingError
 
 SETTINGS = ("api_url", "accounts_url")
@@ -96,3 +96,47 @@ def test_a_host_that_is_unsafe_is_refused_by_its_setting_without_its_value(
     assert f"`{setting}`" in str(refused.value)
     assert "planted" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+CREDENTIALS = {
+    "client_id": "1000.X",
+    "client_secret": "s",
+    "refresh_token": "r",
+    "api_version": "1.1",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "account"),
+    [
+        ("", "a4fdbb7163ebb637"),
+        ("https://campaigns.zoho.eu", "a4fdbb7163ebb637"),
+        ("HTTPS://Campaigns.ZOHO.eu/", "a4fdbb7163ebb637"),
+        ("https://campaigns.zoho.eu:443", "a4fdbb7163ebb637"),
+        ("https://campaigns.zoho.eu.:0443/", "a4fdbb7163ebb637"),
+        ("https://proxy.example/zoho/", "e3c60e8fcf1f4948"),
+        ("https://PROXY.example:443/zoho", "e3c60e8fcf1f4948"),
+    ],
+)
+def test_the_same_host_is_the_same_account_however_it_is_written(
+    url: str, account: str
+) -> None:
+    config = CREDENTIALS | {"data_center": "eu", "api_url": url}
+    assert name_account(config) == account
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://campaigns.zoho.eu:8443",
+        "https://campaigns.zoho.eu/other",
+        "https://proxy.example/ZOHO",
+        "http://localhost:8080",
+        "http://[::1]:8080",
+    ],
+)
+def test_another_host_is_another_account(url: str) -> None:
+    config = CREDENTIALS | {"data_center": "eu", "api_url": url}
+    known = {"a4fdbb7163ebb637", "e3c60e8fcf1f4948"}
+    assert name_account(config) not in known
+    assert hosts.canonical(url) == url
