@@ -10,11 +10,9 @@ import typing as t
 from collections import Counter
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 
 import backoff
 import requests
-import urllib3
 
 from tap_zohocampaigns.api import hosts, versions, wire
 from tap_zohocampaigns.api.budget import Budget, Starved
@@ -38,21 +36,21 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
 from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.stores import open_store
+from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tap_zohocampaigns.api.errors import Rule
+    from tap_zohocampaigns.api.transport import Reply
 
 logger = logging.getLogger("tap-zohocampaigns.api")
 
 # A call that finds its endpoint locked so often has to give way to another program.
 _MOST_LOCKS = 3
-_PIECE = 1 << 20
-_TOKEN = "/oauth/v2/token"  # noqa: S105 (a path)
 # How other services of Zoho tell of the lock, in an answer of another shape.
 _LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
-_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+_OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
 
 
 def connect(
@@ -95,13 +93,6 @@ def name_account(config: Mapping[str, t.Any]) -> str:
     return blake2b(place.encode(), digest_size=8).hexdigest()
 
 
-class Reply(t.NamedTuple):
-    """What came back: the status of HTTP and the body."""
-
-    status: int
-    content: bytes
-
-
 class _NotYet(Exception):
     """The quota allows no call now."""
 
@@ -135,25 +126,15 @@ class Client:
         self._hosts = hosts.find(config)
         self.version = versions.find(config)
         self.format = config["response_format"]
-        self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
         self._clock = clock
         self._sleep = sleep
         self._in_flight = threading.BoundedSemaphore(config["concurrency"])
         self._budget = Budget(config["concurrency"], clock)
-        self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=config["concurrency"])
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter)
-        # What the environment says of proxies and certificates, asked once, not for
-        # each call; and no credentials from a ~/.netrc.
-        self._routes = {
-            host: self._session.merge_environment_settings(host, {}, None, None, None)
-            for host in self._hosts
-        }
-        self._session.trust_env = False
-        self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
+        self._transport = Transport(
+            self._hosts, config["request_timeout"], config["concurrency"], clock
+        )
         self._auth = self.version.signer(config, self._post_token, clock)
         self.ledger = ledger
         self._scopes = calls
@@ -329,7 +310,7 @@ class Client:
     ) -> wire.Envelope | None:
         signature = self._auth.sign(token)
         form = {**wire.ask(endpoint, self.format), **params, **signature.form}
-        reply = self._send(
+        reply = self._transport.send(
             self.version.method(endpoint),
             self._hosts.api,
             self.version.address(endpoint, self.format),
@@ -341,56 +322,7 @@ class Client:
         return envelope
 
     def _post_token(self, form: dict[str, str]) -> Reply:
-        return self._send("POST", self._hosts.accounts, _TOKEN, form)
-
-    def _send(
-        self,
-        method: str,
-        host: str,
-        path: str,
-        form: Mapping[str, str],
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
-        setting = "`accounts_url`" if path == _TOKEN else "`api_url`"
-        check = f"check the network, and `data_center` or {setting}"
-        ends = self._clock() + self._timeout
-        content = bytearray()
-        try:
-            with self._session.request(
-                method,
-                host + path,
-                params=form if method == "GET" else None,
-                data=None if method == "GET" else form,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                **self._routes[host] | {"stream": True},
-            ) as response:
-                status = response.status_code
-                # The timeout of requests is for each piece; a trickle has no end.
-                while piece := response.raw.read1(_PIECE, decode_content=True):
-                    content += piece
-                    if self._clock() > ends:
-                        raise requests.Timeout
-                    if len(content) > wire.MAX_BYTES:
-                        break
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # The error's own text has the URL in it.
-            msg = f"no whole answer ({type(error).__name__}): {check}"
-            raise Transient(msg) from None
-        except OSError as error:
-            msg = (
-                "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE of the "
-                f"environment names can't be read ({type(error).__name__})."
-            )
-            raise Failed(msg) from None
-        if _REDIRECT <= status < _CLIENT_ERROR:
-            msg = (
-                "Zoho redirects to another address, which is never followed with "
-                f"credentials: {check}."
-            )
-            raise Failed(msg)
-        return Reply(status, bytes(content))
+        return self._transport.send("POST", self._hosts.accounts, TOKEN_PATH, form)
 
     def _judge(self, endpoint: str, reply: Reply) -> wire.Envelope | None:
         status = reply.status
@@ -464,10 +396,3 @@ _VERDICTS = {
     Action.SHRINK: RangeRefused,
     Action.FORBID: Forbidden,
 }
-
-
-def _version() -> str:
-    try:
-        return version("tap-zohocampaigns")
-    except PackageNotFoundError:
-        return "0"

@@ -24,7 +24,7 @@ from tap_zohocampaigns.api.errors import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_zohocampaigns.api import Reply
+    from tap_zohocampaigns.api.transport import Reply
 
 # A token that ends within this time (seconds) is renewed before it is used.
 _MARGIN = 60.0

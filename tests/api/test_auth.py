@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api import Reply
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken
 from tap_zohocampaigns.api.errors import Failed, SettingError, Transient, ZohoError
+from tap_zohocampaigns.api.transport import Reply
 
 from .support import (
     AUTH_TOKEN,
