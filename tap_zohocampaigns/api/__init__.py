@@ -33,7 +33,7 @@ from tap_zohocampaigns.api.errors import (
     find_rule,
     redact,
 )
-from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Ticket, Wait
 from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
@@ -48,6 +48,8 @@ logger = logging.getLogger("tap-zohocampaigns.api")
 
 # A call that finds its endpoint locked so often has to give way to another program.
 _MOST_LOCKS = 3
+# Proxies may deliver a call so many seconds after its sender has given up.
+_STRAY = 10.0
 # How other services of Zoho tell of the lock, in an answer of another shape.
 _LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
 _OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
@@ -77,7 +79,8 @@ def connect(
         config["rate_limit_seconds"],
         config["rate_limit_lock_seconds"],
     )
-    where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
+    where = config.get("rate_limit_ledger")
+    quotas = Quotas(quota, underway=config["request_timeout"] + _STRAY)
     store = open_store(where, name_account(config), quotas, clock=clock, sleep=sleep)
     ledger = Ledger(store, sleep=sleep)
     return Client(config, ledger, calls, clock=clock, sleep=sleep)
@@ -106,6 +109,7 @@ class Turn(t.NamedTuple):
     """What a call that may be sent needs to know."""
 
     token: str
+    ticket: Ticket
     rested: float
     """How long it had to wait for the quota (seconds)."""
 
@@ -185,7 +189,7 @@ class Client:
                         # To wait for the quota is not to fail.
                         failing_since += turn.rested
                     self._count(endpoint, tally)
-                    return self._call_once(endpoint, params, turn.token)
+                    return self._call_once(endpoint, params, turn)
             except Unauthorized as error:
                 refused.append(turn.token)
                 self._judge_refusal(endpoint, refused, error)
@@ -224,8 +228,8 @@ class Client:
             try:
                 with self._in_flight, self._budget.token():
                     token = self._auth.token()
-                    self._enter(endpoint)
-                    yield Turn(token, rested)
+                    ticket = self._enter(endpoint)
+                    yield Turn(token, ticket, rested)
                     return
             except Starved as starved:
                 if starved.failing > self._retry_seconds:
@@ -243,12 +247,14 @@ class Client:
                 self.ledger.rest(endpoint, wait)
                 rested += wait.seconds
 
-    def _enter(self, endpoint: str) -> None:
+    def _enter(self, endpoint: str) -> Ticket:
         # A call that this session may not make is not in there.
         if self._scopes[endpoint] in self._lacking:
             raise _forbidden(endpoint)
-        if wait := self.ledger.take(endpoint):
-            raise _NotYet(wait)
+        taken = self.ledger.take(endpoint)
+        if isinstance(taken, Wait):
+            raise _NotYet(taken)
+        return taken
 
     def _judge_refusal(
         self, endpoint: str, tokens: list[str], error: Unauthorized
@@ -295,7 +301,7 @@ class Client:
             if SCOPES[endpoint] not in {scope, *self._lacking}:
                 with suppress(ZohoError), self._turn(endpoint) as turn:
                     self._count(endpoint, None)
-                    self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn.token)
+                    self._call_once(endpoint, {"fromindex": 1, "range": 1}, turn)
                     return True
         return False
 
@@ -306,9 +312,9 @@ class Client:
                 tally[endpoint] += 1
 
     def _call_once(
-        self, endpoint: str, params: Mapping[str, t.Any], token: str
+        self, endpoint: str, params: Mapping[str, t.Any], turn: Turn
     ) -> wire.Envelope | None:
-        signature = self._auth.sign(token)
+        signature = self._auth.sign(turn.token)
         form = {**wire.ask(endpoint, self.format), **params, **signature.form}
         reply = self._transport.send(
             self.version.method(endpoint),
@@ -317,6 +323,8 @@ class Client:
             form,
             signature.headers,
         )
+        # Without an answer, the call may reach Zoho yet.
+        self.ledger.done(turn.ticket)
         envelope = self._judge(endpoint, reply)
         self.served.add(SCOPES[endpoint])
         return envelope

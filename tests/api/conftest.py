@@ -45,6 +45,12 @@ class RedisServer:
             else:
                 return
 
+    def know(self, account: str) -> None:
+        """Note that no call of an account is missing, as after a long time."""
+        server = str(self.client.info("server")["run_id"])
+        key = f"tap-zohocampaigns:{{{account}}}:server"
+        self.client.hset(key, mapping={"id": server, "since": "0"})
+
     def stop(self, *, save: bool = False) -> None:
         """End it in good order, as a restart does."""
         self.client.shutdown(save=save, nosave=not save)

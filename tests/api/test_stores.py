@@ -22,7 +22,7 @@ from tap_zohocampaigns.api.stores.redis import RedisStore
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
 from .callers import ACCOUNT, quotas_of
-from .support import Clock, about, enter
+from .support import Clock, about, enter, take
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +90,7 @@ def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
     script.write_text(timed)
 
     def open_timed(account: str, quota: Quota) -> Store:
+        server.know(account)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(redis_module, "_SCRIPT", script)
             return RedisStore(server.url, account, Quotas(quota))
@@ -200,30 +201,30 @@ def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
             "addlistsubscribersinbulk": 600,
         }.items():
             store.lock(endpoint)
-            assert store.take(endpoint) == about(seconds + kind.longer, locked=True)
+            assert take(store, endpoint) == about(seconds + kind.longer, locked=True)
 
 
 def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
-        assert [store.take("listsubscribe") for _ in range(490)] == [None] * 490
-        assert store.take("listsubscribe") == about(61 + kind.longer, locked=False)
+        assert [take(store, "listsubscribe") for _ in range(490)] == [None] * 490
+        assert take(store, "listsubscribe") == about(61 + kind.longer, locked=False)
         assert store.left("listsubscribe") == 0
-        assert store.take("one") is None
+        assert take(store, "one") is None
 
 
 def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     kind: Kind[Clock], opened: Store
 ) -> None:
-    assert opened.take("one") is None
+    assert take(opened, "one") is None
     kind.clock.advance(100)
     opened.lock("one")
     assert (opened.left("one"), opened.left("other")) == (0, 3)
     kind.clock.advance(600)
-    assert opened.take("other") is None
-    wait = opened.take("one")
+    assert take(opened, "other") is None
+    wait = take(opened, "one")
     assert wait == about(1200 + kind.longer, locked=True)
     kind.clock.advance(wait.seconds + 1e-6)
-    assert opened.take("one") is None
+    assert take(opened, "one") is None
     assert opened.left("one") == 2
 
 
@@ -233,7 +234,7 @@ def test_a_second_sign_of_the_lock_begins_it_anew(
     for _ in range(2):
         opened.lock("one")
         kind.clock.advance(100)
-    wait = opened.take("one")
+    wait = take(opened, "one")
     assert wait == about(1700 + kind.longer, locked=True)
 
 
@@ -245,6 +246,8 @@ def where(
     if request.param == "sqlite":
         return str(tmp_path / "folder" / "quota.sqlite3")
     shared_redis.client.flushall()
+    for account in (ACCOUNT, "one", "other"):
+        shared_redis.know(account)
     return shared_redis.url
 
 
@@ -254,13 +257,13 @@ def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
             stack.enter_context(closing(open_store(where, account, Quotas(QUOTA))))
             for account in ("one", "one", "other")
         )
-        assert one.take("getmailinglists") is None
+        assert take(one, "getmailinglists") is None
         assert same.left("getmailinglists") == 2
         assert same.left("recentcampaigns") == 3
         assert other.left("getmailinglists") == 3
         one.lock("getmailinglists")
         assert same.left("getmailinglists") == 0
-        assert other.take("getmailinglists") is None
+        assert take(other, "getmailinglists") is None
 
 
 class Caller:
@@ -310,15 +313,15 @@ def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
 
 def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
     with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
         caller = Caller("lock", where, 300)
         caller.go()
         assert caller.hear() == "locked"
         caller.end()
-        wait = store.take("one")
+        wait = take(store, "one")
         assert wait
         assert wait.locked
-        assert store.take("other") is None
+        assert take(store, "other") is None
 
 
 def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
@@ -331,7 +334,7 @@ def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
     for caller in callers:
         caller.end(kill=True)
     with closing(open_store(where, ACCOUNT, quotas_of(100_000))) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
         assert store.left("one") <= 100_000 - 4 * 50 - 1
 
 
@@ -342,7 +345,7 @@ def test_the_default_is_a_file_in_the_users_state_folder(
     folder = platformdirs.user_state_path("tap-zohocampaigns", appauthor=False)
     with closing(open_store(None, ACCOUNT, Quotas(QUOTA))) as store:
         assert not folder.exists()
-        assert store.take("one") is None
+        assert take(store, "one") is None
         assert (folder / "quota.sqlite3").is_file()
 
 
@@ -351,13 +354,13 @@ def test_a_tilde_is_the_users_home(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with closing(open_store("~/own.sqlite3", ACCOUNT, Quotas(QUOTA))) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
     assert (tmp_path / "own.sqlite3").is_file()
 
 
 def test_memory_is_shared_with_nobody() -> None:
     one, other = (open_store("memory", ACCOUNT, Quotas(QUOTA)) for _ in range(2))
-    assert one.take("one") is None
+    assert take(one, "one") is None
     assert (one.left("one"), other.left("one")) == (2, 3)
 
 
