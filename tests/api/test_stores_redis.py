@@ -7,21 +7,22 @@ import typing as t
 from contextlib import ExitStack, closing
 
 import pytest
+import redis
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import Failed
-from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Ticket
 from tap_zohocampaigns.api.stores.redis import RedisStore
 
 from .callers import ACCOUNT
+from .conftest import RedisServer
 from .support import Clock, about, enter, take
 from .test_stores import Kind, ServerClock, accounts, in_redis
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from .conftest import RedisServer
+    from pathlib import Path
 
 QUOTA = Quota(3, 300, 1800)
 STATE = f"tap-zohocampaigns:{{{ACCOUNT}}}:state"
@@ -89,6 +90,111 @@ def test_after_a_loss_every_window_counts_as_full_once(
         assert store.left("one") == 0
     # The first to find out decided until when.
     assert own_redis.client.hget(STATE, "lost") == lost
+
+
+def restore(server: RedisServer) -> None:
+    """Start with what was saved before the last calls."""
+    server.client.config_set("save", "")
+    server.kill()
+    server.start()
+
+
+@pytest.mark.parametrize("lose", [flush, restart, restore])
+def test_a_loss_between_two_runs_makes_the_windows_full_once(
+    lose: Callable[[RedisServer], None],
+    own_redis: RedisServer,
+    start: Callable[[], RedisStore],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = start()
+    assert first.left("one") == 3
+    own_redis.client.save()
+    assert [take(first, "one") for _ in range(3)] == [None] * 3
+    first.close()
+    lose(own_redis)
+    second, third = start(), start()
+    for store in (second, third):
+        assert take(store, "one") == FULL
+        assert take(store, "other") == FULL
+        assert store.left("other") == 0
+    assert "`rate_limit_ledger`" in caplog.text
+    assert "planted" not in caplog.text
+    # The wait is over for all a window after the loss.
+    own_redis.know(ACCOUNT)
+    caplog.clear()
+    assert take(start(), "other") is None
+    assert not caplog.records
+
+
+def test_a_server_that_saves_each_call_may_be_restarted_between_two_runs(
+    tmp_path: Path,
+) -> None:
+    server = RedisServer(tmp_path, "", "--appendonly", "yes", "--appendfsync", "always")
+    try:
+        server.know(ACCOUNT)
+        with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
+            assert [take(store, "one") for _ in range(2)] == [None] * 2
+        server.kill()
+        server.start()
+        with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
+            assert store.left("one") == 1
+            assert take(store, "other") is None
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("info", "rests"),
+    [
+        ({"uptime_in_seconds": 10_000}, False),
+        ({"uptime_in_seconds": 10}, True),
+        ({"uptime_in_seconds": 10_000, "evicted_keys": 1}, True),
+        ({"uptime_in_seconds": 10_000, "cmdstat_flushdb": {"calls": 1}}, True),
+        ({}, True),
+    ],
+)
+def test_an_account_is_new_to_a_server_that_has_long_been_there_and_lost_nothing(
+    info: dict[str, object],
+    rests: bool,  # noqa: FBT001 (a parameter of the test)
+    own_redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis.Redis, "info", lambda *_: info)
+    with closing(RedisStore(own_redis.url, "new", Quotas(QUOTA))) as store:
+        wait = take(store, "one")
+        assert wait == (about(303, within=60, locked=False) if rests else None)
+
+
+def test_a_server_that_tells_nothing_of_itself_is_rested_for_once(
+    own_redis: RedisServer,
+) -> None:
+    own_redis.client.acl_setuser(
+        "mute",
+        enabled=True,
+        passwords=["+planted-mute"],
+        categories=["+@all"],
+        commands=["-info"],
+        keys=["*"],
+    )
+    url = own_redis.url.replace(":planted-password", "mute:planted-mute")
+    with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
+        assert take(store, "one") == FULL
+    own_redis.client.hset(STATE.replace("state", "server"), "since", "0")
+    with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
+        assert take(store, "one") is None
+
+
+def test_an_answer_that_can_not_be_noted_ends_no_run(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    store = start()
+    ticket = store.take("one")
+    assert isinstance(ticket, Ticket)
+    own_redis.stop(save=True)
+    store.done(ticket)
+    own_redis.start()
+    # It counts as underway.
+    assert store.left("one") == 2
 
 
 def test_a_second_loss_makes_the_windows_full_again(
