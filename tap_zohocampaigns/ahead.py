@@ -94,6 +94,7 @@ class Ahead(t.Generic[Item]):
         self._head: _Unit[Item] | None = None
         self._held = 0
         self._disk: Spool | None = None
+        self._disk_full = False
         self.started = False
         self._ended = False
         self._error: BaseException | None = None
@@ -166,10 +167,11 @@ class Ahead(t.Generic[Item]):
             while not (unit.dropped or self._closed):
                 urgent = unit is self._head and not unit.batches
                 if self._held >= _ROOM and not urgent:
-                    if self._head or not self._has_disk():
+                    spilled = None if self._head else self._spill(batch)
+                    if spilled is None:
                         self._changed.wait()
                         continue
-                    batch = self._spill(batch)
+                    batch = spilled
                 unit.batches.append(batch)
                 self._held += _size(batch)
                 self._changed.notify_all()
@@ -203,13 +205,17 @@ class Ahead(t.Generic[Item]):
         while not ready():
             self._changed.wait(SIGHT)
 
-    def _has_disk(self) -> bool:
-        return self._disk is None or self._disk.size < _DISK
-
-    def _spill(self, batch: Batch) -> Batch:
+    def _spill(self, batch: Batch) -> Batch | None:
         if self._disk is None:
             self._disk = Spool()
-        return Batch([], _OnDisk(self._disk.write(batch.rows), batch.about))
+        if self._disk_full or self._disk.size >= _DISK:
+            return None
+        place = self._disk.write_to_disk(batch.rows)
+        if place is None:
+            # What is read ahead can wait.
+            self._disk_full = True
+            return None
+        return Batch([], _OnDisk(place, batch.about))
 
     def _load(self, batch: Batch) -> Batch:
         if not isinstance(batch.about, _OnDisk) or self._disk is None:
