@@ -278,7 +278,8 @@ class Ahead(t.Generic[Item]):
         try:
             if unit.reading is None:
                 unit.reading = self._read(unit.item)
-            for batch in unit.reading:
+            # Of what is not wanted any more, nothing is asked for.
+            for batch in () if unit.dropped else unit.reading:
                 with self._changed:
                     if unit.dropped or self._closed:
                         break

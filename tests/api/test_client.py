@@ -8,6 +8,7 @@ import random
 import socket
 import ssl
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -444,6 +445,28 @@ def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
         client = zoho.client(clock, request_timeout=0.05, retry_max_seconds=0)
         with pytest.raises(Failed, match=r"no whole answer .*Timeout"):
             client.call(LISTS, {})
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
+    answered: bool,  # noqa: FBT001 (a parameter of the test)
+    clock: Clock,
+) -> None:
+    def answer(_: Asked) -> Answer | None:
+        clock.advance(20)
+        return success() if answered else None
+
+    with Zoho(answer) as zoho:
+        client = zoho.client(clock, request_timeout=60, retry_max_seconds=0)
+        began = clock()
+        with suppress(Failed):
+            client.call(LISTS, {})
+    assert client.ledger.left(LISTS) == 489
+    # The deadline, and 10 seconds in which a proxy may deliver the call yet.
+    clock.now = began + (20 if answered else 60 + 10) + 300.9
+    assert client.ledger.left(LISTS) == 489
+    clock.advance(0.2)
+    assert client.ledger.left(LISTS) == 490
 
 
 def test_a_trickle_is_given_up_when_its_time_is_over(clock: Clock) -> None:
