@@ -266,7 +266,7 @@ class ZohoStream(Stream):
     def reading(self) -> Ahead[t.Any]:
         """What is read of the parts."""
         threads = 1 if self.trial else self._zoho.settings["concurrency"]
-        return Ahead(self._known_parts, self.read, threads)
+        return Ahead(self._known_parts, self.read, threads, self._zoho.crew)
 
     @property
     def trial(self) -> bool:

@@ -18,6 +18,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from tap_zohocampaigns import columns, files, settings, streams
 from tap_zohocampaigns.account import Account
+from tap_zohocampaigns.ahead import Crew
 from tap_zohocampaigns.api import connect, versions
 from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.times import rfc3339
@@ -118,6 +119,11 @@ class TapZohoCampaigns(Plugin, Tap):
             # Its port is another one in each run.
             client.account_id = SANDBOX
         return Account(client, self.settings, self.now)
+
+    @cached_property
+    def crew(self) -> Crew:
+        """The threads that all streams share, besides the one that each has."""
+        return Crew(self.settings["concurrency"] - 1)
 
     @property
     def writer(self) -> PageWriter:

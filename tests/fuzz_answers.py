@@ -18,9 +18,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tap_zohocampaigns import streams
-from tap_zohocampaigns.api import Reply, connect, wire
+from tap_zohocampaigns.api import connect, wire
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.api.scopes import READS, SCOPES, WRITES
+from tap_zohocampaigns.api.transport import Reply
 from tap_zohocampaigns.api.values import Converter
 from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.sandbox import LivingAccount

@@ -10,17 +10,21 @@ import threading
 import time
 import typing as t
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import redis
 import requests
 
+from tap_zohocampaigns.api import name_account
 from tap_zohocampaigns.api.errors import Failed, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.stopping import Stopper
+from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .airbyte.conftest import MEMORY, source
-from .api.conftest import RedisServer
+from .api.conftest import RedisServer, know
 from .conftest import Output, run_tap
 from .target import lines, record, run_target, small_account
 
@@ -52,9 +56,23 @@ def busy(account: LivingAccount) -> Iterator[Service]:
         yield service
 
 
-def run(folder: Path, service: Service, **settings: t.Any) -> Run:
+def run(
+    folder: Path, service: Service, *, known: object = True, **settings: t.Any
+) -> Run:
+    """Run the tap.
+
+    Args:
+        folder: Where to keep its settings.
+        service: What it reads.
+        known: Whether a Redis is one that has long known the account.
+        settings: Besides those of the service.
+    """
     config = folder / "config.json"
     config.write_text(json.dumps(service.config | settings))
+    if known and settings.get("rate_limit_ledger", "").startswith("redis:"):
+        full = TapZohoCampaigns(config=service.config).settings
+        with closing(redis.Redis.from_url(settings["rate_limit_ledger"])) as client:
+            know(client, name_account(full))
     done = subprocess.run(
         [TAP, "--config", config],
         capture_output=True,
@@ -121,6 +139,32 @@ def test_the_next_run_waits_for_the_quota_that_the_first_has_used(
     assert "`max_duration_minutes`" in second.log
 
 
+@pytest.mark.parametrize("lose", ["flush", "restart"])
+def test_a_run_rests_for_what_a_redis_has_lost_since_the_last_one(
+    lose: str, tmp_path: Path, service: Service
+) -> None:
+    server = RedisServer(tmp_path)
+    settings = {
+        "rate_limit_ledger": server.url,
+        "rate_limit_calls": 300,
+        "max_duration_minutes": 1,
+    }
+    try:
+        assert run(tmp_path, service, **settings).status == 0
+        assert calls_of(service)[RECIPIENTS] > 250
+        if lose == "restart":
+            server.stop()
+            server.start()
+        else:
+            server.client.flushall()
+        second = run(tmp_path, service, known=False, **settings)
+    finally:
+        server.kill()
+    assert second.status == 0
+    assert "does not know which calls were made" in second.log
+    assert not calls_of(service).keys() - {"oauth/v2/token"}
+
+
 def test_accounts_do_not_share_a_quota(
     tmp_path: Path, account: LivingAccount, ledger: dict[str, str]
 ) -> None:
@@ -155,7 +199,7 @@ def test_a_file_that_can_not_be_used_costs_one_warning(
 def test_a_ledger_that_is_none_is_one_sentence(
     tmp_path: Path, service: Service, where: str, told: str
 ) -> None:
-    done = run(tmp_path, service, rate_limit_ledger=where)
+    done = run(tmp_path, service, known=False, rate_limit_ledger=where)
     assert done.status == 1
     assert told in done.log
     assert "`rate_limit_ledger`" in done.log

@@ -10,13 +10,11 @@ import typing as t
 from collections import Counter
 from contextlib import contextmanager
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 
 import backoff
 import requests
-import urllib3
 
-from tap_zohocampaigns.api import causes, hosts, versions, wire
+from tap_zohocampaigns.api import hosts, versions, wire
 from tap_zohocampaigns.api.auth import TokenWait
 from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
@@ -39,17 +37,19 @@ from tap_zohocampaigns.api.errors import (
     asks_for_patience,
     find_rule,
 )
-from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Wait
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Ticket, Wait
 from tap_zohocampaigns.api.redact import redact
 from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.tokens import TokenStore, open_tokens
+from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_zohocampaigns.api.errors import Rule
     from tap_zohocampaigns.api.tokens import Token
+    from tap_zohocampaigns.api.transport import Reply
 
 logger = logging.getLogger("tap-zohocampaigns.api")
 
@@ -57,15 +57,16 @@ logger = logging.getLogger("tap-zohocampaigns.api")
 _MOST_LOCKS = 3
 _PIECE = 1 << 20
 _BRIEF = 1.0
-_TOKEN = "/oauth/v2/token"  # noqa: S105 (a path)
 _TOKEN_SERVICE = "Zoho's token service"  # noqa: S105 (a name)
 _REPEATED = (
     f"{_TOKEN_SERVICE} gives the same access token again, which Zoho does not accept: "
     "check `data_center`, and `api_url` and `accounts_url` if they are set."
 )
+# Proxies may deliver a call so many seconds after its sender has given up.
+_STRAY = 10.0
 # How other services of Zoho tell of the lock, in an answer of another shape.
 _LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
-_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+_OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
 
 
 def connect(
@@ -94,7 +95,8 @@ def connect(
         config["rate_limit_seconds"],
         config["rate_limit_lock_seconds"],
     )
-    where, quotas = config.get("rate_limit_ledger"), Quotas(quota)
+    where = config.get("rate_limit_ledger")
+    quotas = Quotas(quota, underway=config["request_timeout"] + _STRAY)
     store = open_store(where, name_account(config), quotas, clock=clock, sleep=sleep)
     ledger = Ledger(store, sleep=sleep)
     tokens = TokenStore(clock)
@@ -111,13 +113,6 @@ def name_account(config: Mapping[str, t.Any]) -> str:
     whose = versions.find(config).signer.whose(config)
     place = f"{hosts.canonical(hosts.find(config).api)} {whose}"
     return blake2b(place.encode(), digest_size=8).hexdigest()
-
-
-class Reply(t.NamedTuple):
-    """What came back: the status of HTTP and the body."""
-
-    status: int
-    content: bytes
 
 
 class _Sent(t.NamedTuple):
@@ -162,6 +157,13 @@ class Patience:
             self._since += self._clock() - began
 
 
+class Turn(t.NamedTuple):
+    """What a call that may be sent needs to know."""
+
+    token: Token
+    ticket: Ticket
+
+
 class Client:
     """Calls Zoho: signed, paced, timed, judged, and tried again where that can help."""
 
@@ -179,25 +181,15 @@ class Client:
         self._hosts = hosts.find(config)
         self.version = versions.find(config)
         self.format = config["response_format"]
-        self._timeout = config["request_timeout"]
         self._retry_seconds = config["retry_max_seconds"]
         self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
         self._clock = clock
         self._sleep = sleep
         self._in_flight = threading.BoundedSemaphore(config["concurrency"])
         self._budget = Budget(config["concurrency"], clock)
-        self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=config["concurrency"])
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter)
-        # What the environment says of proxies and certificates, asked once, not for
-        # each call; and no credentials from a ~/.netrc.
-        self._routes = {
-            host: self._session.merge_environment_settings(host, {}, None, None, None)
-            for host in self._hosts
-        }
-        self._session.trust_env = False
-        self._session.headers["User-Agent"] = f"tap-zohocampaigns/{_version()}"
+        self._transport = Transport(
+            self._hosts, config["request_timeout"], config["concurrency"], clock
+        )
         self._auth = self.version.signer(config, self._post_token, clock, tokens)
         self.ledger = ledger
         self._scopes = calls
@@ -264,11 +256,11 @@ class Client:
         refused: list[Token] = []
         while True:
             try:
-                with self._turn(endpoint, patience) as token:
+                with self._turn(endpoint, patience) as turn:
                     self._count(endpoint, tally)
-                    return self._call_once(endpoint, sent, token)
+                    return self._call_once(endpoint, sent, turn)
             except Unauthorized as error:
-                refused.append(token)
+                refused.append(turn.token)
                 self._judge_refusal(endpoint, refused, error)
             except Locked as error:
                 locks += 1
@@ -292,7 +284,7 @@ class Client:
                 self._sleep(wait)
 
     @contextmanager
-    def _turn(self, endpoint: str, patience: Patience) -> Iterator[Token]:
+    def _turn(self, endpoint: str, patience: Patience) -> Iterator[Turn]:
         """Wait until a call may be sent, and keep its place while it is underway.
 
         Nobody keeps a place while waiting: other endpoints go on. The token is asked
@@ -304,8 +296,8 @@ class Client:
                     # Whoever waits for a token that comes has not failed.
                     with self._budget.resting(), patience.resting():
                         token = self._auth.token()
-                    self._enter(endpoint)
-                    yield token
+                    ticket = self._enter(endpoint)
+                    yield Turn(token, ticket)
                     return
             except Starved as starved:
                 if starved.failing > self._retry_seconds:
@@ -344,12 +336,14 @@ class Client:
         self.ledger.resting(endpoint, until)
         self.ledger.rest(_TOKEN_SERVICE, wait)
 
-    def _enter(self, endpoint: str) -> None:
+    def _enter(self, endpoint: str) -> Ticket:
         # A call that this session may not make is not in there.
         if self._scopes[endpoint] in self._lacking:
             raise _forbidden(endpoint)
-        if wait := self.ledger.take(endpoint):
-            raise _NotYet(wait)
+        taken = self.ledger.take(endpoint)
+        if isinstance(taken, Wait):
+            raise _NotYet(taken)
+        return taken
 
     def _judge_refusal(
         self, endpoint: str, tokens: Sequence[Token], error: Unauthorized
@@ -430,12 +424,12 @@ class Client:
             if same or scope in self._lacking:
                 continue
             try:
-                with self._turn(other, Patience(self._clock)) as own:
-                    if own.issue != token.issue:
+                with self._turn(other, Patience(self._clock)) as turn:
+                    if turn.token.issue != token.issue:
                         return None
                     self._count(other, None)
                     sent = _Sent({"fromindex": 1, "range": 1}, self.format)
-                    self._call_once(other, sent, own)
+                    self._call_once(other, sent, turn)
             except Unauthorized:
                 refused += 1
             except ZohoError:
@@ -451,75 +445,28 @@ class Client:
                 tally[endpoint] += 1
 
     def _call_once(
-        self, endpoint: str, sent: _Sent, token: Token
+        self, endpoint: str, sent: _Sent, turn: Turn
     ) -> wire.Envelope | None:
-        signature = self._auth.sign(token)
+        signature = self._auth.sign(turn.token)
         form = {**wire.ask(endpoint, sent.form), **sent.params, **signature.form}
-        reply = self._send(
+        reply = self._transport.send(
             self.version.method(endpoint),
             self._hosts.api,
             self.version.address(endpoint, sent.form),
             form,
             signature.headers,
         )
+        # Without an answer, the call may reach Zoho yet.
+        self.ledger.done(turn.ticket)
         envelope = self._judge(endpoint, reply, sent.private)
         self.served.add(SCOPES[endpoint])
-        self._accepted.add(token.issue)
+        self._accepted.add(turn.token.issue)
         self._refusing.discard(endpoint)
         self._verdict = ""
         return envelope
 
     def _post_token(self, form: dict[str, str]) -> Reply:
-        return self._send("POST", self._hosts.accounts, _TOKEN, form)
-
-    def _send(
-        self,
-        method: str,
-        host: str,
-        path: str,
-        form: Mapping[str, str],
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
-        setting = "`accounts_url`" if path == _TOKEN else "`api_url`"
-        check = f"check the network, and `data_center` or {setting}"
-        ends = self._clock() + self._timeout
-        content = bytearray()
-        try:
-            with self._session.request(
-                method,
-                host + path,
-                params=form if method == "GET" else None,
-                data=None if method == "GET" else form,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                **self._routes[host] | {"stream": True},
-            ) as response:
-                status = response.status_code
-                # The timeout of requests is for each piece; a trickle has no end.
-                while piece := response.raw.read1(_PIECE, decode_content=True):
-                    content += piece
-                    if self._clock() > ends:
-                        raise requests.Timeout
-                    if len(content) > wire.MAX_BYTES:
-                        break
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # The error's own text has the URL in it.
-            msg = f"{causes.words(error)}: {check}"
-            raise Transient(msg) from None
-        except OSError as error:
-            msg = (
-                "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE of the "
-                f"environment names can't be read ({type(error).__name__})."
-            )
-            raise Failed(msg) from None
-        if _REDIRECT <= status < _CLIENT_ERROR:
-            msg = (
-                "Zoho redirects to another address, which is never followed with "
-                f"credentials: {check}."
-            )
-            raise Failed(msg)
-        return Reply(status, bytes(content))
+        return self._transport.send("POST", self._hosts.accounts, TOKEN_PATH, form)
 
     def _judge(
         self, endpoint: str, reply: Reply, private: Iterable[str]
@@ -606,10 +553,3 @@ _VERDICTS = {
     Action.SHRINK: RangeRefused,
     Action.FORBID: Forbidden,
 }
-
-
-def _version() -> str:
-    try:
-        return version("tap-zohocampaigns")
-    except PackageNotFoundError:
-        return "0"

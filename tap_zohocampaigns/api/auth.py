@@ -30,8 +30,8 @@ from tap_zohocampaigns.api.tokens import Token, is_sound
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tap_zohocampaigns.api import Reply
     from tap_zohocampaigns.api.tokens import TokenStore
+    from tap_zohocampaigns.api.transport import Reply
 
 # How long a thread waits at once for another one (seconds).
 _SIGHT = 0.5

@@ -70,7 +70,7 @@ def _checked(setting: str, url: str | None) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    secure = parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))
+    secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
     if not host or not secure:
         msg = (
             f"Setting `{setting}` must be an https:// address of a host; http:// is "
@@ -83,10 +83,17 @@ def _checked(setting: str, url: str | None) -> str | None:
     return url.rstrip("/")
 
 
-def _loopback(host: str | None) -> bool:
+def is_local(url: str) -> bool:
+    """Return whether a URL is of this machine."""
+    return _is_loopback(urlsplit(url).hostname)
+
+
+def _is_loopback(host: str | None) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host or "").is_loopback
+        address = ipaddress.ip_address(host or "")
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -9,11 +9,12 @@ Some endpoints have quotas of their own.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 import typing as t
-from bisect import bisect_right
-from collections import defaultdict, deque
+from bisect import bisect_right, insort
+from collections import defaultdict
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ logger = logging.getLogger("tap-zohocampaigns.quota")
 _WORTH_TELLING = 5.0
 # The least wait: a sum of floats may say that it is time a hair before it is.
 TICK = 1e-6
+ZOHOS_WINDOW = 300.0
+"""Length of the window that Zoho counts the calls of most endpoints in (seconds)."""
 
 
 class Quota(t.NamedTuple):
@@ -35,7 +38,7 @@ class Quota(t.NamedTuple):
     lock_seconds: float
     """How long the endpoint is closed after one call too many."""
     margin: float = 1.0
-    """Seconds by which a call may be underway longer than the one after it."""
+    """Seconds by which our clock and Zoho's may differ over a window."""
     wider: tuple[tuple[int, float], ...] = ()
     """Calls and seconds of longer windows that count the same calls."""
 
@@ -74,6 +77,8 @@ class Quotas(t.NamedTuple):
     other: Quota
     """For all endpoints without one of their own."""
     own: Mapping[str, Quota] = OWN
+    underway: float = 70.0
+    """Seconds after its entry in which a call reaches the service, or never does."""
 
     def of(self, endpoint: str) -> Quota:
         """Return what an endpoint allows."""
@@ -86,6 +91,11 @@ class Quotas(t.NamedTuple):
         return max(max(each.longest, each.lock_seconds) for each in every)
 
 
+def kept(quota: Quota) -> float:
+    """Return how long a call is kept at least (seconds): others may count it longer."""
+    return max(quota.longest, ZOHOS_WINDOW + quota.margin)
+
+
 class Wait(t.NamedTuple):
     """Why a call can't be sent now."""
 
@@ -95,11 +105,32 @@ class Wait(t.NamedTuple):
     """Whether the service has closed the endpoint; else its quota is used up."""
 
 
-class Store(t.Protocol):
-    """Where calls are entered before they are sent; safe for threads."""
+class Ticket(t.NamedTuple):
+    """A call that may be sent."""
 
-    def take(self, endpoint: str) -> Wait | None:
+    endpoint: str
+    name: str
+    """Tells it from all others."""
+
+
+def new_ticket(endpoint: str) -> Ticket:
+    """Return a ticket like no other."""
+    return Ticket(endpoint, secrets.token_hex(8))
+
+
+class Store(t.Protocol):
+    """Where calls are entered before they are sent; safe for threads.
+
+    The service counts a call some time between its sending and its answer. So a call
+    that is underway counts until its answer comes, and for a window behind that moment.
+    One whose answer never comes counts as underway for as long as it may be.
+    """
+
+    def take(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait."""
+
+    def done(self, ticket: Ticket) -> None:
+        """Note that the answer of a call has come."""
 
     def lock(self, endpoint: str) -> None:
         """Note that the service has closed the endpoint: let it rest."""
@@ -109,6 +140,38 @@ class Store(t.Protocol):
 
     def close(self) -> None:
         """Let go of what the calls are kept in, at the end of the run."""
+
+
+class _Calls:
+    """The calls of one endpoint."""
+
+    def __init__(self) -> None:
+        self.underway: dict[str, float] = {}
+        """Until when each may be."""
+        self.counted: list[float] = []
+        """When the others were counted at the latest, in order."""
+
+    def settle(self, now: float, longest: float) -> None:
+        """Forget calls that count no more; let end what can't be underway any more."""
+        over = [name for name, until in self.underway.items() if until <= now]
+        for name in over:
+            insort(self.counted, self.underway.pop(name))
+        del self.counted[: bisect_right(self.counted, now - longest)]
+
+    def wait(self, calls: int, window: float, now: float) -> float | None:
+        """Return how long a full window stays full at least (seconds)."""
+        others = calls - len(self.underway)
+        if others <= 0:
+            # An answer may come at any moment.
+            return window
+        if len(self.counted) < others or self.counted[-others] <= now - window:
+            return None
+        return self.counted[-others] + window - now
+
+    def left(self, calls: int, window: float, now: float) -> int:
+        """Return how many calls a window still allows."""
+        counted = len(self.counted) - bisect_right(self.counted, now - window)
+        return calls - len(self.underway) - counted
 
 
 class MemoryStore:
@@ -126,37 +189,43 @@ class MemoryStore:
         self._quotas = quotas
         self._clock = clock
         self._guard = threading.Lock()
-        self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._calls: defaultdict[str, _Calls] = defaultdict(_Calls)
         self._locked_until: dict[str, float] = {}
 
-    def take(self, endpoint: str) -> Wait | None:
+    def take(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait."""
         with self._guard:
             now = self._clock()
             if (locked := self._locked_until.get(endpoint, now) - now) > 0:
                 return Wait(locked, locked=True)
-            sent = self._known(endpoint, now)
-            waits = [
-                sent[-calls] + window - now
-                for calls, window in self._quotas.of(endpoint).windows
-                if len(sent) >= calls and sent[-calls] > now - window
-            ]
-            if waits:
-                return Wait(max(*waits, TICK), locked=False)
-            sent.append(now)
-            return None
+            known = self._known(endpoint, now)
+            waits = [known.wait(*each, now) for each in self._windows(endpoint)]
+            if full := [wait for wait in waits if wait is not None]:
+                return Wait(max(*full, TICK), locked=False)
+            ticket = new_ticket(endpoint)
+            known.underway[ticket.name] = now + self._quotas.underway
+            return ticket
 
-    def note(self, endpoint: str) -> None:
+    def note(self, ticket: Ticket) -> None:
         """Enter a call that has been allowed elsewhere."""
         with self._guard:
             now = self._clock()
-            self._known(endpoint, now).append(now)
+            known = self._known(ticket.endpoint, now)
+            known.underway[ticket.name] = now + self._quotas.underway
+
+    def done(self, ticket: Ticket) -> None:
+        """Note that the answer of a call has come."""
+        with self._guard:
+            now = self._clock()
+            known = self._known(ticket.endpoint, now)
+            known.underway.pop(ticket.name, None)
+            insort(known.counted, now)
 
     def lock(self, endpoint: str) -> None:
         """Note that the service has closed the endpoint: let it rest."""
         with self._guard:
-            closed = self._quotas.of(endpoint).lock_seconds
-            self._locked_until[endpoint] = self._clock() + closed
+            until = self._clock() + self._quotas.of(endpoint).lock_seconds
+            self._locked_until[endpoint] = until
 
     def left(self, endpoint: str) -> int:
         """Return how many calls the windows still allow."""
@@ -164,22 +233,20 @@ class MemoryStore:
             now = self._clock()
             if self._locked_until.get(endpoint, now) > now:
                 return 0
-            sent = self._known(endpoint, now)
-            left = (
-                calls - len(sent) + bisect_right(sent, now - window)
-                for calls, window in self._quotas.of(endpoint).windows
-            )
-            return max(min(left), 0)
+            known = self._known(endpoint, now)
+            windows = self._windows(endpoint)
+            return max(min(known.left(*each, now) for each in windows), 0)
 
     def close(self) -> None:
         """Let go of nothing: memory needs no end."""
 
-    def _known(self, endpoint: str, now: float) -> deque[float]:
-        sent = self._sent[endpoint]
-        horizon = now - self._quotas.of(endpoint).longest
-        while sent and sent[0] <= horizon:
-            sent.popleft()
-        return sent
+    def _windows(self, endpoint: str) -> list[tuple[int, float]]:
+        return self._quotas.of(endpoint).windows
+
+    def _known(self, endpoint: str, now: float) -> _Calls:
+        known = self._calls[endpoint]
+        known.settle(now, self._quotas.of(endpoint).longest)
+        return known
 
 
 class Ledger:
@@ -199,6 +266,7 @@ class Ledger:
         self.resting: Callable[[str, float], None] = lambda *_: None
         """Told of an endpoint that rests for long, and until when (epoch seconds)."""
         self.take = store.take
+        self.done = store.done
         self.lock = store.lock
         self.left = store.left
         self.close = store.close

@@ -15,6 +15,8 @@ from tap_zohocampaigns.api.quota import Quota, Quotas
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
+from .support import take
+
 if TYPE_CHECKING:
     from tap_zohocampaigns.api.quota import Store
 
@@ -36,20 +38,20 @@ def say(word: object) -> None:
 def take_all(store: Store) -> None:
     """Take in several threads as long as there is something, and say how much."""
 
-    def take() -> int:
+    def take_many() -> int:
         taken = 0
-        while store.take("one") is None:
+        while take(store, "one") is None:
             taken += 1
         return taken
 
     with ThreadPoolExecutor(THREADS) as threads:
-        futures = [threads.submit(take) for _ in range(THREADS)]
+        futures = [threads.submit(take_many) for _ in range(THREADS)]
         say(sum(future.result() for future in futures))
 
 
 def take_and_tell(store: Store) -> None:
     """Say each call that was entered, until killed."""
-    while store.take("one") is None:
+    while take(store, "one") is None:
         say("taken")
 
 

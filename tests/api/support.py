@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from tap_zohocampaigns.api.quota import Ledger
+    from tap_zohocampaigns.api.quota import Ledger, Store
 
 CLIENT_ID = "1000.CLIENTID"
 # Short ones, which no rule about long keys hides.
@@ -67,9 +67,18 @@ class Clock:
         self.now += seconds
 
 
+def take(store: Store | Ledger, endpoint: str) -> Wait | None:
+    """Make a call that is answered at once, or return how long it has to wait."""
+    taken = store.take(endpoint)
+    if isinstance(taken, Wait):
+        return taken
+    store.done(taken)
+    return None
+
+
 def enter(ledger: Ledger, endpoint: str) -> None:
-    """Enter a call as soon as it may be sent."""
-    while wait := ledger.take(endpoint):
+    """Make a call as soon as it may be sent."""
+    while wait := take(ledger, endpoint):
         ledger.rest(endpoint, wait)
 
 

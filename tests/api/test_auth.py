@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api import Reply, connect
+from tap_zohocampaigns.api import connect
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken, TokenWait
 from tap_zohocampaigns.api.errors import (
     Failed,
@@ -17,6 +17,7 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
 )
 from tap_zohocampaigns.api.tokens import TokenStore
+from tap_zohocampaigns.api.transport import Reply
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 from .support import (

@@ -5,8 +5,10 @@ import gzip
 import json
 import logging
 import random
+import socket
 import ssl
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_zohocampaigns import api
-from tap_zohocampaigns.api import wire
+from tap_zohocampaigns.api import hosts, wire
 from tap_zohocampaigns.api.errors import (
     Failed,
     Forbidden,
@@ -577,6 +579,28 @@ def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
             client.call(LISTS, {})
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
+    answered: bool,  # noqa: FBT001 (a parameter of the test)
+    clock: Clock,
+) -> None:
+    def answer(_: Asked) -> Answer | None:
+        clock.advance(20)
+        return success() if answered else None
+
+    with Zoho(answer) as zoho:
+        client = zoho.client(clock, request_timeout=60, retry_max_seconds=0)
+        began = clock()
+        with suppress(Failed):
+            client.call(LISTS, {})
+    assert client.ledger.left(LISTS) == 489
+    # The deadline, and 10 seconds in which a proxy may deliver the call yet.
+    clock.now = began + (20 if answered else 60 + 10) + 300.9
+    assert client.ledger.left(LISTS) == 489
+    clock.advance(0.2)
+    assert client.ledger.left(LISTS) == 490
+
+
 def test_a_trickle_is_given_up_when_its_time_is_over(clock: Clock) -> None:
     def trickle() -> Iterator[bytes]:
         for _ in range(10_000):
@@ -649,23 +673,70 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_the_proxy_of_the_environment_is_used(
     environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as proxy:
-        environment.setenv("http_proxy", proxy.url)
-        far = {"api_url": "http://127.0.0.1:1", "accounts_url": "http://127.0.0.1:2"}
-        assert proxy.client(clock, **far).call(LISTS, {}) is not None
-        targets = [asked.target for asked in proxy.asked]
-    assert targets[0] == "http://127.0.0.1:2/oauth/v2/token"
-    assert targets[1].startswith("http://127.0.0.1:1/api/v1.1/getmailinglists?")
+    far = {"api_url": "https://api.example", "accounts_url": "https://zoho.example"}
+    with Zoho(in_turn(Answer(status=502))) as proxy:
+        environment.setenv("https_proxy", proxy.url)
+        client = proxy.client(clock, retry_max_seconds=0, **far)
+        with pytest.raises(Failed, match="ProxyError"):
+            client.call(LISTS, {})
+        (asked,) = proxy.asked
+    assert (asked.method, asked.target) == ("CONNECT", "zoho.example:443")
 
 
 def test_a_host_that_needs_no_proxy_is_asked_itself(
     environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as proxy, Zoho(in_turn(success())) as zoho:
-        environment.setenv("http_proxy", proxy.url)
-        environment.setenv("no_proxy", "127.0.0.1")
-        assert zoho.client(clock).call(LISTS, {}) is not None
+    far = {"api_url": "https://api.invalid", "accounts_url": "https://zoho.invalid"}
+    with Zoho(in_turn(success())) as proxy:
+        environment.setenv("https_proxy", proxy.url)
+        environment.setenv("no_proxy", "zoho.invalid")
+        with pytest.raises(Failed, match=r"ConnectionError.*`accounts_url`"):
+            proxy.client(clock, retry_max_seconds=0, **far).call(LISTS, {})
         assert proxy.asked == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+)
+def test_what_stays_on_this_machine_never_goes_through_a_proxy(
+    host: str, variable: str, environment: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    with Zoho(in_turn(success())) as proxy, Zoho(in_turn(success())) as zoho:
+        environment.setenv(variable, proxy.url)
+        url = zoho.url.replace("127.0.0.1", host)
+        client = zoho.client(clock, api_url=url, accounts_url=url)
+        # The addresses of a machine that listens at one of them alone.
+        environment.setattr(socket, "getaddrinfo", at_one_address)
+        assert client.call(LISTS, {}) is not None
+        assert len(zoho.asked) == 2
+        assert proxy.asked == []
+
+
+def at_one_address(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("https://127.255.255.254", True),
+        ("https://[::1]:443", True),
+        ("https://[::ffff:127.0.0.1]", True),
+        ("https://Localhost/x", True),
+        ("https://localhost.example", False),
+        ("https://128.0.0.1", False),
+        ("https://10.0.0.1", False),
+        ("https://[::2]", False),
+        ("https://campaigns.zoho.com", False),
+    ],
+)
+def test_what_is_of_this_machine_is_known_by_its_address(
+    url: str,
+    local: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    assert hosts.is_local(url) is local
 
 
 # Of this test alone, for 127.0.0.1, until 2120.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import subprocess
 import sys
 import typing as t
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -15,19 +17,26 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.quota import Ledger, MemoryStore, Quota, Quotas
+from tap_zohocampaigns.api.quota import (
+    Ledger,
+    MemoryStore,
+    Quota,
+    Quotas,
+    Wait,
+)
 from tap_zohocampaigns.api.stores import open_store
 from tap_zohocampaigns.api.stores import redis as redis_module
 from tap_zohocampaigns.api.stores.redis import RedisStore
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
 from .callers import ACCOUNT, quotas_of
-from .support import Clock, about, enter
+from .day import most_in_a_window
+from .support import Clock, about, enter, take
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_zohocampaigns.api.quota import Store
+    from tap_zohocampaigns.api.quota import Store, Ticket
 
     from .conftest import RedisServer
 
@@ -64,11 +73,15 @@ class Kind(t.NamedTuple, t.Generic[Clock_co]):
     """Open a store of an account."""
     longer: float = 0
     """Seconds by which the window is longer than the quota says."""
+    shared: bool = True
+    """Whether several programs can open it."""
 
 
 def in_memory() -> Kind[Clock]:
     clock = Clock()
-    return Kind(clock, lambda _, quota: MemoryStore(Quotas(quota), clock=clock))
+    return Kind(
+        clock, lambda _, quota: MemoryStore(Quotas(quota), clock=clock), shared=False
+    )
 
 
 def in_a_file(folder: Path) -> Kind[Clock]:
@@ -90,6 +103,7 @@ def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
     script.write_text(timed)
 
     def open_timed(account: str, quota: Quota) -> Store:
+        server.know(account)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(redis_module, "_SCRIPT", script)
             return RedisStore(server.url, account, Quotas(quota))
@@ -111,6 +125,7 @@ def kind(
     return in_redis(folder, shared_redis)
 
 
+sharing = pytest.mark.parametrize("kind", ["sqlite", "redis"], indirect=True)
 accounts = map("account-{}".format, itertools.count())
 
 
@@ -187,6 +202,177 @@ def test_every_window_of_an_endpoint_is_kept_and_nobody_waits_for_nothing(
             assert 0 <= store.left("one") <= left
 
 
+class Simulation:
+    """Calls that take their time, and a service that counts them when they arrive."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.arrived: list[float] = []
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
+        self._order = itertools.count()
+
+    def after(self, seconds: float, what: Callable[[], object]) -> None:
+        """Let something happen later."""
+        due = (self.clock() + seconds, next(self._order), what)
+        heapq.heappush(self._due, due)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and what is due happen."""
+        ends = self.clock() + seconds
+        while self._due and self._due[0][0] <= ends:
+            self.clock.now, _, what = heapq.heappop(self._due)
+            what()
+        self.clock.now = ends
+
+    def arrive(self) -> None:
+        """Count a call."""
+        self.arrived.append(self.clock())
+
+    def send(self, store: Store) -> Ticket:
+        """Enter a call as soon as it may be sent."""
+        while isinstance(taken := store.take("one"), Wait):
+            self.advance(taken.seconds)
+        return taken
+
+
+LATENCIES = st.tuples(
+    st.floats(0, 20), st.floats(0, 10), st.floats(0, 10), st.integers(0, 4)
+)
+
+
+@given(st.integers(1, 4), st.lists(LATENCIES, max_size=30))
+@example(2, [(0.0, 3.0, 0.0, 1), (0.0, 0.0, 0.0, 1)] * 4)
+@example(1, [(0.0, 10.0, 10.0, 0), (0.0, 0.0, 0.0, 1), (0.0, 0.0, 0.0, 1)])
+def test_however_late_calls_arrive_the_service_never_counts_too_many(
+    kind: Kind[Clock], calls: int, latencies: list[tuple[float, float, float, int]]
+) -> None:
+    kind.clock.now = 0.0
+    simulation = Simulation(kind.clock)
+    quota, account = Quota(calls, 25, 1), next(accounts)
+    with ExitStack() as stack:
+        stores = [
+            stack.enter_context(closing(kind.open(account, quota)))
+            for _ in range(3 if kind.shared else 1)
+        ]
+        for pause, there, back, fate in latencies:
+            simulation.advance(pause)
+            store = stores[fate % len(stores)]
+            ticket = simulation.send(store)
+            simulation.after(there, simulation.arrive)
+            # Who dies tells of no answer.
+            if fate:
+                simulation.after(there + back, partial(store.done, ticket))
+        simulation.advance(20)
+    assert len(simulation.arrived) == len(latencies)
+    assert most_in_a_window(simulation.arrived, quota.seconds) <= calls
+
+
+def test_an_answer_makes_room_a_window_later_and_no_later(kind: Kind[Clock]) -> None:
+    kind.clock.now = 0.0
+    simulation = Simulation(kind.clock)
+    quota = Quota(2, 25, 1)
+    with closing(kind.open(next(accounts), quota)) as store:
+        for seconds in (3, 4):
+            simulation.after(seconds, partial(store.done, simulation.send(store)))
+        assert store.left("one") == 0
+        for seconds in (3, 4):
+            simulation.send(store)
+            expected = seconds + quota.window + kind.longer
+            assert kind.clock() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_call_without_an_answer_counts_as_long_as_it_may_be_underway(
+    kind: Kind[Clock],
+) -> None:
+    kind.clock.now = 0.0
+    simulation = Simulation(kind.clock)
+    quota = Quota(1, 25, 1)
+    with closing(kind.open(next(accounts), quota)) as store:
+        simulation.send(store)
+        simulation.send(store)
+        expected = Quotas(quota).underway + quota.window + kind.longer
+        assert kind.clock() == pytest.approx(expected, abs=1e-4)
+
+
+LONG, SHORT = Quota(490, 300, 1800), Quota(15, 10, 10)
+
+
+def together(kind: Kind[Clock], stack: ExitStack, *quotas: Quota) -> list[Store]:
+    """Open the stores of several programs."""
+    kind.clock.now = 0.0
+    account = next(accounts)
+    return [stack.enter_context(closing(kind.open(account, each))) for each in quotas]
+
+
+@sharing
+def test_a_program_with_a_shorter_window_keeps_to_the_longer_one_of_another(
+    kind: Kind[Clock],
+) -> None:
+    with ExitStack() as stack:
+        long, short = together(kind, stack, LONG, SHORT)
+        simulation = Simulation(kind.clock)
+
+        def call(store: Store) -> None:
+            store.done(simulation.send(store))
+            simulation.arrive()
+
+        for _ in range(400):
+            call(long)
+        for _ in range(300):
+            call(short)
+        assert long.left("one") >= 0
+        for _ in range(400):
+            call(long)
+        assert most_in_a_window(simulation.arrived, LONG.seconds) == LONG.calls
+
+
+@sharing
+def test_calls_are_kept_for_whoever_counts_them_longest(kind: Kind[Clock]) -> None:
+    longer = Quota(50, 900, 1800)
+    with ExitStack() as stack:
+        absent, long, short = together(kind, stack, longer, LONG, SHORT)
+        assert absent.left("one") == 50
+        kind.clock.advance(2000)
+        for _ in range(20):
+            for store in (long, short):
+                assert take(store, "one") is None
+                kind.clock.advance(10)
+        assert absent.left("one") == 10
+        kind.clock.advance(700)
+        assert absent.left("one") == 10 + 20
+
+
+@sharing
+def test_a_limit_is_no_longer_kept_for_who_stays_away(kind: Kind[Clock]) -> None:
+    strict = Quota(2, 900, 1800)
+    with ExitStack() as stack:
+        once, short = together(kind, stack, strict, SHORT)
+        assert take(once, "one") is None
+        assert take(short, "one") is None
+        waits = take(short, "one")
+        assert waits == about(901 + kind.longer, locked=False)
+        kind.clock.advance(waits.seconds)
+        assert [take(short, "one") for _ in range(15)] == [None] * 15
+
+
+@sharing
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_lock_is_as_long_as_any_program_says(
+    kind: Kind[Clock], order: tuple[int, int]
+) -> None:
+    with ExitStack() as stack:
+        stores = together(kind, stack, LONG, SHORT)
+        for number in order:
+            stores[number].lock("one")
+        for store in stores:
+            assert take(store, "one") == about(1800 + kind.longer, locked=True)
+        kind.clock.advance(900)
+        stores[1].lock("one")
+        for store in stores:
+            assert take(store, "one") == about(900 + kind.longer, locked=True)
+            assert store.left("one") == 0
+
+
 def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
     kind: Kind[Clock],
 ) -> None:
@@ -200,30 +386,30 @@ def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
             "addlistsubscribersinbulk": 600,
         }.items():
             store.lock(endpoint)
-            assert store.take(endpoint) == about(seconds + kind.longer, locked=True)
+            assert take(store, endpoint) == about(seconds + kind.longer, locked=True)
 
 
 def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
-        assert [store.take("listsubscribe") for _ in range(490)] == [None] * 490
-        assert store.take("listsubscribe") == about(61 + kind.longer, locked=False)
+        assert [take(store, "listsubscribe") for _ in range(490)] == [None] * 490
+        assert take(store, "listsubscribe") == about(61 + kind.longer, locked=False)
         assert store.left("listsubscribe") == 0
-        assert store.take("one") is None
+        assert take(store, "one") is None
 
 
 def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     kind: Kind[Clock], opened: Store
 ) -> None:
-    assert opened.take("one") is None
+    assert take(opened, "one") is None
     kind.clock.advance(100)
     opened.lock("one")
     assert (opened.left("one"), opened.left("other")) == (0, 3)
     kind.clock.advance(600)
-    assert opened.take("other") is None
-    wait = opened.take("one")
+    assert take(opened, "other") is None
+    wait = take(opened, "one")
     assert wait == about(1200 + kind.longer, locked=True)
     kind.clock.advance(wait.seconds + 1e-6)
-    assert opened.take("one") is None
+    assert take(opened, "one") is None
     assert opened.left("one") == 2
 
 
@@ -233,7 +419,7 @@ def test_a_second_sign_of_the_lock_begins_it_anew(
     for _ in range(2):
         opened.lock("one")
         kind.clock.advance(100)
-    wait = opened.take("one")
+    wait = take(opened, "one")
     assert wait == about(1700 + kind.longer, locked=True)
 
 
@@ -245,6 +431,8 @@ def where(
     if request.param == "sqlite":
         return str(tmp_path / "folder" / "quota.sqlite3")
     shared_redis.client.flushall()
+    for account in (ACCOUNT, "one", "other"):
+        shared_redis.know(account)
     return shared_redis.url
 
 
@@ -254,13 +442,13 @@ def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
             stack.enter_context(closing(open_store(where, account, Quotas(QUOTA))))
             for account in ("one", "one", "other")
         )
-        assert one.take("getmailinglists") is None
+        assert take(one, "getmailinglists") is None
         assert same.left("getmailinglists") == 2
         assert same.left("recentcampaigns") == 3
         assert other.left("getmailinglists") == 3
         one.lock("getmailinglists")
         assert same.left("getmailinglists") == 0
-        assert other.take("getmailinglists") is None
+        assert take(other, "getmailinglists") is None
 
 
 class Caller:
@@ -310,15 +498,15 @@ def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
 
 def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
     with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
         caller = Caller("lock", where, 300)
         caller.go()
         assert caller.hear() == "locked"
         caller.end()
-        wait = store.take("one")
+        wait = take(store, "one")
         assert wait
         assert wait.locked
-        assert store.take("other") is None
+        assert take(store, "other") is None
 
 
 def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
@@ -331,7 +519,7 @@ def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
     for caller in callers:
         caller.end(kill=True)
     with closing(open_store(where, ACCOUNT, quotas_of(100_000))) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
         assert store.left("one") <= 100_000 - 4 * 50 - 1
 
 
@@ -342,7 +530,7 @@ def test_the_default_is_a_file_in_the_users_state_folder(
     folder = platformdirs.user_state_path("tap-zohocampaigns", appauthor=False)
     with closing(open_store(None, ACCOUNT, Quotas(QUOTA))) as store:
         assert not folder.exists()
-        assert store.take("one") is None
+        assert take(store, "one") is None
         assert (folder / "quota.sqlite3").is_file()
 
 
@@ -351,13 +539,13 @@ def test_a_tilde_is_the_users_home(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with closing(open_store("~/own.sqlite3", ACCOUNT, Quotas(QUOTA))) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
     assert (tmp_path / "own.sqlite3").is_file()
 
 
 def test_memory_is_shared_with_nobody() -> None:
     one, other = (open_store("memory", ACCOUNT, Quotas(QUOTA)) for _ in range(2))
-    assert one.take("one") is None
+    assert take(one, "one") is None
     assert (one.left("one"), other.left("one")) == (2, 3)
 
 

@@ -7,21 +7,22 @@ import typing as t
 from contextlib import ExitStack, closing
 
 import pytest
+import redis
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import Failed
-from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas
+from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Ticket
 from tap_zohocampaigns.api.stores.redis import RedisStore
 
 from .callers import ACCOUNT
-from .support import Clock, about, enter
+from .conftest import RedisServer
+from .support import Clock, about, enter, take
 from .test_stores import Kind, ServerClock, accounts, in_redis
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from .conftest import RedisServer
+    from pathlib import Path
 
 QUOTA = Quota(3, 300, 1800)
 STATE = f"tap-zohocampaigns:{{{ACCOUNT}}}:state"
@@ -31,6 +32,7 @@ FULL = about(303, within=60, locked=False)
 @pytest.fixture
 def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
     """Return what opens the store of one more program."""
+    own_redis.know(ACCOUNT)
     with ExitStack() as stack:
         yield lambda: stack.enter_context(
             closing(RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA)))
@@ -41,9 +43,9 @@ def test_a_script_that_was_flushed_is_sent_again(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    assert store.take("one") is None
+    assert take(store, "one") is None
     own_redis.client.script_flush()
-    assert store.take("one") is None
+    assert take(store, "one") is None
     assert store.left("one") == 1
 
 
@@ -51,13 +53,13 @@ def test_a_restart_that_keeps_the_data_loses_no_call(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    assert [store.take("one") for _ in range(2)] == [None] * 2
+    assert [take(store, "one") for _ in range(2)] == [None] * 2
     store.lock("other")
     own_redis.stop(save=True)
     own_redis.start()
     assert store.left("one") == 1
-    assert store.take("one") is None
-    assert start().take("one") == FULL
+    assert take(store, "one") is None
+    assert take(start(), "one") == FULL
     assert store.left("other") == 0
 
 
@@ -78,33 +80,136 @@ def test_after_a_loss_every_window_counts_as_full_once(
 ) -> None:
     noticing, late, unaware = start(), start(), start()
     for store in (noticing, late):
-        assert store.take("one") is None
+        assert take(store, "one") is None
     lose(own_redis)
-    # Who never saw what was lost can't know of it.
-    assert unaware.take("one") is None
     assert noticing.left("one") == 0
     lost = own_redis.client.hget(STATE, "lost")
     for store in (noticing, unaware, late):
-        assert store.take("one") == FULL
-        assert store.take("other") == FULL
+        assert take(store, "one") == FULL
+        assert take(store, "other") == FULL
         assert store.left("one") == 0
     # The first to find out decided until when.
     assert own_redis.client.hget(STATE, "lost") == lost
+
+
+def restore(server: RedisServer) -> None:
+    """Start with what was saved before the last calls."""
+    server.client.config_set("save", "")
+    server.kill()
+    server.start()
+
+
+@pytest.mark.parametrize("lose", [flush, restart, restore])
+def test_a_loss_between_two_runs_makes_the_windows_full_once(
+    lose: Callable[[RedisServer], None],
+    own_redis: RedisServer,
+    start: Callable[[], RedisStore],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = start()
+    assert first.left("one") == 3
+    own_redis.client.save()
+    assert [take(first, "one") for _ in range(3)] == [None] * 3
+    first.close()
+    lose(own_redis)
+    second, third = start(), start()
+    for store in (second, third):
+        assert take(store, "one") == FULL
+        assert take(store, "other") == FULL
+        assert store.left("other") == 0
+    assert "`rate_limit_ledger`" in caplog.text
+    assert "planted" not in caplog.text
+    # The wait is over for all a window after the loss.
+    own_redis.know(ACCOUNT)
+    caplog.clear()
+    assert take(start(), "other") is None
+    assert not caplog.records
+
+
+def test_a_server_that_saves_each_call_may_be_restarted_between_two_runs(
+    tmp_path: Path,
+) -> None:
+    server = RedisServer(tmp_path, "", "--appendonly", "yes", "--appendfsync", "always")
+    try:
+        server.know(ACCOUNT)
+        with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
+            assert [take(store, "one") for _ in range(2)] == [None] * 2
+        server.kill()
+        server.start()
+        with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
+            assert store.left("one") == 1
+            assert take(store, "other") is None
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("info", "rests"),
+    [
+        ({"uptime_in_seconds": 10_000}, False),
+        ({"uptime_in_seconds": 10}, True),
+        ({"uptime_in_seconds": 10_000, "evicted_keys": 1}, True),
+        ({"uptime_in_seconds": 10_000, "cmdstat_flushdb": {"calls": 1}}, True),
+        ({}, True),
+    ],
+)
+def test_an_account_is_new_to_a_server_that_has_long_been_there_and_lost_nothing(
+    info: dict[str, object],
+    rests: bool,  # noqa: FBT001 (a parameter of the test)
+    own_redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis.Redis, "info", lambda *_: info)
+    with closing(RedisStore(own_redis.url, "new", Quotas(QUOTA))) as store:
+        wait = take(store, "one")
+        assert wait == (about(303, within=60, locked=False) if rests else None)
+
+
+def test_a_server_that_tells_nothing_of_itself_is_rested_for_once(
+    own_redis: RedisServer,
+) -> None:
+    own_redis.client.acl_setuser(
+        "mute",
+        enabled=True,
+        passwords=["+planted-mute"],
+        categories=["+@all"],
+        commands=["-info"],
+        keys=["*"],
+    )
+    url = own_redis.url.replace(":planted-password", "mute:planted-mute")
+    with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
+        assert take(store, "one") == FULL
+    own_redis.client.hset(STATE.replace("state", "server"), "since", "0")
+    with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
+        assert take(store, "one") is None
+
+
+def test_an_answer_that_can_not_be_noted_ends_no_run(
+    own_redis: RedisServer, start: Callable[[], RedisStore]
+) -> None:
+    store = start()
+    ticket = store.take("one")
+    assert isinstance(ticket, Ticket)
+    own_redis.stop(save=True)
+    store.done(ticket)
+    own_redis.start()
+    # It counts as underway.
+    assert store.left("one") == 2
 
 
 def test_a_second_loss_makes_the_windows_full_again(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    assert store.take("one") is None
+    assert take(store, "one") is None
     own_redis.client.flushall()
-    assert store.take("one") == FULL
+    assert take(store, "one") == FULL
     lost = float(own_redis.client.hget(STATE, "lost") or 0)
     own_redis.client.save()
     assert store.left("one") == 0
     own_redis.kill()
     own_redis.start()
-    assert store.take("one") == FULL
+    assert take(store, "one") == FULL
     assert float(own_redis.client.hget(STATE, "lost") or 0) > lost
 
 
@@ -113,16 +218,16 @@ def test_a_server_that_came_back_with_older_data_has_lost_some(
 ) -> None:
     first, second, third = start(), start(), start()
     for store in (first, second, third):
-        assert store.take("one") is None
+        assert take(store, "one") is None
     own_redis.client.save()
-    assert first.take("other") is None
+    assert take(first, "other") is None
     own_redis.kill()
     own_redis.start()
     # It knows of no call that the server has forgotten, and nobody told it.
-    assert second.take("second") is None
-    assert first.take("other") == FULL
-    assert second.take("second") == FULL
-    assert third.take("one") == FULL
+    assert take(second, "second") is None
+    assert take(first, "other") == FULL
+    assert take(second, "second") == FULL
+    assert take(third, "one") == FULL
 
 
 def test_a_server_that_starts_anew_is_waited_for(
@@ -134,13 +239,14 @@ def test_a_server_that_starts_anew_is_waited_for(
         clock.sleep(seconds)
         if len(clock.waits) == 3:
             own_redis.start()
+            own_redis.know(ACCOUNT)
 
     caplog.set_level(logging.DEBUG)
     with closing(
         RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=sleep)
     ) as store:
         own_redis.stop()
-        assert store.take("one") is None
+        assert take(store, "one") is None
         assert store.left("one") == 2
     assert len(clock.waits) == 3
     assert "planted" not in caplog.text
@@ -152,12 +258,13 @@ def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
     caplog.set_level(logging.DEBUG)
     clock = Clock()
     began = clock()
+    own_redis.know(ACCOUNT)
     with closing(
         RedisStore(
             own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep
         )
     ) as store:
-        assert store.take("one") is None
+        assert take(store, "one") is None
         own_redis.stop()
         for use in (store.take, store.left, store.lock):
             with pytest.raises(Failed, match="`rate_limit_ledger`") as caught:
@@ -179,7 +286,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(
         RedisStore(url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep)
     ) as store:
         with pytest.raises(Failed, match="AuthenticationError") as caught:
-            store.take("one")
+            take(store, "one")
         assert "planted" not in str(caught.value)
     assert clock.waits == []
     assert "planted" not in caplog.text
@@ -190,17 +297,17 @@ def test_a_server_without_memory_ends_the_run(
 ) -> None:
     own_redis.client.config_set("maxmemory", 1)
     with pytest.raises(Failed, match="`rate_limit_ledger`"):
-        start().take("one")
+        take(start(), "one")
 
 
 def test_keys_live_together_and_not_for_ever(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    store.take("one")
+    take(store, "one")
     store.lock("one")
     keys = t.cast("list[str]", own_redis.client.keys())
-    assert len(keys) == 4
+    assert len(keys) == 6
     for key in keys:
         assert key.startswith(f"tap-zohocampaigns:{{{ACCOUNT}}}:")
         # Longer than a window and a lock.
@@ -242,11 +349,11 @@ def test_after_a_large_correction_of_the_servers_clock_time_goes_on(
     clock = timed.clock
     clock.ahead, clock.now = 86400.0, 0.0
     with closing(timed.open(next(accounts), QUOTA)) as store:
-        assert [store.take("one") for _ in range(3)] == [None] * 3
+        assert [take(store, "one") for _ in range(3)] == [None] * 3
         clock.ahead, clock.now = 0.0, 100.0
         # What passed before the correction was noticed is not known.
-        assert store.take("one") == about(303, locked=False)
+        assert take(store, "one") == about(303, locked=False)
         clock.advance(100)
-        assert store.take("one") == about(203, locked=False)
+        assert take(store, "one") == about(203, locked=False)
         clock.advance(203)
-        assert store.take("one") is None
+        assert take(store, "one") is None

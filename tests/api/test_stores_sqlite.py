@@ -18,7 +18,7 @@ from tap_zohocampaigns.api.stores import open_store, sqlite
 from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
 
 from .callers import ACCOUNT, quotas_of
-from .support import Clock, about, enter
+from .support import Clock, about, enter, take
 from .test_stores import Caller
 
 if t.TYPE_CHECKING:
@@ -42,7 +42,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 def test_nobody_else_may_read_what_is_kept(path: Path, store: SqliteStore) -> None:
     before = os.umask(0)
     try:
-        store.take("one")
+        take(store, "one")
     finally:
         os.umask(before)
     files = sorted(path.parent.iterdir())
@@ -54,13 +54,13 @@ def test_nobody_else_may_read_what_is_kept(path: Path, store: SqliteStore) -> No
 def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
     path: Path, store: SqliteStore
 ) -> None:
-    assert store.take("one") is None
+    assert take(store, "one") is None
     caller = Caller("hang", str(path), 3)
     caller.go()
     assert caller.hear() == "inside"
     caller.end(kill=True)
     assert store.left("one") == 2
-    assert store.take("one") is None
+    assert take(store, "one") is None
 
 
 def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
@@ -101,8 +101,8 @@ def test_a_file_that_cant_be_used_costs_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     prepare(path)
-    assert [store.take("one") for _ in range(3)] == [None] * 3
-    wait = store.take("one")
+    assert [take(store, "one") for _ in range(3)] == [None] * 3
+    wait = take(store, "one")
     assert wait
     assert not wait.locked
     assert store.left("other") == 3
@@ -122,7 +122,7 @@ def assert_one_warning(caplog: pytest.LogCaptureFixture) -> None:
 def ruined(path: Path) -> Iterator[None]:
     # After another has written, the file is read anew.
     with closing(SqliteStore(path, "other account", Quotas(QUOTA))) as other:
-        other.take("one")
+        take(other, "one")
     for each in (path, path.with_name(f"{path.name}-wal")):
         each.write_bytes(b"planted-content " * (each.stat().st_size // 16))
     yield
@@ -162,17 +162,17 @@ def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
     store: SqliteStore,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert [store.take("one") for _ in range(2)] == [None] * 2
+    assert [take(store, "one") for _ in range(2)] == [None] * 2
     store.lock("other")
     with mishap(path):
         getattr(store, first)("third")
         assert store.left("one") == 1
-        assert store.take("one") is None
+        assert take(store, "one") is None
         assert store.left("one") == 0
-        wait = store.take("one")
+        wait = take(store, "one")
         assert wait
         assert wait.seconds > 290
-        locked = store.take("other")
+        locked = take(store, "other")
         assert locked
         assert locked.locked
         assert store.left("third") == {"take": 2, "lock": 0, "left": 3}[first]
@@ -206,10 +206,10 @@ def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
         SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
     ) as store:
         for machine.ahead in (-2, 2, 3600):
-            assert store.take("one") is None
+            assert take(store, "one") is None
             machine.now += 10
         for machine.ahead in (-86400, -2, 0, 2, 86400):
-            assert store.take("one") == about(271, locked=False)
+            assert take(store, "one") == about(271, locked=False)
             assert store.left("one") == 0
 
 
@@ -258,7 +258,7 @@ def test_a_lock_outlasts_a_restart(path: Path) -> None:
     with closing(
         SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
     ) as store:
-        assert store.take("one") == about(1702, locked=True)
+        assert take(store, "one") == about(1702, locked=True)
 
 
 def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> None:
@@ -267,14 +267,14 @@ def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> No
     with closing(
         SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
     ) as store:
-        assert [store.take("one") for _ in range(3)] == [None] * 3
+        assert [take(store, "one") for _ in range(3)] == [None] * 3
     machine.ahead = 0
     # Each restart asks the wall clock again, with two seconds of caution.
     for waits in (301, 203, 103):
         machine.started = machine.now
         clocks = machine.clocks()
         with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
-            assert store.take("one") == about(waits, locked=False)
+            assert take(store, "one") == about(waits, locked=False)
         machine.now += 100
 
 
@@ -285,13 +285,13 @@ def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
     ticks, wall = Clock(), Clock()
     clocks = Clocks(ticks=ticks, wall=wall)
     with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
-        assert [store.take("one") for _ in range(3)] == [None] * 3
+        assert [take(store, "one") for _ in range(3)] == [None] * 3
     ticks.now = 7
     wall.advance(100)
     with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
-        assert store.take("one") == about(203, locked=False)
+        assert take(store, "one") == about(203, locked=False)
         ticks.advance(203)
-        assert store.take("one") is None
+        assert take(store, "one") is None
 
 
 def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
@@ -299,18 +299,18 @@ def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
     clocks = Clocks(ticks=clock, wall=clock)
     with closing(SqliteStore(path, ACCOUNT, quotas_of(500), clocks=clocks)) as store:
         for _ in range(500):
-            store.take("one")
+            take(store, "one")
         size = path.stat().st_size
         for _ in range(5):
             clock.advance(3601)
             for _ in range(500):
-                assert store.take("one") is None
+                assert take(store, "one") is None
     assert path.stat().st_size <= max(2 * size, 200_000)
 
 
 def test_the_file_holds_nothing_but_what_it_was_given(path: Path) -> None:
     with closing(open_store(str(path), ACCOUNT, Quotas(QUOTA))) as store:
-        store.take("getmailinglists")
+        take(store, "getmailinglists")
     content = path.read_bytes()
     assert ACCOUNT.encode() in content
     assert str(path.parent).encode() not in content

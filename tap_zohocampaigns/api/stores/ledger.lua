@@ -1,23 +1,30 @@
--- Enter, lock or count the calls of one endpoint, at the time of this server.
+-- Enter, end, lock or count the calls of one endpoint, at the time of this server.
 --
 -- KEYS  state: of the account's calls as a whole
---       sent: the calls of the endpoint, by time
+--       sent: the calls of the endpoint, by when they are counted at the latest
 --       locked: until when the endpoint is closed
 --       run: how often this process has been here
--- ARGV  action: take, lock or left
+--       limits: of runs that have counted here, by when they last did
+-- ARGV  action: take, done, lock or left
+--       name: of the call
 --       epoch, seen: what the process was told the last time, or '' and 0
 --       fresh: a name for a new epoch
+--       since: since when all calls are known
 --       step: by how much the clock may step; microseconds
 --       kept: milliseconds that are longer than all windows and locks
 --       closed: how long a lock lasts; microseconds
+--       underway: how long a call may be; microseconds
+--       least: how long a call is kept at least; microseconds
 --       calls and window, of each window, the shortest first; microseconds
 -- Returns what the action asks for, how long to wait (microseconds), the epoch, and
 -- how often this process has been here.
-local state, sent, locked, run = unpack(KEYS)
-local action, epoch, seen, fresh = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local step, kept, closed = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local state, sent, locked, run, limits = unpack(KEYS)
+local action, name, epoch, seen, fresh, since =
+    ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local step, kept, closed = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local underway, least = tonumber(ARGV[10]), tonumber(ARGV[11])
 local windows = {}
-for place = 8, #ARGV, 2 do
+for place = 12, #ARGV, 2 do
     table.insert(windows, { tonumber(ARGV[place]), tonumber(ARGV[place + 1]) })
 end
 local shortest, longest = windows[1][2], windows[#windows][2]
@@ -50,40 +57,71 @@ if epoch ~= '' and epoch ~= known or epoch == known and times < seen then
 end
 known = known or fresh
 times = times + 1
+
+-- A run that counts in a longer window keeps its calls for longer.
+local function keep(key)
+    redis.call('PEXPIRE', key, math.max(kept, redis.call('PTTL', key)))
+end
+
 redis.call('HSET', state, 'epoch', known, 'clock', now, 'ahead', ahead, 'lost', lost)
-redis.call('PEXPIRE', state, kept)
+keep(state)
 redis.call('SET', run, times, 'PX', kept)
 
 local function answer(result, wait)
     return { result, wait, known, times }
 end
 
-if action == 'lock' then
-    redis.call('SET', locked, now + closed, 'PX', kept)
-    return answer('locked', closed)
+if action == 'done' then
+    redis.call('ZADD', sent, now, name)
+    keep(sent)
+    return answer('done', 0)
 end
 local lock = tonumber(redis.call('GET', locked) or 0) - now
+if action == 'lock' then
+    -- Each run knows a length of its own, of which the longest counts.
+    lock = math.max(lock, closed)
+    redis.call('SET', locked, now + lock, 'PX', math.max(kept, math.ceil(lock / 1000)))
+    return answer('locked', lock)
+end
+
+-- A window longer than this run's own counts too while a run that knows it is there.
+-- Calls are kept for the longest that any run has ever had.
+redis.call('HSET', limits, windows[#windows][1] .. ':' .. longest, now)
+keep(limits)
+local noted = redis.call('HGETALL', limits)
+for place = 1, #noted, 2 do
+    local calls, window = string.match(noted[place], '(%d+):(%d+)')
+    calls, window = tonumber(calls), tonumber(window)
+    least = math.max(least, window)
+    if window > longest and noted[place + 1] + window > now then
+        table.insert(windows, { calls, window })
+    end
+end
+redis.call('ZREMRANGEBYSCORE', sent, '-inf', now - least)
+
 if lock > 0 then
     return answer('locked', lock)
 end
-redis.call('ZREMRANGEBYSCORE', sent, '-inf', now - longest)
+lost = math.max(lost, math.min(since, now))
 if lost > 0 and lost + shortest > now then
     return answer('full', lost + shortest - now)
 end
 local known_calls, left, wait = redis.call('ZCARD', sent), math.huge, 0
 for _, each in ipairs(windows) do
     local calls, window = unpack(each)
-    left = math.min(left, calls - redis.call('ZCOUNT', sent, now - window + 1, '+inf'))
+    local counted = redis.call('ZCOUNT', sent, now - window + 1, '+inf')
+    left = math.min(left, calls - counted)
     if known_calls >= calls then
+        -- It may be underway, and counted later; yet it may also end now.
         local leaving = redis.call('ZRANGE', sent, -calls, -calls, 'WITHSCORES')
-        wait = math.max(wait, leaving[2] + window - now)
+        wait = math.max(wait, math.min(tonumber(leaving[2]), now) + window - now)
     end
 end
 if wait > 0 then
     return answer('full', wait)
 end
 if action == 'take' then
-    redis.call('ZADD', sent, now, run .. ':' .. times)
-    redis.call('PEXPIRE', sent, kept)
+    redis.call('ZADD', sent, now + underway, name)
+    keep(sent)
 end
 return answer(left, 0)

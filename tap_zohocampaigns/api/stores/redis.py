@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
 import typing as t
+from contextlib import suppress
 from pathlib import Path
 
 import backoff
@@ -14,12 +16,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tap_zohocampaigns.api.errors import Failed, SettingError
-from tap_zohocampaigns.api.quota import TICK, Wait
+from tap_zohocampaigns.api.quota import TICK, Ticket, Wait, kept, new_ticket
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_zohocampaigns.api.quota import Quotas
+
+logger = logging.getLogger("tap-zohocampaigns.quota")
 
 # How long a server that starts anew may be away.
 _PATIENCE = 30.0
@@ -29,6 +33,15 @@ _TIMEOUT = 5.0
 _STEP = 2.0
 # Longer than any run is silent.
 _DAY = 86400.0
+# Who runs seldom is known still.
+_YEAR = 366 * 86_400
+# Signs in INFO that a server may have lost calls since it started.
+_LOSSES = (
+    "cmdstat_flushall",
+    "cmdstat_flushdb",
+    "cmdstat_swapdb",
+    "evicted_keys",
+)
 _SCRIPT = Path(__file__).with_name("ledger.lua")
 
 
@@ -92,17 +105,26 @@ class RedisStore:
         self._sleep = sleep
         self._guard = threading.Lock()
         self._epoch, self._seen = "", 0
+        self._since: int | None = None
 
-    def take(self, endpoint: str) -> Wait | None:
+    def take(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait.
 
         Raises:
             Failed: The server can't be used.
         """
-        result, wait = self._ask("take", endpoint)
+        ticket = new_ticket(endpoint)
+        result, wait = self._ask("take", ticket)
         if not wait:
-            return None
+            return ticket
         return Wait(max(wait / 1e6, TICK), locked=result == "locked")
+
+    def done(self, ticket: Ticket) -> None:
+        """Note that the answer of a call has come."""
+        # A call that is not noted counts for longer, which does no harm; whether the
+        # server is there is found out by the next one.
+        with suppress(redis.RedisError):
+            self._ask_once("done", ticket)
 
     def lock(self, endpoint: str) -> None:
         """Note that the service has closed the endpoint: let it rest.
@@ -110,7 +132,7 @@ class RedisStore:
         Raises:
             Failed: The server can't be used.
         """
-        self._ask("lock", endpoint)
+        self._ask("lock", Ticket(endpoint, ""))
 
     def left(self, endpoint: str) -> int:
         """Return how many calls the window still allows.
@@ -118,29 +140,20 @@ class RedisStore:
         Raises:
             Failed: The server can't be used.
         """
-        result, wait = self._ask("left", endpoint)
+        result, wait = self._ask("left", Ticket(endpoint, ""))
         return 0 if wait else int(result)
 
     def close(self) -> None:
         """Hang up."""
         self._redis.close()
 
-    def _ask(self, action: str, endpoint: str) -> tuple[str | int, int]:
-        prefix = f"{self._prefix}:{endpoint}"
-        keys = [f"{self._prefix}:state", f"{prefix}:calls", f"{prefix}:lock", self._run]
-        terms = self._terms(endpoint)
+    def _ask(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
         waits = backoff.expo(max_value=4)
         next(waits)
         ends = self._clock() + _PATIENCE
         while True:
-            with self._guard:
-                known = (self._epoch, self._seen)
             try:
-                # When only the answer got lost the call is entered twice, which costs
-                # a little of the quota and breaks nothing.
-                result, wait, epoch, seen = self._script(
-                    keys, [action, *known, secrets.token_hex(8), *terms]
-                )
+                return self._ask_once(action, ticket)
             except redis.AuthenticationError as error:
                 raise _failed(error) from None
             except (
@@ -154,9 +167,62 @@ class RedisStore:
                 self._sleep(pause)
             except redis.RedisError as error:
                 raise _failed(error) from None
-            else:
-                self._remember(known[0], epoch, seen)
-                return result, wait
+
+    def _ask_once(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
+        prefix = f"{self._prefix}:{ticket.endpoint}"
+        keys = [
+            *(f"{self._prefix}:state", f"{prefix}:calls", f"{prefix}:lock"),
+            *(self._run, f"{prefix}:limits"),
+        ]
+        with self._guard:
+            if self._since is None:
+                self._since = self._known_since()
+            since, known = self._since, (self._epoch, self._seen)
+        fresh, terms = secrets.token_hex(8), self._terms(ticket.endpoint)
+        # When only the answer got lost, the call is entered under the same name.
+        result, wait, epoch, seen = self._script(
+            keys, [action, ticket.name, *known, fresh, since, *terms]
+        )
+        self._remember(known[0], epoch, seen)
+        return result, wait
+
+    def _known_since(self) -> int:
+        """Return since when the server knows all calls (microseconds).
+
+        A server that starts without its data knows none from before its start, nor one
+        that starts with what it saved from time to time. One that has never heard of
+        the account may have been flushed.
+        """
+        key = f"{self._prefix}:server"
+        seconds, micro = self._redis.time()
+        now = _micro(seconds) + micro
+        info = self._info()
+        started = now - _micro(info.get("uptime_in_seconds", 0))
+        noted = t.cast("dict[str, str]", self._redis.hgetall(key))
+        if noted:
+            since = min(int(noted["since"]), now)
+            if noted["id"] != info.get("run_id", "") and not info.get("aof_enabled"):
+                since = max(since, started)
+        else:
+            since = now if any(info.get(sign) for sign in _LOSSES) else started
+        self._redis.hset(
+            key, mapping={"id": info.get("run_id", ""), "since": str(since)}
+        )
+        self._redis.expire(key, _YEAR)
+        if since > now - _micro(self._quotas.other.window + self._step):
+            logger.warning(
+                "The Redis of `rate_limit_ledger` does not know which calls were made "
+                "before %s: each endpoint rests for its shortest window behind that.",
+                time.strftime("%H:%M:%S", time.localtime(since / 1e6)),
+            )
+        return since
+
+    def _info(self) -> dict[str, t.Any]:
+        try:
+            return self._redis.info("all")
+        except redis.ResponseError:
+            # Some providers forbid the question. The server may have started just now.
+            return {}
 
     def _terms(self, endpoint: str) -> list[int]:
         quota, step = self._quotas.of(endpoint), self._step
@@ -164,6 +230,8 @@ class RedisStore:
             _micro(step),
             self._kept,
             _micro(quota.lock_seconds + step),
+            _micro(self._quotas.underway),
+            _micro(kept(quota) + step),
             *(
                 term
                 for calls, window in quota.windows

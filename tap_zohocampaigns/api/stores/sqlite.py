@@ -13,7 +13,14 @@ from pathlib import Path
 
 import backoff
 
-from tap_zohocampaigns.api.quota import TICK, MemoryStore, Wait
+from tap_zohocampaigns.api.quota import (
+    TICK,
+    MemoryStore,
+    Ticket,
+    Wait,
+    kept,
+    new_ticket,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,72 +37,80 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _SCHEMA = (
     """
-CREATE TABLE IF NOT EXISTS entries (
+CREATE TABLE IF NOT EXISTS noted (
     account TEXT NOT NULL,
     endpoint TEXT NOT NULL,
-    kind TEXT NOT NULL, -- a call, or a lock that the service told of
+    kind TEXT NOT NULL, -- a call; a lock that the service told of; a limit of a run
+    name TEXT NOT NULL, -- of a call; the calls and seconds of a limit
     ticks REAL NOT NULL, -- seconds on a clock that begins with the boot
     boot TEXT NOT NULL,
-    wall REAL NOT NULL -- seconds of the epoch
-)
+    wall REAL NOT NULL, -- seconds of the epoch
+    -- seconds after `ticks`: until when a call may be underway, a lock lasts, a limit
+    -- is kept by others
+    lasts REAL NOT NULL,
+    PRIMARY KEY (account, endpoint, kind, name)
+) WITHOUT ROWID
 """,
     """
-CREATE INDEX IF NOT EXISTS entries_by_age
-ON entries (account, endpoint, kind, ticks, boot)
+CREATE INDEX IF NOT EXISTS noted_by_end
+ON noted (account, endpoint, kind, ticks + lasts)
 """,
     """
-CREATE INDEX IF NOT EXISTS entries_by_boot
-ON entries (account, endpoint, boot)
+CREATE INDEX IF NOT EXISTS noted_by_age
+ON noted (account, endpoint, ticks)
+""",
+    """
+CREATE INDEX IF NOT EXISTS noted_by_boot
+ON noted (account, endpoint, boot)
 """,
 )
 # Each part is found by an index, since a day holds 75,000 calls of some endpoints.
 # Entries made before the machine started anew, or on another one, get their place on
 # the clock of this boot. What seems to come from the future was made now at the latest.
 _ADOPT = """
-UPDATE entries
+UPDATE noted
 SET boot = :boot,
     ticks = :ticks - max(:wall - :step - wall, 0),
     wall = min(wall, :wall)
-WHERE rowid IN (
-    SELECT rowid FROM entries
+WHERE account = :account AND endpoint = :endpoint AND (kind, name) IN (
+    SELECT kind, name FROM noted
     WHERE account = :account AND endpoint = :endpoint AND boot < :boot
-    UNION ALL SELECT rowid FROM entries
+    UNION ALL SELECT kind, name FROM noted
     WHERE account = :account AND endpoint = :endpoint AND boot > :boot
-    UNION ALL SELECT rowid FROM entries
-    WHERE account = :account AND endpoint = :endpoint
-        AND kind IN ('call', 'lock') AND ticks > :ticks
+    UNION ALL SELECT kind, name FROM noted
+    WHERE account = :account AND endpoint = :endpoint AND ticks > :ticks
 )
 """
 _LOCKED = """
-SELECT ticks + :lock_seconds - :ticks FROM entries
+SELECT max(ticks + lasts) - :ticks FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
-    AND ticks + :lock_seconds > :ticks
+    AND ticks + lasts > :ticks
 """
+# A call may be counted as late as `ticks + lasts`, yet it may also end now.
 _FULL = """
-SELECT ticks + :window - :ticks FROM (
-    SELECT ticks FROM entries
+SELECT min(latest, :ticks) + :window - :ticks FROM (
+    SELECT ticks + lasts AS latest FROM noted
     WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    ORDER BY ticks DESC LIMIT 1 OFFSET :calls - 1
-) WHERE ticks > :ticks - :window
+    ORDER BY ticks + lasts DESC LIMIT 1 OFFSET :calls - 1
+) WHERE latest > :ticks - :window
 """
 _LEFT = """
-SELECT :calls - count(*) FROM entries
+SELECT :calls - count(*) FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    AND ticks > :ticks - :window
+    AND ticks + lasts > :ticks - :window
 """
-_ENTER = """
-INSERT INTO entries (account, endpoint, kind, ticks, boot, wall)
-VALUES (:account, :endpoint, :kind, :ticks, :boot, :wall)
+_NOTE = """
+INSERT OR REPLACE INTO noted
+VALUES (:account, :endpoint, :kind, :name, :ticks, :boot, :wall, :lasts)
 """
-# The newest lock ends last.
-_UNLOCK = """
-DELETE FROM entries
-WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
+_LIMITS = """
+SELECT name, lasts, ticks + lasts > :ticks FROM noted
+WHERE account = :account AND endpoint = :endpoint AND kind = 'limit'
 """
 _PRUNE = """
-DELETE FROM entries
+DELETE FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    AND ticks <= :ticks - :longest
+    AND ticks + lasts <= :ticks - :kept
 """
 
 Now = dict[str, t.Any]
@@ -159,31 +174,35 @@ class SqliteStore:
         # What this process knows itself, should the file fail.
         self._own = MemoryStore(quotas, clock=self._clocks.ticks)
 
-    def take(self, endpoint: str) -> Wait | None:
+    def take(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait."""
         with self._guard:
             if not self._broken:
                 try:
-                    wait = self._take(endpoint)
+                    taken = self._take(endpoint)
                 except (sqlite3.Error, OSError) as error:
                     self._give_up(error)
                 else:
-                    if wait is None:
-                        self._own.note(endpoint)
-                    return wait
+                    if isinstance(taken, Ticket):
+                        self._own.note(taken)
+                    return taken
             return self._own.take(endpoint)
+
+    def done(self, ticket: Ticket) -> None:
+        """Note that the answer of a call has come."""
+        with self._guard:
+            self._own.done(ticket)
+            call = {"kind": "call", "name": ticket.name, "lasts": 0.0}
+            self._note(ticket.endpoint, call)
 
     def lock(self, endpoint: str) -> None:
         """Note that the service has closed the endpoint: let it rest."""
         with self._guard:
             self._own.lock(endpoint)
-            if not self._broken:
-                try:
-                    with self._entries(endpoint) as (db, now):
-                        db.execute(_UNLOCK, now)
-                        db.execute(_ENTER, {"kind": "lock", **now})
-                except (sqlite3.Error, OSError) as error:
-                    self._give_up(error)
+            # Each run knows a length of its own, of which the longest counts.
+            lasts = self._quotas.of(endpoint).lock_seconds
+            lock = {"kind": "lock", "name": f"{lasts}", "lasts": lasts}
+            self._note(endpoint, lock)
 
     def left(self, endpoint: str) -> int:
         """Return how many calls the window still allows."""
@@ -202,35 +221,59 @@ class SqliteStore:
                 self._db.close()
                 self._db = None
 
-    def _take(self, endpoint: str) -> Wait | None:
+    def _take(self, endpoint: str) -> Ticket | Wait:
         with self._entries(endpoint) as (db, now):
-            if locked := db.execute(_LOCKED, now).fetchone():
-                return Wait(max(locked[0], TICK), locked=True)
-            db.execute(_PRUNE, now)
+            windows = self._windows(db, now)
+            if locked := _locked(db, now):
+                return Wait(max(locked, TICK), locked=True)
             waits = [
                 wait
-                for window in self._windows(endpoint)
+                for window in windows
                 for (wait,) in db.execute(_FULL, now | window)
             ]
             if waits:
                 return Wait(max(*waits, TICK), locked=False)
-            db.execute(_ENTER, {"kind": "call", **now})
-            return None
+            ticket = new_ticket(endpoint)
+            call = {"kind": "call", "name": ticket.name}
+            db.execute(_NOTE, now | call | {"lasts": self._quotas.underway})
+            return ticket
+
+    def _note(self, endpoint: str, what: Now) -> None:
+        if not self._broken:
+            try:
+                with self._entries(endpoint) as (db, now):
+                    db.execute(_NOTE, now | what)
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
 
     def _left(self, endpoint: str) -> int:
         with self._entries(endpoint) as (db, now):
-            if db.execute(_LOCKED, now).fetchone():
+            windows = self._windows(db, now)
+            if _locked(db, now):
                 return 0
-            db.execute(_PRUNE, now)
             left = [
                 int(left)
-                for window in self._windows(endpoint)
+                for window in windows
                 for (left,) in db.execute(_LEFT, now | window)
             ]
             return max(min(left), 0)
 
-    def _windows(self, endpoint: str) -> list[Now]:
-        windows = self._quotas.of(endpoint).windows
+    def _windows(self, db: sqlite3.Connection, now: Now) -> list[Now]:
+        """Return the windows to keep, without the calls that count in none of them.
+
+        A window longer than this run's own counts too while a run that knows it is
+        there. Calls are kept for the longest that any run has ever had.
+        """
+        quota = self._quotas.of(now["endpoint"])
+        calls, longest = quota.windows[-1]
+        name = f"{calls} in {longest}"
+        db.execute(_NOTE, now | {"kind": "limit", "name": name, "lasts": longest})
+        windows, keep = quota.windows, kept(quota)
+        for limit, window, in_use in db.execute(_LIMITS, now):
+            keep = max(keep, window)
+            if in_use and window > longest:
+                windows.append((int(limit.partition(" ")[0]), window))
+        db.execute(_PRUNE, now | {"kept": keep})
         return [{"calls": calls, "window": window} for calls, window in windows]
 
     @contextmanager
@@ -245,15 +288,7 @@ class SqliteStore:
         with self._db as db:
             _insist(db, "BEGIN IMMEDIATE")
             ticks, wall = self._clocks.ticks(), self._clocks.wall()
-            quota = self._quotas.of(endpoint)
-            now = {
-                **self._terms,
-                "endpoint": endpoint,
-                "longest": quota.longest,
-                "lock_seconds": quota.lock_seconds,
-                "ticks": ticks,
-                "wall": wall,
-            }
+            now = {**self._terms, "endpoint": endpoint, "ticks": ticks, "wall": wall}
             db.execute(_ADOPT, now)
             yield db, now
 
@@ -292,6 +327,12 @@ class SqliteStore:
             "processes are not counted in this run.",
             _name(error),
         )
+
+
+def _locked(db: sqlite3.Connection, now: Now) -> float | None:
+    """Return how long the endpoint is locked (seconds), if it is."""
+    (seconds,) = db.execute(_LOCKED, now).fetchone()
+    return t.cast("float | None", seconds)
 
 
 def _name(error: Exception) -> str:
