@@ -4,6 +4,7 @@ import heapq
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,9 @@ from tap_zohocampaigns.api.quota import Wait
 from tap_zohocampaigns.api.scopes import SCOPES
 
 from .support import CONFIG, Answer, Asked, Clock, Zoho, error, success
+
+if TYPE_CHECKING:
+    from tap_zohocampaigns.api.tokens import Token
 
 
 def spend(budget: Budget, error: type[Exception] | None) -> None:
@@ -138,8 +142,10 @@ def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
     with Zoho(lambda _: next(answers, success())) as zoho:
         client = zoho.client(clock)
         # The second call rests.
-        waits = iter([None, Wait(300, locked)])
-        monkeypatch.setattr(client.ledger, "take", lambda _: next(waits, None))
+        take, waits = client.ledger.take, iter([None, Wait(300, locked)])
+        monkeypatch.setattr(
+            client.ledger, "take", lambda name: next(waits, None) or take(name)
+        )
         assert client.call("getmailinglists", {})
     assert sum(clock.waits) > 300
 
@@ -154,9 +160,11 @@ def test_to_wait_for_a_token_that_comes_is_not_to_fail(
         client = zoho.client(clock)
         waits = iter([0.0, 600.0])
 
-        def late() -> str:
+        token = client._auth.token  # noqa: SLF001
+
+        def late() -> Token:
             clock.advance(next(waits, 0.0))
-            return "access"
+            return token()
 
         monkeypatch.setattr(client._auth, "token", late)  # noqa: SLF001
         assert client.call("getmailinglists", {})
