@@ -386,7 +386,7 @@ class Reading:
             self._ended = True
         else:
             # It may be that a page has room for so many, just now.
-            self._overlap = 0
+            self._overlap, self._quiet = 0, False
         return None
 
     def _matches(self, keys: list[Key], overlap: int) -> bool:
