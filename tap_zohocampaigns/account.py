@@ -298,7 +298,11 @@ class Account:
 
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
         size, at_once = self._config["page_size"], self._config["concurrency"]
-        pages = Pages(size, lambda row: row.get(key), at_once)
+
+        def identity(row: Row) -> str | None:
+            return None if row.get(key) in NOTHING else row.get(key)
+
+        pages = Pages(size, identity, at_once)
         reading = pages.read(ask)
         found = [row for rows, _ in reading for row in rows]
         if reading.short:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from itertools import count
+from math import gcd
 
 from tap_zohocampaigns.api.errors import Failed
 from tap_zohocampaigns.client import ZohoStream
@@ -16,6 +16,8 @@ if t.TYPE_CHECKING:
 
 # Pages of so many rows are known to be given.
 _MOST = 200
+# So many pages further on there is nothing, unless `details` is ignored.
+_FAR = (100, 300, 200)
 
 
 class OfficeStream(ZohoStream):
@@ -30,32 +32,57 @@ class OfficeStream(ZohoStream):
         A page may have fewer rows than it is asked for, or all rows there are.
 
         Raises:
-            Failed: A row lacks its key, or the service gives the first page only.
+            Failed: The service gives the first page only, and it is full.
         """
-        size = min(self._zoho.settings["page_size"], _MOST)
+        (name,) = self.primary_keys
+        size = most = min(self._zoho.settings["page_size"], _MOST)
+        number, before, without_key = 1, 0, 0
         seen: set[str] = set()
-        for page in count(1):
-            asked = {"page": page, "before": len(seen), "size": size}
-            params = {"details": self.details % asked} if self.details else {}
-            envelope = self.call(self.endpoint, part.params | params)
-            found = self._by_key(envelope.payload if envelope else [])
+        heeded = False
+        while rows := self._page(part, number, before, size):
+            found = {row[name]: row for row in rows if row.get(name)}
             fresh = [row for key, row in found.items() if key not in seen]
-            if not fresh and len(found) == size:
-                msg = (
-                    f"Zoho repeats the same page of {self.endpoint} whatever `details` "
-                    "asks for, so the rest can't be read."
-                )
-                raise Failed(msg)
+            if before and not (fresh or heeded):
+                all_at_once = found and found.keys() >= seen and len(rows) != most
+                heeded = not all_at_once and self._heeds(part, number, before, size)
+                if not heeded:
+                    self._refuse_repetition(rows, most)
+                    break
             if fresh:
                 yield fresh
-            if not fresh or not self.details:
-                return
-            seen |= found.keys()
+                seen |= found.keys()
+            without_key += sum(not row.get(name) for row in rows)
+            if not self.details:
+                break
+            before += len(rows)
+            if len(rows) < size and "%(page)" in self.details:
+                # A page with a number begins behind so many that are asked for, and
+                # there may be no room for as many: take a size that begins right here.
+                size = gcd(before, len(rows))
+            number = before // size + 1
+        if without_key:
+            self.logger.warning(
+                "Left out %d rows of %s without their key.", without_key, self.endpoint
+            )
 
-    def _by_key(self, rows: list[Row]) -> dict[str, Row]:
-        records = self.converter.records(rows)
-        (name,) = self.primary_keys
-        if not all(record.get(name) for record in records):
-            msg = f"A row of {self.endpoint} came without its key."
+    def _page(self, part: Part, number: int, before: int, size: int) -> list[Row]:
+        asked = {"page": number, "before": before, "size": size}
+        params = {"details": self.details % asked} if self.details else {}
+        envelope = self.call(self.endpoint, part.params | params)
+        return self.converter.records(envelope.payload) if envelope else []
+
+    def _heeds(self, part: Part, number: int, before: int, size: int) -> bool:
+        """Return whether there is an end, further on than rows that have moved."""
+        return any(
+            not self._page(part, number + far, before + far * size, size)
+            for far in _FAR
+        )
+
+    def _refuse_repetition(self, rows: list[Row], most: int) -> None:
+        """Fail if a page that comes again and again may not be all there is."""
+        if len(rows) == most:
+            msg = (
+                f"Zoho repeats the same page of {self.endpoint} whatever `details` "
+                "asks for, so the rest can't be read."
+            )
             raise Failed(msg)
-        return {record[name]: record for record in records}

@@ -274,7 +274,7 @@ class Reading:
         self._last: tuple[int, list[Key]] = (0, [])
         self._pending: _Answer | None = None
         self._confirming = self._ended = self._followed = self._heeded = False
-        # Whether there was one page, where it had to be, and nothing else so far.
+        # Whether there was one page, with room for more, and nothing else so far.
         self._quiet = True
         self._steps = self._idle = self._confirmed = 0
         self._iterator = self._read()
@@ -386,7 +386,7 @@ class Reading:
             self._ended = True
         else:
             # It may be that a page has room for so many, just now.
-            self._overlap = 0
+            self._overlap, self._quiet = 0, False
         return None
 
     def _matches(self, keys: list[Key], overlap: int) -> bool:
@@ -426,7 +426,8 @@ class Reading:
         self._tail_is_marks = False
         self._start, self._reach = end, len(keys)
         self._taken += 1
-        self._quiet = self._quiet and answer.aligned and self._taken == 1
+        alone = self._taken == 1 and answer.aligned and not answer.full
+        self._quiet = self._quiet and alone
         self._pending, self._confirming, self._steps = None, False, 0
         if fresh:
             self._idle = self._confirmed = 0

@@ -35,7 +35,7 @@ ACCOUNTS = int(os.environ.get("PAGES_ACCOUNTS", "3000"))
 OVERLAP = 5
 SMALLEST = 20
 # Each fault has to be found within so many accounts.
-ENOUGH = 6000
+ENOUGH = 15_000
 
 
 class Lost(AssertionError):
@@ -104,7 +104,8 @@ class Adversary:
 
     def _choose_expected(self) -> int | None:
         right = len(self.rows)
-        return self.random.choice((None, None, right, right + self.error, self.error))
+        wrong = (right + self.error, self.error, 10, 20)
+        return self.random.choice((None, None, right, self.random.choice(wrong)))
 
     def _new(self) -> str:
         self.number += 1
@@ -160,7 +161,7 @@ class Adversary:
         if self.random.random() < 0.6:
             at = self._at(len(rows) - number)
             places = [*range(at, at + number)]
-        if self.random.random() < 0.3 and (lured := self._lured(fromindex - 1)):
+        if self.random.random() < 0.5 and (lured := self._lured(fromindex - 1)):
             places = lured
         for place in sorted(places, reverse=True):
             self.steady.discard(rows.pop(place))
