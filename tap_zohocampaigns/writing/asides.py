@@ -55,6 +55,8 @@ class _Aside(t.Generic[_Matter]):
     due: int = 0
     """With how many answers to others it is tried again."""
     tries: int = 0
+    tried: float = 0.0
+    """When it was tried last."""
     late: bool = False
     """Whether it was postponed still when it had been tried for long enough."""
     waiting: list[_Matter] = field(default_factory=list)
@@ -159,6 +161,7 @@ class Asides(t.Generic[_Matter]):
         aside.late = now - aside.since >= self._patience.seconds
         aside.due = endpoint.answers + (1 if aside.late else 2**aside.tries)
         aside.tries += 1
+        aside.tried = now
         over = again and not last and not self._wait(endpoint)
         if over and len(endpoint.postponed) >= _MOST_IN_A_ROW:
             raise self._outage(postponed)
@@ -185,6 +188,9 @@ class Asides(t.Generic[_Matter]):
         if certain and aside.late:
             return self._blame(who)
         if self._wait(endpoint):
+            return None
+        # While others were tried, it was not: it has a last try.
+        if certain and aside.tried < endpoint.since + self._patience.seconds:
             return None
         # Nobody comes behind the last one, but many may have been answered before it.
         alone = len(self._asides) == 1 and endpoint.answers > 0
