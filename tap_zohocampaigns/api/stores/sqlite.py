@@ -48,12 +48,13 @@ CREATE TABLE IF NOT EXISTS noted (
     -- seconds after `ticks`: until when a call may be underway, a lock lasts, a limit
     -- is kept by others
     lasts REAL NOT NULL,
+    ends REAL NOT NULL, -- `ticks` and `lasts` together
     PRIMARY KEY (account, endpoint, kind, name)
-) WITHOUT ROWID
+)
 """,
     """
 CREATE INDEX IF NOT EXISTS noted_by_end
-ON noted (account, endpoint, kind, ticks + lasts)
+ON noted (account, endpoint, kind, ends)
 """,
     """
 CREATE INDEX IF NOT EXISTS noted_by_age
@@ -71,46 +72,48 @@ _ADOPT = """
 UPDATE noted
 SET boot = :boot,
     ticks = :ticks - max(:wall - :step - wall, 0),
-    wall = min(wall, :wall)
-WHERE account = :account AND endpoint = :endpoint AND (kind, name) IN (
-    SELECT kind, name FROM noted
+    wall = min(wall, :wall),
+    ends = :ticks - max(:wall - :step - wall, 0) + lasts
+WHERE rowid IN (
+    SELECT rowid FROM noted
     WHERE account = :account AND endpoint = :endpoint AND boot < :boot
-    UNION ALL SELECT kind, name FROM noted
+    UNION ALL SELECT rowid FROM noted
     WHERE account = :account AND endpoint = :endpoint AND boot > :boot
-    UNION ALL SELECT kind, name FROM noted
+    UNION ALL SELECT rowid FROM noted
     WHERE account = :account AND endpoint = :endpoint AND ticks > :ticks
 )
 """
 _LOCKED = """
-SELECT max(ticks + lasts) - :ticks FROM noted
+SELECT max(ends) - :ticks FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'lock'
-    AND ticks + lasts > :ticks
+    AND ends > :ticks
 """
-# A call may be counted as late as `ticks + lasts`, yet it may also end now.
+# A call may be counted as late as `ends`, yet it may also end now.
 _FULL = """
-SELECT min(latest, :ticks) + :window - :ticks FROM (
-    SELECT ticks + lasts AS latest FROM noted
+SELECT min(ends, :ticks) + :window - :ticks FROM (
+    SELECT ends FROM noted
     WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    ORDER BY ticks + lasts DESC LIMIT 1 OFFSET :calls - 1
-) WHERE latest > :ticks - :window
+    ORDER BY ends DESC LIMIT 1 OFFSET :calls - 1
+) WHERE ends > :ticks - :window
 """
 _LEFT = """
 SELECT :calls - count(*) FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    AND ticks + lasts > :ticks - :window
+    AND ends > :ticks - :window
 """
 _NOTE = """
 INSERT OR REPLACE INTO noted
-VALUES (:account, :endpoint, :kind, :name, :ticks, :boot, :wall, :lasts)
+VALUES (:account, :endpoint, :kind, :name, :ticks, :boot, :wall, :lasts,
+    :ticks + :lasts)
 """
 _LIMITS = """
-SELECT name, lasts, ticks + lasts > :ticks FROM noted
+SELECT name, lasts, ends > :ticks FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'limit'
 """
 _PRUNE = """
 DELETE FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
-    AND ticks + lasts <= :ticks - :kept
+    AND ends <= :ticks - :kept
 """
 
 Now = dict[str, t.Any]
