@@ -160,19 +160,21 @@ def setting_row(name: str, about: Setting) -> list[str]:
 
 def values_of(about: Setting) -> str:
     """Return which values a setting takes."""
-    one = about.get("items") or about
-    if not isinstance(one.get("enum"), list) and "additionalProperties" in about:
-        one = about["additionalProperties"]
-    within = "" if one is about else "each of: "
-    if choices := one.get("enum"):
-        return within + code_spans(choice for choice in choices if choice is not None)
+    if "items" in about:
+        return f"a list of {_choices(about['items']) or 'texts'}"
+    if "additionalProperties" in about:
+        return f"an object whose values are {_choices(about['additionalProperties'])}"
     if "minimum" in about:
         return f"{about['minimum']:,} to {about['maximum']:,}"
-    kinds = [kind for kind in about["type"] if kind != "null"]
     if about.get("format") == "date-time":
         return "a time, such as `2024-01-31T00:00:00Z`"
-    words = {"string": "a text", "boolean": "`true` or `false`"}
-    return words[kinds[0]] if one is about else "texts"
+    if "boolean" in about["type"]:
+        return "`true` or `false`"
+    return _choices(about) or "a text"
+
+
+def _choices(about: Setting) -> str:
+    return code_spans(one for one in about.get("enum", ()) if one is not None)
 
 
 _SETTINGS = ("setting", "meaning", "default", "values")
@@ -219,33 +221,50 @@ def needed_scopes() -> str:
 
 
 def error_codes() -> str:
-    """Return a row for each code and call, in the order in which rules are tried."""
-    rows = [
-        (code, code_row(rule, code))
-        for rule in (*RULES, UNKNOWN)
-        for code in rule.codes.split()
-    ]
-    # Rules for any code come last; the order of the others is kept within a code.
-    rows.sort(key=lambda each: (each[0] == "*", not each[0].isdigit(), _rank(each[0])))
+    """Return a row for each code and what it means, in the order of the rules."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for rule in (*RULES, UNKNOWN):
+        for code in rule.codes.split():
+            meaning, *rest = _judgement(rule, code)
+            rows.setdefault((code, meaning, *rest), []).append(_call(rule, code))
+    # Rules for any code stand last; within a code the order is kept.
+    order = sorted(
+        rows.items(),
+        key=lambda row: (
+            row[0][0] == "*",
+            not row[0][0].isdigit(),
+            row[0][0].zfill(_DIGITS),
+        ),
+    )
     head = ("code", "call", "meaning", "what happens", "what to do")
-    return table(head, (row for _, row in rows))
+    return table(
+        head,
+        (
+            ["any" if code == "*" else f"`{code}`", ", ".join(calls), *rest]
+            for (code, *rest), calls in order
+        ),
+    )
 
 
-def _rank(code: str) -> tuple[int, str]:
-    return (int(code), "") if code.isdigit() else (0, code)
+_DIGITS = 6
 
 
-def code_row(rule: Rule, code: str) -> list[str]:
-    """Return the row of one code of a rule."""
+def _call(rule: Rule, code: str) -> str:
+    if rule.endpoint:
+        return f"`{rule.endpoint}`"
+    special = any(each.endpoint and code in each.codes.split() for each in RULES)
+    return "any other" if special and code != "*" else "any"
+
+
+def _judgement(rule: Rule, code: str) -> tuple[str, str, str]:
+    """Return what one code of a rule means, what happens, and what to do."""
     meaning = OF_ENDPOINTS.get((rule.endpoint, code), MEANINGS[code])
     if rule.message:
         meaning = f"The message has \u201c{rule.message}\u201d."
     elif rule is UNKNOWN:
         meaning = "The code is in no other row."
     outcome, advice = _OUTCOMES[rule.action]
-    call = rule.endpoint or ("any" if code == "*" else "any other")
-    name = "any" if code == "*" else f"`{code}`"
-    return [name, call, meaning, outcome, rule.check or advice]
+    return meaning, outcome, rule.check or advice
 
 
 def erd() -> str:
@@ -305,6 +324,9 @@ _BLOCK = re.compile(
 )
 
 
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
+
+
 def fill(text: str) -> str:
     """Return a page with its generated blocks as they have to be."""
     return _BLOCK.sub(
@@ -312,25 +334,27 @@ def fill(text: str) -> str:
     )
 
 
-def llms_text(pages: Mapping[Path, str]) -> str:
+def llms_text(pages: Mapping[str, str]) -> str:
     """Return an index of the pages for programs: https://llmstxt.org.
 
+    It is the start page, with the first sentence of each page that it names.
+
     Args:
-        pages: The text of each page.
+        pages: Name of each page -> its text.
     """
-    lines = []
-    for path, text in pages.items():
-        title, _, rest = text.removeprefix("# ").partition("\n")
-        lines.append(f"- [{title}]({path.name}): {_first_sentence(rest)}")
-    start = (DOCS / START_PAGE).read_text(encoding="utf-8")
-    title, _, rest = start.removeprefix("# ").partition("\n")
-    head = [f"# {title}", "", f"> {_first_sentence(rest)}", "", "## Pages", ""]
-    return "\n".join([*head, *lines, ""])
+    head, *sections = pages[START_PAGE].split("\n## ")
+    title, _, rest = head.partition("\n")
+    named = _LINK.sub(
+        lambda link: f"{link[0]}: {_first_sentence(pages[link[2]])}",
+        "".join(f"## {section.rstrip()}\n\n" for section in sections),
+    )
+    return f"{title}\n\n> {_first_sentence(rest)}\n\n{named.rstrip()}\n"
 
 
 def _first_sentence(text: str) -> str:
-    paragraph = " ".join(text.strip().split("\n\n")[0].split())
-    plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", paragraph)
+    text = re.sub(r"^# .*\n", "", text).strip()
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    plain = _LINK.sub(r"\1", paragraph)
     return re.split(r"(?<=[.:]) (?=[A-Z])", plain)[0]
 
 
@@ -338,11 +362,7 @@ def build() -> dict[Path, str]:
     """Return each file that has generated parts, with the text that it has to have."""
     paths = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
     texts = {path: fill(path.read_text(encoding="utf-8")) for path in paths}
-    pages = {
-        path: text
-        for path, text in texts.items()
-        if path.parent == DOCS and path.name != START_PAGE
-    }
+    pages = {path.name: text for path, text in texts.items() if path.parent == DOCS}
     return texts | {DOCS / "llms.txt": llms_text(pages)}
 
 

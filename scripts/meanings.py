@@ -102,7 +102,7 @@ OF_ENDPOINTS: t.Final[t.Mapping[tuple[str, str], str]] = {
     ("getmailinglists", "2706"): "The user lacks the right.",
     ("getlistsubscribers", "2203"): "The list is deleted.",
     ("tag/getalltags", "992"): "There are no tags.",
-    ("topics/products", "1004"): "The account has no products.",
-    ("topics/products", "404"): "The account has no products.",
+    ("topics/products", "1004"): "There is no such address: no products here.",
+    ("topics/products", "404"): "There is no such address: no products here.",
     ("topics/products", "4016"): "There are no products.",
 }

@@ -74,9 +74,9 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
             th.StringType(allowed_values=[*hosts.DATA_CENTERS, SANDBOX]),
             default="us",
             description=(
-                "Data center of the account, which the ending of the address that Zoho "
-                "shows tells. `sandbox` is an imitation account inside the tap; it "
-                "needs no credentials."
+                "Data center of the account. The ending of the address that Zoho shows "
+                "tells which it is. `sandbox` is an imitation account inside the tap; "
+                "it needs no credentials."
             ),
         ),
         th.Property(
