@@ -103,7 +103,8 @@ def code_spans(names: Iterable[str]) -> str:
 
 def replication(stream: type[ZohoStream]) -> str:
     """Return how a stream is replicated."""
-    key = stream.replication_key
+    # Of a class that has none, it is the SDK's property.
+    key: object = stream.replication_key
     return f"incremental on `{key}`" if isinstance(key, str) else "full"
 
 
@@ -301,10 +302,8 @@ def kind_of(about: Mapping[str, t.Any]) -> str:
     """Return the type of a field in one word."""
     if about.get("format"):
         return str(about["format"]).replace("-", "_")
-    kinds = about["type"]
-    if isinstance(kinds, str):
-        return kinds
-    return next(kind for kind in kinds if kind != "null")
+    kinds = [about["type"]] if isinstance(about["type"], str) else about["type"]
+    return next(str(kind) for kind in kinds if kind != "null")
 
 
 BLOCKS: t.Final[Mapping[str, Callable[[], str]]] = {
