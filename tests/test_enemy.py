@@ -9,14 +9,14 @@ from datetime import timedelta
 
 import pytest
 
+from tap_zohocampaigns.api.errors import Failed
 from tap_zohocampaigns.sandbox import Reply
 
-from .living import READ
 from .test_impolite import (
     DAY,
     MEMBERS,
-    NOBODY,
     NO_STATISTICS,
+    NOBODY,
     RECIPIENTS,
     Story,
     full_table,
@@ -85,12 +85,14 @@ def test_who_left_after_a_killed_run_is_not_current_in_a_segment_it_missed(
     here = town.add_segment(range(9))
     story.run(*MEMBERS)
     town.join(away, 30)
-    state = story.state
-    story.run(*MEMBERS, stop_after=0)
-    first = next(m["value"] for m in story.messages if m["type"] == "STATE")
-    assert state != first
+    story.run(*MEMBERS)
     # The rows were loaded, and of the states only the first was kept.
-    story.state = first
+    story.state = next(
+        message["value"]
+        for message in story.messages
+        if message["type"] == "STATE"
+        and "underway" in message["value"]["bookmarks"]["segment_contacts"]
+    )
     town.leave(away, 30)
     story.run(*MEMBERS, cvids=[here])
     story.run(*MEMBERS)
@@ -193,10 +195,11 @@ def test_a_draft_that_loses_its_only_list_has_none(story: Story) -> None:
     assert len(current_lists(story)) == 1
     told[key] = []
     town.change(key, updated=town.now)
-    story.run("campaign_lists", "snapshots")
-    story.run("campaign_lists", "snapshots")
-    story.run("campaign_lists", "snapshots")
+    for _ in range(3):
+        story.run("campaign_lists", "snapshots")
     assert current_lists(story) == set()
+    # It is not asked for for ever.
+    assert len(story.run("campaign_lists", "snapshots")) == 1
 
 
 @pytest.mark.parametrize("status", ["Sent", "Draft"])
@@ -375,10 +378,8 @@ def test_a_campaign_that_can_not_be_read_does_not_keep_others_from_it(
 
     story.service.intercept = fail
     for _ in range(4):
-        with pytest.raises(Exception, match="9999"):
+        with pytest.raises(Failed, match="9999"):
             story.run(*RECIPIENTS)
-        states = [m["value"] for m in story.messages if m["type"] == "STATE"]
-        story.state = states[-1] if states else story.state
     assert not story.wrong(good, other)
 
 
