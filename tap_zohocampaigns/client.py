@@ -329,6 +329,10 @@ class ZohoStream(Stream):
         except BaseException as error:
             self._zoho.end()
             if isinstance(error, ZohoError):
+                if "next" in self.stream_state:
+                    # A part that can't be read must not keep others from it.
+                    following = (self.progress.done + 1) % len(self._owners)
+                    self.stream_state["next"] = self._owners[following]
                 # What was written need not be read again.
                 self.checkpoint(due=True)
             raise
