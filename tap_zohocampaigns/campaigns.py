@@ -216,16 +216,22 @@ class RecipientStream(SentStream, SnapshotStream):
             self.logger.warning("Left out, as it is gone: %s", each)
         return [*gone]
 
-    def note_gone(self, campaign_key: str, line: Row, gone: list[str]) -> None:
-        """Note which sendings of a campaign are gone, and tell what is deleted."""
+    def note_gone(self, campaign_key: str, line: Row, gone: list[str]) -> bool:
+        """Note which sendings of a campaign are gone, and tell what is deleted.
+
+        Returns:
+            Whether it has been told of all of them.
+        """
         known: dict[str, int] = line.get("gone", {})
         line["gone"] = {key: known.get(key, 0) + 1 for key in gone}
         for key, runs in line["gone"].items():
             line.get("seen", {}).pop(key, None)
             if runs == MISSING_RUNS:
                 self._note_deleted_sends(campaign_key, [key])
+        told = all(runs >= MISSING_RUNS for runs in line["gone"].values())
         if not gone:
             del line["gone"]
+        return told
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]

@@ -148,9 +148,9 @@ class EventStream(RecipientStream):
                 line |= about
             else:
                 gone = about
-        self.note_gone(part.owner, line, gone)
+        told = self.note_gone(part.owner, line, gone)
         del line["begun"]
-        return self._note_full(line, pending)
+        return self._note_full(line, pending) and told
 
     def _has_vanished(self, line: Row, timeline: Timeline) -> bool:
         """Return whether contacts that were there are gone, and no counter says so."""

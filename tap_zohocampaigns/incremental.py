@@ -59,9 +59,11 @@ class StatefulStream(ZohoStream):
         before = deepcopy(state)
         yield from super().get_records(context)
         if self.left_out:
-            # What may not be read is not gone.
+            # What may not be read is not gone. What was written may be dirty.
+            written = ("run", "pass", "underway") if self.progress.value else ()
+            kept = {name: state[name] for name in written if name in state}
             state.clear()
-            state |= before
+            state |= before | kept
 
     def checkpoint(self, *, due: bool = False) -> None:
         """Write the state; all that it claims has been written before."""
@@ -166,6 +168,10 @@ class MembersStream(SnapshotStream):
             with self.unless_gone(part):
                 yield from self._take_part(part, batches, lines)
                 met.add(part.owner)
+        for owner in lines.keys() - met:
+            # It may come back when this run and the one before are forgotten.
+            if self._is_dirty(lines[owner]):
+                lines[owner]["dirty"] = True
         if not self.is_narrowed:
             self._note_missing(lines, met)
         del state["underway"]
@@ -198,7 +204,10 @@ class MembersStream(SnapshotStream):
         """Read a part; about as many rows are expected as it had before."""
         line = self.before.get("parts", {}).get(part.owner, {})
         proved = line.get("proved")
-        prove = bool(proved) and self._zoho.now() - _instant(proved) >= _PROOF_HOLDS
+        # Of a time to come, a clock was wrong.
+        prove = bool(proved) and not (
+            timedelta() <= self._zoho.now() - _instant(proved) < _PROOF_HOLDS
+        )
         expected = line.get("rows", part.expected)
         reading = self.paged(part, expected=expected, prove=prove)
         for records, _ in reading:
@@ -238,20 +247,20 @@ class MembersStream(SnapshotStream):
         self.checkpoint()
 
     def _known_line(self, line: Row | None) -> Row | None:
-        """Return what is known of a part, if what was written agrees with it.
+        """Return what is known of a part, if what was written agrees with it."""
+        if line is None or line["start"] > self.start or self._is_dirty(line):
+            return None
+        return line
+
+    def _is_dirty(self, line: Row) -> bool:
+        """Return whether a part has to be written again, whoever is in it.
 
         An earlier run that ended early may have written members of whom it noted
         nothing. If they have left since then, only a new snapshot tells.
         """
         before = self.before
-        if (
-            line is None
-            or self.rewrites
-            or line["start"] > self.start
-            or (before.get("underway") and line.get("pass") != before.get("pass"))
-        ):
-            return None
-        return line
+        unconfirmed = before.get("underway") and line.get("pass") != before.get("pass")
+        return bool(self.rewrites or unconfirmed or line.get("dirty"))
 
     def _in_scope(
         self, batches: Iterator[Batch], members: Members

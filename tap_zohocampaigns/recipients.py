@@ -89,7 +89,7 @@ class CampaignStream(RecipientStream):
         counts = read_counters(row_of(self.look(sent_key)))
         for action in self.actions:
             counters, noted = Counters.of(action, counts), known.get(action)
-            look = choose_look(noted, counters, self._zoho.time(), closing=closing)
+            look = choose_look(noted, counters, self._zoho.run_time, closing=closing)
             if look is Look.SKIP:
                 continue
             params = {"campaignkey": sent_key, "action": action}
@@ -137,8 +137,14 @@ class CampaignStream(RecipientStream):
                 line |= about
             else:
                 gone = about
-        self.note_gone(part.owner, line, gone)
-        return all(
+        told = self.note_gone(part.owner, line, gone)
+        if not self.is_closing(part.about, line):
+            # Its window has opened again: another closing look has to come.
+            for actions in line["seen"].values():
+                for noted in actions.values():
+                    noted.pop("final", None)
+                    noted.pop("looks", None)
+        return told and all(
             line["seen"].get(sent_key, {}).get(action, {}).get("final")
             for sent_key in [part.owner, *line.get("tests", ())]
             if sent_key not in gone
@@ -162,7 +168,7 @@ class CampaignStream(RecipientStream):
             {name: noted[name] for name in noted.keys() - {"begun"}} or None,
             progress.counters,
             begun["rows"],
-            self._zoho.time(),
+            self._zoho.run_time,
             closing=progress.closing,
         )
         # Rows that have all vanished are asked for once more before they are gone.

@@ -275,7 +275,7 @@ class Town:
             del self.people[key]
         else:
             for gone in (key, *self.mailings[key].campaign.children):
-                del self.mailings[gone]
+                self.mailings.pop(gone, None)
 
     def _key(self) -> str:
         return f"3z{next(self._numbers):064x}"
@@ -419,7 +419,8 @@ class Town:
 
     def sendings(self, key: str) -> tuple[str, ...]:
         """Return the keys of a campaign and of its tests that are named."""
-        return (key, *self._as_named(self.mailings[key].campaign).children)
+        children = self._as_named(self.mailings[key].campaign).children
+        return (key, *(child for child in children if child in self.mailings))
 
     def last_sent(self, key: str) -> str:
         """Return when the last e-mail of a sent campaign was sent, tests included."""
