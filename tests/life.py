@@ -651,6 +651,13 @@ class Life(RuleBasedStateMachine):
         mailing = self.town.mailings.get(part.split("/")[1])
         return mailing is not None and mailing.campaign.sent is None
 
+    def _is_gone(self, part: str) -> bool:
+        """Whether a test send was deleted, and its campaign was not."""
+        campaign = self.owners[part]
+        return campaign in self.town.mailings and (
+            part.split("/")[1] not in self.town.mailings
+        )
+
     def _looks(self, part: str, run: Run) -> list[Look]:
         """Return what a run that read a part may have been shown of it."""
         _, key, *action = part.split("/")
@@ -776,7 +783,7 @@ class Life(RuleBasedStateMachine):
                 if least >= 2 and part not in self.renewed:
                     assert not current[part], f"{part} is deleted"
                     assert told[part]["deleted"], f"{part} is deleted"
-                elif most < 2 and not self._is_unsent(part):
+                elif most < 2 and not (self._is_unsent(part) or self._is_gone(part)):
                     assert not told[part]["deleted"], f"{part} is not deleted"
 
     def _count_closings(self, run: Run) -> None:

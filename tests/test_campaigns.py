@@ -251,9 +251,13 @@ def test_a_sending_of_a_campaign_that_is_gone_costs_no_other(
     for stream in streams:
         found = {row["campaign_key"] for row in output.records[stream]}
         assert found == {*sends} - {sends[victim]}
-        assert not output.state["bookmarks"][stream].get("open")
+        # What is missing once may be an error of the service.
+        assert [*output.state["bookmarks"][stream]["open"]] == [tested.key]
     told = [each.name for each in caplog.records if "gone" in each.message]
     assert len(told) == len({*told}) == len(streams)
+    again = sync(*streams, state=output.state, campaign_keys=[tested.key])
+    for stream in streams:
+        assert not again.state["bookmarks"][stream].get("open")
 
 
 def test_details_that_were_interrupted_go_on(account: LivingAccount) -> None:
