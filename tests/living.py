@@ -316,9 +316,7 @@ class Town:
         return 0
 
     def campaigns(self) -> list[Campaign]:
-        found = [
-            each for each in self.all_campaigns() if each.key not in self.absent
-        ]
+        found = [each for each in self.all_campaigns() if each.key not in self.absent]
         return sorted(found, key=lambda one: one.sent or self.now, reverse=True)
 
     def all_campaigns(self) -> list[Campaign]:
@@ -330,7 +328,11 @@ class Town:
         ]
 
     def campaign(self, key: str) -> Campaign | None:
-        return self._as_named(self.mailings[key].campaign) if key in self.mailings else None
+        return (
+            self._as_named(self.mailings[key].campaign)
+            if key in self.mailings
+            else None
+        )
 
     def _as_named(self, campaign: Campaign) -> Campaign:
         named = tuple(key for key in campaign.children if key not in self.unnamed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import timedelta
 
 import pytest
 
@@ -15,7 +14,7 @@ from tap_zohocampaigns.lookback import EVIDENCE, Evidence, Look
 from tap_zohocampaigns.recipients import CampaignStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
-from .life import DAY, HOUR, STREAMS
+from .life import DAY, HOUR
 from .living import READ, Bend, Feed
 
 if t.TYPE_CHECKING:
@@ -213,8 +212,7 @@ def kill_within_the_segment(life: Life) -> None:
     position = next(
         position
         for position, message in enumerate(run.messages)
-        if message.get("stream") == "snapshots"
-        and "cvid" in message.get("record", {})
+        if message.get("stream") == "snapshots" and "cvid" in message.get("record", {})
     )
     life.die(run, run.messages[:position], 0)
 
@@ -362,7 +360,9 @@ def close_spans_of_time(patch: Patch) -> None:
 
     def left(self: t.Any) -> t.Any:
         closed = self.before["closed"]
-        times = [self.time_of(c) for c in self.campaigns() if c["campaign_key"] in closed]
+        times = [
+            self.time_of(c) for c in self.campaigns() if c["campaign_key"] in closed
+        ]
         newest = max(times, default="")
         return [each for each in parts(self) if self.time_of(each.about) > newest]
 
@@ -454,7 +454,7 @@ def take_a_short_page_for_the_last(patch: Patch) -> None:
     """A page that has fewer rows than were asked for is the last."""
 
     def last(self: t.Any, answer: t.Any) -> bool:
-        return len(answer.keys) < self._pages.size  # noqa: SLF001 (what is taken out)
+        return bool(len(answer.keys) < self._pages.size)
 
     patch.setattr(pages.Reading, "_is_surely_last", last)
 
