@@ -59,9 +59,15 @@ class StatefulStream(ZohoStream):
         before = deepcopy(state)
         yield from super().get_records(context)
         if self.left_out:
-            # What may not be read is not gone. What was written may be dirty.
-            written = ("run", "pass", "underway") if self.progress.value else ()
-            kept = {name: state[name] for name in written if name in state}
+            # What may not be read is not gone. If something was written, the parts are
+            # as after a run that ended early.
+            read = state.get("parts", {}) != before.get("parts", {})
+            wrote = read or self.progress.value
+            kept = {
+                name: state[name]
+                for name in ("run", "pass", "underway")
+                if wrote and name in state
+            }
             state.clear()
             state |= before | kept
 

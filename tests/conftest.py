@@ -179,16 +179,8 @@ def life(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
     """Make lives, of which each has the account to itself."""
     town, clock, wire = Town(), Clock(), Wire()
 
-    def send(
-        client: t.Any,
-        method: str,
-        host: str,
-        path: str,
-        form: t.Any,
-        headers: t.Any = None,
-    ) -> t.Any:
-        del host
-        return wire.send(client, (method, path), form, headers)
+    def send(client: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
+        return wire.send(client, (method, path), *rest)
 
     monkeypatch.setattr("tap_zohocampaigns.sandbox.service.Listener", wire.listen)
     monkeypatch.setattr("tap_zohocampaigns.api.Client._send", send)

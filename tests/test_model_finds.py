@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from copy import deepcopy
 
 import pytest
 
@@ -227,6 +228,41 @@ def runs_are_short(life: Life) -> None:
         life.die(run, run.messages, 0)
     read = life.warehouse.snapshots.keys()
     assert not life.history[-1].keys() - read, "never read in short runs"
+
+
+def a_token_loses_a_right_behind_the_first_segment(life: Life) -> None:
+    (cvid,) = life.town.people
+    life.town.add_segment(range(9))
+    life.run_whole()
+    life.town.leave(cvid, 0)
+    life.town.join(cvid, 12, 2 * DAY)
+    # One by one, so that the first has been read.
+    life.settings["concurrency"] = 1
+    run = life.run(end=("forbid", 10))
+    (told,) = (
+        m["record"]
+        for m in run.messages
+        if m.get("stream") == "snapshots" and m["type"] == "RECORD"
+    )
+    assert told["cvid"] == cvid
+    life.die(run, run.messages, 0)
+    life.town.leave(cvid, 12)
+    life.town.join(cvid, 0)
+    life.run_whole()
+
+
+def a_clock_was_ahead_when_an_end_was_proved(life: Life) -> None:
+    (cvid,) = life.town.people
+    life.settings["page_size"] = 20
+    life.set_clock(300 * DAY)
+    life.run_whole()
+    life.set_clock(0 * DAY)
+    life.wait(2 * DAY)
+    # A cap that is not round, and that no answer tells.
+    life.set_cap((9, False))
+    for number in (10, 11):
+        life.town.join(cvid, number)
+    life.run_whole()
 
 
 def a_cap_falls(life: Life) -> None:
@@ -459,6 +495,20 @@ def take_a_short_page_for_the_last(patch: Patch) -> None:
     patch.setattr(pages.Reading, "_is_surely_last", last)
 
 
+def forget_what_was_written(patch: Patch) -> None:
+    """A stream that is left out is as it was, whatever it wrote before."""
+    read = StatefulStream.get_records
+
+    def restored(self: t.Any, context: t.Any) -> t.Any:
+        before = deepcopy(self.stream_state)
+        yield from read(self, context)
+        if self.left_out:
+            self.stream_state.clear()
+            self.stream_state.update(before)
+
+    patch.setattr(StatefulStream, "get_records", restored)
+
+
 @pytest.mark.parametrize(
     ("take_out", "scene"),
     [
@@ -496,6 +546,10 @@ def take_a_short_page_for_the_last(patch: Patch) -> None:
             a_column_is_selected_while_a_segment_is_hidden,
         ),
         (forget_what_a_run_did_not_meet, a_full_refresh_does_not_meet_a_segment),
+        (
+            forget_what_was_written,
+            a_token_loses_a_right_behind_the_first_segment,
+        ),
         (take_a_short_page_for_the_last, a_cap_falls),
     ],
     ids=lambda each: each.__name__,
