@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from copy import deepcopy
+from datetime import timedelta
 
 import pytest
 
@@ -265,6 +266,18 @@ def a_clock_was_ahead_when_an_end_was_proved(life: Life) -> None:
     life.run_whole()
 
 
+def a_cap_is_as_long_as_a_segment_was(life: Life) -> None:
+    (cvid,) = life.town.people
+    life.settings["page_size"] = 20
+    life.run_whole()
+    life.wait(2 * DAY)
+    # It is not round, and no answer tells it.
+    life.set_cap((9, False))
+    for number in (10, 11):
+        life.town.join(cvid, number)
+    life.run_whole()
+
+
 def a_cap_falls(life: Life) -> None:
     life.run_whole()
     life.set_cap((3, True))
@@ -509,6 +522,11 @@ def forget_what_was_written(patch: Patch) -> None:
     patch.setattr(StatefulStream, "get_records", restored)
 
 
+def believe_an_end_for_ever(patch: Patch) -> None:
+    """An end that was asked for once is not asked for again."""
+    patch.setattr(incremental, "_PROOF_HOLDS", timedelta.max)
+
+
 @pytest.mark.parametrize(
     ("take_out", "scene"),
     [
@@ -550,6 +568,7 @@ def forget_what_was_written(patch: Patch) -> None:
             forget_what_was_written,
             a_token_loses_a_right_behind_the_first_segment,
         ),
+        (believe_an_end_for_ever, a_cap_is_as_long_as_a_segment_was),
         (take_a_short_page_for_the_last, a_cap_falls),
     ],
     ids=lambda each: each.__name__,
