@@ -251,8 +251,10 @@ class RecipientStream(SentStream, SnapshotStream):
             if self.is_closing(campaign, {})
         }
         before = {*self.stream_state.get("missing", ())}
-        self.stream_state["missing"] = sorted(missing - before)
-        for key in sorted(missing & before):
+        # Without `snapshots` nobody is told, so it is told when they are selected.
+        deleted = missing & before if self._writes_snapshots else set()
+        self.stream_state["missing"] = sorted(missing - deleted)
+        for key in sorted(deleted):
             tests = closed.pop(key, []) or opened.pop(key, {}).get("tests", [])
             self._note_deleted_sends(key, [key, *tests])
             # A campaign that is listed, and has no recipients to be read, is closed.

@@ -200,7 +200,8 @@ class MembersStream(SnapshotStream):
         """
         for owner in [*lines]:
             missing = 0 if owner in met else lines[owner].get("missing", 0) + 1
-            if missing >= MISSING_RUNS:
+            # Without `snapshots` nobody is told, so it is told when they are selected.
+            if missing >= MISSING_RUNS and self._writes_snapshots:
                 self.note_deleted(self.keys_of(owner))
                 del lines[owner]
             elif missing:

@@ -171,6 +171,20 @@ def a_segment_and_a_campaign_are_deleted(life: Life) -> None:
     life.run_whole()
 
 
+def something_is_deleted_while_snapshots_are_not_selected(life: Life) -> None:
+    (cvid,) = life.town.people
+    keys = [life.town.send(range(4)), life.town.send(range(3))]
+    life.run_whole()
+    for key in (cvid, *keys):
+        life.town.delete(key)
+    life.select_snapshots()
+    for _ in range(4):
+        life.run_whole()
+    life.select_snapshots()
+    life.run_whole()
+    assert not any(life.warehouse.current().values())
+
+
 def a_segment_is_hidden_once(life: Life) -> None:
     life.town.absent.update(life.town.people)
     life.run_whole()
