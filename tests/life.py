@@ -703,6 +703,9 @@ class Life(RuleBasedStateMachine):
         open_ = campaign not in run.closing[0] | run.closing[1]
         afresh = part in self.renewed or self.full
         if part in run.reads:
+            if afresh:
+                # Looks from before are forgotten.
+                self.closings[campaign] = self.closing_looks[part] = 0
             if run.reads[part] and not self._has_vanished(part, run):
                 self.since[part] = run.first
             self.looks[part] = self._looks(part, run)
