@@ -689,7 +689,9 @@ class Life(RuleBasedStateMachine):
         last = before[-1] if len(before) == 1 else None
         found = []
         for number in counts:
-            matched = any(len(rows) == number for rows in seen)
+            # What an earlier run began may be all rows, though this one hides some.
+            resumed = not run.reads[part]
+            matched = resumed or any(len(rows) == number for rows in seen)
             again = last is not None and last.told == number and not matched
             same = last.same + 1 if last and again else 1
             found.append(Look(number, honest, matched, same))
