@@ -148,11 +148,14 @@ class LookbackStream(StatefulStream):
     def missing_again(self, missing: set[str]) -> list[str]:
         """Return what is missing in two runs in a row.
 
-        What is missing once may be an error of the service.
+        What is missing once may be an error of the service. Without `snapshots` nobody
+        can be told, so it stays missing until they are selected.
         """
-        before = {*self.stream_state.get("missing", ())}
-        self.stream_state["missing"] = sorted(missing - before)
-        return sorted(missing & before)
+        again = missing & {*self.stream_state.get("missing", ())}
+        if self.has_snapshots and not self.writes_snapshots:
+            again = set()
+        self.stream_state["missing"] = sorted(missing - again)
+        return sorted(again)
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]
@@ -267,7 +270,7 @@ class RecipientStream(SentStream, SnapshotStream):
         """Note which sendings of a campaign are gone, and tell what is deleted.
 
         Returns:
-            Whether they are gone for good.
+            Whether it has been told of all of them.
         """
         known: dict[str, int] = line.get("gone", {})
         line["gone"] = {key: known.get(key, 0) + 1 for key in gone}
@@ -275,9 +278,10 @@ class RecipientStream(SentStream, SnapshotStream):
             line.get("seen", {}).pop(key, None)
             if runs == MISSING_RUNS:
                 self._note_deleted_sends(campaign_key, [key])
+        told = all(runs >= MISSING_RUNS for runs in line["gone"].values())
         if not gone:
             del line["gone"]
-        return all(runs >= MISSING_RUNS for runs in line.get("gone", {}).values())
+        return told
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]

@@ -74,9 +74,17 @@ class StatefulStream(ZohoStream):
         before = deepcopy(state)
         yield from super().get_records(context)
         if self.left_out:
-            # What may not be read is not gone.
+            # What may not be read is not gone. If something was written, the parts are
+            # as after a run that ended early.
+            read = state.get("parts", {}) != before.get("parts", {})
+            wrote = read or self.progress.value
+            kept = {
+                name: state[name]
+                for name in ("run", "pass", "underway")
+                if wrote and name in state
+            }
             state.clear()
-            state |= before
+            state |= before | kept
 
     def checkpoint(self, *, due: bool = False) -> None:
         """Write the state; all that it claims has been written before."""
@@ -114,11 +122,12 @@ class StatefulStream(ZohoStream):
         return (
             self.full
             or known.get("selection") != self.selection
-            or self._writes_snapshots > known.get("snapshots", False)
+            or self.writes_snapshots > known.get("snapshots", False)
         )
 
     @property
-    def _writes_snapshots(self) -> bool:
+    def writes_snapshots(self) -> bool:
+        """Whether the snapshots of its parts are written."""
         return self.has_snapshots and self._zoho.snapshots.selected
 
     def note_selection(self) -> None:
@@ -131,7 +140,7 @@ class StatefulStream(ZohoStream):
             )
         self.stream_state["selection"] = self.selection
         if self.has_snapshots:
-            self.stream_state["snapshots"] = self._writes_snapshots
+            self.stream_state["snapshots"] = self.writes_snapshots
 
     def note_run(self) -> None:
         """Note what this run writes.
@@ -207,7 +216,8 @@ class MembersStream(SnapshotStream):
         """
         for owner in [*lines]:
             missing = 0 if owner in met else lines[owner].get("missing", 0) + 1
-            if missing >= MISSING_RUNS:
+            # Without `snapshots` nobody is told, so it is told when they are selected.
+            if missing >= MISSING_RUNS and self.writes_snapshots:
                 self.note_deleted(self.keys_of(owner))
                 del lines[owner]
             elif missing:
@@ -217,9 +227,10 @@ class MembersStream(SnapshotStream):
         """Read a part; about as many rows are expected as it had before."""
         line = self.before.get("parts", {}).get(part.owner, {})
         proved = line.get("proved")
-        # The clock may have been ahead.
-        age = abs(self._zoho.now() - _instant(proved)) if proved else timedelta()
-        prove = age >= _PROOF_HOLDS
+        # Of a time to come, a clock was wrong.
+        prove = bool(proved) and not (
+            timedelta() <= self._zoho.now() - _instant(proved) < _PROOF_HOLDS
+        )
         expected = line.get("rows", part.expected)
         reading = self.paged(part, expected=expected, prove=prove)
         for records, _ in reading:

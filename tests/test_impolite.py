@@ -18,7 +18,7 @@ from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.stopping import Stopped
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
-from .living import READ, ZONE, Town, Warehouse, difference
+from .living import READ, ZONE, Feed, Town, Warehouse, difference
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,10 +181,10 @@ def test_rows_that_follow_their_counter_are_read_however_late(
         town.open(key, number)
     # With one day, the window ends between the first look and the second.
     for _ in range(3):
-        town.hidden = 2
+        town.feed = Feed(hidden=2)
         story.run(*RECIPIENTS, lookback_days=lookback_days)
         town.now += DAY
-    town.hidden = 0
+    town.feed = Feed()
     story.run(*RECIPIENTS, lookback_days=lookback_days)
     if lookback_days > 1:
         assert not story.wrong(key)
@@ -203,10 +203,10 @@ def test_a_feed_that_follows_two_runs_later_is_read_after_the_window(
     for number in range(6):
         town.open(key, number)
     town.now += 40 * DAY
-    town.hidden = 2
+    town.feed = Feed(hidden=2)
     story.run(*RECIPIENTS)
     story.run(*RECIPIENTS)
-    town.hidden = 0
+    town.feed = Feed()
     story.run(*RECIPIENTS)
     assert not story.wrong(key)
     assert not story.run(*RECIPIENTS)[1:]

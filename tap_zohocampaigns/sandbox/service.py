@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -90,7 +90,8 @@ class Service:
         fields_form: Where contact/allfields has the fields.
         scopes: What access tokens are for; other endpoints don't know the token.
         tells_scopes: The answer with a token names its scopes.
-        clamp: Most rows of a page; more are silently left out. None: no limit.
+        clamp: Most rows of a page; more are silently left out. None: no limit. It may
+            change from call to call.
         echo_clamped: Answers tell the clamped range, not the one asked for.
         quota_calls: So many calls of an endpoint without an own quota pass
         quota_seconds: in so many seconds; the next one locks the endpoint
@@ -256,7 +257,10 @@ class Service:
             return Reply(status, refusal(uri, refused, as_json=as_json), kind)
         if not self._quota.admit(endpoint.counted(request.path)):
             return self._locked(uri, as_json=as_json)
-        body = endpoint.reply(self._endpoints, uri, call.params)
+        endpoints = replace(
+            self._endpoints, clamp=self.clamp, echo_clamped=self.echo_clamped
+        )
+        body = endpoint.reply(endpoints, uri, call.params)
         if call.endpoint in self.headless:
             body = without_head(body, as_json=as_json)
         return Reply(200, body, kind)
