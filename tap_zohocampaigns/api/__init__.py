@@ -361,6 +361,8 @@ class Client:
         unproved = SCOPES[endpoint] not in self.served
         if (again and unproved) or self._is_second(tokens):
             self._compare(endpoint, tokens, error)
+        if unproved and not (again or self._auth.has_asked_for(token)):
+            self._prove(endpoint, token)
         if self._verdict or endpoint in self._refusing:
             raise Failed(self._verdict or str(error)) from None
         # A token that is good for something else may lack a scope; Zoho issues few, so
@@ -368,6 +370,15 @@ class Client:
         if again or not (unproved and self.served):
             self._discarded[token.issue] = token.text
             self._auth.discard(token)
+
+    def _prove(self, endpoint: str, token: Token) -> None:
+        """Find out if another run's token is good for something, if nothing tells it.
+
+        Otherwise each run whose first call lacks its scope would cost a token.
+        """
+        with self._probing:
+            if not self.served and token.issue not in self._discarded:
+                self._is_accepted_beside(endpoint, token)
 
     def _is_second(self, tokens: Sequence[Token]) -> bool:
         """Return whether the last token came instead of one that was refused."""
@@ -424,6 +435,10 @@ class Client:
             if same or scope in self._lacking:
                 continue
             try:
+                # Another token costs less than to wait for the quota of a trial.
+                if not self.ledger.left(other):
+                    unknown += 1
+                    continue
                 with self._turn(other, Patience(self._clock)) as turn:
                     if turn.token.issue != token.issue:
                         return None
