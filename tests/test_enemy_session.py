@@ -15,7 +15,7 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     Transient,
 )
-from tap_zohocampaigns.sandbox import Service
+from tap_zohocampaigns.sandbox import Reply, Service
 
 from .api.support import Answer, Clock, Zoho, as_json, success, token
 from .target import open_list, record, run_target, small_account, state
@@ -150,3 +150,54 @@ def test_a_record_that_is_rejected_without_a_home_folder_is_told_by_the_setting(
         ran = run_target(service, told, reject_file=str(tmp_path / "rejected"))
     assert ran.error is None
     assert ran.states == [{"number": 1}]
+
+
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b'{"code":"500","status":"error","message":"Internal error"}'],
+)
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_contact_that_breaks_zoho_keeps_nobody_else_from_being_sent(
+    form: str, body: bytes, tmp_path: Path, *, bare: bool
+) -> None:
+    account = small_account()
+    with Service(account) as service:
+        service.intercept = lambda call: (
+            Reply(500, body) if "broken" in str(call.params) else None
+        )
+        key = open_list(account)
+        names = ("ann", "broken", "carl", "dora", "emil")
+        more = {} if bare else {"source": "warehouse"}
+        told = [
+            record("subscribe", f"{name}@example.com", list_key=key, **more)
+            for name in names
+        ]
+        ran = run_target(
+            service,
+            [*told, state(1)],
+            reject_file=str(tmp_path / "rejected"),
+            response_format=form,
+        )
+    assert ran.error is None
+    assert ran.counts() == (4, 0, 1, 0)
+    assert ran.states == [{"number": 1}]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_an_outage_of_zoho_blames_no_contact(status: int, tmp_path: Path) -> None:
+    account = small_account()
+    rejects = tmp_path / "rejected"
+    with Service(account) as service:
+        service.intercept = lambda _: Reply(status, b"<html>")
+        key = open_list(account)
+        told = [
+            record("subscribe", f"contact{number}@example.com", list_key=key)
+            for number in range(30)
+        ]
+        ran = run_target(service, [*told, state(1)], reject_file=str(rejects))
+        assert isinstance(ran.error, Outage)
+        assert "`retry_max_seconds`" in str(ran.error)
+        assert len(service.calls) < 15
+    assert ran.states == []
+    assert not rejects.exists()

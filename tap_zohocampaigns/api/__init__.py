@@ -510,6 +510,9 @@ class Client:
         sentence = f"Zoho answered {endpoint} with {told}{check}."
         if rule.action is Action.RENEW or status == requests.codes.unauthorized:
             raise Unauthorized(sentence)
+        if endpoint in WRITES and status >= _SERVER_ERROR:
+            # It may be the contact that Zoho's server can't cope with.
+            raise Postponed(sentence, code, message)
         if endpoint in WRITES and status == _OK:
             _judge_change(rule, sentence, code, message)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
@@ -536,9 +539,12 @@ class Client:
                 f"Zoho answered HTTP {status} with {error}: check `data_center`, or "
                 "`api_url` if it is set."
             )
-        return Transient(
-            f"HTTP {status} with {error}; check `data_center` or `api_url`"
-        )
+        told = f"HTTP {status} with {error}"
+        check = "check `data_center` or `api_url`"
+        if endpoint in WRITES and status >= _SERVER_ERROR:
+            sentence = f"Zoho answered {endpoint} with {told}: {check}."
+            return Postponed(sentence, str(status), told)
+        return Transient(f"{told}; {check}")
 
     def _advice(self, rule: Rule) -> str:
         return self._auth.advice.get(rule.action, rule.check)
