@@ -18,10 +18,12 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.sandbox import Reply, Service
 
 from .api.support import Answer, Clock, Zoho, as_json, success, token
-from .target import open_list, record, run_target, small_account, state
+from .target import open_list, record, refusal, run_target, small_account, state
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from tap_zohocampaigns.sandbox import Call
 
     from .api.support import Asked
 
@@ -201,3 +203,26 @@ def test_an_outage_of_zoho_blames_no_contact(status: int, tmp_path: Path) -> Non
         assert len(service.calls) < 15
     assert ran.states == []
     assert not rejects.exists()
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_contact_that_is_refused_with_a_status_of_http_is_rejected_alone(
+    status: int, tmp_path: Path
+) -> None:
+    def answer(call: Call) -> Reply | None:
+        body = refusal("2004", "Invalid contact.").body
+        return Reply(status, body) if "planted" in str(call.params) else None
+
+    account = small_account()
+    with Service(account) as service:
+        service.intercept = answer
+        key = open_list(account)
+        told = [
+            record("subscribe", f"{name}@example.com", list_key=key, first_name="x")
+            for name in ("ann", "planted", "carl")
+        ]
+        ran = run_target(
+            service, [*told, state(1)], reject_file=str(tmp_path / "rejected")
+        )
+    assert ran.error is None
+    assert ran.counts() == (2, 0, 1, 0)

@@ -513,7 +513,7 @@ class Client:
         if endpoint in WRITES and status >= _SERVER_ERROR:
             # It may be the contact that Zoho's server can't cope with.
             raise Postponed(sentence, code, message)
-        if endpoint in WRITES and status == _OK:
+        if endpoint in WRITES and (status == _OK or rule.action is Action.REJECT):
             _judge_change(rule, sentence, code, message)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
             raise Transient(told + check)
