@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import re
 import typing as t
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
     Forbidden,
+    LockedOut,
     Outage,
     Postponed,
     SettingError,
@@ -226,3 +228,16 @@ def test_a_contact_that_is_refused_with_a_status_of_http_is_rejected_alone(
         )
     assert ran.error is None
     assert ran.counts() == (2, 0, 1, 0)
+
+
+@pytest.mark.parametrize("locked", ["endpoint", "tokens"])
+def test_who_stops_at_a_lock_is_told_until_when(locked: str, clock: Clock) -> None:
+    too_often = as_json({"error": "Access Denied"}, 400)
+    with Zoho(lambda _: as_json({"code": "Z101", "status": "error"})) as zoho:
+        if locked == "tokens":
+            zoho.token = lambda _: too_often
+        client = zoho.client(clock, rate_limit_on_lock="stop")
+        with pytest.raises(LockedOut) as stopped:
+            client.call(LISTS, {})
+    assert re.search(r"until \d\d:\d\d:\d\d$", str(stopped.value))
+    assert clock.waits == []

@@ -312,7 +312,7 @@ class Client:
             except _NotYet as not_yet:
                 wait = not_yet.wait
                 if wait.locked and self._stop_on_lock:
-                    msg = f"Zoho has locked {endpoint}"
+                    msg = f"Zoho has locked {endpoint} until {_end(wait)}"
                     raise LockedOut(msg) from None
                 with self._budget.resting(), patience.resting():
                     self.ledger.rest(endpoint, wait)
@@ -323,10 +323,9 @@ class Client:
     def _wait_for_token(self, endpoint: str, wait: Wait) -> None:
         until = time.time() + wait.seconds
         if wait.locked and self._stop_on_lock:
-            clock = time.strftime("%H:%M:%S", time.localtime(until))
             msg = (
                 f"{_TOKEN_SERVICE} was asked too often and gives no access token until "
-                f"{clock}"
+                f"{_end(wait)}"
             )
             raise LockedOut(msg) from None
         if wait.seconds <= _BRIEF:
@@ -548,6 +547,10 @@ class Client:
 
     def _advice(self, rule: Rule) -> str:
         return self._auth.advice.get(rule.action, rule.check)
+
+
+def _end(wait: Wait) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + wait.seconds))
 
 
 def _judge_change(rule: Rule, sentence: str, code: str, message: str) -> None:
