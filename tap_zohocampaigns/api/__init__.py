@@ -312,7 +312,7 @@ class Client:
             except _NotYet as not_yet:
                 wait = not_yet.wait
                 if wait.locked and self._stop_on_lock:
-                    msg = f"Zoho has locked {endpoint}"
+                    msg = f"Zoho has locked {endpoint} until {_end(wait)}"
                     raise LockedOut(msg) from None
                 with self._budget.resting(), patience.resting():
                     self.ledger.rest(endpoint, wait)
@@ -323,10 +323,9 @@ class Client:
     def _wait_for_token(self, endpoint: str, wait: Wait) -> None:
         until = time.time() + wait.seconds
         if wait.locked and self._stop_on_lock:
-            clock = time.strftime("%H:%M:%S", time.localtime(until))
             msg = (
                 f"{_TOKEN_SERVICE} was asked too often and gives no access token until "
-                f"{clock}"
+                f"{_end(wait)}"
             )
             raise LockedOut(msg) from None
         if wait.seconds <= _BRIEF:
@@ -361,6 +360,8 @@ class Client:
         unproved = SCOPES[endpoint] not in self.served
         if (again and unproved) or self._is_second(tokens):
             self._compare(endpoint, tokens, error)
+        if unproved and not (again or self._auth.has_asked_for(token)):
+            self._prove(endpoint, token)
         if self._verdict or endpoint in self._refusing:
             raise Failed(self._verdict or str(error)) from None
         # A token that is good for something else may lack a scope; Zoho issues few, so
@@ -368,6 +369,15 @@ class Client:
         if again or not (unproved and self.served):
             self._discarded[token.issue] = token.text
             self._auth.discard(token)
+
+    def _prove(self, endpoint: str, token: Token) -> None:
+        """Find out if another run's token is good for something, if nothing tells it.
+
+        Otherwise each run whose first call lacks its scope would cost a token.
+        """
+        with self._probing:
+            if not self.served and token.issue not in self._discarded:
+                self._is_accepted_beside(endpoint, token)
 
     def _is_second(self, tokens: Sequence[Token]) -> bool:
         """Return whether the last token came instead of one that was refused."""
@@ -424,6 +434,10 @@ class Client:
             if same or scope in self._lacking:
                 continue
             try:
+                # Another token costs less than to wait for the quota of a trial.
+                if not self.ledger.left(other):
+                    unknown += 1
+                    continue
                 with self._turn(other, Patience(self._clock)) as turn:
                     if turn.token.issue != token.issue:
                         return None
@@ -495,7 +509,10 @@ class Client:
         sentence = f"Zoho answered {endpoint} with {told}{check}."
         if rule.action is Action.RENEW or status == requests.codes.unauthorized:
             raise Unauthorized(sentence)
-        if endpoint in WRITES and status == _OK:
+        if endpoint in WRITES and status >= _SERVER_ERROR:
+            # It may be the contact that Zoho's server can't cope with.
+            raise Postponed(sentence, code, message)
+        if endpoint in WRITES and (status == _OK or rule.action is Action.REJECT):
             _judge_change(rule, sentence, code, message)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
             raise Transient(told + check)
@@ -521,12 +538,19 @@ class Client:
                 f"Zoho answered HTTP {status} with {error}: check `data_center`, or "
                 "`api_url` if it is set."
             )
-        return Transient(
-            f"HTTP {status} with {error}; check `data_center` or `api_url`"
-        )
+        told = f"HTTP {status} with {error}"
+        check = "check `data_center` or `api_url`"
+        if endpoint in WRITES and status >= _SERVER_ERROR:
+            sentence = f"Zoho answered {endpoint} with {told}: {check}."
+            return Postponed(sentence, str(status), told)
+        return Transient(f"{told}; {check}")
 
     def _advice(self, rule: Rule) -> str:
         return self._auth.advice.get(rule.action, rule.check)
+
+
+def _end(wait: Wait) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + wait.seconds))
 
 
 def _judge_change(rule: Rule, sentence: str, code: str, message: str) -> None:

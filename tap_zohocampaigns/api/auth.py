@@ -21,6 +21,7 @@ from tap_zohocampaigns.api.errors import (
     Failed,
     SettingError,
     Transient,
+    Unanswered,
     ZohoError,
 )
 from tap_zohocampaigns.api.quota import Wait
@@ -115,6 +116,7 @@ class Authenticator:
         self._ends = 0.0
         self._refused: set[str] = set()
         self._texts: set[str] = set()
+        self._own: set[str] = set()
         self._verdict: ZohoError | None = None
 
     @staticmethod
@@ -153,6 +155,10 @@ class Authenticator:
         """Return what a call with a token carries."""
         return Signature({}, {"Authorization": f"Zoho-oauthtoken {token.text}"})
 
+    def has_asked_for(self, token: Token) -> bool:
+        """Return whether a token was asked for here, and not by another process."""
+        return token.issue in self._own
+
     def discard(self, token: Token) -> None:
         """Use a token no more that was not accepted; a newer one is not touched."""
         with self._alone():
@@ -182,14 +188,17 @@ class Authenticator:
         except _Throttled:
             raise TokenWait(self._tokens.rest()) from None
         except ZohoError as error:
-            self._tokens.release(issued=False)
+            # A service that is too slow has made a token all the same.
+            self._tokens.release(issued=isinstance(error, Unanswered))
             if not isinstance(error, Transient):
                 self._verdict = error
             raise
         except BaseException:
             self._tokens.release(issued=True)
             raise
-        return self._tokens.keep(text, lifetime)
+        token = self._tokens.keep(text, lifetime)
+        self._own.add(token.issue)
+        return token
 
     def _ask(self) -> tuple[str, float]:
         reply = self._post(self._form)
@@ -267,6 +276,11 @@ class AuthToken:
         """Return what a call with a token carries."""
         form = {"authtoken": token.text, "scope": "CampaignsAPI", "version": "1"}
         return Signature(form, {})
+
+    def has_asked_for(self, token: Token) -> bool:
+        """Return that nobody else has."""
+        del token
+        return True
 
     def discard(self, token: Token) -> None:
         """Do nothing: there is no better one."""

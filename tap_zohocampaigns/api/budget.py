@@ -16,6 +16,7 @@ from tap_zohocampaigns.api.errors import (
     Forbidden,
     Gone,
     Locked,
+    Postponed,
     RangeRefused,
     Rejected,
     Transient,
@@ -91,7 +92,7 @@ class Budget:
         self._take()
         try:
             yield
-        except (Locked, Unauthorized):
+        except (Locked, Postponed, Unauthorized):
             self._answered(1)
             raise
         except _ANSWERS:

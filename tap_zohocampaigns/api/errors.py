@@ -71,6 +71,10 @@ class Transient(ZohoError):
     """The same call may succeed later."""
 
 
+class Unanswered(Transient):
+    """The call was sent, and no answer came in time; it may have been obeyed."""
+
+
 class Locked(Transient):
     """The endpoint was called too often and is closed for half an hour."""
 

@@ -20,11 +20,12 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     NameResolutionError,
     NewConnectionError,
+    ReadTimeoutError,
 )
 from urllib3.util.ssl_ import create_urllib3_context
 
 from tap_zohocampaigns.api import causes, hosts, wire
-from tap_zohocampaigns.api.errors import Failed, Transient
+from tap_zohocampaigns.api.errors import Failed, Transient, Unanswered
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,8 @@ if t.TYPE_CHECKING:
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 (a path)
 _PIECE = 1 << 20
 _REDIRECT, _CLIENT_ERROR = 300, 400
+# A connection was made, and no whole answer came in time.
+_LATE = (requests.ReadTimeout, ReadTimeoutError, TimeoutError)
 # Those that are decoded in bounded pieces everywhere; old packages for others are not.
 _ENCODINGS = {"gzip", "x-gzip", "deflate"}
 
@@ -263,7 +266,8 @@ class Transport:
         """Send a call once and return the answer, whatever its status.
 
         Raises:
-            Transient: There was no whole answer in time.
+            Transient: There was no whole answer in time; `Unanswered` if the call may
+                have been obeyed all the same.
             Failed: The certificates can't be read, or Zoho redirects.
         """
         setting = "`accounts_url`" if path == TOKEN_PATH else "`api_url`"
@@ -288,7 +292,8 @@ class Transport:
         ) as error:
             # The error's own text has the URL in it.
             msg = f"{causes.words(error)}: {check}"
-            raise Transient(msg) from None
+            kind = Unanswered if isinstance(error, _LATE) else Transient
+            raise kind(msg) from None
         except OSError as error:
             msg = (
                 "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE of the "

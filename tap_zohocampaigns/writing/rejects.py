@@ -8,6 +8,7 @@ import stat
 import typing as t
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -44,9 +45,27 @@ class RejectFile:
         Args:
             where: The setting `reject_file`.
         """
-        folder = user_state_path("tap-zohocampaigns", appauthor=False)
-        self.path = Path(where).expanduser() if where else folder / "rejected.jsonl"
+        self._where = where
         self._pipe: int | None = None
+
+    @cached_property
+    def path(self) -> Path:
+        """Where the file is.
+
+        Raises:
+            SettingError: Nobody has said it, and the user has no home folder.
+        """
+        if self._where:
+            return Path(self._where).expanduser()
+        with suppress(RuntimeError, KeyError):
+            folder = user_state_path("tap-zohocampaigns", appauthor=False)
+            if folder.is_absolute():
+                return folder / "rejected.jsonl"
+        msg = (
+            "A record can't be applied, and there is no home folder for the file of "
+            "such records: set `reject_file`."
+        )
+        raise SettingError(msg)
 
     @property
     def private(self) -> bool:
