@@ -290,6 +290,7 @@ class MembersStream(SnapshotStream):
                 members.proved = batch.about.proved
                 members.reported = batch.about.told
                 members.without_key = batch.about.without_key
+            members.read += len(batch.rows)
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
 
@@ -314,6 +315,8 @@ class Members:
         self._all = 0
         self._newest = self._known["added"]
         self.rows = 0
+        self.read = 0
+        """How many members there are, those before `start_date` too."""
         self.without_key = 0
         """Rows that came without their key, so that they can't be told from others."""
         self.proved = False
@@ -354,7 +357,7 @@ class Members:
             "digest": _hexadecimal(self._all),
             "at": at,
             "start": start,
-            "rows": self.rows,
+            "rows": self.read,
         }
 
 

@@ -395,3 +395,17 @@ def test_the_end_of_a_segment_is_asked_for_after_a_clock_was_far_ahead(
     few = len(story.run(*MEMBERS))
     town.now += 2 * DAY
     assert len(story.run(*MEMBERS)) > few
+
+
+@pytest.mark.parametrize("start", [None, "2025-10-18T00:00:00Z"])
+def test_as_many_members_are_expected_as_there_are(
+    story: Story, start: str | None
+) -> None:
+    cvid = story.town.add_segment(range(60))
+    settings = {"start_date": start} if start else {}
+    story.run(*MEMBERS, **settings)
+    line = story.state["bookmarks"]["segment_contacts"]["parts"][cvid]
+    assert line["rows"] == 60
+    read = story.warehouse.snapshots[f"segment_contacts/{cvid}"]["rows_read"]
+    assert read == len(story.records("segment_contacts"))
+    assert (read < 60) is bool(start)
