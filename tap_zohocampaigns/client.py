@@ -14,6 +14,7 @@ from pathlib import Path
 
 from singer_sdk import Stream
 from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.streams._state import StreamStateManager
 
 from tap_zohocampaigns import columns, pages
@@ -165,9 +166,23 @@ class ZohoStream(Stream):
         return PageMap.of(super().stream_maps)
 
     @property
+    def full(self) -> bool:
+        """Whether the catalog asks for everything in each run."""
+        return self.replication_method == REPLICATION_FULL_TABLE
+
+    @property
     def emit_activate_version_messages(self) -> bool:
-        """Whether loaders are told to drop what a full refresh did not bring again."""
-        return super().emit_activate_version_messages and not self.keeps_history
+        """Never: the SDK would tell the loader before the rows are read.
+
+        One that deletes would then hold nothing if the run fails.
+        """
+        return False
+
+    @property
+    def replaces_rows(self) -> bool:
+        """Whether the loader is told to drop what does not come again."""
+        wanted = bool(self.config.get("emit_activate_version_messages"))
+        return wanted and self.full and not self.keeps_history
 
     @property
     def partitions(self) -> None:
@@ -312,16 +327,18 @@ class ZohoStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts, a page at a time."""
         del context
+        before = {**self.stream_state}
         try:
             self._zoho.begin(self)
             self.stream_state["run"] = self._zoho.run_time
-            for records in self.batches():
-                self.progress.add(len(records))
-                yield page(records)
+            yield from self._pages()
         except LockedOut as error:
             self._zoho.stopper.stop(str(error))
         except Forbidden as error:
             self.left_out = True
+            if not self.progress.value:
+                self.stream_state.clear()
+                self.stream_state.update(before)
             self._zoho.leave_out(self.name, str(error))
         except GeneratorExit:
             self.reading.close()
@@ -329,13 +346,27 @@ class ZohoStream(Stream):
         except BaseException as error:
             self._zoho.end()
             if isinstance(error, ZohoError):
-                if "next" in self.stream_state:
-                    # A part that can't be read must not keep others from it.
-                    following = (self.progress.done + 1) % len(self._owners)
-                    self.stream_state["next"] = self._owners[following]
-                # What was written need not be read again.
-                self.checkpoint(due=True)
+                self._note_failure()
             raise
+
+    def _pages(self) -> Iterator[Page]:
+        """Yield pages; behind the last one, tell the loader if it replaces others."""
+        if self.replaces_rows:
+            self._stream_version = self._zoho.initialized_at // 1000
+        for records in self.batches():
+            self.progress.add(len(records))
+            yield page(records)
+        whole = self.endpoint not in self.account.incomplete
+        if self._stream_version is not None and whole:
+            self._write_activate_version_message(self._stream_version)
+
+    def _note_failure(self) -> None:
+        """Write what was read: it need not be read again."""
+        if "next" in self.stream_state:
+            # A part that can't be read must not keep others from it.
+            following = (self.progress.done + 1) % len(self._owners)
+            self.stream_state["next"] = self._owners[following]
+        self.checkpoint(due=True)
 
     def log_sync_costs(self) -> None:
         """Tell what was left out; the SDK calls this when all streams are done."""

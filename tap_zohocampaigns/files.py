@@ -30,11 +30,12 @@ _FROM_A_RUN = "give the last state that a run wrote, or none to read everything"
 _FROM_DISCOVERY = "discover it again"
 _OF_THE_SDK = (("partitions", list), ("progress_markers", dict))
 # What streams note of their parts.
-_NOTES = {
+_NOTES: dict[str, type] = {
     **dict.fromkeys(("open", "closed", "parts"), dict),
     "missing": list,
     **dict(_OF_THE_SDK),
 }
+_OF_PARTS = {"open", "parts"}
 # Whoever saves states may wrap them in these.
 _WRAPPED_IN = ("singer_state", "value")
 
@@ -162,7 +163,9 @@ def _fault_of_bookmark(bookmark: Json, fields: Mapping[str, t.Any]) -> str:
     if value is not None and not _is_time(value):
         return "a `replication_key_value` that is no time"
     for name, kind in _NOTES.items() if "selection" in bookmark else _OF_THE_SDK:
-        if not isinstance(bookmark.get(name, kind()), kind):
+        notes: t.Any = bookmark.get(name, kind())
+        parts = notes.values() if name in _OF_PARTS and isinstance(notes, dict) else ()
+        if not isinstance(notes, kind) or {*map(type, parts)} - {dict}:
             return f"`{name}` of another form"
     return ""
 

@@ -16,7 +16,6 @@ from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_zohocampaigns.ahead import Batch
 from tap_zohocampaigns.client import Part, ZohoStream
@@ -56,11 +55,6 @@ class PartSnapshot(t.NamedTuple):
 
 class StatefulStream(ZohoStream):
     """A stream with a state of its own, in which a run notes what it has written."""
-
-    @property
-    def full(self) -> bool:
-        """Whether the catalog asks for everything in each run."""
-        return self.replication_method == REPLICATION_FULL_TABLE
 
     @property
     def start(self) -> str:
@@ -160,15 +154,10 @@ class SnapshotStream(StatefulStream):
     a run that ends anywhere has written what it claims.
     """
 
-    def get_records(self, context: Context | None) -> Iterator[Page]:
-        """Yield the records of all parts; in full mode, the loader drops others."""
-        if self.full:
-            # The SDK would tell the loader before the rows are read, and one that
-            # deletes would then hold nothing if the run fails.
-            self._stream_version = self._zoho.initialized_at // 1000
-        yield from super().get_records(context)
-        if self._stream_version is not None and not self.left_out:
-            self._write_activate_version_message(self._stream_version)
+    @property
+    def replaces_rows(self) -> bool:
+        """Whether the loader is told to drop what does not come again."""
+        return self.full
 
 
 class MembersStream(SnapshotStream):

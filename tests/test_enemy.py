@@ -402,7 +402,7 @@ def test_as_many_members_are_expected_as_there_are(
     story: Story, start: str | None
 ) -> None:
     cvid = story.town.add_segment(range(60))
-    settings = {"start_date": start} if start else {}
+    settings: dict[str, t.Any] = {"start_date": start} if start else {}
     story.run(*MEMBERS, **settings)
     line = story.state["bookmarks"]["segment_contacts"]["parts"][cvid]
     assert line["rows"] == 60

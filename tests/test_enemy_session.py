@@ -20,6 +20,7 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.sandbox import Reply, Service
 
 from .api.support import Answer, Clock, Zoho, as_json, success, token
+from .conftest import run_tap
 from .target import open_list, record, refusal, run_target, small_account, state
 
 if t.TYPE_CHECKING:
@@ -241,3 +242,44 @@ def test_who_stops_at_a_lock_is_told_until_when(locked: str, clock: Clock) -> No
             client.call(LISTS, {})
     assert re.search(r"until \d\d:\d\d:\d\d$", str(stopped.value))
     assert clock.waits == []
+
+
+@pytest.mark.parametrize("others", ["added in bulk", "unsubscribed"])
+def test_a_contact_that_is_postponed_for_good_is_alone_with_its_endpoint(
+    others: str, tmp_path: Path
+) -> None:
+    account = small_account()
+    with Service(account) as service:
+        service.intercept = lambda call: (
+            refusal("2001", "Retry after sometime.")
+            if "planted" in str(call.params)
+            else None
+        )
+        key = open_list(account)
+        action = "subscribe" if others == "added in bulk" else "unsubscribe"
+        told = [
+            record("subscribe", "planted@example.com", list_key=key, first_name="x"),
+            *(
+                record(action, f"other{number}@example.com", list_key=key)
+                for number in range(5)
+            ),
+        ]
+        for _ in range(3):
+            ran = run_target(
+                service, [*told, state(1)], reject_file=str(tmp_path / "rejected")
+            )
+            if not ran.error:
+                break
+    assert ran.error is None
+    assert ran.states == [{"number": 1}]
+
+
+def test_a_state_whose_notes_were_damaged_is_refused_with_a_sentence(
+    service: Service,
+) -> None:
+    state = run_tap(service, "list_subscribers").state
+    parts = state["bookmarks"]["list_subscribers"]["parts"]
+    for name in parts:
+        parts[name] = 1
+    with pytest.raises(SettingError, match="state of list_subscribers"):
+        run_tap(service, "list_subscribers", state=state)

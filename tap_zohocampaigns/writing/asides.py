@@ -192,8 +192,10 @@ class Asides(t.Generic[_Matter]):
         # While others were tried, it was not: it has a last try.
         if certain and aside.tried < endpoint.since + self._patience.seconds:
             return None
-        # Nobody comes behind the last one, but many may have been answered before it.
-        alone = len(self._asides) == 1 and endpoint.answers > 0
+        # Nobody comes behind the last one, but many may have been answered before it,
+        # maybe by other endpoints.
+        answers = sum(each.answers for each in self._endpoints.values())
+        alone = len(self._asides) == 1 and answers > 0
         if certain or alone:
             return self._blame(who)
         raise self._outage(aside.postponed)
