@@ -42,8 +42,8 @@ def read(text: bytes) -> t.Any:  # noqa: ANN401 (a document may be anything)
         return _parse(text)
     except ValueError:
         pass
-    # Zoho's own samples have a bare `&` in names, and declare XML 1.1. Each fault that is
-    # mended takes a hundred bytes of memory, hence a bound.
+    # Zoho's own samples have a bare `&` in names, and declare XML 1.1. Mending a fault
+    # takes a hundred bytes of memory, so there is a bound.
     mended = _DECLARATION.sub(rb"\1.0", text, count=1)
     mended = _BARE.sub(b"&amp;", mended, count=MAX_NODES)
     mended = _CONTROL.sub(b"", mended, count=MAX_NODES)
