@@ -38,12 +38,6 @@ class LookbackStream(StatefulStream):
     `closed`, the names of those that are not.
     """
 
-    def begin(self) -> None:
-        """Begin to read, which may be before the turn of the stream."""
-        # A campaign that is sent from now on is not closed by this run.
-        _ = self._zoho.horizon
-        super().begin()
-
     def known_state(self) -> Row:
         """Return a copy of what the state of an earlier run tells."""
         return {"open": {}, "closed": {}} | super().known_state()

@@ -240,7 +240,8 @@ class MembersStream(SnapshotStream):
                     now.keys["snapshot_time"] = known["at"]
                 for records in map(spool.read, pages):
                     yield self.stamp(members.new(records), now)
-        snapshot = PartSnapshot(self.name, now.keys, members.rows)
+        reported = part.expected if members.reported is None else members.reported
+        snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
         self._zoho.snapshots.write(snapshot._replace(without_key=members.without_key))
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
@@ -274,6 +275,7 @@ class MembersStream(SnapshotStream):
         for batch in batches:
             if isinstance(batch.about, Reading):
                 members.proved = batch.about.proved
+                members.reported = batch.about.told
                 members.without_key = batch.about.without_key
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
@@ -303,6 +305,8 @@ class Members:
         """Rows that came without their key, so that they can't be told from others."""
         self.proved = False
         """Whether the service was asked for more, and had none."""
+        self.reported: int | None = None
+        """How many rows the answers told of, if they did."""
 
     def add(self, records: Records) -> None:
         """Take in members."""
