@@ -1,34 +1,22 @@
-"""JSON or XML bytes -> one envelope -> rows.
-
-Both formats become the same plain values: an XML element with `<fl val="name">`
-children is an object of those names, repeated elements are a list.
-"""
+"""JSON or XML bytes -> one envelope -> rows."""
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import typing as t
-from contextlib import contextmanager, suppress
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
 
 import msgspec
 
-from tap_zohocampaigns.api import numbers, rows
+from tap_zohocampaigns.api import numbers, xml
 from tap_zohocampaigns.api.errors import Failed, Transient, asks_for_patience
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Json: t.TypeAlias = t.Any
 Row: t.TypeAlias = dict[str, t.Any]
 
 MAX_BYTES = 64 * 1024 * 1024
+# Of a list within a list, as a text.
 MAX_DEPTH = 40
-# Bytes of XML that are read between two looks at its depth.
-PIECE = 1 << 20
 
 # Where an endpoint keeps what it was asked for; names differ between the formats.
 LISTS = {
@@ -402,132 +390,8 @@ def _mended(value: Json) -> Json:
 
 
 def _xml(text: bytes) -> Json:
-    # If anything is wrong with a page, the page as it came tells what.
-    with suppress(rows.Unsure, Unreadable, Failed):
-        rest, runs = rows.take(text)
-        return rows.put(_whole_xml(rest), runs)
-    return _whole_xml(text)
-
-
-def _whole_xml(text: bytes) -> Json:
     try:
-        return _parse(text)
-    except (expat.ExpatError, LookupError, ValueError):
-        pass
-    # Zoho's own samples have a bare `&` in names, and declare XML 1.1.
-    mended = _DECLARATION.sub(rb"\1.0", _BARE.sub(b"&amp;", text), count=1)
-    mended = _CONTROL.sub(b"", mended).decode(errors="replace").encode()
-    try:
-        return _parse(mended)
-    except (expat.ExpatError, LookupError, ValueError) as error:
+        return xml.read(text)
+    except ValueError as error:
         msg = "a body that is not whole"
         raise Unreadable(msg) from error
-
-
-_DECLARATION = re.compile(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1")
-_BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
-# XML has no place for them, however they are written.
-_CONTROL = re.compile(
-    rb"""[\x00-\x08\x0b\x0c\x0e-\x1f]
-    |&\#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|x0*(?:1[0-9A-Fa-f]|[0-8BbCcEeFf]));""",
-    re.VERBOSE,
-)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Hold garbage collection off: a tree has no cycles, but enough to set it off."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@_uncollected()
-def _parse(text: bytes) -> Json:
-    """Build a tree of elements and turn it into plain values.
-
-    What can exhaust the machine is refused in the same pass.
-    """
-    builder = TreeBuilder()
-    document = builder.start("", {})
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    # The builder's own methods, from C to C: functions of ours take a third more.
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        for start in range(0, len(text), PIECE):
-            parser.Parse(text[start : start + PIECE])
-            _refuse_growth(document)
-        parser.Parse(b"", True)  # noqa: FBT003 (expat takes it by position)
-    except expat.ExpatError:
-        # What was too deep before it broke is refused, not mended.
-        _plain(document)
-        raise
-    return _plain(document)
-
-
-def _refuse_doctype(*_: object) -> None:
-    msg = "Zoho sent XML with a DOCTYPE, which is never read."
-    raise Failed(msg)
-
-
-def _refuse_growth(element: Element) -> None:
-    """Refuse a tree that grows too deep, before there is more of it."""
-    depth = 0
-    while len(element):
-        _refuse_children(depth)
-        element, depth = element[-1], depth + 1
-
-
-def _refuse_children(depth: int) -> None:
-    if depth == MAX_DEPTH:
-        msg = f"Zoho sent XML nested deeper than {MAX_DEPTH} elements."
-        raise Failed(msg)
-
-
-def _plain(element: Element, depth: int = 0) -> Json:
-    """Turn an element into the value that JSON has.
-
-    Text beside elements is noise: Zoho's own samples have some.
-    """
-    if not len(element):
-        return element.text or ("" if element.keys() else None)
-    _refuse_children(depth)
-    if row := _row(element):
-        return row
-    named: dict[str, list[Element]] = {}
-    for child in element:
-        named.setdefault(child.tag, []).append(child)
-    fields: Row = {}
-    for name, children in named.items():
-        if name == "fl":
-            for child in children:
-                if len(child) or child.keys():
-                    fields[child.get("val", "None")] = _plain(child, depth + 1)
-        else:
-            values = [_plain(child, depth + 1) for child in children]
-            fields[name] = values if len(values) > 1 else values[0]
-    tails = (child.tail or "" for child in element)
-    return fields or "".join([element.text or "", *tails])
-
-
-def _row(element: Element) -> Row:
-    """Read an element of `<fl val="name">text</fl>` alone, as nearly all are.
-
-    Returns:
-        Nothing where there is anything else.
-    """
-    fields: Row = {}
-    for child in element:
-        name = child.get("val")
-        if name is None or child.tag != "fl" or len(child):
-            return {}
-        fields[name] = child.text or ""
-    return fields

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api import wire
+from tap_zohocampaigns.api import wire, xml
 from tap_zohocampaigns.api.errors import Failed, ZohoError
 from tests import samples
 
@@ -644,7 +644,7 @@ def test_xml_in_an_encoding_that_no_parser_knows_is_an_error_of_ours(
 
 
 def test_xml_of_the_deepest_nesting_that_is_allowed_is_read() -> None:
-    deep = b"<a>" * (wire.MAX_DEPTH - 1) + b"</a>" * (wire.MAX_DEPTH - 1)
+    deep = b"<a>" * (xml.MAX_DEPTH - 1) + b"</a>" * (xml.MAX_DEPTH - 1)
     body = b"<response><code>0</code>" + deep + b"</response>"
     assert wire.read(body).success
 
