@@ -98,8 +98,9 @@ class StatefulStream(ZohoStream):
 
         When it changes, rows that did not change have to be written once more.
         """
-        columns = sorted(self.schema["properties"].keys() - {*self.hidden})
-        text = repr((columns, self._zoho.settings.get("timezone"), self.scope))
+        zone = self._zoho.settings.get("timezone")
+        whose = [*self.whose.values()]
+        text = repr((sorted(self.blank), zone, self.scope, *whose))
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @cached_property

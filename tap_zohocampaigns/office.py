@@ -34,7 +34,7 @@ class OfficeStream(ZohoStream):
         Raises:
             Failed: The service gives the first page only, and it is full.
         """
-        (name,) = self.primary_keys
+        name = self.primary_keys[-1]
         size = most = min(self._zoho.settings["page_size"], _MOST)
         number, before, without_key = 1, 0, 0
         seen: set[str] = set()
