@@ -19,6 +19,7 @@ from singer_sdk.streams._state import StreamStateManager
 from tap_zohocampaigns import columns, pages
 from tap_zohocampaigns.ahead import Ahead, Batch
 from tap_zohocampaigns.api.errors import (
+    Failed,
     Forbidden,
     Gone,
     LockedOut,
@@ -341,6 +342,7 @@ class ZohoStream(Stream):
             for records in self.batches():
                 self.progress.add(len(records))
                 yield page(records)
+            self.check_form()
         except LockedOut as error:
             self._zoho.stopper.stop(str(error))
         except Forbidden as error:
@@ -355,6 +357,9 @@ class ZohoStream(Stream):
                 # What was written need not be read again.
                 self.checkpoint(due=True)
             raise
+
+    def check_form(self) -> None:
+        """Check what was read, when all is."""
 
     def log_sync_costs(self) -> None:
         """Tell what was left out; the SDK calls this when all streams are done."""
@@ -438,7 +443,32 @@ class ZohoStream(Stream):
             if len(record) > width:
                 self._fit(record)
             stamped.append(record)
-        return stamped
+        # Pages of rows are read by their keys.
+        return stamped if self.identity else self._keyed(stamped, part)
+
+    def _keyed(self, records: list[Row], part: Part) -> list[Row]:
+        """Return the records that have their key, and tell of others.
+
+        Raises:
+            Failed: None of several has it: their form is another.
+        """
+        names = [name for name in self.primary_keys if name in self.blank]
+        keyed = [r for r in records if None not in [r[name] for name in names]]
+        if lost := len(records) - len(keyed):
+            if not keyed:
+                msg = (
+                    f"None of the rows of `{self.name}` for {part.owner} has its key, "
+                    "so they have a form that this version does not know: deselect the "
+                    "stream."
+                )
+                raise Failed(msg)
+            self.logger.warning(
+                "%s: left out %d rows of %s without their key.",
+                self.name,
+                lost,
+                part.owner,
+            )
+        return keyed
 
     def _fit(self, record: Row) -> None:
         """Keep in `custom_fields` what the catalog has no column for.

@@ -19,6 +19,7 @@ import msgspec
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_zohocampaigns.ahead import Batch
+from tap_zohocampaigns.api.errors import Failed
 from tap_zohocampaigns.client import Part, ZohoStream
 from tap_zohocampaigns.lookback import MISSING_RUNS
 from tap_zohocampaigns.pages import Reading
@@ -37,6 +38,9 @@ if t.TYPE_CHECKING:
 # The end of a part that looks unchanged is asked for after this time. Else a cap that
 # is as long as the part was would hide whoever enters it, for ever.
 _PROOF_HOLDS = timedelta(days=1)
+_PLACE = ("campaign_key", "action", "cvid", "list_key", "status", "reported_on")
+# Where there were rows with a key before, so many without one are no other form yet.
+_FEW = 20
 
 
 class PartSnapshot(t.NamedTuple):
@@ -52,6 +56,11 @@ class PartSnapshot(t.NamedTuple):
     """How many rows came without their key, and were left out."""
     deleted: bool = False
     """Whether the part is not in the account any more."""
+
+    @property
+    def place(self) -> Row:
+        """The keys that tell the part from others of its stream."""
+        return {name: self.keys[name] for name in _PLACE if name in self.keys}
 
 
 class StatefulStream(ZohoStream):
@@ -146,6 +155,39 @@ class SnapshotStream(StatefulStream):
     Its state is claimed in this order: rows, the snapshot of their part, the state. So
     a run that ends anywhere has written what it claims.
     """
+
+    _with_key = _without_key = 0
+
+    def tell_without_key(self, snapshot: PartSnapshot) -> None:
+        """Tell of the rows of a part that came without their key, if there are any.
+
+        Args:
+            snapshot: The part, with the number of those that had it.
+        """
+        self._with_key += snapshot.rows
+        self._without_key += snapshot.without_key
+        if snapshot.without_key:
+            self.logger.warning(
+                "%s: left out %d rows of %s without their key.",
+                self.name,
+                snapshot.without_key,
+                "/".join(snapshot.place.values()),
+            )
+
+    def check_form(self) -> None:
+        """Check that rows had their keys: where none has one, their form is another.
+
+        Raises:
+            Failed: None had.
+        """
+        if self._with_key:
+            self.stream_state["keyed"] = True
+        elif self._without_key > (_FEW if self.before.get("keyed") else 0):
+            msg = (
+                f"None of the rows of `{self.name}` has its key, so they have a form "
+                "that this version does not know: deselect the stream."
+            )
+            raise Failed(msg)
 
     def get_records(self, context: Context | None) -> Iterator[Page]:
         """Yield the records of all parts; in full mode, the loader drops others."""
@@ -242,7 +284,9 @@ class MembersStream(SnapshotStream):
                 for records in map(spool.read, pages):
                     yield self.stamp(members.new(records), now)
         snapshot = PartSnapshot(self.name, now.keys, members.rows)
-        self._zoho.snapshots.write(snapshot._replace(without_key=members.without_key))
+        snapshot = snapshot._replace(without_key=members.without_key)
+        self.tell_without_key(snapshot._replace(rows=members.with_key))
+        self._zoho.snapshots.write(snapshot)
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
         if members.proved or known is None or "proved" not in known:
@@ -276,6 +320,7 @@ class MembersStream(SnapshotStream):
             if isinstance(batch.about, Reading):
                 members.proved = batch.about.proved
                 members.without_key = batch.about.without_key
+            members.with_key += len(batch.rows)
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
 
@@ -300,6 +345,8 @@ class Members:
         self._all = 0
         self._newest = self._known["added"]
         self.rows = 0
+        self.with_key = 0
+        """Rows that came with it, also those that are too old."""
         self.without_key = 0
         """Rows that came without their key, so that they can't be told from others."""
         self.proved = False

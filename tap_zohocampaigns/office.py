@@ -41,6 +41,12 @@ class OfficeStream(ZohoStream):
         heeded = False
         while rows := self._page(part, number, before, size):
             found = {row[name]: row for row in rows if row.get(name)}
+            if not (found or seen):
+                msg = (
+                    f"None of the rows of {self.endpoint} has its key, so they have a "
+                    f"form that this version does not know: deselect `{self.name}`."
+                )
+                raise Failed(msg)
             fresh = [row for key, row in found.items() if key not in seen]
             if before and not (fresh or heeded):
                 all_at_once = found and found.keys() >= seen and len(rows) != most

@@ -271,6 +271,15 @@ def _text(value: Json) -> str:
     raise TypeError
 
 
+def as_key(value: Json) -> str | None:
+    """Return a value as the text of a key; None if it can't be one."""
+    try:
+        text = _text(value)
+    except TypeError:
+        return None
+    return None if text in NOTHING else text
+
+
 def _integer(value: Json) -> int:
     if isinstance(value, str):
         if value.isdecimal() and value.isascii():
