@@ -41,7 +41,7 @@ class OfficeStream(ZohoStream):
         heeded = False
         while rows := self._page(part, number, before, size):
             found = {row[name]: row for row in rows if row.get(name)}
-            if not (found or seen):
+            if not (found or seen) and any(map(_holds, rows)):
                 msg = (
                     f"None of the rows of {self.endpoint} has its key, so they have a "
                     f"form that this version does not know: deselect `{self.name}`."
@@ -92,3 +92,7 @@ class OfficeStream(ZohoStream):
                 "asks for, so the rest can't be read."
             )
             raise Failed(msg)
+
+
+def _holds(record: Row) -> bool:
+    return any(value is not None for value in record.values())
