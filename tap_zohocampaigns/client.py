@@ -434,12 +434,16 @@ class ZohoStream(Stream):
         They have the columns of the SCHEMA in its order, and no others: loaders may go
         by the first record, or by the order.
         """
-        blank, keys = self.blank, part.keys | self.whose
-        width = len(blank)
+        keys = part.keys | self.whose
+        blank, width = self.blank | keys, len(self.blank)
+        # Rows of contacts are many, and few of these keys are fields of theirs.
+        told = keys.keys() & self.converter.fields if self.identity else keys
+        again = {name: keys[name] for name in told}
         stamped = []
         for fields in records:
             record = blank | fields
-            record.update(keys)
+            if again:
+                record.update(again)
             if len(record) > width:
                 self._fit(record)
             stamped.append(record)

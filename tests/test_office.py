@@ -58,12 +58,12 @@ def asked(service: Service, endpoint: str) -> list[dict[str, str]]:
 # What the account has.
 
 
-@pytest.mark.parametrize("format_", FORMATS)
 def held(records: list[Record]) -> list[Record]:
     """Return what records hold: all columns are there, some without a value."""
     return [{n: v for n, v in row.items() if v is not None} for row in records]
 
 
+@pytest.mark.parametrize("format_", FORMATS)
 def test_every_list_is_read_in_detail(
     sync: Sync, service: Service, account: LivingAccount, format_: str
 ) -> None:

@@ -85,6 +85,8 @@ class Converter:
                 self._fields[wire] = (rank, field)
             if wire := about.get("x-wire-seconds"):
                 self._seconds[field] = wire
+        self.fields = frozenset(field for _, field in self._fields.values())
+        """The fields that a row can give a value."""
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._times: dict[str, str] = {}
         self._warned: set[str] = set()
