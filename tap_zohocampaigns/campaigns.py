@@ -38,12 +38,6 @@ class LookbackStream(StatefulStream):
     `closed`, the names of those that are not.
     """
 
-    def begin(self) -> None:
-        """Begin to read, which may be before the turn of the stream."""
-        # A campaign that is sent from now on is not closed by this run.
-        _ = self._zoho.horizon
-        super().begin()
-
     def known_state(self) -> Row:
         """Return a copy of what the state of an earlier run tells."""
         return {"open": {}, "closed": {}} | super().known_state()
@@ -89,12 +83,14 @@ class LookbackStream(StatefulStream):
         state = self.stream_state
         opened: dict[str, Row] = state.setdefault("open", {})
         closed: dict[str, list[str]] = state.setdefault("closed", {})
-        self.note_run()
+        # No state may claim that what was written before is of this selection.
         if self.rewrites:
             self.reopen(opened, closed)
+        self.note_run()
         for part, batches in self.turns():
-            tests = closed.pop(self.name_of(part.about), [])
-            line = opened.setdefault(part.owner, {"tests": tests} if tests else {})
+            tests = closed.pop(self.name_of(part.about), None)
+            new = {} if tests is None else self.reopened(tests)
+            line = opened.setdefault(part.owner, new)
             closing = self.is_closing(part.about, line)
             with self.unless_gone(part):
                 over = yield from self.take(part, batches, line)
@@ -111,6 +107,11 @@ class LookbackStream(StatefulStream):
         opened.clear()
         closed.clear()
 
+    def reopened(self, tests: list[str]) -> Row:
+        """Return the line of a campaign that was closed, with these test sends."""
+        del tests
+        return {}
+
     def take(
         self, part: Part, batches: Iterator[Batch], line: Row
     ) -> Generator[Records, None, bool]:
@@ -120,7 +121,9 @@ class LookbackStream(StatefulStream):
             Whether this look can be the last one, if the window has ended.
         """
         total: int | None = None
+        answers = 0
         for batch in batches:
+            answers += 1
             keys = {**part.keys, **(batch.about or {})}
             if self.has_snapshots:
                 keys["snapshot_time"] = self._zoho.run_time
@@ -131,16 +134,43 @@ class LookbackStream(StatefulStream):
                 snapshot = PartSnapshot(self.name, keys, rows, without_key=lost)
                 self._zoho.snapshots.write(snapshot)
             total = (total or 0) + rows
+        # Of an A/B campaign there is one for each sending.
+        if answers < line.get("answers", 1):
+            total = None
+        elif answers > 1:
+            line["answers"] = answers
         return note_answer(line, total, sent=is_sent(part.about))
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether campaigns may be missing that are still in the account."""
+        incomplete = "recentcampaigns" in self.account.incomplete
+        return incomplete or bool(self._zoho.settings.get("campaign_keys"))
+
+    def missing_again(self, missing: set[str]) -> list[str]:
+        """Return what is missing in two runs in a row.
+
+        What is missing once may be an error of the service.
+        """
+        before = {*self.stream_state.get("missing", ())}
+        self.stream_state["missing"] = sorted(missing - before)
+        return sorted(missing & before)
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]
     ) -> None:
-        """Forget campaigns that are not in the account any more."""
-        del closed
+        """Forget campaigns that are not in the account any more, or have changed."""
+        if self.is_narrowed:
+            return
         listed = {campaign["campaign_key"] for campaign in self.account.campaigns}
-        for key in opened.keys() - listed:
-            del opened[key]
+        names = {*map(self.name_of, self.account.campaigns)}
+        parts: Row = self.stream_state.get("parts", {})
+        missing = (opened.keys() | parts.keys()) - listed | closed.keys() - names
+        for name in self.missing_again(missing):
+            opened.pop(name, None)
+            closed.pop(name, None)
+            if parts.pop(name, None) is not None:
+                self.note_deleted({"campaign_key": name})
 
 
 class SentStream(LookbackStream):
@@ -186,9 +216,24 @@ class RecipientStream(SentStream, SnapshotStream):
     def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
         """Let all campaigns be looked at as if none had been."""
         for key, line in opened.items():
-            opened[key] = {name: line[name] for name in ("tests",) if name in line}
+            opened[key] = self.reopened(line.get("tests", []))
         for key in [*closed]:
-            opened[key] = {"tests": closed.pop(key)}
+            opened[key] = self.reopened(closed.pop(key))
+
+    def reopened(self, tests: list[str]) -> Row:
+        """Return the line of a campaign that was closed, with these test sends.
+
+        Rows of it were written, so a counter of 0 must not take them away.
+        """
+        return {"reopened": True} | ({"tests": tests} if tests else {})
+
+    def known_line(self, key: str) -> Row:
+        """Return what an earlier run noted of a campaign."""
+        closed = self.before["closed"]
+        line: Row = self.before["open"].get(key, {})
+        if not line and key in closed:
+            return self.reopened(closed[key])
+        return line | {"reopened": True} if line and self.rewrites else line
 
     def keys_of(self, campaign_key: str, sent_key: str, action: str) -> Row:
         """Return the keys that the records of an action of a sending have."""
@@ -220,8 +265,12 @@ class RecipientStream(SentStream, SnapshotStream):
             self.logger.warning("Left out, as it is gone: %s", each)
         return [*gone]
 
-    def note_gone(self, campaign_key: str, line: Row, gone: list[str]) -> None:
-        """Note which sendings of a campaign are gone, and tell what is deleted."""
+    def note_gone(self, campaign_key: str, line: Row, gone: list[str]) -> bool:
+        """Note which sendings of a campaign are gone, and tell what is deleted.
+
+        Returns:
+            Whether they are gone for good.
+        """
         known: dict[str, int] = line.get("gone", {})
         line["gone"] = {key: known.get(key, 0) + 1 for key in gone}
         for key, runs in line["gone"].items():
@@ -230,16 +279,13 @@ class RecipientStream(SentStream, SnapshotStream):
                 self._note_deleted_sends(campaign_key, [key])
         if not gone:
             del line["gone"]
+        return all(runs >= MISSING_RUNS for runs in line.get("gone", {}).values())
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]
     ) -> None:
-        """Tell what is deleted: what is missing in two runs in a row.
-
-        A campaign that is missing once may be an error of the service.
-        """
-        incomplete = "recentcampaigns" in self.account.incomplete
-        if self._zoho.settings.get("campaign_keys") or incomplete:
+        """Tell what is deleted."""
+        if self.is_narrowed:
             return
         listed = {campaign["campaign_key"] for campaign in self.account.campaigns}
         missing = (opened.keys() | closed.keys() | self.gone) - (listed - self.gone)
@@ -248,9 +294,7 @@ class RecipientStream(SentStream, SnapshotStream):
             for campaign in self.account.campaigns
             if self.is_closing(campaign, {})
         }
-        before = {*self.stream_state.get("missing", ())}
-        self.stream_state["missing"] = sorted(missing - before)
-        for key in sorted(missing & before):
+        for key in self.missing_again(missing):
             tests = closed.pop(key, []) or opened.pop(key, {}).get("tests", [])
             self._note_deleted_sends(key, [key, *tests])
             # A campaign that is listed, and has no recipients to be read, is closed.
@@ -317,7 +361,8 @@ class DetailStream(LookbackStream):
 
     def name_of(self, campaign: Row) -> str:
         """Return what stands for a campaign as it is: it is another when it changes."""
-        return mark((campaign["campaign_key"], self.time_of(campaign)))
+        status = str(campaign.get("campaign_status"))
+        return mark((campaign["campaign_key"], self.time_of(campaign), status))
 
     def is_closing(self, campaign: Row, line: Row) -> bool:
         """Return whether a look at a campaign can be the last one."""
@@ -331,7 +376,12 @@ class DetailStream(LookbackStream):
 
     def records(self, part: Part) -> Iterator[Records]:
         """Yield what the details of a campaign have for the stream."""
-        if envelope := self.account.details(part.about, self.call):
+        try:
+            envelope = self.account.details(part.about, self.call)
+        except Gone as gone:
+            self.logger.warning("Left out, as it is gone: %s", gone)
+            return
+        if envelope:
             yield self.converter.records(self.rows(envelope))
 
     def rows(self, envelope: Envelope) -> Records:
@@ -345,7 +395,13 @@ class DetailStream(LookbackStream):
         self, part: Part, batches: Iterator[Batch], line: Row
     ) -> Generator[Records, None, bool]:
         """Yield the records of a campaign, and note how far the stream is."""
+        parts = self.stream_state.setdefault("parts", {}) if self.has_snapshots else {}
+        # Of a draft, no line is kept.
+        if part.owner in parts:
+            line["full"] = True
         over = yield from super().take(part, batches, line)
+        if line.get("full"):
+            parts[part.owner] = {}
         # Campaigns without rows have been looked at, too.
         self.bookmark.newest = part.keys["updated_time"]
         return over

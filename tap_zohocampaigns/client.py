@@ -278,7 +278,9 @@ class ZohoStream(Stream):
         """Begin to read, which may be before the turn of the stream."""
         if self.reading.started:
             return
-        # What threads share is made before there are any.
+        # What threads share is made before there are any. The horizon is older than the
+        # list of campaigns, so none is closed that is sent from now on.
+        _ = self._zoho.run_time, self._zoho.horizon
         self.before = self.known_state()
         self.progress.known = 0
         self.reading.start()
@@ -354,6 +356,10 @@ class ZohoStream(Stream):
         except BaseException as error:
             self._zoho.end()
             if isinstance(error, ZohoError):
+                if "next" in self.stream_state:
+                    # A part that can't be read must not keep others from it.
+                    following = (self.progress.done + 1) % len(self._owners)
+                    self.stream_state["next"] = self._owners[following]
                 # What was written need not be read again.
                 self.checkpoint(due=True)
             raise

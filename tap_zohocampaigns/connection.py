@@ -58,13 +58,13 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
         th.Property(
             "client_id",
             th.StringType,
-            description="Client ID of a self client (OAuth 2).",
+            description="Client ID of your self client (OAuth 2).",
         ),
         th.Property(
             "client_secret",
             th.StringType,
             secret=True,
-            description="Its client secret.",
+            description="Client secret of your self client.",
         ),
         th.Property(
             "refresh_token",
@@ -77,8 +77,9 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
             th.StringType(allowed_values=[*hosts.DATA_CENTERS, SANDBOX]),
             default="us",
             description=(
-                "Where the account is: the ending of the address that Zoho shows. "
-                "`sandbox` is an imitation account inside the tap, without credentials."
+                "Data center of the account. The ending of the address that Zoho shows "
+                "tells which it is. `sandbox` is an imitation account inside the tap; "
+                "it needs no credentials."
             ),
         ),
         th.Property(
@@ -93,12 +94,18 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
         th.Property(
             "api_url",
             th.StringType,
-            description="Another host of Zoho Campaigns than that of `data_center`.",
+            description=(
+                "Host of Zoho Campaigns, if it is not that of `data_center`. It needs "
+                "https, or http on this machine."
+            ),
         ),
         th.Property(
             "accounts_url",
             th.StringType,
-            description="Another host for tokens than that of `data_center`.",
+            description=(
+                "Host that issues tokens, if it is not that of `data_center`. It needs "
+                "https, or http on this machine."
+            ),
         ),
         th.Property(
             "api_version",
@@ -119,7 +126,10 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
             "response_format",
             th.StringType(allowed_values=["json", "xml"]),
             default="json",
-            description="Format that Zoho is asked for; the records are the same.",
+            description=(
+                "Format that Zoho is asked for. The records are the same, except for "
+                "what XML does not carry."
+            ),
         ),
     ]
 
@@ -129,24 +139,29 @@ QUOTA: list[th.Property[t.Any]] = [
         "rate_limit_calls",
         490,
         (1, 1_000_000),
-        "Calls of one endpoint that are allowed within `rate_limit_seconds`; Zoho "
-        "locks at 500.",
+        "Calls of one endpoint that are allowed within `rate_limit_seconds`. Zoho "
+        "allows 500 in 5 minutes.",
     ),
-    whole("rate_limit_seconds", 300, (1, DAY), "Length of that window."),
+    whole(
+        "rate_limit_seconds",
+        300,
+        (1, DAY),
+        "Seconds in which `rate_limit_calls` are allowed.",
+    ),
     whole(
         "rate_limit_lock_seconds",
         1800,
         (1, DAY),
-        "How long an endpoint rests when Zoho says that it is locked.",
+        "Seconds that an endpoint rests when Zoho says that it is locked.",
     ),
     th.Property(
         "rate_limit_ledger",
         th.StringType,
         secret=True,
         description=(
-            "Where calls are remembered between runs and across programs: the path of "
-            "a file, a URL redis://… or rediss://…, or `memory` for this run alone. "
-            "Unset, it is a file in the user's state folder."
+            "Where calls and the access token are kept between runs and across "
+            "programs: the path of a file, a URL redis://… or rediss://…, or `memory` "
+            "for this run alone. Unset, it is a file in the user's state folder."
         ),
     ),
     th.Property(
@@ -154,8 +169,8 @@ QUOTA: list[th.Property[t.Any]] = [
         th.StringType(allowed_values=["wait", "stop"]),
         default="wait",
         description=(
-            "What to do when Zoho says that an endpoint is locked: `wait` until it is "
-            "open again, or `stop` with all state saved."
+            "What to do when Zoho says that an endpoint is locked, or that too many "
+            "tokens were asked for: `wait`, or `stop` with all state saved."
         ),
     ),
 ]
@@ -164,13 +179,14 @@ PATIENCE: list[th.Property[t.Any]] = [
         "request_timeout",
         60,
         (1, 3_600),
-        "Seconds that a call may take, answer included.",
+        "Seconds that a whole call may take, from the look-up of the host to the last "
+        "byte.",
     ),
     whole(
         "retry_max_seconds",
         180,
         (0, DAY),
-        "How long a failing call is tried again before the run fails.",
+        "Seconds for which a failing call is tried again before the run fails.",
     ),
 ]
 

@@ -88,13 +88,12 @@ class EventStream(RecipientStream):
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read the events of a campaign, going on where an earlier run was stopped."""
-        line = self.before["open"].get(part.owner, {})
+        line = self.known_line(part.owner)
         closing = self.is_closing(part.about, line)
         sends = self.sends(part.about)
         tests = [*dict.fromkeys([*line.get("tests", ()), *sends[1:]])]
         yield Batch([], {"tests": tests})
-        begun = {} if self.rewrites else line.get("begun", {})
-        read = partial(self._read_send, part.owner, begun, closing=closing)
+        read = partial(self._read_send, part.owner, line, closing=closing)
         gone = yield from self.read_sends([part.owner, *tests], read)
         yield Batch([], gone)
 
@@ -102,8 +101,10 @@ class EventStream(RecipientStream):
         self, key: str, line: Row, sent_key: str, *, closing: bool
     ) -> Iterator[Batch]:
         counts = read_counters(row_of(self.look(sent_key)))
+        noted = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
+        full = line.get("full", {}).get(sent_key, ())
         for action in self.actions:
-            begun = line.get(sent_key, {}).get(action)
+            begun = noted.get(action)
             # What happened since then is read in the next run, unless this is the last.
             if begun is None or begun["closing"] != closing:
                 begun = {"at": self._zoho.run_time, "closing": closing, "rows": 0}
@@ -116,7 +117,9 @@ class EventStream(RecipientStream):
             part = Part(params, keys | {"snapshot_time": begun["at"]})
             reported = Counters.of(action, counts).reported
             timeline = Timeline(part, begun, reported)
-            if closing or reported != 0:
+            # A counter of 0 must not take away what was written before.
+            empty = reported == 0 and action not in full and "reopened" not in line
+            if closing or self.full or not empty:
                 timeline = yield from self._read_timeline(timeline)
             yield Batch([], timeline._replace(ended=True))
 
@@ -160,9 +163,10 @@ class EventStream(RecipientStream):
                 line |= about
             else:
                 gone = about
-        self.note_gone(part.owner, line, gone)
+        settled = self.note_gone(part.owner, line, gone)
+        line.pop("reopened", None)
         del line["begun"]
-        return self._note_full(line, pending)
+        return self._note_full(line, pending) and settled
 
     def _has_vanished(self, line: Row, timeline: Timeline) -> bool:
         """Return whether contacts that were there are gone, and no counter says so."""

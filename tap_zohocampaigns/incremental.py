@@ -96,6 +96,11 @@ class StatefulStream(ZohoStream):
             self.stream_state["replication_key_value"] = max(old, bookmark)
         super().checkpoint(due=due)
 
+    def note_deleted(self, keys: Row) -> None:
+        """Write the snapshot of a part that is not in the account any more."""
+        keys = keys | {"snapshot_time": self._zoho.run_time}
+        self._zoho.snapshots.write(PartSnapshot(self.name, keys, deleted=True))
+
     @property
     def scope(self) -> tuple[object, ...]:
         """What settings leave of each part; what was read of another is not all."""
@@ -199,11 +204,6 @@ class SnapshotStream(StatefulStream):
         if self._stream_version is not None and not self.left_out:
             self._write_activate_version_message(self._stream_version)
 
-    def note_deleted(self, keys: Row) -> None:
-        """Write the snapshot of a part that is not in the account any more."""
-        keys = keys | {"snapshot_time": self._zoho.run_time}
-        self._zoho.snapshots.write(PartSnapshot(self.name, keys, deleted=True))
-
 
 class MembersStream(SnapshotStream):
     """A stream of parts whose members Zoho works out, so that any may come or go.
@@ -216,6 +216,10 @@ class MembersStream(SnapshotStream):
         """Yield what is new of all parts."""
         state = self.stream_state
         lines: dict[str, Row] = state.setdefault("parts", {})
+        for line in lines.values():
+            # It stays so in later runs, if this one does not come to the part.
+            if self._is_doubtful(line):
+                line.pop("digest", None)
         # A run that ends early leaves this, and parts of which it noted nothing.
         state |= {"pass": self.before.get("pass", 0) + 1, "underway": True}
         self.note_run()
@@ -256,7 +260,9 @@ class MembersStream(SnapshotStream):
         """Read a part; about as many rows are expected as it had before."""
         line = self.before.get("parts", {}).get(part.owner, {})
         proved = line.get("proved")
-        prove = bool(proved) and self._zoho.now() - _instant(proved) >= _PROOF_HOLDS
+        # The clock may have been ahead.
+        age = abs(self._zoho.now() - _instant(proved)) if proved else timedelta()
+        prove = age >= _PROOF_HOLDS
         expected = line.get("rows", part.expected)
         reading = self.paged(part, expected=expected, prove=prove)
         for records, _ in reading:
@@ -266,7 +272,9 @@ class MembersStream(SnapshotStream):
     def _take_part(
         self, part: Part, batches: Iterator[Batch], lines: dict[str, Row]
     ) -> Iterator[Records]:
-        known = self._known_line(lines.get(part.owner))
+        before = lines.get(part.owner, {})
+        is_known = "digest" in before and before["start"] <= self.start
+        known = before if is_known else None
         now = replace(part, keys=part.keys | {"snapshot_time": self._zoho.run_time})
         members = Members(self.replication_key or "", known)
         if known is None:
@@ -283,34 +291,29 @@ class MembersStream(SnapshotStream):
                     now.keys["snapshot_time"] = known["at"]
                 for records in map(spool.read, pages):
                     yield self.stamp(members.new(records), now)
-        snapshot = PartSnapshot(self.name, now.keys, members.rows)
+        reported = part.expected if members.reported is None else members.reported
+        snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
         snapshot = snapshot._replace(without_key=members.without_key)
         self.tell_without_key(snapshot._replace(rows=members.with_key))
         self._zoho.snapshots.write(snapshot)
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
-        if members.proved or known is None or "proved" not in known:
+        if members.proved or "proved" not in before:
             line["proved"] = self._zoho.time()
         else:
-            line["proved"] = known["proved"]
+            line["proved"] = before["proved"]
         lines[part.owner] = line
         self.checkpoint()
 
-    def _known_line(self, line: Row | None) -> Row | None:
-        """Return what is known of a part, if what was written agrees with it.
+    def _is_doubtful(self, line: Row) -> bool:
+        """Return whether what was written of a part may differ from what is noted.
 
         An earlier run that ended early may have written members of whom it noted
         nothing. If they have left since then, only a new snapshot tells.
         """
         before = self.before
-        if (
-            line is None
-            or self.rewrites
-            or line["start"] > self.start
-            or (before.get("underway") and line.get("pass") != before.get("pass"))
-        ):
-            return None
-        return line
+        ended_early = before.get("underway") and line.get("pass") != before.get("pass")
+        return self.rewrites or bool(ended_early)
 
     def _in_scope(
         self, batches: Iterator[Batch], members: Members
@@ -319,6 +322,7 @@ class MembersStream(SnapshotStream):
         for batch in batches:
             if isinstance(batch.about, Reading):
                 members.proved = batch.about.proved
+                members.reported = batch.about.told
                 members.without_key = batch.about.without_key
             members.with_key += len(batch.rows)
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
@@ -351,6 +355,8 @@ class Members:
         """Rows that came without their key, so that they can't be told from others."""
         self.proved = False
         """Whether the service was asked for more, and had none."""
+        self.reported: int | None = None
+        """How many rows the answers told of, if they did."""
 
     def add(self, records: Records) -> None:
         """Take in members."""

@@ -53,18 +53,16 @@ class CampaignStream(RecipientStream):
     def read(self, part: Part) -> Iterator[Batch]:
         """Read what has moved of a campaign, its test sends too."""
         key = part.owner
-        line = self.before["open"].get(key) or self._closed_line(key)
+        line = self.known_line(key)
         closing = self.is_closing(part.about, line)
         tests, named = self._tests(part.about, line, closing=closing)
         yield Batch([], {"tests": tests, "named": named})
         seen = {} if self.rewrites else line.get("seen", {})
-        read = partial(self._read_send, key, seen, closing=closing)
+        # Else a counter of 0 would take away what was written before.
+        trust = not (self.full or "reopened" in line)
+        read = partial(self._read_send, key, seen, closing=closing, trust=trust)
         gone = yield from self.read_sends([key, *tests], read)
         yield Batch([], gone)
-
-    def _closed_line(self, key: str) -> Row:
-        tests = self.before["closed"].get(key)
-        return {"tests": tests} if tests else {}
 
     def _tests(
         self, campaign: Row, line: Row, *, closing: bool
@@ -83,7 +81,7 @@ class CampaignStream(RecipientStream):
         return [*dict.fromkeys([*known, *found])], named
 
     def _read_send(
-        self, key: str, seen: Row, sent_key: str, *, closing: bool
+        self, key: str, seen: Row, sent_key: str, *, closing: bool, trust: bool
     ) -> Iterator[Batch]:
         """Read what has moved of one sending of a campaign."""
         known = seen.get(sent_key, {})
@@ -98,7 +96,7 @@ class CampaignStream(RecipientStream):
             begun = self._begin_action(noted or {}, counters, closing=closing)
             part = replace(part, keys=part.keys | {"snapshot_time": begun["at"]})
             progress = ActionProgress(part, counters, begun, closing)
-            if look is Look.READ:
+            if look is Look.READ or not trust:
                 expected = counters.reported
                 if expected is None:
                     expected = (noted or {}).get("rows")
@@ -141,13 +139,21 @@ class CampaignStream(RecipientStream):
                 line |= about
             else:
                 gone = about
-        self.note_gone(part.owner, line, gone)
-        return all(
+        line.pop("reopened", None)
+        settled = self.note_gone(part.owner, line, gone)
+        over = all(
             line["seen"].get(sent_key, {}).get(action, {}).get("final")
             for sent_key in [part.owner, *line.get("tests", ())]
             if sent_key not in gone
             for action in self.actions
         )
+        if not self.is_closing(part.about, line):
+            # The last look is another one.
+            for actions in line["seen"].values():
+                for noted in actions.values():
+                    noted.pop("final", None)
+                    noted.pop("looks", None)
+        return over and settled
 
     def _take_action(
         self, records: Records, progress: ActionProgress, line: Row

@@ -31,25 +31,25 @@ SCHEMA = th.PropertiesList(
         "timezone",
         th.StringType,
         description=(
-            "Time zone of the account, such as America/New_York. Unset, it is found "
-            "from the times of campaigns and lists."
+            "Time zone of the account, by its IANA name, such as America/New_York. "
+            "Unset, it is found from the times of campaigns and lists."
         ),
     ),
     th.Property(
         "start_date",
         th.DateTimeType,
-        description="Nothing that was sent or added before this time is read.",
+        description="Read nothing that was sent or added before this time.",
     ),
     whole(
         "lookback_days",
         30,
         (0, 3_650),
-        "Days after its sending in which a campaign is looked at for late opens and "
-        "clicks.",
+        "Days after the sending of a campaign in which it is looked at for late opens "
+        "and clicks.",
     ),
-    _strings("list_keys", "Read only these mailing lists."),
+    _strings("list_keys", "Read only these mailing lists, by key."),
     _strings("cvids", "Read only these segments, by ID."),
-    _strings("campaign_keys", "Read only these campaigns."),
+    _strings("campaign_keys", "Read only these campaigns, by key."),
     _strings(
         "actions",
         "Read only these actions of recipients.",
@@ -61,7 +61,8 @@ SCHEMA = th.PropertiesList(
         "max_duration_minutes",
         None,
         (1, 43_200),
-        "End after this time in good order; the next run goes on from there.",
+        "End the run in good order after this many minutes. The next run goes on from "
+        "there.",
     ),
     *connection.PATIENCE,
 ).to_dict()

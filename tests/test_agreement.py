@@ -1,10 +1,11 @@
-"""README, meltano.yml, settings, schemas and streams tell the same story."""
+"""Documentation, meltano.yml, settings, schemas and streams tell the same story."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+import shutil
 import tomllib
 import typing as t
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts import docs
 from tap_zohocampaigns import lookback, settings, streams
+from tap_zohocampaigns.api.errors import RULES
 from tap_zohocampaigns.client import load_schema
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target import TargetZohoCampaigns
@@ -20,6 +23,7 @@ from tap_zohocampaigns.writing import settings as target_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text())
 
 
@@ -44,19 +48,28 @@ PLUGINS = {
 NAMES = [(plugin, name) for plugin, known in OURS.items() for name in known]
 
 
-def row_of(name: str) -> str:
-    rows = [line for line in README.splitlines() if line.startswith(f"| `{name}` | ")]
+def row_of(name: str, text: str) -> str:
+    rows = [line for line in text.splitlines() if line.startswith(f"| `{name}` | ")]
     assert len(rows) == 1, name
     return rows[0]
 
 
 @pytest.mark.parametrize(("plugin", "name"), NAMES)
-def test_every_setting_is_in_the_readme_with_its_default(
+def test_every_setting_is_in_its_table_with_default_and_bounds(
     plugin: str, name: str
 ) -> None:
-    about, row = OURS[plugin][name], row_of(name)
+    about, page = OURS[plugin][name], "settings.md"
+    if OURS["tap-zohocampaigns"].get(name) != about:
+        page = "target.md"
+    elif plugin == "target-zohocampaigns":
+        assert f"`{name}`" in PAGES["target.md"]
+    row = row_of(name, PAGES[page])
+    assert about["description"] in row
     if "default" in about:
         assert f"`{about['default']}`".lower() in row.lower()
+    for bound in ("minimum", "maximum"):
+        if bound in about:
+            assert f"{about[bound]:,}" in row
 
 
 def test_settings_of_both_mean_the_same() -> None:
@@ -98,11 +111,17 @@ def test_meltano_yml_leaves_out_what_is_off_by_default() -> None:
     assert selected == ["*.*", *(f"!{name}.*" for name in costly)]
 
 
-def test_every_stream_has_a_schema_and_a_row_in_the_readme() -> None:
+def test_every_stream_has_a_schema_and_a_row_in_each_table() -> None:
     names = {stream.name for stream in streams.LIST}
     assert {path.stem for path in (ROOT / "schemas").glob("*.json")} == names
     for stream in streams.LIST:
-        row = row_of(stream.name)
+        row = row_of(stream.name, PAGES["streams.md"])
+        short = row_of(stream.name, README)
+        key: object = stream.replication_key
+        if isinstance(key, str):
+            assert f"`{key}`" in row
+            assert f"`{key}`" in short
+        assert ("Off by default" in short) is not stream.selected_by_default
         assert ", ".join(f"`{key}`" for key in stream.primary_keys) in row
         if stream.endpoint:
             assert stream.endpoint in row
@@ -164,3 +183,54 @@ def test_the_readme_names_the_commands_that_work() -> None:
     assert all(f"`{name}`" in README or f"{name} " in README for name in scripts)
     extras = project["project"]["optional-dependencies"]
     assert all(f"tap-zohocampaigns[{name}]" in README for name in extras)
+
+
+def test_the_pages_have_no_stale_block() -> None:
+    assert not docs.stale()
+
+
+def test_every_generated_block_is_on_a_page() -> None:
+    text = "\n".join([README, *PAGES.values()])
+    for name in docs.BLOCKS:
+        assert text.count(f"<!-- generated: {name} -->") == 1
+    assert text.count("<!-- generated: ") == len(docs.BLOCKS)
+    assert text.count("<!-- end of generated -->") == len(docs.BLOCKS)
+
+
+def test_a_stale_page_is_named_and_written(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    monkeypatch.setattr(docs, "DOCS", tmp_path / "docs")
+    assert docs.main(["--check"]) == 0
+    page = tmp_path / "docs" / "error-codes.md"
+    fresh = page.read_text()
+    page.write_text(fresh.replace("`6303`", "`6304`"))
+    (tmp_path / "docs" / "llms.txt").unlink()
+    assert docs.main(["--check"]) == 1
+    told = capsys.readouterr().err
+    assert "docs/error-codes.md is stale" in told
+    assert "docs/llms.txt is stale" in told
+    assert docs.main([]) == 0
+    assert page.read_text() == fresh
+    assert docs.main(["--check"]) == 0
+
+
+def test_every_code_of_the_rules_is_in_the_table() -> None:
+    rows = [row for row in PAGES["error-codes.md"].splitlines() if "| `" in row]
+    for rule in RULES:
+        for code in {*rule.codes.split()} - {"*"}:
+            mine = [row for row in rows if row.startswith(f"| `{code}` | ")]
+            assert mine, code
+            assert any(f"`{rule.endpoint}`" in row for row in mine) or not rule.endpoint
+            assert any(rule.check in row for row in mine)
+
+
+def test_every_relative_link_of_the_readme_has_its_target() -> None:
+    links = re.findall(r"\]\((?!https:)([^)#]+)\)", README)
+    assert {f"docs/{name}" for name in PAGES} - {*links} == {"docs/index.md"}
+    assert all((ROOT / link).is_file() for link in links)

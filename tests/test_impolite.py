@@ -102,12 +102,16 @@ class Story:
             except Stopped as stopped:
                 stopped.save()
                 self.ended = False
+            finally:
+                self._load(written)
+        return self.service.calls
+
+    def _load(self, written: io.TextIOWrapper) -> None:
         written.seek(0)
         self.messages = [*map(json.loads, written)]
         self.warehouse.load(self.messages)
         states = [m["value"] for m in self.messages if m["type"] == "STATE"]
         self.state = states[-1] if states else self.state
-        return self.service.calls
 
     def records(self, stream: str) -> list[dict[str, t.Any]]:
         """Return what the last run wrote of a stream."""

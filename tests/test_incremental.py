@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox import Call
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs" / "incremental.md").read_text()
 RECIPIENTS, MEMBERS = "getcampaignrecipientsdata", "getsegmentcontacts"
 TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli()"
 LOCKED = Reply(200, b'{"status":"error","code":"Z101","message":""}')
@@ -417,7 +417,7 @@ def test_the_time_a_run_may_take_ends_it_in_good_order(
 
 
 def queries() -> list[str]:
-    blocks = [b for b in README.split("```sql\n") if b.startswith("SELECT")]
+    blocks = [b for b in PAGE.split("```sql\n") if b.startswith("SELECT")]
     return [block.split("```")[0].rstrip().rstrip(";") for block in blocks]
 
 

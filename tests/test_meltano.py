@@ -1,4 +1,4 @@
-"""The README's pipeline, into a real PostgreSQL."""
+"""The pipelines of README and docs, into a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     Rows: t.TypeAlias = list[tuple[t.Any, ...]]
     Keys: t.TypeAlias = dict[str, Rows]
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "target.md").read_text()
 DAYS = {"counted_on", "reported_on"}
 OFF = [stream.name for stream in LIST if not stream.selected_by_default]
 
@@ -147,7 +147,7 @@ def test_the_readmes_pipeline_runs_twice_in_the_sandbox(
 
 def test_what_the_warehouse_decides_comes_back(project: Path, database: str) -> None:
     account = LivingAccount(clock=lambda: NOW)
-    (view,) = re.findall(r"```sql\n(CREATE SCHEMA.*?)```", README, re.DOTALL)
+    (view,) = re.findall(r"```sql\n(CREATE SCHEMA.*?)```", PAGE, re.DOTALL)
     # The tables of this test stand beside those of the others.
     view = view.replace("zohocampaigns.", "way_back.")
     select = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -192,3 +193,11 @@ def test_a_lacking_scope_costs_its_streams_only(
             assert bool(rows[stream.name]) is (READS[stream.endpoint] != lacking)
     assert caplog.text.count(f"lacks the scope {lacking}") == 1
     assert "Streams left out of this run" in caplog.text
+
+
+def test_the_plan_in_the_docs_is_that_of_the_sandbox(service: Service) -> None:
+    page = (ROOT / "docs" / "quota.md").read_text()
+    (block,) = re.findall(r"```text\n(endpoint .*?)\n```", page, re.DOTALL)
+    selected = [stream.name for stream in LIST if stream.selected_by_default]
+    plan = planned(service, None, tuple(selected))
+    assert as_text(plan).split("\n\n")[0] == block

@@ -49,7 +49,7 @@ _REFUSALS = {
         "`refresh_token` is wrong, revoked, or of another data centre: check it and "
         "`data_center`, or make a new one"
     ),
-    "invalid_scope": "make a new `refresh_token` with the scopes that the README names",
+    "invalid_scope": "make a new `refresh_token` with the scopes that the docs name",
     "access_denied": "make a new `refresh_token`",
 }
 

@@ -21,8 +21,8 @@ SCHEMA = th.PropertiesList(
         th.ObjectType(additional_properties=th.StringType(allowed_values=[*ENDPOINTS])),
         description=(
             "What is done with the records of an input stream, by its name: "
-            "`subscribe`, `unsubscribe` or `do_not_mail`. Streams of these names need "
-            "not be listed."
+            "`subscribe`, `unsubscribe` or `do_not_mail`. An example is "
+            '{"public-left": "unsubscribe"}. Streams of these names need not be listed.'
         ),
     ),
     th.Property(
@@ -45,15 +45,16 @@ SCHEMA = th.PropertiesList(
         th.BooleanType,
         default=True,
         description=(
-            "Send nothing, pass on no state, and tell what would be sent. Set it to "
-            "false to change contacts."
+            "Send nothing, pass on no state, and log how many records would be sent. "
+            "Set it to false to change contacts."
         ),
     ),
     connection.whole(
         "max_writes",
         None,
         (1, 10_000_000),
-        "Change nothing if a run would make more changes than this.",
+        "Change nothing if a run would make more changes than this. They are counted "
+        "for each 100,000 records.",
     ),
     th.Property(
         "reject_file",
