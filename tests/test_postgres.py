@@ -42,13 +42,13 @@ def test_two_accounts_share_a_schema(
                 TAP_ZOHOCAMPAIGNS__SELECT=json.dumps(
                     [f"{each}.*" for each in ("*", *OFF)]
                 ),
-                TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="both",
+                TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="two_accounts",
             )
     with psycopg.connect(database) as connection:
         for stream in LIST:
             others = [key for key in stream.primary_keys if key != "account_id"]
             keys = ", ".join(["account_id", *others])
-            table = f"both.{stream.name}"
+            table = f"two_accounts.{stream.name}"
             twice = connection.execute(
                 f"SELECT {keys} FROM {table} GROUP BY {keys} "  # noqa: S608
                 "HAVING count(*) > 1".encode()
