@@ -445,14 +445,13 @@ class ZohoStream(Stream):
         # Rows of contacts are many, and few of these keys are fields of theirs.
         told = keys.keys() & self.converter.fields if self.identity else keys
         again = {name: keys[name] for name in told}
-        stamped = []
-        for fields in records:
-            record = blank | fields
-            if again:
+        stamped = [blank | fields for fields in records]
+        if again:
+            for record in stamped:
                 record.update(again)
-            if len(record) > width:
+        if max(map(len, stamped), default=0) > width:
+            for record in stamped:
                 self._fit(record)
-            stamped.append(record)
         # Pages of rows are read by their keys.
         return stamped if self.identity else self._keyed(stamped, part)
 
