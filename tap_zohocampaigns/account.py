@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import times, versions
 from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone, SettingError
-from tap_zohocampaigns.api.wire import NOTHING, as_objects, java_map
+from tap_zohocampaigns.api.values import as_key
+from tap_zohocampaigns.api.wire import as_objects, java_map
 from tap_zohocampaigns.pages import Page, Pages
 
 if t.TYPE_CHECKING:
@@ -35,6 +36,10 @@ _CANCELED = {"canceled", "cancelled"}
 # A campaign in these states goes on, however long ago it began.
 _UNFINISHED = {"inprogress", "paused", "intesting"}
 _CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
+_SEGMENTS = (
+    "The `segments` of a mailing list have a form that this version does not know: "
+    "name the segments in the setting `cvids`."
+)
 _SEGMENT_ID = ("cvid", "segment_id", "segmentid")
 # Best first. Those without `gmt` are hours off, and all that the pages of API v1 show.
 _TIMES = (
@@ -129,11 +134,17 @@ class Account:
     @once
     def segments(self) -> list[Segment]:
         """The segments of the lists, narrowed by `cvids`, and others that it names."""
-        found = [
-            Segment(cvid, mailing_list["listkey"], about)
-            for mailing_list in self.lists
-            for cvid, about in read_segments(mailing_list.get("segments")).items()
-        ]
+        found = []
+        for mailing_list in self.lists:
+            list_key, lost = mailing_list["listkey"], Counter[str]()
+            segments = read_segments(mailing_list.get("segments"), lost)
+            found += [Segment(cvid, list_key, told) for cvid, told in segments.items()]
+            if number := lost.total():
+                logger.warning(
+                    "Left out %d segments of the list %s without their ID.",
+                    number,
+                    list_key,
+                )
         wanted = self._wanted_segments
         if not wanted:
             return found
@@ -169,10 +180,10 @@ class Account:
             return []
         details = as_objects(envelope and envelope.body.get("AB-split-details"))
         keys = [
-            child
+            str(as_key(child))
             for detail in details
             for name, child in detail.items()
-            if _CHILD_KEY.fullmatch(name) and child and child not in NOTHING
+            if _CHILD_KEY.fullmatch(name) and as_key(child)
         ]
         if not keys:
             logger.warning("Zoho names no test sends of an A/B campaign.")
@@ -294,20 +305,24 @@ class Account:
             envelope = self.client.call(endpoint, paged, self.calls)
             if envelope is None:
                 return Page([])
-            return Page(envelope.payload, envelope.total, envelope.used_range)
+            rows = [{**row, key: as_key(row.get(key))} for row in envelope.payload]
+            return Page(rows, envelope.total, envelope.used_range)
 
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
         size, at_once = self._config["page_size"], self._config["concurrency"]
 
-        def identity(row: Row) -> str | None:
-            return None if row.get(key) in NOTHING else row.get(key)
-
-        pages = Pages(size, identity, at_once)
+        pages = Pages(size, lambda row: row[key], at_once)
         reading = pages.read(ask)
         found = [row for rows, _ in reading for row in rows]
         if reading.short:
             self.incomplete.add(endpoint)
         if number := reading.without_key:
+            if not found:
+                msg = (
+                    f"None of the rows of {endpoint} has its key `{key}`, so they have "
+                    "a form that this version does not know."
+                )
+                raise Failed(msg)
             logger.warning(
                 "Left out %d rows of %s without their key.", number, endpoint
             )
@@ -329,15 +344,27 @@ class Account:
         return [known[key] for key in dict.fromkeys(wanted)]
 
 
-def read_segments(value: Json) -> dict[str, Row]:
+def read_segments(value: Json, lost: Counter[str] | None = None) -> dict[str, Row]:
     """Read the `segments` of a mailing list: ID -> what is told of it.
 
     Zoho documents only the empty form. Taken are: an object of ID -> name or -> object,
     a list of objects, the text of a Java map, and what XML makes of these.
 
+    Args:
+        value: As it comes on the wire.
+        lost: Where those without an ID are counted.
+
     Raises:
-        Failed: It has another form.
+        Failed: It has another form, or none of them has an ID.
     """
+    lost = Counter() if lost is None else lost
+    found = _segments(value, lost)
+    if lost and not found:
+        raise Failed(_SEGMENTS)
+    return found
+
+
+def _segments(value: Json, lost: Counter[str]) -> dict[str, Row]:
     if isinstance(value, str):
         text = value.strip()
         value = java_map(text) if text.startswith("{") else text
@@ -345,33 +372,33 @@ def read_segments(value: Json) -> dict[str, Row]:
         return {}
     found: dict[str, Row] = {}
     for item in value if isinstance(value, list) else [value]:
-        found |= _segments_of(item if isinstance(item, dict) else {str(item): {}})
+        found |= _segments_of(item if isinstance(item, dict) else {"cvid": item}, lost)
     return found
 
 
-def _segments_of(item: Row) -> dict[str, Row]:
+def _segments_of(item: Row, lost: Counter[str]) -> dict[str, Row]:
     names = {name.casefold(): name for name in item}
     if len(item) == 1 and names.keys() <= {"segment", "segments", "fl"}:
-        return read_segments(next(iter(item.values())))
+        return _segments(next(iter(item.values())), lost)
     for name in _SEGMENT_ID:
         if name in names:
             about = {key: told for key, told in item.items() if key != names[name]}
-            return {_segment_id(item[names[name]]): about}
-    return {
-        _segment_id(cvid): told if isinstance(told, dict) else {"segment_name": told}
-        for cvid, told in item.items()
-    }
+            return _segment(item[names[name]], about, lost)
+    found: dict[str, Row] = {}
+    for cvid, told in item.items():
+        about = told if isinstance(told, dict) else {"segment_name": told}
+        found |= _segment(cvid, about, lost)
+    return found
 
 
-def _segment_id(value: Json) -> str:
-    text = str(value).strip()
-    if not text.isdigit():
-        msg = (
-            "The `segments` of a mailing list have a form that this version does not "
-            "know: name the segments in the setting `cvids`."
-        )
-        raise Failed(msg)
-    return text
+def _segment(value: Json, about: Row, lost: Counter[str]) -> dict[str, Row]:
+    text = as_key(value)
+    if text is None:
+        lost["segments"] += 1
+        return {}
+    if not text.strip().isdigit():
+        raise Failed(_SEGMENTS)
+    return {text.strip(): about}
 
 
 def read_subscribers(mailing_list: Row) -> dict[str, int | None]:

@@ -127,10 +127,12 @@ class LookbackStream(StatefulStream):
             keys = {**part.keys, **(batch.about or {})}
             if self.has_snapshots:
                 keys["snapshot_time"] = self._zoho.run_time
-            rows = len(batch.rows)
-            yield self.stamp(batch.rows, replace(part, keys=keys))
+            records = self.stamp(batch.rows, replace(part, keys=keys))
+            rows, lost = len(records), len(batch.rows) - len(records)
+            yield records
             if self.has_snapshots and (rows or line.get("full")):
-                self._zoho.snapshots.write(PartSnapshot(self.name, keys, rows))
+                snapshot = PartSnapshot(self.name, keys, rows, without_key=lost)
+                self._zoho.snapshots.write(snapshot)
             total = (total or 0) + rows
         # Of an A/B campaign there is one for each sending.
         if answers < line.get("answers", 1):

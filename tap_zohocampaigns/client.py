@@ -20,19 +20,22 @@ from singer_sdk.streams._state import StreamStateManager
 from tap_zohocampaigns import columns, pages
 from tap_zohocampaigns.ahead import Ahead, Batch
 from tap_zohocampaigns.api.errors import (
+    Failed,
     Forbidden,
     Gone,
     LockedOut,
     SettingError,
     ZohoError,
 )
-from tap_zohocampaigns.api.values import Converter
+from tap_zohocampaigns.api.values import CUSTOM, Converter
 from tap_zohocampaigns.messages import RECORDS, PageMap, page
 from tap_zohocampaigns.progress import Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
 
+    from singer_sdk import singerlib as singer
     from singer_sdk.mapper import StreamMap
 
     from tap_zohocampaigns.account import Account
@@ -123,21 +126,44 @@ class ZohoStream(Stream):
         """Load the schema of the stream's name."""
         self._annotated = load_schema(self.name)
         self._zoho = tap
-        for name, about in tap.columns_of(self.name).items():
-            wire = {"x-wire-names": about[columns.NAMES]}
-            self._annotated["properties"][name] = {**about, **wire}
-        self.converter = Converter(
-            self.name, self._annotated, lambda: self.account.zone
-        )
+        self.whose: Row = {}
+        """The user's own name for the account, as a key of each record."""
+        if name := tap.settings.get("account_id"):
+            self.whose = {columns.ACCOUNT: name}
+            columns.add_account(self._annotated)
+            others = [key for key in self.primary_keys if key != columns.ACCOUNT]
+            self.primary_keys = (columns.ACCOUNT, *others)
+        self._unchosen: t.AbstractSet[str] = frozenset()
+        custom = tap.columns_of(self.name)
+        for name in custom.keys() - self.whose.keys():
+            wire = {"x-wire-names": custom[name][columns.NAMES]}
+            self._annotated["properties"][name] = {**custom[name], **wire}
         self.before: Row = {}
         """The state as it was before the run, for who reads before their turn."""
         self.left_out = False
         """Whether the token may not read it."""
         self._owners: list[str] = []
         super().__init__(tap, schema=published(self._annotated))
+        self.converter = Converter(self.name, self._read_by(tap), self._zone)
         # The SDK tells that a stream begins; a line when it ends tells more.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.logger.setLevel(logging.WARNING)
+
+    def _read_by(self, tap: TapZohoCampaigns) -> dict[str, t.Any]:
+        """Return the schema by which rows are read: fields that the catalog knows.
+
+        What it does not know stays as it came, and is kept in `custom_fields`.
+        """
+        fields = self._annotated["properties"]
+        known = tap.known_columns(self.name)
+        if known is None:
+            return self._annotated
+        needed = {*self.primary_keys, self.replication_key, self.identity}
+        read = {name: fields[name] for name in fields if name in {*known} | needed}
+        return {**self._annotated, "properties": read}
+
+    def _zone(self) -> ZoneInfo:
+        return self.account.zone
 
     @property
     def has_snapshots(self) -> bool:
@@ -163,7 +189,7 @@ class ZohoStream(Stream):
     @cached_property
     def stream_maps(self) -> list[StreamMap]:
         """The maps of the stream, made for pages."""
-        return PageMap.of(super().stream_maps)
+        return PageMap.of(self.name, super().stream_maps)
 
     @property
     def full(self) -> bool:
@@ -356,6 +382,7 @@ class ZohoStream(Stream):
         for records in self.batches():
             self.progress.add(len(records))
             yield page(records)
+        self.check_form()
         whole = self.endpoint not in self.account.incomplete
         if self._stream_version is not None and whole:
             self._write_activate_version_message(self._stream_version)
@@ -367,6 +394,9 @@ class ZohoStream(Stream):
             following = (self.progress.done + 1) % len(self._owners)
             self.stream_state["next"] = self._owners[following]
         self.checkpoint(due=True)
+
+    def check_form(self) -> None:
+        """Check what was read, when all is."""
 
     def log_sync_costs(self) -> None:
         """Tell what was left out; the SDK calls this when all streams are done."""
@@ -408,16 +438,88 @@ class ZohoStream(Stream):
         """Owners of parts that are not in the account any more."""
         return set()
 
-    @cached_property
-    def hidden(self) -> list[str]:
-        """Fields that the catalog deselects."""
+    def apply_catalog(self, catalog: singer.Catalog) -> None:
+        """Take what the catalog tells of the stream; whose it is, settings tell."""
+        entry = catalog.get_stream(self.name)
+        if entry:
+            columns.fit_account(entry, self.schema["properties"])
+        super().apply_catalog(catalog)
+
+    def choose(self, names: t.Collection[str]) -> None:
+        """Let records have these columns and their keys, and leave all others out."""
         fields = self.schema["properties"]
-        return [name for name in fields if not self.mask["properties", name]]
+        chosen = {n: fields[n] for n in fields if n in {*names, *self.primary_keys}}
+        self._input_schema = {**self.schema, "properties": chosen}
+        self._unchosen = fields.keys() - chosen
+
+    @cached_property
+    def hidden(self) -> set[str]:
+        """Fields that the catalog deselects."""
+        fields = {*self.schema["properties"], *self.effective_schema["properties"]}
+        masked = {name for name in fields if not self.mask["properties", name]}
+        return masked | self._unchosen
+
+    @cached_property
+    def blank(self) -> Row:
+        """A record without values: the columns that the SCHEMA has, in its order."""
+        known = self.effective_schema["properties"]
+        return dict.fromkeys(name for name in known if name not in self.hidden)
 
     def stamp(self, records: list[Row], part: Part) -> list[Row]:
-        """Return the records with the keys of their part, without deselected fields."""
-        for record in records:
-            record.update(part.keys)
-            for name in self.hidden:
-                record.pop(name, None)
-        return records
+        """Return the records with all columns of the stream and the keys of their part.
+
+        They have the columns of the SCHEMA in its order, and no others: loaders may go
+        by the first record, or by the order.
+        """
+        keys = part.keys | self.whose
+        blank, width = self.blank | keys, len(self.blank)
+        # Rows of contacts are many, and few of these keys are fields of theirs.
+        told = keys.keys() & self.converter.fields if self.identity else keys
+        again = {name: keys[name] for name in told}
+        stamped = [blank | fields for fields in records]
+        if again:
+            for record in stamped:
+                record.update(again)
+        if max(map(len, stamped), default=0) > width:
+            for record in stamped:
+                self._fit(record)
+        # Pages of rows are read by their keys.
+        return stamped if self.identity else self._keyed(stamped, part)
+
+    def _keyed(self, records: list[Row], part: Part) -> list[Row]:
+        """Return the records that have their key, and tell of others.
+
+        Raises:
+            Failed: None of several has it: their form is another.
+        """
+        names = [name for name in self.primary_keys if name in self.blank]
+        keyed = [r for r in records if None not in [r[name] for name in names]]
+        if lost := len(records) - len(keyed):
+            if not keyed:
+                msg = (
+                    f"None of the rows of `{self.name}` for {part.owner} has its key, "
+                    "so they have a form that this version does not know: deselect the "
+                    "stream."
+                )
+                raise Failed(msg)
+            self.logger.warning(
+                "%s: left out %d rows of %s without their key.",
+                self.name,
+                lost,
+                part.owner,
+            )
+        return keyed
+
+    def _fit(self, record: Row) -> None:
+        """Keep in `custom_fields` what the catalog has no column for.
+
+        What it deselects is left out.
+        """
+        others = {name: record.pop(name) for name in record.keys() - self.blank}
+        kept = {
+            name: value
+            for name, value in others.items()
+            if value is not None and name not in self.hidden and name != CUSTOM
+        }
+        if kept and CUSTOM in self.blank:
+            record[CUSTOM] = {**(record[CUSTOM] or {}), **kept}

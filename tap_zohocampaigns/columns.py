@@ -12,13 +12,26 @@ import unicodedata
 from hashlib import blake2b
 from itertools import count
 
+from singer_sdk.singerlib import Metadata, Schema, StreamMetadata
+
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from singer_sdk.singerlib import CatalogEntry
 
     from tap_zohocampaigns.api.wire import Row
 
 NAMES = "x-zoho-names"
 """Beside a column in a catalog: what Zoho calls the field in its feeds."""
+
+ACCOUNT = "account_id"
+"""The column of the user's own name for the account."""
+_ABOUT_ACCOUNT: t.Final[Row] = {
+    "type": "string",
+    "description": "Your own name for the account, as the setting `account_id` has it.",
+    # No field of Zoho is read into it.
+    "x-wire-names": [],
+}
 
 # All kinds that Zoho documents, in small letters, and words that it uses for the same:
 # https://www.zoho.com/campaigns/help/developers/create-custom-field.html
@@ -150,18 +163,61 @@ def _age(field: Row) -> tuple[int, str, str]:
     return number, str(field.get("field_name")), str(field.get("display_name"))
 
 
-def in_catalog(catalog: object, stream: str) -> dict[str, Row]:
-    """Return the columns that a catalog has for a stream."""
+def add_account(schema: Row) -> None:
+    """Add the column of the user's own name for the account, first among the keys."""
+    schema["properties"] = {ACCOUNT: {**_ABOUT_ACCOUNT}} | schema["properties"]
+    keys = [name for name in schema["required"] if name != ACCOUNT]
+    schema["required"] = [ACCOUNT, *keys]
+
+
+def fit_account(entry: CatalogEntry, fields: Mapping[str, Row]) -> None:
+    """Let the entry of a catalog have that column if the stream has it, and only then.
+
+    The setting may be another than at discovery.
+
+    Args:
+        entry: What the catalog has of the stream.
+        fields: The properties of the schema of the stream.
+    """
+    about = fields.get(ACCOUNT, {})
+    if NAMES in about:
+        # A custom field of contacts has that name, and there is no such setting.
+        return
+    known = {**(entry.schema.properties or {})}
+    keys, required = [*(entry.key_properties or ())], [*(entry.schema.required or ())]
+    place = ("properties", ACCOUNT)
+    known.pop(ACCOUNT, None)
+    entry.metadata.pop(place, None)
+    for names in (keys, required):
+        if ACCOUNT in names:
+            names.remove(ACCOUNT)
+        if about:
+            names.insert(0, ACCOUNT)
+    if about:
+        known = {ACCOUNT: Schema.from_dict(about), **known}
+        entry.metadata[place] = Metadata(Metadata.InclusionType.AUTOMATIC)
+    entry.schema.properties, entry.schema.required = known, required
+    entry.key_properties = keys
+    if isinstance(root := entry.metadata.get(()), StreamMetadata):
+        root.table_key_properties = keys
+
+
+def known_in(catalog: object, stream: str) -> Row | None:
+    """Return the columns that a catalog knows of a stream; None if it tells none."""
     entries = catalog.get("streams", []) if isinstance(catalog, dict) else []
     for entry in entries:
         if entry.get("tap_stream_id") == stream:
-            properties = entry.get("schema", {}).get("properties", {})
-            return {
-                name: about
-                for name, about in properties.items()
-                if isinstance(about, dict) and about.get(NAMES)
-            }
-    return {}
+            return entry.get("schema", {}).get("properties") or None
+    return None
+
+
+def in_catalog(catalog: object, stream: str) -> dict[str, Row]:
+    """Return the columns that a catalog has for a stream."""
+    return {
+        name: about
+        for name, about in (known_in(catalog, stream) or {}).items()
+        if isinstance(about, dict) and about.get(NAMES)
+    }
 
 
 def add_to_catalog(entry: Row, columns: Mapping[str, Row]) -> None:

@@ -34,6 +34,9 @@ _OF_THE_SDK = frozenset(
 # How much a name has to have in common with a known one, to be taken for it.
 _ALIKE = 0.75
 _LONGEST = 100
+# A line break at the end is none of them.
+_ACCOUNT_ID = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
+_NO_ACCOUNT_ID = "must be 1 to 64 letters, digits, `-` or `_`"
 
 
 def whole(
@@ -77,6 +80,15 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
                 "Data center of the account. The ending of the address that Zoho shows "
                 "tells which it is. `sandbox` is an imitation account inside the tap; "
                 "it needs no credentials."
+            ),
+        ),
+        th.Property(
+            "account_id",
+            th.StringType(pattern=_ACCOUNT_ID),
+            description=(
+                "Your own name for the account: 1 to 64 letters, digits, `-` and `_`. "
+                "Accounts that share a client need one each; the tap writes it into "
+                "each record, first in its key."
             ),
         ),
         th.Property(
@@ -314,7 +326,9 @@ def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyp
     if error.validator == "maximum":
         return f"Setting `{name}` must be at most {error.validator_value}."
     if error.validator == "pattern":
-        return f"Setting `{name}` has an entry that is empty."
+        named = error.validator_value == _ACCOUNT_ID
+        why = _NO_ACCOUNT_ID if named else "has an entry that is empty"
+        return f"Setting `{name}` {why}."
     if error.validator != "type":
         return f"Setting `{name}` has a value of another form than it needs."
     kinds = error.validator_value

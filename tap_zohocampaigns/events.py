@@ -148,11 +148,13 @@ class EventStream(RecipientStream):
                 if not about.ended:
                     self._timed.add(bool(events or about.unread))
                     self._unread += about.unread
-                elif not self._has_vanished(line, about):
+                else:
                     rows, reported = about.begun["rows"], about.reported
-                    self._zoho.snapshots.write(
-                        PartSnapshot(self.name, keys, rows, reported, about.without_key)
-                    )
+                    snapshot = PartSnapshot(self.name, keys, rows, reported)
+                    snapshot = snapshot._replace(without_key=about.without_key)
+                    self.tell_without_key(snapshot)
+                    if not self._has_vanished(line, about):
+                        self._zoho.snapshots.write(snapshot)
                 self.checkpoint()  # the page before has been written
                 yield self.stamp(events, about.part)
                 noted = {**about.begun, "ended": about.ended}

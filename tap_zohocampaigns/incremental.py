@@ -18,6 +18,7 @@ from hashlib import blake2b
 import msgspec
 
 from tap_zohocampaigns.ahead import Batch
+from tap_zohocampaigns.api.errors import Failed
 from tap_zohocampaigns.client import Part, ZohoStream
 from tap_zohocampaigns.lookback import MISSING_RUNS
 from tap_zohocampaigns.pages import Reading
@@ -36,6 +37,9 @@ if t.TYPE_CHECKING:
 # The end of a part that looks unchanged is asked for after this time. Else a cap that
 # is as long as the part was would hide whoever enters it, for ever.
 _PROOF_HOLDS = timedelta(days=1)
+_PLACE = ("campaign_key", "action", "cvid", "list_key", "status", "reported_on")
+# Where there were rows with a key before, so many without one are no other form yet.
+_FEW = 20
 
 
 class PartSnapshot(t.NamedTuple):
@@ -51,6 +55,11 @@ class PartSnapshot(t.NamedTuple):
     """How many rows came without their key, and were left out."""
     deleted: bool = False
     """Whether the part is not in the account any more."""
+
+    @property
+    def place(self) -> Row:
+        """The keys that tell the part from others of its stream."""
+        return {name: self.keys[name] for name in _PLACE if name in self.keys}
 
 
 class StatefulStream(ZohoStream):
@@ -105,8 +114,9 @@ class StatefulStream(ZohoStream):
 
         When it changes, rows that did not change have to be written once more.
         """
-        columns = sorted(self.schema["properties"].keys() - {*self.hidden})
-        text = repr((columns, self._zoho.settings.get("timezone"), self.scope))
+        zone = self._zoho.settings.get("timezone")
+        whose = [*self.whose.values()]
+        text = repr((sorted(self.blank), zone, self.scope, *whose))
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @cached_property
@@ -154,10 +164,43 @@ class SnapshotStream(StatefulStream):
     a run that ends anywhere has written what it claims.
     """
 
+    _with_key = _without_key = 0
+
     @property
     def replaces_rows(self) -> bool:
         """Whether the loader is told to drop what does not come again."""
         return self.full
+
+    def tell_without_key(self, snapshot: PartSnapshot) -> None:
+        """Tell of the rows of a part that came without their key, if there are any.
+
+        Args:
+            snapshot: The part, with the number of those that had it.
+        """
+        self._with_key += snapshot.rows
+        self._without_key += snapshot.without_key
+        if snapshot.without_key:
+            self.logger.warning(
+                "%s: left out %d rows of %s without their key.",
+                self.name,
+                snapshot.without_key,
+                "/".join(snapshot.place.values()),
+            )
+
+    def check_form(self) -> None:
+        """Check that rows had their keys: where none has one, their form is another.
+
+        Raises:
+            Failed: None had.
+        """
+        if self._with_key:
+            self.stream_state["keyed"] = True
+        elif self._without_key > (_FEW if self.before.get("keyed") else 0):
+            msg = (
+                f"None of the rows of `{self.name}` has its key, so they have a form "
+                "that this version does not know: deselect the stream."
+            )
+            raise Failed(msg)
 
 
 class MembersStream(SnapshotStream):
@@ -250,7 +293,9 @@ class MembersStream(SnapshotStream):
                     yield self.stamp(members.new(records), now)
         reported = part.expected if members.reported is None else members.reported
         snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
-        self._zoho.snapshots.write(snapshot._replace(without_key=members.without_key))
+        snapshot = snapshot._replace(without_key=members.without_key)
+        self.tell_without_key(snapshot._replace(rows=members.with_key))
+        self._zoho.snapshots.write(snapshot)
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
         if members.proved or "proved" not in before:
@@ -279,7 +324,7 @@ class MembersStream(SnapshotStream):
                 members.proved = batch.about.proved
                 members.reported = batch.about.told
                 members.without_key = batch.about.without_key
-            members.read += len(batch.rows)
+            members.with_key += len(batch.rows)
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
 
@@ -304,8 +349,8 @@ class Members:
         self._all = 0
         self._newest = self._known["added"]
         self.rows = 0
-        self.read = 0
-        """How many members there are, those before `start_date` too."""
+        self.with_key = 0
+        """Rows that came with it, also those that are too old."""
         self.without_key = 0
         """Rows that came without their key, so that they can't be told from others."""
         self.proved = False
@@ -346,7 +391,7 @@ class Members:
             "digest": _hexadecimal(self._all),
             "at": at,
             "start": start,
-            "rows": self.read,
+            "rows": self.with_key,
         }
 
 

@@ -18,6 +18,7 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
 from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.plugin import mapping
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,8 +57,9 @@ def write(told: bytes | bytearray) -> None:
 class PageMap:
     """A stream map that is given pages; it treats each of their records."""
 
-    def __init__(self, record_map: StreamMap) -> None:
-        """Take the map that is meant for records."""
+    def __init__(self, stream: str, record_map: StreamMap) -> None:
+        """Take the map that is meant for the records of a stream."""
+        self._stream = stream
         self.stream_alias = record_map.stream_alias
         self.transformed_schema = record_map.transformed_schema
         self.transformed_key_properties = record_map.transformed_key_properties
@@ -65,14 +67,15 @@ class PageMap:
 
     def transform(self, records: Page) -> Page:
         """Return the page without the records that the map filters out."""
-        mapped = map(self._transform, records[RECORDS])
+        with mapping(self._stream):
+            mapped = [*map(self._transform, records[RECORDS])]
         return page([record for record in mapped if record is not None])
 
     @classmethod
-    def of(cls, record_maps: list[StreamMap]) -> list[StreamMap]:
+    def of(cls, stream: str, record_maps: list[StreamMap]) -> list[StreamMap]:
         """Return the maps of a stream, made for pages."""
         return [
-            each if _takes_pages(each) else cls(each)  # type: ignore[misc]
+            each if _takes_pages(each) else cls(stream, each)  # type: ignore[misc]
             for each in record_maps
         ]
 

@@ -34,13 +34,19 @@ class OfficeStream(ZohoStream):
         Raises:
             Failed: The service gives the first page only, and it is full.
         """
-        (name,) = self.primary_keys
+        name = self.primary_keys[-1]
         size = most = min(self._zoho.settings["page_size"], _MOST)
         number, before, without_key = 1, 0, 0
         seen: set[str] = set()
         heeded = False
         while rows := self._page(part, number, before, size):
             found = {row[name]: row for row in rows if row.get(name)}
+            if not (found or seen) and any(map(_holds, rows)):
+                msg = (
+                    f"None of the rows of {self.endpoint} has its key, so they have a "
+                    f"form that this version does not know: deselect `{self.name}`."
+                )
+                raise Failed(msg)
             fresh = [row for key, row in found.items() if key not in seen]
             if before and not (fresh or heeded):
                 all_at_once = found and found.keys() >= seen and len(rows) != most
@@ -86,3 +92,7 @@ class OfficeStream(ZohoStream):
                 "asks for, so the rest can't be read."
             )
             raise Failed(msg)
+
+
+def _holds(record: Row) -> bool:
+    return any(value is not None for value in record.values())

@@ -65,7 +65,7 @@ class Rehearsal:
             elif endpoint == "getmailinglists" and envelope:
                 for row in envelope.payload:
                     for status, count in read_subscribers(row).items():
-                        self.members[f"{row['listkey']}/{status}"] = count or 0
+                        self.members[f"{row.get('listkey')}/{status}"] = count or 0
             return envelope
         with self._guard:
             if tally is not None:

@@ -6,13 +6,18 @@ import abc
 import json
 import logging
 import os
+import traceback
 import typing as t
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 
 from singer_sdk import mapper
 from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MappingError,
+    StreamMapConfigError,
+)
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
@@ -20,7 +25,7 @@ from tap_zohocampaigns import connection, files
 from tap_zohocampaigns.api.redact import redact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import click
 
@@ -43,6 +48,33 @@ def add_bounds(config_jsonschema: dict[str, t.Any]) -> None:
     properties = config_jsonschema["properties"]
     for name, bounds in _BOUNDS.items():
         properties[name] = properties[name] | bounds
+
+
+@contextmanager
+def mapping(stream: str) -> Iterator[None]:
+    """Tell of a stream map that fails without what it fails with.
+
+    Args:
+        stream: The stream that the map is for.
+
+    Raises:
+        StreamMapConfigError: It fails.
+    """
+    try:
+        yield
+    except MappingError as error:
+        told = str(error).rstrip(".")
+        msg = f"{told}, for the stream `{stream}`."
+        raise StreamMapConfigError(msg) from None
+    except Exception as error:
+        frames = traceback.walk_tb(error.__traceback__)
+        if all(one.f_code.co_filename != mapper.__file__ for one, _ in frames):
+            raise
+        msg = (
+            f"an expression for the stream `{stream}` fails with "
+            f"{type(error).__name__}: let it take every value, also null."
+        )
+        raise StreamMapConfigError(msg) from None
 
 
 class Plugin(PluginBase):
@@ -107,13 +139,13 @@ class Plugin(PluginBase):
 
     def setup_mapper(self) -> None:
         """Make the stream maps."""
-        self.drop_nulls()
-        # At DEBUG it tells what filters have come to, which may be an address.
-        mapper.logger.setLevel(logging.INFO)
+        self.prepare_maps()
         super().setup_mapper()
 
-    def drop_nulls(self) -> None:
-        """Take what is null as if it were unset, which the SDK does not."""
+    def prepare_maps(self) -> None:
+        """Take what is null as if it were unset, and let no map tell of values."""
+        # At DEBUG it tells what filters have come to, which may be an address.
+        mapper.logger.setLevel(logging.INFO)
         self._config = {n: v for n, v in self._config.items() if v is not None}
 
     @classproperty

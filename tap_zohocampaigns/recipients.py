@@ -175,12 +175,12 @@ class CampaignStream(RecipientStream):
             self._zoho.run_time,
             closing=progress.closing,
         )
+        rows, reported = begun["rows"], progress.counters.reported
+        snapshot = PartSnapshot(self.name, keys, rows, reported, progress.without_key)
+        self.tell_without_key(snapshot)
         # Rows that have all vanished are asked for once more before they are gone.
         if "vanished" not in now:
-            rows, reported = begun["rows"], progress.counters.reported
-            self._zoho.snapshots.write(
-                PartSnapshot(self.name, keys, rows, reported, progress.without_key)
-            )
+            self._zoho.snapshots.write(snapshot)
         self.checkpoint()
 
     def _latest(self, last: str, records: Records) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import Counter
 
 from tap_zohocampaigns.account import read_segments, read_subscribers
 from tap_zohocampaigns.api.errors import Failed
-from tap_zohocampaigns.api.values import CUSTOM
+from tap_zohocampaigns.api.values import CUSTOM, as_key
 from tap_zohocampaigns.api.wire import (
-    NOTHING,
     as_list,
     as_objects,
     inside,
@@ -307,19 +307,20 @@ class CampaignLists(DetailStream):
 
     def rows(self, envelope: Envelope) -> list[Row]:
         """Return a row a list, and a row a segment."""
+        lost = Counter[str]()
         lists = as_objects(envelope.body.get("associated_mailing_lists"))
         try:
-            segments = read_segments(envelope.body.get("segments_info"))
+            segments = read_segments(envelope.body.get("segments_info"), lost)
         except Failed:
             raise Failed(_CAMPAIGN_LISTS) from None
-        if not NOTHING.isdisjoint(row.get("listkey") or "" for row in lists):
-            raise Failed(_CAMPAIGN_LISTS)
         return [
-            *({"source_id": row.get("listkey"), **row} for row in lists),
+            *({**row, "source_id": as_key(row.get("listkey"))} for row in lists),
             *(
-                {"source_id": cvid, "cvid": cvid, **row}
+                {**row, "cvid": cvid, "source_id": cvid}
                 for cvid, row in segments.items()
             ),
+            # Those without an ID are told of with the lists that have no key.
+            *({} for _ in range(lost.total())),
         ]
 
 
@@ -425,14 +426,12 @@ class Snapshots(ZohoStream):
             return
         if not self.progress.value:
             self._write_schema_message()
-        names = ("campaign_key", "action", "cvid", "list_key", "status", "reported_on")
-        keys = snapshot.keys
-        place = {name: keys[name] for name in names if name in keys}
+        place = snapshot.place
         record = dict.fromkeys(self.schema["properties"]) | place
         record |= {
             "snapshot_id": "/".join([snapshot.stream, *place.values()]),
             "stream": snapshot.stream,
-            "snapshot_time": keys["snapshot_time"],
+            "snapshot_time": snapshot.keys["snapshot_time"],
             "rows_read": snapshot.rows,
             "rows_reported": snapshot.reported,
             "rows_without_key": snapshot.without_key,

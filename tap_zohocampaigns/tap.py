@@ -26,7 +26,7 @@ from tap_zohocampaigns.command import QUIET, Command
 from tap_zohocampaigns.connection import SANDBOX, reachable
 from tap_zohocampaigns.messages import PageWriter
 from tap_zohocampaigns.plan import as_text, make_plan
-from tap_zohocampaigns.plugin import Plugin
+from tap_zohocampaigns.plugin import Plugin, mapping
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.streams import Snapshots
 
@@ -88,7 +88,7 @@ class TapZohoCampaigns(Plugin, Tap):
 
         The SDK gives those an empty schema, for which no map is good.
         """
-        self.drop_nulls()
+        self.prepare_maps()
         super(Tap, self).setup_mapper()
         for name, stream in self.streams.items():
             entry = self.catalog.get_stream(name)
@@ -99,7 +99,8 @@ class TapZohoCampaigns(Plugin, Tap):
             else:
                 # A map changes what it is given.
                 schema, keys = deepcopy(stream.schema), [*stream.primary_keys]
-            self.mapper.register_raw_stream_schema(name, schema, keys)
+            with mapping(name):
+                self.mapper.register_raw_stream_schema(name, schema, keys)
         self.tell_idle_maps(self.streams)
 
     @cached_property
@@ -117,7 +118,7 @@ class TapZohoCampaigns(Plugin, Tap):
         client = connect(reachable(self.settings), sleep=self.stopper.sleep)
         if self.settings["data_center"] == SANDBOX:
             # Its port is another one in each run.
-            client.account_id = SANDBOX
+            client.account_id = self.settings.get("account_id") or SANDBOX
         return Account(client, self.settings, self.now)
 
     @cached_property
@@ -256,6 +257,10 @@ class TapZohoCampaigns(Plugin, Tap):
     def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
         """Return the columns that the catalog has for custom fields of contacts."""
         return columns.in_catalog(self._given_catalog, stream)
+
+    def known_columns(self, stream: str) -> dict[str, t.Any] | None:
+        """Return the columns that the catalog knows; None if it does not tell."""
+        return columns.known_in(self._given_catalog, stream)
 
     def run_discovery(self) -> str:
         """Write the catalog."""

@@ -7,13 +7,10 @@ import logging
 import math
 import sys
 import time
-import traceback
 import typing as t
-from contextlib import contextmanager
 from functools import cached_property
 
-from singer_sdk import Target, mapper
-from singer_sdk.exceptions import MappingError, StreamMapConfigError
+from singer_sdk import Target
 from singer_sdk.helpers.capabilities import TargetCapabilities
 from singer_sdk.io_base import SingerReader
 from singer_sdk.singerlib.json import deserialize_json, serialize_json
@@ -25,7 +22,7 @@ from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.api.writes import BULK, ENDPOINTS, Writes
 from tap_zohocampaigns.command import Command
 from tap_zohocampaigns.connection import reachable
-from tap_zohocampaigns.plugin import Plugin, add_bounds
+from tap_zohocampaigns.plugin import Plugin, add_bounds, mapping
 from tap_zohocampaigns.stopping import Stopped, Stopper
 from tap_zohocampaigns.writing import settings
 from tap_zohocampaigns.writing.asides import Patience
@@ -37,7 +34,7 @@ from tap_zohocampaigns.writing.report import REJECTED, Report
 
 if t.TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import click
 
@@ -320,31 +317,12 @@ class TargetZohoCampaigns(Plugin, Target):
     def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
         self.report.read += 1
         self.report.begin()
-        with self._mapping(message_dict):
+        with mapping(str(message_dict.get("stream"))):
             super()._process_record_message(message_dict)
 
     def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
-        with self._mapping(message_dict):
+        with mapping(str(message_dict.get("stream"))):
             super()._process_schema_message(message_dict)
-
-    @contextmanager
-    def _mapping(self, message: Mapping[str, t.Any]) -> Iterator[None]:
-        """Tell of a map that fails without what it fails with."""
-        try:
-            yield
-        except MappingError as error:
-            told = str(error).rstrip(".")
-            msg = f"{told}, for the stream `{message['stream']}`."
-            raise StreamMapConfigError(msg) from None
-        except Exception as error:
-            frames = traceback.walk_tb(error.__traceback__)
-            if all(one.f_code.co_filename != mapper.__file__ for one, _ in frames):
-                raise
-            msg = (
-                f"an expression for the stream `{message['stream']}` fails with "
-                f"{type(error).__name__}: let it take every value, also null."
-            )
-            raise StreamMapConfigError(msg) from None
 
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})

@@ -194,7 +194,7 @@ class Map:
 
 def test_a_map_treats_each_record_of_a_page() -> None:
     one = cast("StreamMap", Map())
-    (mapped,) = PageMap.of([one])
+    (mapped,) = PageMap.of("campaigns", [one])
     assert mapped.transform(page([{"key": key} for key in range(4)])) == page(
         [{"key": 0, "even": True}, {"key": 2, "even": True}]
     )
@@ -206,4 +206,4 @@ def test_a_map_treats_each_record_of_a_page() -> None:
 
 def test_a_map_that_removes_a_stream_stays_what_it_is() -> None:
     remove = RemoveRecordTransform("a", {}, (), None)
-    assert PageMap.of([remove]) == [remove]
+    assert PageMap.of("campaigns", [remove]) == [remove]

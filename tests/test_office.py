@@ -58,6 +58,11 @@ def asked(service: Service, endpoint: str) -> list[dict[str, str]]:
 # What the account has.
 
 
+def held(records: list[Record]) -> list[Record]:
+    """Return what records hold: all columns are there, some without a value."""
+    return [{n: v for n, v in row.items() if v is not None} for row in records]
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_list_is_read_in_detail(
     sync: Sync, service: Service, account: LivingAccount, format_: str
@@ -126,52 +131,60 @@ def test_fields_are_found_in_every_form(
 
 
 def test_every_tag_is_read(output: Output, account: LivingAccount) -> None:
-    assert output.records["tags"] == [
-        {
-            "tag_id": one.tag_id,
-            "tag_name": one.name,
-            "description": one.description.replace("undefined", "") or None,
-            "color": one.colour,
-            "owner": one.owner,
-            "owner_zuid": one.zuid,
-            "contact_count": one.contacts,
-            "is_crm_tag": False,
-            "created_time": minute(one.created),
-            "updated_time": minute(one.modified),
-        }
-        for one in account.tags()
-    ]
+    assert held(output.records["tags"]) == held(
+        [
+            {
+                "tag_id": one.tag_id,
+                "tag_name": one.name,
+                "description": one.description.replace("undefined", "") or None,
+                "color": one.colour,
+                "owner": one.owner,
+                "owner_zuid": one.zuid,
+                "contact_count": one.contacts,
+                "is_crm_tag": False,
+                "created_time": minute(one.created),
+                "updated_time": minute(one.modified),
+            }
+            for one in account.tags()
+        ]
+    )
 
 
 def test_every_topic_and_product_is_read(
     output: Output, account: LivingAccount
 ) -> None:
-    assert output.records["topics"] == [
-        {
-            "topic_id": one.topic_id,
-            "topic_name": one.name,
-            "description": one.description or None,
-            "primary_list_id": one.primary_list,
-        }
-        for one in account.topics()
-    ]
+    assert held(output.records["topics"]) == held(
+        [
+            {
+                "topic_id": one.topic_id,
+                "topic_name": one.name,
+                "description": one.description or None,
+                "primary_list_id": one.primary_list,
+            }
+            for one in account.topics()
+        ]
+    )
     assert all(int(row["primary_list_id"]) > EXACT for row in output.records["topics"])
-    assert output.records["products"] == [
-        {"product_id": one.product_id, "product_name": one.name}
-        for one in account.products()
-    ]
+    assert held(output.records["products"]) == held(
+        [
+            {"product_id": one.product_id, "product_name": one.name}
+            for one in account.products()
+        ]
+    )
 
 
 def test_every_workflow_is_read(output: Output, account: LivingAccount) -> None:
-    assert output.records["workflows"] == [
-        {
-            "workflow_key": one.key,
-            "workflow_name": one.name,
-            "trigger_key": one.trigger_key,
-            "created_time": rfc3339(one.created.replace(microsecond=0)),
-        }
-        for one in reversed(account.workflows())
-    ]
+    assert held(output.records["workflows"]) == held(
+        [
+            {
+                "workflow_key": one.key,
+                "workflow_name": one.name,
+                "trigger_key": one.trigger_key,
+                "created_time": rfc3339(one.created.replace(microsecond=0)),
+            }
+            for one in reversed(account.workflows())
+        ]
+    )
 
 
 def test_the_account_is_one_row(
@@ -372,23 +385,25 @@ def test_the_sample_of_list_details_is_read(
 ) -> None:
     key = account.lists()[0].key
     answer(service, "getlistadvanceddetails", body)
-    assert sync("list_details", list_keys=[key]).records["list_details"] == [
-        {
-            "list_key": key,
-            "list_name": "meganzoho",
-            "is_public": True,
-            "contact_count": 1,
-            "active_count": 1,
-            "unsubscribed_count": 0,
-            "bounced_count": 0,
-            "sent_campaign_count": 30,
-            "scheduled_campaign_count": 0,
-            "places": [
-                {"place": place, "contact_count": 1}
-                for place in ("INDIA", "CHENNAI", "TAMIL NADU")
-            ],
-        }
-    ]
+    assert held(sync("list_details", list_keys=[key]).records["list_details"]) == held(
+        [
+            {
+                "list_key": key,
+                "list_name": "meganzoho",
+                "is_public": True,
+                "contact_count": 1,
+                "active_count": 1,
+                "unsubscribed_count": 0,
+                "bounced_count": 0,
+                "sent_campaign_count": 30,
+                "scheduled_campaign_count": 0,
+                "places": [
+                    {"place": place, "contact_count": 1}
+                    for place in ("INDIA", "CHENNAI", "TAMIL NADU")
+                ],
+            }
+        ]
+    )
 
 
 @pytest.mark.parametrize("told", [["INDIA"], {"INDIA": "many"}, {"INDIA": None}])
@@ -402,7 +417,7 @@ def test_places_of_another_form_are_kept(
     ]
     assert row["custom_fields"] == {"local_subscribers": told}
     assert row["list_name"] == "a"
-    assert "places" not in row
+    assert row["places"] is None
 
 
 @pytest.mark.parametrize("told", [None, "", {}, "{}"])
@@ -512,17 +527,19 @@ def test_tags_are_found_in_every_form(
     body = {"status": "success", "code": "0", "requestdetails": "{}", "tags": tags}
     answer(service, "tag/getalltags", body)
     satliv, clara = sync("tags", timezone="Asia/Kolkata").records["tags"]
-    assert satliv == {
-        "tag_id": "16492000023685218",
-        "tag_name": "SATLIV",
-        "description": "Test Tag",
-        "color": "#48b9d1",
-        "owner": "Zylker",
-        "owner_zuid": "xxxxxxxx",
-        "contact_count": 64,
-        "is_crm_tag": False,
-        "created_time": "2019-02-07T07:03:00.000Z",
-    }
+    assert held([satliv]) == [
+        {
+            "tag_id": "16492000023685218",
+            "tag_name": "SATLIV",
+            "description": "Test Tag",
+            "color": "#48b9d1",
+            "owner": "Zylker",
+            "owner_zuid": "xxxxxxxx",
+            "contact_count": 64,
+            "is_crm_tag": False,
+            "created_time": "2019-02-07T07:03:00.000Z",
+        }
+    ]
     assert (clara["tag_id"], clara["contact_count"]) == ("16492000023685001", 171)
 
 
@@ -569,7 +586,7 @@ def test_samples_of_zohos_pages_are_read(
     sync: Sync, service: Service, stream: str, body: bytes, expected: list[Record]
 ) -> None:
     answer(service, OFFICE[stream], body)
-    assert sync(stream).records[stream] == expected
+    assert held(sync(stream).records[stream]) == held(expected)
 
 
 @pytest.mark.parametrize(

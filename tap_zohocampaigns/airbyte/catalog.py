@@ -14,6 +14,7 @@ from airbyte_protocol_dataclasses.models import (
 
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.redact import redact
+from tap_zohocampaigns.columns import ACCOUNT, NAMES
 from tap_zohocampaigns.streams import Snapshots
 
 if t.TYPE_CHECKING:
@@ -123,7 +124,8 @@ def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noq
     known = {stream.name: stream for stream in tap.zoho_streams}
     asked = {}
     for configured in _objects(told, "streams"):
-        name = _inner(configured, "stream").get("name")
+        described = _inner(configured, "stream")
+        name = described.get("name")
         mode = configured.get("sync_mode")
         # A file may hold a name that is no text.
         if name not in [*known]:
@@ -138,6 +140,7 @@ def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noq
         ):
             msg = f"The configured catalog has an unknown mode for the stream {name}."
             raise SettingError(msg)
+        _check_account(described, known[name])
         numbers = [configured.get("sync_id"), configured.get("generation_id")]
         cursor = bool(known[name].replication_key)
         full = mode == SyncMode.full_refresh.value
@@ -146,6 +149,24 @@ def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noq
         msg = "The configured catalog has no streams."
         raise SettingError(msg)
     return asked
+
+
+def _check_account(described: Json, stream: ZohoStream) -> None:
+    """Check that the destination has the column of the account, if records have it.
+
+    Raises:
+        SettingError: It has not, so that it would take several accounts for one; or it
+            has it, and the setting is gone.
+    """
+    fields = _inner(_inner(described, "json_schema"), "properties")
+    # A custom field of contacts may have that name, too.
+    told = ACCOUNT in fields and NAMES not in _inner(fields, ACCOUNT)
+    if fields and told is not (ACCOUNT in stream.primary_keys):
+        msg = (
+            f"The configured catalog was made with another `{ACCOUNT}`: discover the "
+            "schema again."
+        )
+        raise SettingError(msg)
 
 
 def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hold anything)

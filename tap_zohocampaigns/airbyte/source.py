@@ -87,6 +87,18 @@ class AirbyteTap(TapZohoCampaigns):
         """Return the columns that the catalog has for custom fields of contacts."""
         return columns.in_catalog(self._configured, stream)
 
+    def known_columns(self, stream: str) -> None:
+        """Return nothing: a column that the catalog lacks may have been deselected."""
+        del stream
+
+    def discover_streams(self) -> list[ZohoStream]:
+        """Return the streams, with the columns that the catalog has of each."""
+        found = super().discover_streams()
+        for stream in found:
+            if known := columns.known_in(self._configured, stream.name):
+                stream.choose(known)
+        return found
+
     def end(self) -> None:
         """Let the others go on: a stream that fails is ended alone."""
 

@@ -26,7 +26,10 @@ _SDKS = {
     for name in config["properties"]
 }
 _GROUPS = {
-    "account": ("Account", (CREDENTIALS, "data_center", "api_url", "accounts_url")),
+    "account": (
+        "Account",
+        (CREDENTIALS, "data_center", "account_id", "api_url", "accounts_url"),
+    ),
     "scope": (
         "What is read",
         (

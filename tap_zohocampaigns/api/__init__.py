@@ -108,8 +108,11 @@ def connect(
 def name_account(config: Mapping[str, t.Any]) -> str:
     """Return a text that stands for whose account it is, and tells nothing of it.
 
-    It is a hash of the host, and of the client ID or a hash of the token of version 1.
+    It is the name that the user gives it; else a hash of the host, and of the client ID
+    or a hash of the token of version 1.
     """
+    if name := config.get("account_id"):
+        return str(name)
     whose = versions.find(config).signer.whose(config)
     place = f"{hosts.canonical(hosts.find(config).api)} {whose}"
     return blake2b(place.encode(), digest_size=8).hexdigest()

@@ -392,6 +392,8 @@ def open_tokens(
     # Who has a wrong secret has to be told so, whoever has a token.
     owner = [hosts.find(config).accounts, config["client_id"], *secret]
     key = blake2b(msgspec.json.encode(owner), digest_size=8).hexdigest()
+    if name := config.get("account_id"):
+        key = f"{name}-{key}"
     if where and where.startswith(REDIS):
         try:
             # The packages are an extra.

@@ -85,6 +85,8 @@ class Converter:
                 self._fields[wire] = (rank, field)
             if wire := about.get("x-wire-seconds"):
                 self._seconds[field] = wire
+        self.fields = frozenset(field for _, field in self._fields.values())
+        """The fields that a row can give a value."""
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._times: dict[str, str] = {}
         self._warned: set[str] = set()
@@ -269,6 +271,15 @@ def _text(value: Json) -> str:
     if isinstance(value, int | float):
         return str(value)
     raise TypeError
+
+
+def as_key(value: Json) -> str | None:
+    """Return a value as the text of a key; None if it can't be one."""
+    try:
+        text = _text(value)
+    except TypeError:
+        return None
+    return None if text in NOTHING else text
 
 
 def _integer(value: Json) -> int:
