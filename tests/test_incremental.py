@@ -111,7 +111,7 @@ def test_without_a_report_every_action_is_read(account: LivingAccount) -> None:
                 c.params["action"] for c in service.calls if c.endpoint == RECIPIENTS
             }
             assert len(actions) == 9
-    assert output.records["campaign_recipients"]
+            assert output.records["campaign_recipients"]
 
 
 def test_a_closed_campaign_costs_no_call(account: LivingAccount) -> None:

@@ -157,7 +157,7 @@ def test_other_sizes(count: int) -> None:
         assert sum(one.sent is None for one in campaigns) == min(count, 2)
         if count >= 10:
             assert "abtesting" in {one.kind for one in campaigns}
-    assert len(account.lists()) == 2
+        assert len(account.lists()) == 2
 
 
 def test_an_empty_account() -> None:
