@@ -29,6 +29,7 @@ STATE = {
             "replication_key": "added_time",
             "replication_key_value": "2026-01-31T00:00:00.000Z",
             "parts": {"1": {"rows": 1}},
+            "selection": "all",
         },
         "gone": {"replication_key": "x"},
     }
