@@ -164,12 +164,12 @@ def test_the_tests_of_campaigns_are_missed_with_one_warning(
 def test_a_second_run_reads_what_is_open_and_writes_what_has_changed(
     form: str, account: LivingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with OldService(account) as service:
+    with OldService(account, quota_calls=100_000) as service:
         first = run_tap(service, response_format=form)
     pause = timedelta(hours=5)
     monkeypatch.setattr(StillTap, "now", lambda _: NOW + pause)
     after = LivingAccount(clock=lambda: NOW + pause)
-    with OldService(after) as service:
+    with OldService(after, quota_calls=100_000) as service:
         second = run_tap(service, response_format=form, state=first.state)
         calls = service.calls
     open_keys = {
