@@ -102,6 +102,7 @@ def test_streams_of_a_scope_that_is_lacking_are_left_out(  # noqa: PLR0913
         assert output.state["bookmarks"].get(name, {}).keys() <= {
             "starting_replication_value",
             "replication_key_signpost",
+            "run",
         }
     assert again.state.keys() == output.state.keys()
     told = [each.getMessage() for each in caplog.records if lacking in each.message]

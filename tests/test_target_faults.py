@@ -367,8 +367,11 @@ def test_a_device_keeps_its_mode(tmp_path: Path) -> None:
         assert not file.private
         file.end()
         assert stat.S_IMODE(os.fstat(terminal).st_mode) == 0o644
-        told = os.read(other, 1000).decode().splitlines()
-        assert [json.loads(line)["number"] for line in told] == [1, 2]
+        told = b""
+        # A terminal gives what it has, be it less.
+        while told.count(b"\n") < 2:
+            told += os.read(other, 1000)
+        assert [json.loads(line)["number"] for line in told.splitlines()] == [1, 2]
     os.close(terminal)
     os.close(other)
 
