@@ -442,6 +442,7 @@ class Leaving(LivingAccount):
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [False, True], ids=["incremental", "full table"])
 def test_who_left_is_seen_in_postgres(
     database: str, project: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool

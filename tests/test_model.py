@@ -44,6 +44,8 @@ if t.TYPE_CHECKING:
 
     State: t.TypeAlias = dict[str, t.Any]
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 250
 STREAMS = ("segment_contacts", "campaign_recipients", "snapshots")
 PEOPLE = 13

@@ -369,6 +369,7 @@ def bomb(encoding: str) -> bytes:
     return packed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 302, 401])
 @pytest.mark.parametrize(
     "encoding", ["gzip", "x-gzip", "deflate", "raw", "gzip, gzip", "gzip, gzip, gzip"]
