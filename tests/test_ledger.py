@@ -213,6 +213,7 @@ def test_a_ledger_that_is_none_is_one_sentence(
     assert not service.calls
 
 
+@pytest.mark.slow
 def test_runs_at_once_keep_the_quota_together(
     tmp_path: Path, account: LivingAccount, ledger: dict[str, str]
 ) -> None:
@@ -283,6 +284,7 @@ def token_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*token*") if path.suffix != ".lock"]
 
 
+@pytest.mark.slow
 def test_thirteen_discoveries_need_one_token(
     tmp_path: Path, small: Service, ledger: dict[str, str], state_folder: Path
 ) -> None:
@@ -303,6 +305,7 @@ def test_thirteen_discoveries_need_one_token(
             assert small.config[secret] not in path.read_text()
 
 
+@pytest.mark.slow
 def test_twenty_starts_at_once_need_one_token(
     tmp_path: Path, small: Service, ledger: dict[str, str]
 ) -> None:

@@ -441,6 +441,7 @@ def test_a_pipe_gets_all_lines_and_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == before
 
 
+@pytest.mark.slow
 def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "rejects"
     program = (
@@ -731,8 +732,14 @@ ODD = "planted.o'neil&sons@example.com"
         "%2B49%20planted",
     ],
 )
-def test_what_was_sent_of_a_contact_is_not_shown(
-    service: Service, state_folder: Path, form: str, code: str, words: str, shown: str
+def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
+    service: Service,
+    state_folder: Path,
+    form: str,
+    *,
+    code: str,
+    words: str,
+    shown: str,
 ) -> None:
     refuse(service, code, f"{words}: {shown} is wrong.")
     fields = {

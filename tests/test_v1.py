@@ -200,6 +200,7 @@ def test_a_second_run_reads_what_is_open_and_writes_what_has_changed(
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_killed_at_any_call_the_next_run_loses_nothing(at_once: int) -> None:
     town = Town()

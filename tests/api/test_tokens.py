@@ -595,6 +595,7 @@ with ThreadPoolExecutor(8) as threads:
 """
 
 
+@pytest.mark.slow
 def test_threads_of_many_processes_share_a_token_and_its_refusal(
     where: str, request: pytest.FixtureRequest
 ) -> None:
