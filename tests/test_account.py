@@ -292,7 +292,7 @@ def test_a_row_without_its_key_is_left_out_with_a_warning(
     with account_of(feeds) as account:
         for _ in range(2):
             [row] = getattr(account, kind)
-    assert "a" in row.values()
+            assert "a" in row.values()
     told = [each.getMessage() for each in caplog.records if each.name == LOGGER]
     assert told == [f"Left out 2 rows of {endpoint} without their key."]
 

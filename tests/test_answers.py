@@ -72,7 +72,9 @@ def once_later(code: str) -> t.Callable[[Call], Reply | None]:
     return reply
 
 
-@pytest.mark.parametrize("code", ["2603", "77777"])
+@pytest.mark.parametrize(
+    "code", ["2603", pytest.param("77777", marks=pytest.mark.slow)]
+)
 def test_a_service_that_asks_for_patience_once_everywhere_is_read_whole(
     account: LivingAccount,
     output: Output,

@@ -48,7 +48,7 @@ def properties(catalog: dict[str, t.Any], stream: str) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", entry["schema"]["properties"])
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
 def test_custom_fields_are_columns_of_what_a_catalog_selects(
     tmp_path: Path, service: Service, account: LivingAccount, form: str
 ) -> None:

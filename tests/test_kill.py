@@ -31,6 +31,8 @@ if t.TYPE_CHECKING:
 
     from .living import Message
 
+pytestmark = pytest.mark.slow
+
 RECIPIENTS = "getcampaignrecipientsdata"
 PAGE = 6
 STREAMS = ("segment_contacts", "campaign_recipients", "snapshots")

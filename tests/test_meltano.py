@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
     Rows: t.TypeAlias = list[tuple[t.Any, ...]]
     Keys: t.TypeAlias = dict[str, Rows]
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "target.md").read_text()
 DAYS = {"counted_on", "reported_on"}
 OFF = [stream.name for stream in LIST if not stream.selected_by_default]

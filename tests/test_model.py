@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 
     from .life import Life
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 100
 
 

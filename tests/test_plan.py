@@ -47,7 +47,7 @@ def real(service: Service) -> Counter[str]:
     return Counter(call.endpoint for call in service.calls)
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
 def test_a_plan_tells_calls_and_rows_of_a_first_sync_and_of_the_next(
     service: Service, form: str
 ) -> None:

@@ -37,4 +37,4 @@ def suite(format_: str) -> type[t.Any]:
 
 
 TestJson = suite("json")
-TestXml = suite("xml")
+TestXml = pytest.mark.slow(suite("xml"))

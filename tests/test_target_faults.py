@@ -367,8 +367,11 @@ def test_a_device_keeps_its_mode(tmp_path: Path) -> None:
         assert not file.private
         file.end()
         assert stat.S_IMODE(os.fstat(terminal).st_mode) == 0o644
-        told = os.read(other, 1000).decode().splitlines()
-        assert [json.loads(line)["number"] for line in told] == [1, 2]
+        told = b""
+        # A terminal gives what it has, be it less.
+        while told.count(b"\n") < 2:
+            told += os.read(other, 1000)
+        assert [json.loads(line)["number"] for line in told.splitlines()] == [1, 2]
     os.close(terminal)
     os.close(other)
 
@@ -438,6 +441,7 @@ def test_a_pipe_gets_all_lines_and_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == before
 
 
+@pytest.mark.slow
 def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "rejects"
     program = (
@@ -702,7 +706,15 @@ ODD = "planted.o'neil&sons@example.com"
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("code", ["2004", "7777", "2202"])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("2004", "Not taken"),
+        ("7777", "Not taken"),
+        ("2202", "Not taken"),
+        ("7777", "Retry after sometime"),
+    ],
+)
 @pytest.mark.parametrize(
     "shown",
     [
@@ -720,10 +732,16 @@ ODD = "planted.o'neil&sons@example.com"
         "%2B49%20planted",
     ],
 )
-def test_what_was_sent_of_a_contact_is_not_shown(
-    service: Service, state_folder: Path, form: str, code: str, shown: str
+def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
+    service: Service,
+    state_folder: Path,
+    form: str,
+    *,
+    code: str,
+    words: str,
+    shown: str,
 ) -> None:
-    refuse(service, code, f"Retry after sometime: {shown} is wrong.")
+    refuse(service, code, f"{words}: {shown} is wrong.")
     fields = {
         "first_name": "Planted",
         "last_name": "planted anna",
@@ -734,11 +752,12 @@ def test_what_was_sent_of_a_contact_is_not_shown(
     ran = run_target(service, messages, list_key="3z", response_format=form)
     assert "planted" not in str(ran.error).casefold()
     assert "neil" not in str(ran.error)
-    if code in {"2004", "7777"}:
+    assert bool(ran.error) == (code == "2202" or words == "Retry after sometime")
+    if not ran.error:
         (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
         assert "planted" not in line["reason"].casefold()
         assert "neil" not in line["reason"]
-        assert line["reason"].startswith("Retry after sometime: ")
+        assert line["reason"].startswith(f"{words}: ")
         assert "***" in line["reason"]
 
 

@@ -154,6 +154,7 @@ class Lost:
         return CUT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", [1, 3, 6, 9])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_process_that_is_killed_loses_nothing(

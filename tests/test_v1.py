@@ -109,7 +109,8 @@ def test_snapshots_tell_of_every_action_and_of_no_counter(
     expected = [
         row | {"rows_reported": None}
         for row in runs.new.records["snapshots"]
-        if row["campaign_key"] in {None, *keys}
+        if row["stream"] in {"segment_contacts", "campaign_recipients"}
+        and row["campaign_key"] in {None, *keys}
     ]
     assert runs.old.records["snapshots"] == expected
     assert sum(not row["rows_read"] for row in expected)
@@ -164,12 +165,12 @@ def test_the_tests_of_campaigns_are_missed_with_one_warning(
 def test_a_second_run_reads_what_is_open_and_writes_what_has_changed(
     form: str, account: LivingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with OldService(account) as service:
+    with OldService(account, quota_calls=100_000) as service:
         first = run_tap(service, response_format=form)
     pause = timedelta(hours=5)
     monkeypatch.setattr(StillTap, "now", lambda _: NOW + pause)
     after = LivingAccount(clock=lambda: NOW + pause)
-    with OldService(after) as service:
+    with OldService(after, quota_calls=100_000) as service:
         second = run_tap(service, response_format=form, state=first.state)
         calls = service.calls
     open_keys = {
@@ -199,6 +200,7 @@ def test_a_second_run_reads_what_is_open_and_writes_what_has_changed(
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_killed_at_any_call_the_next_run_loses_nothing(at_once: int) -> None:
     town = Town()
@@ -266,7 +268,7 @@ def test_a_plan_tells_that_recipients_can_only_be_more(old: Service) -> None:
             assert each["calls"] == made
     text = as_text(plan)
     assert "≥ " in text
-    assert "`api_version`" in text
+    assert "Zoho has no counter of these rows" in text
 
 
 def test_a_plan_of_version_1_1_has_counters(service: Service) -> None:

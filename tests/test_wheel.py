@@ -13,6 +13,8 @@ import pytest
 
 from tap_zohocampaigns.streams import LIST
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 UV = str(Path(sys.executable).with_name("uv"))
 

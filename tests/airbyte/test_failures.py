@@ -211,7 +211,7 @@ def test_an_endpoint_that_stays_locked_is_told_with_the_time_of_its_opening(
             break
     running.send_signal(signal.SIGTERM)
     lines += running.stdout
-    assert running.wait(30) == 143
+    assert running.wait(60) == 143
     assert not running.stderr.read()
     written = Messages("".join(lines), running.returncode)
     limited = [
@@ -322,7 +322,7 @@ def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     files = () if command == "spec" else (service.config | FAST, configure())
     running = process(command, *files)
     running.stdout.close()
-    assert running.wait(30) == 1
+    assert running.wait(60) == 1
     assert running.stderr.read() == (
         "The destination stopped reading; its own last lines tell why.\n"
     )

@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
     Tables: t.TypeAlias = dict[str, dict[tuple[t.Any, ...], Json]]
     Read: t.TypeAlias = Callable[..., Json]
 
+pytestmark = pytest.mark.slow
+
 OUTSIDE = Path(__file__).parent / "outside"
 FORMATS = ("json", "xml")
 SECTIONS = ("spec", "connection", "discovery", "basic_read")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from .day import OURS, Day, most_in_a_window
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+pytestmark = pytest.mark.slow
 
 
 def test_cron_jobs_that_share_a_file_are_never_locked(tmp_path: Path) -> None:

@@ -484,6 +484,7 @@ class Caller:
         assert (self.process.returncode == 0) is not kill
 
 
+@pytest.mark.slow
 def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
     # They open a ledger that nobody has opened before at the same moment.
     callers = [Caller("take", where, 300) for _ in range(6)]
@@ -509,6 +510,7 @@ def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
         assert take(store, "other") is None
 
 
+@pytest.mark.slow
 def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
     callers = [Caller("tell", where, 100_000) for _ in range(4)]
     for caller in callers:

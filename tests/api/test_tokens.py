@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from tap_zohocampaigns.api import name_account
 from tap_zohocampaigns.api.errors import Failed, SettingError
 from tap_zohocampaigns.api.quota import Wait
 from tap_zohocampaigns.api.tokens import FileTokens, Token, TokenStore, open_tokens
@@ -594,7 +595,10 @@ with ThreadPoolExecutor(8) as threads:
 """
 
 
-def test_threads_of_many_processes_share_a_token_and_its_refusal(where: str) -> None:
+@pytest.mark.slow
+def test_threads_of_many_processes_share_a_token_and_its_refusal(
+    where: str, request: pytest.FixtureRequest
+) -> None:
     def api(asked: Asked) -> Answer:
         # The first token is revoked when they are in the middle of it.
         revoked = len(zoho.asked) > 30
@@ -604,6 +608,9 @@ def test_threads_of_many_processes_share_a_token_and_its_refusal(where: str) -> 
     with Zoho(api) as zoho:
         urls = {"api_url": zoho.url, "accounts_url": zoho.url}
         config = CONFIG | urls | {"rate_limit_ledger": where, "concurrency": 8}
+        if where.startswith("redis:"):
+            server: RedisServer = request.getfixturevalue("own_redis")
+            server.know(name_account(config))
         command = [sys.executable, "-c", CALLS, json.dumps(config)]
         running = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -47,7 +47,7 @@ class Client:
     headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._connection = HTTPConnection("127.0.0.1", self.service.port, timeout=10)
+        self._connection = HTTPConnection("127.0.0.1", self.service.port, timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -182,4 +182,8 @@ class StillAccount:
         return tuple(replace(row, contact=one) for one in self.people)
 
     def report(self, campaign_key: str) -> dict[str, int]:
-        return tally({one: len(self.recipients(campaign_key, one)) for one in ACTIONS})
+        numbers = {one: len(self.recipients(campaign_key, one)) for one in ACTIONS}
+        # It was sent to those whom it did not reach, too.
+        for bounced in ("senthardbounce", "sentsoftbounce"):
+            numbers["sentcontacts"] += numbers[bounced]
+        return tally(numbers)

@@ -35,7 +35,7 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
         with socket.create_connection(("127.0.0.1", urlsplit(url).port)):
             process.send_signal(number)
             try:
-                assert process.wait(timeout=10) == 0
+                assert process.wait(timeout=60) == 0
             finally:
                 process.kill()
         assert process.stderr.read() == ""

@@ -81,14 +81,37 @@ def test_successes_are_as_described(endpoint: str, form: int) -> None:
                 assert not jsonschema.Draft202012Validator(error).is_valid(sent)
 
 
-def test_errors_are_as_described(client: Client) -> None:
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_errors_are_as_described(endpoint: str, client: Client) -> None:
     document = described(client)
-    for endpoint in ENDPOINTS:
-        _, error, gateway = bodies(document, f"/api/v1.1/{endpoint}")
-    jsonschema.validate(client.json("getlistsubscribers", listkey="3z"), error)
-    jsonschema.validate(client.json("getlistsubscribers"), gateway)
+    path = f"/api/v1.1/{endpoint}"
+    params = asked(document, path)
+    _, error, gateway = bodies(document, path)
+    for key in {"listkey", "cvid", "campaignkey"} & params.keys():
+        answer = client.get(endpoint, **params | {key: "3z"}).json
+        jsonschema.validate(answer, error)
+        fewer = {name: value for name, value in params.items() if name != key}
+        jsonschema.validate(client.get(endpoint, **fewer).json, gateway)
     client.headers.clear()
-    jsonschema.validate(client.json("getmailinglists"), gateway)
+    jsonschema.validate(client.get(endpoint, **params).json, gateway)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "getmailinglists",
+        "getlistsubscribers",
+        "getsegmentcontacts",
+        "recentcampaigns",
+        "getcampaignrecipientsdata",
+    ],
+)
+def test_the_ends_of_pages_are_as_described(endpoint: str, client: Client) -> None:
+    document = described(client)
+    path = f"/api/v1.1/{endpoint}"
+    params = asked(document, path) | {"fromindex": "1000000"}
+    _, error, _ = bodies(document, path)
+    jsonschema.validate(client.get(endpoint, **params).json, error)
 
 
 def test_every_path_is_described_and_served(client: Client) -> None:

@@ -6,14 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 import requests
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 
-if TYPE_CHECKING:
-    import pytest
+pytestmark = pytest.mark.slow
 
 COMMAND = str(Path(sys.executable).with_name("schemathesis"))
 AUTH = """\

@@ -522,7 +522,7 @@ def test_many_at_once(living: LivingAccount) -> None:
 
 def test_connections_are_kept_and_end_with_the_service() -> None:
     service = serve(contacts=10, clock=lambda: NOON)
-    connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.request("GET", "/")
     connection.getresponse().read()
     kept = connection.sock
