@@ -100,7 +100,8 @@ def run_target(
             target.listen(io.StringIO(text))
         except (ZohoError, Stopped) as raised:
             error = raised
-    target.end()
+        finally:
+            target.end()
     states = [*map(json.loads, written.getvalue().splitlines())]
     return Ran(states, target.report, error, target.status)
 

@@ -126,6 +126,11 @@ def assert_same(stream: type[ZohoStream], loaded: Rows, expected: Keys) -> None:
         place = [name in DAYS for name in stream.primary_keys].index(True)
         loaded = [(*key[:place], "", *key[place + 1 :]) for key in loaded]
         known = [(*key[:place], "", *key[place + 1 :]) for key in known]
+    if stream.name == "snapshots":
+        # Parts that are read once a day have it in their name.
+        day = re.compile(r"/\d{4}-\d\d-\d\d$")
+        loaded = [(day.sub("", str(key)),) for (key,) in loaded]
+        known = [(day.sub("", str(key)),) for (key,) in known]
     assert loaded
     if stream.name == "recipient_events":
         # Databases write times in their own way.

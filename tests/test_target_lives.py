@@ -226,7 +226,8 @@ class Life:
                 target.listen(io.StringIO(lines(self.left)))
             except (Failed, Killed) as raised:
                 error = raised
-        target.report._over.set()  # noqa: SLF001 (its thread ends)
+            finally:
+                target.report._over.set()  # noqa: SLF001 (its thread ends)
         states = [*map(json.loads, written.getvalue().splitlines())]
         if states:
             values = [one.get("value") for one in self.left]

@@ -7,11 +7,17 @@ either; what becomes of states is in `test_target_kill.py`.
 
 from __future__ import annotations
 
+import typing as t
 from importlib import resources
 
+import pytest
 from singer_sdk.testing import get_target_test_class, target_test_streams
 
 from tap_zohocampaigns.target import TargetZohoCampaigns
+from tap_zohocampaigns.writing.report import Report
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILES = resources.files(target_test_streams)
 STREAMS = {
@@ -29,6 +35,23 @@ CONFIG = {
     # None of its records is a contact, which the target takes for a wrong setting.
     "stream_maps": {"*": {"contact_email": "'anna@example.com'"}},
 }
+
+
+@pytest.fixture(autouse=True)
+def _ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End reports as the command does, since the suite leaves them telling for ever."""
+    begun: set[Report] = set()
+    begin = Report.begin
+
+    def noted(report: Report) -> None:
+        begun.add(report)
+        begin(report)
+
+    monkeypatch.setattr(Report, "begin", noted)
+    yield
+    for report in begun:
+        report.end()
+
 
 TestTarget = get_target_test_class(
     TargetZohoCampaigns,
