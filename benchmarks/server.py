@@ -102,6 +102,7 @@ def main(total: int) -> None:
         "getcampaignrecipientsdata": b'{"status":"error","code":"6303"}',
         "recentcampaigns": b'{"status":"error","code":"6101"}',
         "campaignreports": b'{"status":"error","code":"6302"}',
+        "getmailinglists": b'{"status":"error","code":"2401"}',
         "token": b'{"access_token":"a","expires_in":3600}',
     }
 

@@ -92,6 +92,7 @@ def test_every_list_is_read_in_detail(
                 ).items()
             ]
             or None,
+            "custom_fields": None,
         }
         for each in account.lists()
     ]
