@@ -22,11 +22,11 @@ from .living import READ, Bend, Feed
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.slow
-
     from .life import Life
 
     Patch: t.TypeAlias = pytest.MonkeyPatch
+
+pytestmark = pytest.mark.slow
 
 
 # Scenes of lives: each holds with the fix, and not without it.
