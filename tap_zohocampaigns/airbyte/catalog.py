@@ -74,6 +74,7 @@ class Asked(t.NamedTuple):
         """Return what to begin with.
 
         A full refresh goes on only where an earlier attempt of the same sync stopped.
+        But no run may have an earlier time than the last one.
         """
         refresh = _inner(blob, _REFRESH)
         bookmark = {name: told for name, told in blob.items() if name != _REFRESH}
@@ -82,7 +83,7 @@ class Asked(t.NamedTuple):
         if not self.full:
             return Resumed(bookmark)
         if self.sync is None or refresh.get("sync") != self.sync:
-            return Resumed({})
+            return Resumed({name: blob[name] for name in ("run",) if name in blob})
         return Resumed(bookmark, bool(refresh.get("complete")))
 
 

@@ -130,7 +130,12 @@ class AirbyteTap(TapZohoCampaigns):
         resumed = {
             name: each.resume(blobs.get(name, {})) for name, each in asked.items()
         }
-        self.load_state({"bookmarks": {n: r.bookmark for n, r in resumed.items()}})
+        bookmarks = {name: each.bookmark for name, each in resumed.items()}
+        if Snapshots.name not in blobs:
+            # Whoever clears that stream alone has none of its rows.
+            for bookmark in bookmarks.values():
+                bookmark.pop("snapshots", None)
+        self.load_state({"bookmarks": bookmarks})
         complete = {name for name, each in resumed.items() if each.complete}
         for stream in self.zoho_streams:
             stream.selected = stream.name in asked.keys() - complete

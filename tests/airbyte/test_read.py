@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from tap_zohocampaigns.airbyte.catalog import Asked
 from tap_zohocampaigns.incremental import StatefulStream
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.streams import LIST, Snapshots
@@ -221,6 +222,31 @@ def test_a_run_goes_on_from_any_state_that_was_emitted(
         load(warehouse, after.all, keys)
         assert after.status == 0
         assert_whole(town, warehouse, f"stopped behind message {position}")
+
+
+def test_who_clears_the_snapshots_alone_gets_them_again(
+    read: Callable[..., Messages],
+) -> None:
+    whole = read()
+    states = [
+        state
+        for state in whole.last_states()
+        if state["stream"]["stream_descriptor"]["name"] != Snapshots.name
+    ]
+    again = read(states)
+    parts = [
+        {row["snapshot_id"] for row in messages.records[Snapshots.name]}
+        for messages in (whole, again)
+    ]
+    assert parts[0] == parts[1]
+    assert not read(again.last_states()).records["campaign_recipients"]
+
+
+def test_a_full_refresh_is_not_earlier_than_the_last_run() -> None:
+    blob = {"run": "2026-03-20T15:04:05.000Z", "parts": {}, "closed": {}}
+    for sync in (None, [2, 2]):
+        resumed = Asked(cursor=True, full=True, sync=sync).resume(blob)
+        assert resumed.bookmark == {"run": blob["run"]}
 
 
 def test_a_run_that_fails_goes_on_where_it_was(
