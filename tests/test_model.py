@@ -336,9 +336,9 @@ class Life(RuleBasedStateMachine):
         for key, parts in self.before.items():
             if not key or key not in self.after:
                 continue
-            if not is_closed(state, key, self.town):
+            if not is_closed(state, key):
                 self.closed.pop(key, None)
-            elif not is_closed(self.state, key, self.town):
+            elif not is_closed(self.state, key):
                 self.closed[key] = parts, self.after[key]
                 horizon = rfc3339(self.town.now - self.lookback)
                 assert self.town.last_sent(key) <= horizon, "closed within its window"
@@ -393,14 +393,10 @@ class Life(RuleBasedStateMachine):
                 assert len(json.dumps(line)) < 1000
 
 
-def is_closed(state: State | None, key: str, town: Town) -> bool:
+def is_closed(state: State | None, key: str) -> bool:
     """Whether a state says that a campaign need not be looked at any more."""
     recipients = (state or {}).get("bookmarks", {}).get("campaign_recipients", {})
-    sent = town.mailings[key].campaign.sent
-    if key in recipients.get("open", {}) or not sent:
-        return False
-    spans = recipients.get("closed", [])
-    return any(first <= rfc3339(sent) <= last for first, last in spans)
+    return key in recipients.get("closed", {})
 
 
 def is_safe(state: State | None, last: State | None) -> bool:
