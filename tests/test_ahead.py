@@ -297,10 +297,13 @@ def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
     full = Ahead(lambda: range(40), lambda _: iter([Batch(rows(3))]), 4, crew)
     full.start()
     assert eventually(lambda: len(workers()) <= 4 and full._held >= 4)  # noqa: SLF001
-    together = threading.Barrier(2)
+    helped = threading.Event()
 
-    def read(_: int) -> Iterator[Batch]:
-        together.wait(PATIENCE)
+    def read(number: int) -> Iterator[Batch]:
+        # The first one ends when somebody has come to read the second.
+        if number:
+            helped.set()
+        assert helped.wait(PATIENCE)
         yield Batch(rows(1))
 
     going = Ahead(lambda: range(8), read, 4, crew)
