@@ -84,20 +84,33 @@ def _stdout() -> Iterator[None]:
         StdoutError: It is so.
     """
     try:
-        try:
-            yield
-        finally:
-            # A shell can close it.
-            if sys.stdout is not None:
-                sys.stdout.flush()
+        yield
+        _flush()
     except OSError as error:
         words = _STDOUT.get(error.errno or 0)
         if not words or error.filename:
             raise
-        # What is still to be flushed goes nowhere, instead of failing once more.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         raise StdoutError(words) from None
+    except BaseException:
+        # It tells more than what a flush that fails would.
+        try:
+            _flush()
+        except OSError:
+            _let_go()
+        raise
+
+
+def _flush() -> None:
+    # A shell can close it.
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _let_go() -> None:
+    # What is still to be flushed goes nowhere, instead of failing once more.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _STDOUT = {
