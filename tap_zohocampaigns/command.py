@@ -84,21 +84,27 @@ def _stdout() -> Iterator[None]:
         StdoutError: It is so.
     """
     try:
-        yield
-        _flush()
+        try:
+            yield
+        except (click.exceptions.Exit, SystemExit):
+            # The end of a command that has written all it has to.
+            _flush()
+            raise
+        except Exception:
+            # It tells more than what a flush that fails would.
+            try:
+                _flush()
+            except OSError:
+                _let_go()
+            raise
+        else:
+            _flush()
     except OSError as error:
         words = _STDOUT.get(error.errno or 0)
         if not words or error.filename:
             raise
         _let_go()
         raise StdoutError(words) from None
-    except BaseException:
-        # It tells more than what a flush that fails would.
-        try:
-            _flush()
-        except OSError:
-            _let_go()
-        raise
 
 
 def _flush() -> None:
