@@ -62,6 +62,10 @@ def odd(account: LivingAccount) -> t.Iterator[Odd]:
         yield service
 
 
+SLOW = pytest.mark.slow
+OTHERS = [pytest.param(value, marks=SLOW) for value in ODD if value != "null"]
+
+
 def rows_in(value: t.Any) -> list[Record]:
     """Return the rows of contacts in an answer."""
     for name in ("list_of_details", "contacts", "segment_contacts"):
@@ -90,8 +94,8 @@ def part_of(call: Call) -> str:
     return "/".join(call.params[name] for name in names if name in call.params)
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
-@pytest.mark.parametrize("value", ODD, ids=str)
+@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=SLOW)])
+@pytest.mark.parametrize("value", ["null", *OTHERS], ids=str)
 @pytest.mark.parametrize("stream", CONTACTS)
 def test_a_contact_without_an_address_is_left_out_alone(
     odd: Odd, stream: str, value: object, form: str, caplog: pytest.LogCaptureFixture
