@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tap_zohocampaigns import campaigns, incremental, lookback, pages, recipients
+from tap_zohocampaigns.api import times
 from tap_zohocampaigns.campaigns import LookbackStream, RecipientStream
 from tap_zohocampaigns.client import ZohoStream
 from tap_zohocampaigns.incremental import MembersStream, SnapshotStream, StatefulStream
@@ -37,6 +38,13 @@ def a_counter_stands_still(life: Life) -> None:
     life.run_whole()
     life.town.open(key, 0)
     life.town.deliver(key, [7])
+    life.run_whole()
+
+
+def a_text_of_time_is_minutes_off(life: Life) -> None:
+    life.wire.outlier = True
+    del life.settings["timezone"]
+    life.town.send(range(5))
     life.run_whole()
 
 
@@ -339,6 +347,17 @@ def play(life: Life, scene: Callable[[Life], None]) -> None:
 # Fixes taken out. Each is the fault that was there, or one like it.
 
 
+def believe_each_text_of_time(patch: Patch) -> None:
+    """One text that contradicts its epoch is enough to know no zone."""
+    find = times.find_zone
+
+    def found(*clues: t.Any) -> t.Any:
+        finding = find(*clues)
+        return None if finding and finding.disagree else finding
+
+    patch.setattr(times, "find_zone", found)
+
+
 def trust_one_counter(patch: Patch) -> None:
     """An action is unchanged if its own counter is."""
     alone = {"unopenedcontacts": Evidence(("unopened",))}
@@ -552,6 +571,7 @@ def believe_an_end_for_ever(patch: Patch) -> None:
     ("take_out", "scene"),
     [
         (trust_one_counter, a_counter_stands_still),
+        (believe_each_text_of_time, a_text_of_time_is_minutes_off),
         (settle_what_does_not_match, a_counter_moves_before_its_feed),
         (
             settle_by_the_clock,
