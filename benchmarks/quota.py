@@ -34,7 +34,7 @@ from pathlib import Path
 import pyrate_limiter
 import redis
 
-from tap_zohocampaigns.api.quota import (
+from tap_zohocampaigns.api.quota.ledger import (
     Ledger,
     Quota,
     Quotas,
@@ -42,15 +42,15 @@ from tap_zohocampaigns.api.quota import (
     Wait,
     new_ticket,
 )
-from tap_zohocampaigns.api.stores.redis import RedisStore
-from tap_zohocampaigns.api.stores.sqlite import SqliteStore
+from tap_zohocampaigns.api.quota.redis import RedisStore
+from tap_zohocampaigns.api.quota.sqlite import SqliteStore
 from tests.api.conftest import RedisServer
 from tests.api.day import JOBS, OURS, Day, most_in_a_window, open_file
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_zohocampaigns.api.stores.sqlite import Clocks
+    from tap_zohocampaigns.api.quota.sqlite import Clocks
 
     Done: t.TypeAlias = Callable[[], object]
     # Waits for a call; returns what tells that its answer has come.

@@ -15,18 +15,18 @@ import typing as t
 from pathlib import Path
 
 from scripts.meanings import MEANINGS, OF_ENDPOINTS
-from tap_zohocampaigns import settings
 from tap_zohocampaigns.api import hosts, scopes
 from tap_zohocampaigns.api.errors import RULES, UNKNOWN, Action
-from tap_zohocampaigns.client import load_schema
-from tap_zohocampaigns.streams import LIST
-from tap_zohocampaigns.writing import settings as target_settings
+from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.settings import target as target_settings
+from tap_zohocampaigns.streams import STREAMS
+from tap_zohocampaigns.sync.schemas import load_schema
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tap_zohocampaigns.api.errors import Rule
-    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.sync.base import ZohoStream
 
     Setting: t.TypeAlias = dict[str, t.Any]
 
@@ -119,7 +119,8 @@ def what(stream: type[ZohoStream], *, short: bool = False) -> str:
 def short_streams() -> str:
     """Return a row for each stream, for the README."""
     rows = (
-        [f"`{each.name}`", what(each, short=True), replication(each)] for each in LIST
+        [f"`{each.name}`", what(each, short=True), replication(each)]
+        for each in STREAMS
     )
     return table(("stream", "what", "replication"), rows)
 
@@ -135,7 +136,7 @@ def streams() -> str:
             replication(each),
             CALLS[each.name],
         ]
-        for each in LIST
+        for each in STREAMS
     )
     return table(("stream", "what", "endpoint", "key", "replication", "calls"), rows)
 
@@ -149,7 +150,7 @@ def own(schema: Mapping[str, t.Any]) -> dict[str, Setting]:
     }
 
 
-TAP, TARGET = own(settings.SCHEMA), own(target_settings.SCHEMA)
+TAP, TARGET = own(tap_settings.SCHEMA), own(target_settings.SCHEMA)
 
 
 def setting_row(name: str, about: Setting) -> list[str]:
@@ -181,7 +182,7 @@ def _choices(about: Setting) -> str:
 _SETTINGS = ("setting", "meaning", "default", "values")
 
 
-def tap_settings() -> str:
+def tap_table() -> str:
     """Return a row for each setting of the tap."""
     return table(_SETTINGS, (setting_row(*each) for each in TAP.items()))
 
@@ -215,7 +216,7 @@ def needed_scopes() -> str:
     rows = []
     for scope in dict.fromkeys(scopes.SCOPES.values()):
         calls = {call for call, needed in scopes.SCOPES.items() if needed == scope}
-        reads = code_spans(each.name for each in LIST if each.endpoint in calls)
+        reads = code_spans(each.name for each in STREAMS if each.endpoint in calls)
         writes = code_spans(sorted(calls & scopes.WRITES.keys()))
         rows.append([f"`{scope}`", reads, writes])
     return table(("scope", "streams of the tap", "calls of the target"), rows)
@@ -271,12 +272,12 @@ def _judgement(rule: Rule, code: str) -> tuple[str, str, str]:
 def erd() -> str:
     """Return a diagram of the streams, their keys, and what these point at."""
     owners: dict[str, str] = {}
-    for each in LIST:
+    for each in STREAMS:
         if len(each.primary_keys) == 1:
             owners.setdefault(each.primary_keys[0], each.name)
     owners["parent_campaign_key"] = owners["campaign_key"]
     lines = ["erDiagram"]
-    for each in LIST:
+    for each in STREAMS:
         lines.append(f"    {each.name} {{")
         fields = load_schema(each.name)["properties"]
         for name, about in fields.items():
@@ -289,7 +290,7 @@ def erd() -> str:
             if marks:
                 lines.append(f"        {kind_of(about)} {name} {', '.join(marks)}")
         lines.append("    }")
-    for each in LIST:
+    for each in STREAMS:
         for name in load_schema(each.name)["properties"]:
             owner = owners.get(name, each.name)
             if owner != each.name:
@@ -309,7 +310,7 @@ def kind_of(about: Mapping[str, t.Any]) -> str:
 BLOCKS: t.Final[Mapping[str, Callable[[], str]]] = {
     "short streams": short_streams,
     "streams": streams,
-    "settings of the tap": tap_settings,
+    "settings of the tap": tap_table,
     "settings of the target": own_target_settings,
     "settings of both": shared_settings,
     "data centers": data_centers,

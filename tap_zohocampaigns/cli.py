@@ -20,8 +20,6 @@ def tap() -> None:
 def target() -> None:
     """Run the command line of `target-zohocampaigns`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from tap_zohocampaigns.target import (  # noqa: PLC0415 (see above)
-        TargetZohoCampaigns,
-    )
+    from tap_zohocampaigns.target.target import TargetZohoCampaigns  # noqa: PLC0415 (see above)
 
     TargetZohoCampaigns.cli()

@@ -16,29 +16,33 @@ from singer_sdk import Tap
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from tap_zohocampaigns import columns, files, settings, streams
-from tap_zohocampaigns.account import Account
-from tap_zohocampaigns.ahead import Crew
-from tap_zohocampaigns.api import connect, versions
+from tap_zohocampaigns import streams
+from tap_zohocampaigns.api import versions
+from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import Forbidden
-from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.command import QUIET, Command
-from tap_zohocampaigns.connection import SANDBOX, reachable
-from tap_zohocampaigns.messages import PageWriter
-from tap_zohocampaigns.plan import as_text, make_plan
-from tap_zohocampaigns.plugin import Plugin, mapping
-from tap_zohocampaigns.stopping import Stopped, Stopper
-from tap_zohocampaigns.streams import Snapshots
+from tap_zohocampaigns.api.wire.times import rfc3339
+from tap_zohocampaigns.commands.plan import as_text, make_plan
+from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.settings.shared import SANDBOX, reachable
+from tap_zohocampaigns.singer import files
+from tap_zohocampaigns.singer.plugin import Plugin, mapping
+from tap_zohocampaigns.singer.shutdown import Stopped, Stopper
+from tap_zohocampaigns.singer.user_errors import QUIET, Command
+from tap_zohocampaigns.singer.writer import PageWriter
+from tap_zohocampaigns.streams.snapshots import Snapshots
+from tap_zohocampaigns.sync import custom_fields
+from tap_zohocampaigns.sync.inventory import Account
+from tap_zohocampaigns.sync.prefetch import Crew
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.sync.base import ZohoStream
 
 
 class TapZohoCampaigns(Plugin, Tap):
     """Singer tap for Zoho Campaigns."""
 
     name = "tap-zohocampaigns"
-    config_jsonschema: t.ClassVar[dict[str, t.Any]] = settings.SCHEMA
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = tap_settings.SCHEMA
     message_writer_class = PageWriter
     # BATCH ignores selection, maps and types.
     capabilities: t.ClassVar = [
@@ -106,11 +110,11 @@ class TapZohoCampaigns(Plugin, Tap):
     @cached_property
     def settings(self) -> dict[str, t.Any]:
         """The settings, with their defaults."""
-        return settings.complete(self.config)
+        return tap_settings.complete(self.config)
 
     def problems(self) -> list[str]:
         """Return what is wrong with the settings: a sentence each."""
-        return settings.problems(self.settings)
+        return tap_settings.problems(self.settings)
 
     @cached_property
     def account(self) -> Account:
@@ -248,7 +252,7 @@ class TapZohoCampaigns(Plugin, Tap):
         """Return the streams of the API's version; nothing is asked of Zoho."""
         version = versions.find(self.settings)
         found = [
-            stream(self) for stream in streams.LIST if version.reads(stream.endpoint)
+            stream(self) for stream in streams.STREAMS if version.reads(stream.endpoint)
         ]
         for stream in found:
             stream.logger.addFilter(QUIET)
@@ -256,11 +260,11 @@ class TapZohoCampaigns(Plugin, Tap):
 
     def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
         """Return the columns that the catalog has for custom fields of contacts."""
-        return columns.in_catalog(self._given_catalog, stream)
+        return custom_fields.in_catalog(self._given_catalog, stream)
 
     def known_columns(self, stream: str) -> dict[str, t.Any] | None:
         """Return the columns that the catalog knows; None if it does not tell."""
-        return columns.known_in(self._given_catalog, stream)
+        return custom_fields.known_in(self._given_catalog, stream)
 
     def run_discovery(self) -> str:
         """Write the catalog."""
@@ -275,8 +279,8 @@ class TapZohoCampaigns(Plugin, Tap):
         for entry in catalog["streams"]:
             stream = self.streams[entry["tap_stream_id"]]
             if stream.has_custom_fields:
-                fitting = columns.fit(found, stream.annotated["properties"])
-                columns.add_to_catalog(entry, fitting)
+                fitting = custom_fields.fit(found, stream.annotated["properties"])
+                custom_fields.add_to_catalog(entry, fitting)
         return catalog
 
     def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
@@ -300,7 +304,7 @@ class TapZohoCampaigns(Plugin, Tap):
             if stream.has_custom_fields
             for name in stream.annotated["properties"]
         }
-        return columns.read_columns(records, taken)
+        return custom_fields.read_columns(records, taken)
 
     @classmethod
     def invoke(

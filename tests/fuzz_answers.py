@@ -18,17 +18,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tap_zohocampaigns import streams
-from tap_zohocampaigns.api import connect, wire
+from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.api.scopes import READS, SCOPES, WRITES
 from tap_zohocampaigns.api.transport import Reply
-from tap_zohocampaigns.api.values import Converter
-from tap_zohocampaigns.client import load_schema
+from tap_zohocampaigns.api.wire import envelope as wire
+from tap_zohocampaigns.api.wire.converter import Converter
 from tap_zohocampaigns.sandbox import LivingAccount
-from tap_zohocampaigns.sandbox.endpoints import Endpoints
-from tap_zohocampaigns.sandbox.forms.choices import Choices
-from tap_zohocampaigns.sandbox.forms.envelope import error
-from tap_zohocampaigns.sandbox.table import ENDPOINTS
+from tap_zohocampaigns.sandbox.bodies.choices import Choices
+from tap_zohocampaigns.sandbox.bodies.envelope import error
+from tap_zohocampaigns.sandbox.server.endpoints import Endpoints
+from tap_zohocampaigns.sandbox.server.routes import ENDPOINTS
+from tap_zohocampaigns.sync.schemas import load_schema
 
 from . import samples
 from .api.support import CONFIG
@@ -265,7 +266,7 @@ class Fuzzer:
         # Nothing is sent.
         self._client = connect(CONFIG, calls=SCOPES)
         self._converters: dict[str, list[Converter]] = {}
-        for stream in streams.LIST:
+        for stream in streams.STREAMS:
             if stream.endpoint:
                 converter = Converter(
                     stream.name, load_schema(stream.name), lambda: ZoneInfo("UTC")

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tap_zohocampaigns.api.errors import Failed, Forbidden, LockedOut, Transient
-from tap_zohocampaigns.api.times import rfc3339
 from tap_zohocampaigns.api.transport import Reply as Answer
-from tap_zohocampaigns.lookback import CLOSING_LOOKS
-from tap_zohocampaigns.sandbox.listener import Request
-from tap_zohocampaigns.stopping import Stopped
+from tap_zohocampaigns.api.wire.times import rfc3339
+from tap_zohocampaigns.sandbox.server.http import Request
+from tap_zohocampaigns.singer.shutdown import Stopped
+from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .living import BEGIN, READ, ZONE, Bend, Feed, Town, Warehouse, wrong
@@ -33,7 +33,7 @@ from .living import BEGIN, READ, ZONE, Bend, Feed, Town, Warehouse, wrong
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.transport import Transport
     from tap_zohocampaigns.sandbox import Call, Reply, Service
 

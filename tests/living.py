@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
-from tap_zohocampaigns.api.times import rfc3339
+from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import (
     ACTIONS,
     Campaign,

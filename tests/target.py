@@ -10,9 +10,9 @@ from contextlib import redirect_stdout
 
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.sandbox import LivingAccount, Reply
-from tap_zohocampaigns.sandbox.contactinfo import read
-from tap_zohocampaigns.stopping import Stopped
-from tap_zohocampaigns.target import TargetZohoCampaigns
+from tap_zohocampaigns.sandbox.server.contactinfo import read
+from tap_zohocampaigns.singer.shutdown import Stopped
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
 from .conftest import NOW
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call, Service
-    from tap_zohocampaigns.writing.report import Report
+    from tap_zohocampaigns.target.report import Report
 
     Message: t.TypeAlias = dict[str, t.Any]
 

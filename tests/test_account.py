@@ -7,16 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.account import (
-    Account,
-    Segment,
+from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.wire import envelope as wire
+from tap_zohocampaigns.api.wire.parsers import (
     changed_time,
     read_segments,
     read_subscribers,
     sent_time,
 )
-from tap_zohocampaigns.api import wire
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.sync.inventory import Account, Segment
 
 from . import samples
 from .api.support import CONFIG, Answer, Asked, Clock, Zoho, as_json, error

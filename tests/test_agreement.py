@@ -14,12 +14,14 @@ import pytest
 import yaml
 
 from scripts import docs
-from tap_zohocampaigns import lookback, settings, streams
+from tap_zohocampaigns import streams
 from tap_zohocampaigns.api.errors import RULES
-from tap_zohocampaigns.client import load_schema
+from tap_zohocampaigns.api.wire import counters
+from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.settings import target as target_settings
+from tap_zohocampaigns.sync.schemas import load_schema
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tap_zohocampaigns.target import TargetZohoCampaigns
-from tap_zohocampaigns.writing import settings as target_settings
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,7 +39,7 @@ def ours(schema: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
 
 
 OURS = {
-    "tap-zohocampaigns": ours(settings.SCHEMA),
+    "tap-zohocampaigns": ours(tap_settings.SCHEMA),
     "target-zohocampaigns": ours(target_settings.SCHEMA),
 }
 PLUGINS = {
@@ -106,15 +108,15 @@ def test_meltano_yml_has_no_setting_more_and_the_same_capabilities(
 
 
 def test_meltano_yml_leaves_out_what_is_off_by_default() -> None:
-    costly = [each.name for each in streams.LIST if not each.selected_by_default]
+    costly = [each.name for each in streams.STREAMS if not each.selected_by_default]
     selected = MELTANO["plugins"]["extractors"][0]["select"]
     assert selected == ["*.*", *(f"!{name}.*" for name in costly)]
 
 
 def test_every_stream_has_a_schema_and_a_row_in_each_table() -> None:
-    names = {stream.name for stream in streams.LIST}
+    names = {stream.name for stream in streams.STREAMS}
     assert {path.stem for path in (ROOT / "schemas").glob("*.json")} == names
-    for stream in streams.LIST:
+    for stream in streams.STREAMS:
         row = row_of(stream.name, PAGES["streams.md"])
         short = row_of(stream.name, README)
         key: object = stream.replication_key
@@ -127,7 +129,7 @@ def test_every_stream_has_a_schema_and_a_row_in_each_table() -> None:
             assert stream.endpoint in row
 
 
-@pytest.mark.parametrize("stream", streams.LIST, ids=lambda stream: stream.name)
+@pytest.mark.parametrize("stream", streams.STREAMS, ids=lambda stream: stream.name)
 def test_a_schema_is_a_data_dictionary(stream: type[t.Any]) -> None:
     schema = load_schema(stream.name)
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
@@ -141,7 +143,7 @@ def test_a_schema_is_a_data_dictionary(stream: type[t.Any]) -> None:
 
 
 def test_no_name_on_the_wire_stands_for_two_fields() -> None:
-    for stream in streams.LIST:
+    for stream in streams.STREAMS:
         schema = load_schema(stream.name)
         names = [
             wire
@@ -152,9 +154,9 @@ def test_no_name_on_the_wire_stands_for_two_fields() -> None:
 
 
 def test_the_actions_are_those_of_zohos_page() -> None:
-    assert len({*lookback.ACTIONS}) == 9
+    assert len({*counters.ACTIONS}) == 9
     text = json.dumps(load_schema("campaign_recipients"))
-    assert all(action in text for action in lookback.ACTIONS)
+    assert all(action in text for action in counters.ACTIONS)
 
 
 def test_the_api_knows_nothing_from_above_it() -> None:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns import ahead, streams
-from tap_zohocampaigns.ahead import Ahead, Batch, Crew, begin
-from tap_zohocampaigns.stopping import Stopper
+from tap_zohocampaigns import streams
+from tap_zohocampaigns.singer.shutdown import Stopper
+from tap_zohocampaigns.sync import prefetch
+from tap_zohocampaigns.sync.prefetch import Ahead, Batch, Crew, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +88,7 @@ def test_threads_change_nothing_of_what_comes(
             raise BrokenError(item)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ahead, "_ROOM", room)
+        patch.setattr(prefetch, "_ROOM", room)
         expected = seen_of(Ahead(items, read, 1), skipped)
         reading = Ahead(items, read, threads)
         assert seen_of(reading, skipped) == expected
@@ -110,8 +111,8 @@ def test_items_are_read_side_by_side() -> None:
 def test_what_is_read_ahead_is_bounded(
     disk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "_ROOM", 50)
-    monkeypatch.setattr(ahead, "_DISK", disk)
+    monkeypatch.setattr(prefetch, "_ROOM", 50)
+    monkeypatch.setattr(prefetch, "_DISK", disk)
     given_out = 0
     counting = threading.Lock()
 
@@ -153,7 +154,7 @@ def test_whoever_is_not_wanted_any_more_ends() -> None:
 def test_an_item_that_is_skipped_is_read_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ahead, "_ROOM", 1)
+    monkeypatch.setattr(prefetch, "_ROOM", 1)
     asked = threading.Semaphore(0)
 
     def read(item: int) -> Iterator[Batch]:
@@ -174,8 +175,8 @@ def test_an_item_that_is_skipped_is_read_no_further(
 def test_items_that_are_skipped_leave_threads_for_those_behind_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ahead, "_ROOM", 1)
-    monkeypatch.setattr(ahead, "_DISK", 0)
+    monkeypatch.setattr(prefetch, "_ROOM", 1)
+    monkeypatch.setattr(prefetch, "_DISK", 0)
 
     def read(item: int) -> Iterator[Batch]:
         for _ in range(5):
@@ -201,7 +202,7 @@ def test_a_run_has_about_as_many_threads_as_calls_underway(
     service.intercept = intercept
     records = sync(concurrency=concurrency).records
     assert len(records["campaign_recipients"]) > 20_000
-    assert concurrency / 2 <= most < concurrency + len(streams.LIST)
+    assert concurrency / 2 <= most < concurrency + len(streams.STREAMS)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4, 64])
@@ -209,8 +210,8 @@ def test_a_run_has_about_as_many_threads_as_calls_underway(
 def test_streams_share_their_threads_and_none_waits_for_ever(
     concurrency: int, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "_ROOM", room)
-    monkeypatch.setattr(ahead, "_DISK", 0)
+    monkeypatch.setattr(prefetch, "_ROOM", room)
+    monkeypatch.setattr(prefetch, "_DISK", 0)
     before = threading.active_count()
     crew = Crew(concurrency - 1)
     most = 0
@@ -291,8 +292,8 @@ def test_a_stream_that_rests_keeps_no_other_from_reading() -> None:
 def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ahead, "_ROOM", 4)
-    monkeypatch.setattr(ahead, "_DISK", 0)
+    monkeypatch.setattr(prefetch, "_ROOM", 4)
+    monkeypatch.setattr(prefetch, "_DISK", 0)
     crew = Crew(3)
     full = Ahead(lambda: range(40), lambda _: iter([Batch(rows(3))]), 4, crew)
     full.start()

@@ -15,17 +15,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tap_zohocampaigns.api.errors import Failed, ZohoError
-from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.api.wire import Envelope
-from tap_zohocampaigns.events import read_reports
+from tap_zohocampaigns.api.wire.envelope import Envelope
+from tap_zohocampaigns.api.wire.parsers import read_counts
+from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tap_zohocampaigns.streams import read_counts
+from tap_zohocampaigns.streams.events import read_reports
 
 from .conftest import NOW, Output, StillTap, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
-    from tap_zohocampaigns.streams import (
+    from tap_zohocampaigns.streams.campaigns import (
         CampaignAbVariants,
         CampaignDetails,
         CampaignLists,

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.scopes import CONTACTS
-from tap_zohocampaigns.api.values import Converter
-from tap_zohocampaigns.client import load_schema
-from tap_zohocampaigns.columns import NAMES, fit, read_columns
+from tap_zohocampaigns.api.wire.converter import Converter
 from tap_zohocampaigns.sandbox import Service
+from tap_zohocampaigns.sync.custom_fields import NAMES, fit, read_columns
+from tap_zohocampaigns.sync.schemas import load_schema
 
 from .conftest import run_tap
 

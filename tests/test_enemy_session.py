@@ -8,7 +8,6 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.api.budget import Budget, Starved
 from tap_zohocampaigns.api.errors import (
     Forbidden,
     LockedOut,
@@ -17,6 +16,7 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     Transient,
 )
+from tap_zohocampaigns.api.retry_budget import Budget, Starved
 from tap_zohocampaigns.sandbox import Reply, Service
 
 from .api.support import Answer, Clock, Zoho, as_json, success, token

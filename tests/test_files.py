@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tap_zohocampaigns import files
 from tap_zohocampaigns.airbyte.catalog import read_states
 from tap_zohocampaigns.airbyte.source import run as run_source
 from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .test_plan import run_plan

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tap_zohocampaigns.api import wire
+from tap_zohocampaigns.api.wire import envelope as wire
 
 from .fuzz_answers import Fuzzer
 

@@ -15,7 +15,7 @@ from airbyte_protocol_dataclasses.models import SyncMode
 from tap_zohocampaigns.airbyte.catalog import make_catalog
 from tap_zohocampaigns.airbyte.source import AirbyteTap
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.stopping import Stopped
+from tap_zohocampaigns.singer.shutdown import Stopped
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .living import READ, ZONE, Feed, Town, Warehouse, difference

@@ -17,13 +17,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tap_zohocampaigns.ahead import Batch
-from tap_zohocampaigns.api import numbers
-from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.client import Part
-from tap_zohocampaigns.incremental import Members
+from tap_zohocampaigns.api.wire import numbers
+from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tap_zohocampaigns.spool import Spool
+from tap_zohocampaigns.sync.base import Part
+from tap_zohocampaigns.sync.members import Members
+from tap_zohocampaigns.sync.prefetch import Batch
+from tap_zohocampaigns.sync.spool import Spool
 
 from .conftest import NOW, Output, StillTap, meltano, run_tap
 

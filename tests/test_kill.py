@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 
 RECIPIENTS = "getcampaignrecipientsdata"
 PAGE = 6
-STREAMS = ("segment_contacts", "campaign_recipients", "snapshots")
+SAMPLED = ("segment_contacts", "campaign_recipients", "snapshots")
 CUT = Reply(200, b'{"status":"success","code', cut=True)
 TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli()"
 
@@ -89,7 +89,7 @@ def run(
     # A process of its own would have read it from a file.
     tap = Tap(config=config, state=deepcopy(state))
     for name, stream in tap.streams.items():
-        stream.selected = name in STREAMS
+        stream.selected = name in SAMPLED
     written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with redirect_stdout(written):
         try:

@@ -17,10 +17,10 @@ import pytest
 import redis
 import requests
 
-from tap_zohocampaigns.api import name_account
+from tap_zohocampaigns.api.client import name_account
 from tap_zohocampaigns.api.errors import Failed, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.stopping import Stopper
+from tap_zohocampaigns.singer.shutdown import Stopper
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .airbyte.conftest import MEMORY, source

@@ -7,17 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.lookback import (
+from tap_zohocampaigns.api.wire.counters import (
     ACTIONS,
-    CLOSING_LOOKS,
     EVIDENCE,
     Counters,
+    read_counters,
+)
+from tap_zohocampaigns.api.wire.times import rfc3339
+from tap_zohocampaigns.sync.lookback import (
+    CLOSING_LOOKS,
     Look,
     choose_look,
     note_answer,
     note_look,
-    read_counters,
 )
 
 NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)

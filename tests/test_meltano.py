@@ -11,14 +11,14 @@ import psycopg
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import STREAMS
 
 from .conftest import NOW, ROOT, meltano, run_tap
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.sync.base import ZohoStream
 
     Rows: t.TypeAlias = list[tuple[t.Any, ...]]
     Keys: t.TypeAlias = dict[str, Rows]
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "target.md").read_text()
 DAYS = {"counted_on", "reported_on"}
-OFF = [stream.name for stream in LIST if not stream.selected_by_default]
+OFF = [stream.name for stream in STREAMS if not stream.selected_by_default]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_two_runs_into_postgres_hold_the_account_row_by_row(
             )
         expected = keys_of(service, form)
     with psycopg.connect(database) as connection:
-        for stream in LIST:
+        for stream in STREAMS:
             columns = ", ".join(stream.primary_keys)
             table = f"{schema}.{stream.name}"
             twice = connection.execute(
@@ -90,7 +90,7 @@ def test_a_run_into_files_holds_the_account_row_by_row(
             **everything(form),
         )
         expected = keys_of(service, form)
-    for stream in LIST:
+    for stream in STREAMS:
         lines = (folder / f"{stream.name}.jsonl").read_text().splitlines()
         rows = [
             tuple(json.loads(line)[name] for name in stream.primary_keys)
@@ -109,13 +109,13 @@ def everything(form: str) -> dict[str, str]:
 
 def keys_of(service: Service, form: str) -> Keys:
     """Return the keys of what the account has, by stream."""
-    read = run_tap(service, *(stream.name for stream in LIST), response_format=form)
+    read = run_tap(service, *(stream.name for stream in STREAMS), response_format=form)
     return {
         stream.name: [
             tuple(record[name] for name in stream.primary_keys)
             for record in read.records[stream.name]
         ]
-        for stream in LIST
+        for stream in STREAMS
     }
 
 

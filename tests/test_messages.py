@@ -19,7 +19,7 @@ from singer_sdk.singerlib import (
     StateMessage,
 )
 
-from tap_zohocampaigns.messages import PageMap, PageWriter, page
+from tap_zohocampaigns.singer.writer import PageMap, PageWriter, page
 
 if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap

@@ -8,13 +8,16 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns import campaigns, incremental, lookback, pages, recipients
-from tap_zohocampaigns.api import times
-from tap_zohocampaigns.campaigns import LookbackStream, RecipientStream
-from tap_zohocampaigns.client import ZohoStream
-from tap_zohocampaigns.incremental import MembersStream, SnapshotStream, StatefulStream
-from tap_zohocampaigns.lookback import EVIDENCE, Evidence, Look
-from tap_zohocampaigns.recipients import CampaignStream
+from tap_zohocampaigns.api.wire import times
+from tap_zohocampaigns.api.wire.counters import EVIDENCE, Evidence
+from tap_zohocampaigns.streams import recipients
+from tap_zohocampaigns.streams.recipients import CampaignStream
+from tap_zohocampaigns.sync import campaigns, incremental, lookback, pagination
+from tap_zohocampaigns.sync.base import ZohoStream
+from tap_zohocampaigns.sync.campaigns import LookbackStream, RecipientStream
+from tap_zohocampaigns.sync.incremental import SnapshotStream, StatefulStream
+from tap_zohocampaigns.sync.lookback import Look
+from tap_zohocampaigns.sync.members import MembersStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .life import DAY, HOUR
@@ -545,7 +548,7 @@ def take_a_short_page_for_the_last(patch: Patch) -> None:
     def last(self: t.Any, answer: t.Any) -> bool:
         return bool(len(answer.keys) < self._pages.size)
 
-    patch.setattr(pages.Reading, "_is_surely_last", last)
+    patch.setattr(pagination.Reading, "_is_surely_last", last)
 
 
 def forget_what_was_written(patch: Patch) -> None:

@@ -10,10 +10,10 @@ from itertools import cycle
 import pytest
 
 from tap_zohocampaigns.api.errors import Action, Failed, find_rule
-from tap_zohocampaigns.api.times import from_text, rfc3339
+from tap_zohocampaigns.api.wire.parsers import read_places
+from tap_zohocampaigns.api.wire.times import from_text, rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tap_zohocampaigns.sandbox.forms import places
-from tap_zohocampaigns.streams import read_places
+from tap_zohocampaigns.sandbox.bodies import places
 
 from . import samples
 from .conftest import NOW, run_tap
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from tap_zohocampaigns.sandbox import Call
-    from tap_zohocampaigns.sandbox.forms.fields import FieldsForm
+    from tap_zohocampaigns.sandbox.bodies.fields import FieldsForm
 
     from .conftest import Output, Record, Sync
 

@@ -13,7 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import Failed, RangeRefused
-from tap_zohocampaigns.pages import Page, Pages
+from tap_zohocampaigns.sync.pagination import Page, Pages
 
 # An endpoint that ignores `fromindex` is told from one that has few rows by these.
 DEFAULT = 20
@@ -495,7 +495,7 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_a_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     size, window = 50, 100
-    monkeypatch.setattr("tap_zohocampaigns.pages._WINDOW", window)
+    monkeypatch.setattr("tap_zohocampaigns.sync.pagination._WINDOW", window)
     rows: weakref.WeakValueDictionary[int, Row] = weakref.WeakValueDictionary()
     keys: weakref.WeakSet[Key] = weakref.WeakSet()
     alive: list[tuple[int, int]] = []

@@ -21,9 +21,9 @@ from random import Random
 
 import pytest
 
-from tap_zohocampaigns import pages
 from tap_zohocampaigns.api.errors import Failed, RangeRefused
-from tap_zohocampaigns.pages import Page, Pages, Place, Reading
+from tap_zohocampaigns.sync import pagination
+from tap_zohocampaigns.sync.pagination import Page, Pages, Place, Reading
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,7 +331,7 @@ def hunt(seeds: range) -> None:
 
 @pytest.fixture(autouse=True)
 def _in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "begin", at_once)
+    monkeypatch.setattr(pagination, "begin", at_once)
 
 
 def test_no_row_is_lost_to_an_adversary() -> None:
@@ -402,7 +402,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "lengths that are remembered": (Reading, "_is_surely_last", _remembered),
     "a cut at the lowest match": (Reading, "_judge", _lowest_match),
     "a page as long as its echo": (
-        pages._Answer,  # noqa: SLF001
+        pagination._Answer,  # noqa: SLF001
         "full",
         property(_as_long_as_its_echo),
     ),
@@ -411,7 +411,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "a round page": (Reading, "_is_surely_last", _round),
     "a page of old rows": (Reading, "_judge_end", _first_sight),
     "a page that is not connected": (Reading, "_judge", _any_page),
-    "one old row": (pages, "_ANCHORS", 1),
+    "one old row": (pagination, "_ANCHORS", 1),
     "an empty page": (Reading, "_judge_nothing", _nothing),
 }
 

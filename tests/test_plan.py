@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, TAGS, WORKFLOWS
-from tap_zohocampaigns.plan import as_text, make_plan
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.commands.plan import as_text, make_plan
+from tap_zohocampaigns.streams import STREAMS
 
 from .conftest import ROOT, StillTap, run_tap
 
@@ -55,7 +55,7 @@ def test_a_plan_tells_calls_and_rows_of_a_first_sync_and_of_the_next(
     assert {*real(service)} <= SMALL
     assert plan["asked"] == len(service.calls)
     service.calls.clear()
-    names = [stream.name for stream in LIST]
+    names = [stream.name for stream in STREAMS]
     output = run_tap(service, *names, response_format=form)
     calls = {each["endpoint"]: each["calls"] for each in plan["endpoints"]}
     assert {*calls} == {*real(service)}
@@ -188,7 +188,7 @@ def test_a_lacking_scope_costs_its_streams_only(
 ) -> None:
     service.scopes = [scope for scope in service.scopes if scope != lacking]
     rows = {each["stream"]: each["rows"] for each in planned(service)["streams"]}
-    for stream in LIST:
+    for stream in STREAMS:
         if stream.endpoint:
             assert bool(rows[stream.name]) is (READS[stream.endpoint] != lacking)
     assert caplog.text.count(f"lacks the scope {lacking}") == 1
@@ -198,6 +198,6 @@ def test_a_lacking_scope_costs_its_streams_only(
 def test_the_plan_in_the_docs_is_that_of_the_sandbox(service: Service) -> None:
     page = (ROOT / "docs" / "quota.md").read_text()
     (block,) = re.findall(r"```text\n(endpoint .*?)\n```", page, re.DOTALL)
-    selected = [stream.name for stream in LIST if stream.selected_by_default]
+    selected = [stream.name for stream in STREAMS if stream.selected_by_default]
     plan = planned(service, None, tuple(selected))
     assert as_text(plan).split("\n\n")[0] == block

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import STREAMS
 
 from .conftest import meltano
 from .test_records import Odd, rows_in
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
 
 pytestmark = pytest.mark.slow
-OFF = [stream.name for stream in LIST if not stream.selected_by_default]
+OFF = [stream.name for stream in STREAMS if not stream.selected_by_default]
 LONG = "Wie oft " + "x" * 82
 
 
@@ -45,7 +45,7 @@ def test_two_accounts_share_a_schema(
                 TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="two_accounts",
             )
     with psycopg.connect(database) as connection:
-        for stream in LIST:
+        for stream in STREAMS:
             others = [key for key in stream.primary_keys if key != "account_id"]
             keys = ", ".join(["account_id", *others])
             table = f"two_accounts.{stream.name}"

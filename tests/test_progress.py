@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tap_zohocampaigns.progress import Progress
+from tap_zohocampaigns.singer.progress import Progress
 
 if TYPE_CHECKING:
-    from tap_zohocampaigns.api.quota import Ledger
+    from tap_zohocampaigns.api.quota.ledger import Ledger
 
 LOGGER = "tap-zohocampaigns.progress"
 # Long enough for a machine that is busy; nobody waits for it where all is well.

@@ -13,15 +13,15 @@ import pytest
 from singer_sdk.exceptions import MappingError
 
 from tap_zohocampaigns.airbyte.catalog import make_catalog, read_catalog
-from tap_zohocampaigns.airbyte.messages import plain
 from tap_zohocampaigns.airbyte.source import AirbyteTap
-from tap_zohocampaigns.api import name_account
+from tap_zohocampaigns.airbyte.writer import plain
+from tap_zohocampaigns.api.client import name_account
 from tap_zohocampaigns.api.errors import Failed, SettingError
-from tap_zohocampaigns.api.tokens import FileTokens, open_tokens
-from tap_zohocampaigns.command import sentence
+from tap_zohocampaigns.api.tokens.store import FileTokens, open_tokens
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tap_zohocampaigns.settings import complete, problems
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.settings.tap import complete, problems
+from tap_zohocampaigns.singer.user_errors import sentence
+from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .conftest import Output, run_tap
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     Short: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
 
 ODD = ["null", "", None, [], ["a@b.c"], {"a": "b"}]
-ALL = [stream.name for stream in LIST]
+ALL = [stream.name for stream in STREAMS]
 CONTACTS = {
     "campaign_recipients": "getcampaignrecipientsdata",
     "recipient_events": "getcampaignrecipientsdata",

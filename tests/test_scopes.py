@@ -13,7 +13,7 @@ import pytest
 from tap_zohocampaigns.api.errors import Failed, Forbidden
 from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, WRITES
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import STREAMS
 
 from .conftest import ROOT, StillTap, run_tap
 
@@ -65,7 +65,7 @@ def test_the_session_of_the_tap_can_not_write(service: Service, endpoint: str) -
 
 def test_every_call_in_the_code_is_one_of_them() -> None:
     package = ROOT / "tap_zohocampaigns"
-    named: set[object] = {each.endpoint for each in LIST if each.endpoint}
+    named: set[object] = {each.endpoint for each in STREAMS if each.endpoint}
     for path in [*package.glob("*.py"), *(package / "api").glob("*.py")]:
         for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "call":

@@ -10,9 +10,9 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_zohocampaigns.airbyte.spec import flatten
-from tap_zohocampaigns.connection import mistaken
+from tap_zohocampaigns.settings.shared import mistaken
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tap_zohocampaigns.target import TargetZohoCampaigns
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
 if t.TYPE_CHECKING:
     Plugin: t.TypeAlias = type[TapZohoCampaigns | TargetZohoCampaigns]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zohocampaigns import ahead, spool
-from tap_zohocampaigns.ahead import Ahead, Batch
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.spool import Spool
+from tap_zohocampaigns.sync import prefetch, spool
+from tap_zohocampaigns.sync.prefetch import Ahead, Batch
+from tap_zohocampaigns.sync.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_memory_takes_so_much_and_then_a_sentence_names_what_to_set(
 def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "_ROOM", 1000)
+    monkeypatch.setattr(prefetch, "_ROOM", 1000)
 
     def read(item: int) -> Iterator[Batch]:
         yield from (Batch(rows, item) for rows in PAGES)

@@ -9,10 +9,11 @@ from itertools import product
 
 import pytest
 
-from tap_zohocampaigns.api.times import rfc3339
-from tap_zohocampaigns.client import load_schema
+from tap_zohocampaigns.api.wire.parsers import read_criteria
+from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import ACTIONS, STATUSES, Reply, Service
-from tap_zohocampaigns.streams import LIST, read_criteria
+from tap_zohocampaigns.streams import STREAMS
+from tap_zohocampaigns.sync.schemas import load_schema
 
 from .conftest import NOW, Output, StillTap, run_tap
 
@@ -45,7 +46,7 @@ def biggest_segment(account: LivingAccount) -> Segment:
 
 
 def keys(output: Output, stream: str) -> list[tuple[t.Any, ...]]:
-    primary = next(each for each in LIST if each.name == stream).primary_keys
+    primary = next(each for each in STREAMS if each.name == stream).primary_keys
     return [
         tuple(record[name] for name in primary) for record in output.records[stream]
     ]
@@ -239,7 +240,7 @@ def test_json_and_xml_give_the_same_records(sync: Sync) -> None:
             kept["sent_time"] = str(kept.get("sent_time"))[:16]
         return kept
 
-    for stream in LIST:
+    for stream in STREAMS:
         ours, theirs = from_json.records[stream.name], from_xml.records[stream.name]
         assert keys(from_json, stream.name) == keys(from_xml, stream.name)
         for one, other in zip(ours, theirs, strict=True):
@@ -253,7 +254,7 @@ def test_json_and_xml_give_the_same_records(sync: Sync) -> None:
 
 def test_records_are_of_the_types_that_their_schema_declares(output: Output) -> None:
     kinds = {"integer": int, "boolean": bool, "number": float, "string": str}
-    for stream in LIST:
+    for stream in STREAMS:
         properties = load_schema(stream.name)["properties"]
         for record in output.records[stream.name]:
             for name, value in record.items():

@@ -181,13 +181,13 @@ def test_a_bug_of_ours_is_told_by_its_place_alone(
 ) -> None:
     from click.testing import CliRunner  # noqa: PLC0415
 
-    from tap_zohocampaigns import streams  # noqa: PLC0415
+    from tap_zohocampaigns.streams import campaigns  # noqa: PLC0415
     from tap_zohocampaigns.tap import TapZohoCampaigns  # noqa: PLC0415
 
     def fail(*_: object) -> None:
         raise KeyError("jane.doe@example.com")  # noqa: EM101
 
-    monkeypatch.setattr(streams.Campaigns, "records", fail)
+    monkeypatch.setattr(campaigns.Campaigns, "records", fail)
     path = tmp_path / "config.json"
     path.write_text(json.dumps(service.config))
     result = CliRunner().invoke(TapZohoCampaigns.cli, ["--config", str(path)])

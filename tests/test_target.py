@@ -21,12 +21,12 @@ from singer_sdk.exceptions import (
 )
 
 from tap_zohocampaigns.api.errors import Failed, SettingError
-from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.sandbox import Reply, Service
+from tap_zohocampaigns.settings.target import complete, problems
+from tap_zohocampaigns.singer.user_errors import sentence
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tap_zohocampaigns.target import Lines, TargetZohoCampaigns
-from tap_zohocampaigns.writing.report import Report, ranges
-from tap_zohocampaigns.writing.settings import complete, problems
+from tap_zohocampaigns.target.report import Report, ranges
+from tap_zohocampaigns.target.target import Lines, TargetZohoCampaigns
 
 from .api.test_contactinfo import TEXT
 from .target import (

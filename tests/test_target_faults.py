@@ -17,9 +17,9 @@ import pytest
 from singer_sdk.exceptions import MappingError
 
 from tap_zohocampaigns.api.errors import Failed, Outage, SettingError
-from tap_zohocampaigns.command import sentence
 from tap_zohocampaigns.sandbox import Service
-from tap_zohocampaigns.writing.rejects import Reject, RejectFile
+from tap_zohocampaigns.singer.user_errors import sentence
+from tap_zohocampaigns.target.rejects import Reject, RejectFile
 
 from .conftest import ROOT
 from .target import (
@@ -764,7 +764,7 @@ def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
 # Around it.
 
 TARGET = (
-    "from tap_zohocampaigns.target import TargetZohoCampaigns;TargetZohoCampaigns.cli()"
+    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;TargetZohoCampaigns.cli()"
 )
 
 

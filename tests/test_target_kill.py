@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.sandbox.table import WRITES
+from tap_zohocampaigns.sandbox.server.routes import WRITES
 
 from .target import FORMATS, lines, open_list, record, run_target, small_account, state
 
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 CUT = Reply(200, b'{"status":"success","code', cut=True)
 TARGET = (
-    "from tap_zohocampaigns.target import TargetZohoCampaigns;TargetZohoCampaigns.cli()"
+    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;TargetZohoCampaigns.cli()"
 )
 NAMED = {"first_name": "x"}
 # Contact -> what it has to be in the end.
@@ -207,7 +207,7 @@ def test_a_process_that_is_killed_loses_nothing(
 def test_a_signal_while_the_end_is_told_ends_it_in_good_order(place: str) -> None:
     program = (
         "import signal\n"
-        "from tap_zohocampaigns.target import TargetZohoCampaigns as Target\n"
+        "from tap_zohocampaigns.target.target import TargetZohoCampaigns as Target\n"
         "class Asked(Target):\n"
         "    asked = False\n"
         f"    def {place}(self, *args):\n"

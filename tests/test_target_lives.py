@@ -21,6 +21,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
+from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS
 from tap_zohocampaigns.api.errors import (
     Failed,
     Outage,
@@ -28,8 +29,7 @@ from tap_zohocampaigns.api.errors import (
     Rejected,
     UnknownRejection,
 )
-from tap_zohocampaigns.api.writes import BULK, ENDPOINTS
-from tap_zohocampaigns.target import TargetZohoCampaigns
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
 from .target import lines, record, state
 
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tap_zohocampaigns.writing.rejects import Reject
+    from tap_zohocampaigns.target.rejects import Reject
 
     from .target import Message
 

@@ -13,8 +13,8 @@ from importlib import resources
 import pytest
 from singer_sdk.testing import get_target_test_class, target_test_streams
 
-from tap_zohocampaigns.target import TargetZohoCampaigns
-from tap_zohocampaigns.writing.report import Report
+from tap_zohocampaigns.target.report import Report
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,13 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns import lookback, streams
+from tap_zohocampaigns import streams
 from tap_zohocampaigns.api.versions import VERSIONS
-from tap_zohocampaigns.plan import as_text, make_plan
+from tap_zohocampaigns.api.wire import counters
+from tap_zohocampaigns.commands.plan import as_text, make_plan
 from tap_zohocampaigns.sandbox import ACTIONS, LivingAccount, Reply, Service
-from tap_zohocampaigns.settings import complete, problems
+from tap_zohocampaigns.settings.tap import complete, problems
+from tap_zohocampaigns.streams import campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .api.support import AUTH_TOKEN
@@ -97,7 +99,7 @@ def test_recipients_are_those_of_the_account_without_the_tests_of_campaigns(
         (campaign.key, action, recipient.contact.email)
         for campaign in account.campaigns()
         if campaign.sent
-        for action in lookback.ACTIONS
+        for action in counters.ACTIONS
         for recipient in account.recipients(campaign.key, action)
     ]
 
@@ -281,20 +283,20 @@ def test_a_plan_of_version_1_1_has_counters(service: Service) -> None:
 def offered() -> set[str]:
     """Return the streams that version 1 has."""
     has = VERSIONS["1"].reads
-    return {stream.name for stream in streams.LIST if has(stream.endpoint)}
+    return {stream.name for stream in streams.STREAMS if has(stream.endpoint)}
 
 
 def test_a_stream_that_the_version_has_not_is_not_offered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Reports(streams.Campaigns):
+    class Reports(campaigns.Campaigns):
         endpoint = "campaignreports"
 
-    listed = {stream.name for stream in streams.LIST}
+    listed = {stream.name for stream in streams.STREAMS}
     monkeypatch.setattr(
         streams,
-        "LIST",
-        [Reports if each is streams.Campaigns else each for each in streams.LIST],
+        "STREAMS",
+        [Reports if each is campaigns.Campaigns else each for each in streams.STREAMS],
     )
     sandbox = {"data_center": "sandbox"}
     assert TapZohoCampaigns(config=sandbox).streams.keys() == listed
@@ -308,7 +310,7 @@ def test_the_catalog_names_all_streams_and_asks_nothing_of_zoho(
     stdout, stderr = run(tmp_path, old.config, "--discover")
     found = {stream["tap_stream_id"] for stream in json.loads(stdout)["streams"]}
     assert found == offered()
-    assert {*SAME, "account"} < found < {stream.name for stream in streams.LIST}
+    assert {*SAME, "account"} < found < {stream.name for stream in streams.STREAMS}
     assert old.calls == []
     assert old.config["auth_token"] not in stdout + stderr
 

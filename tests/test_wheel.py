@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import STREAMS
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_every_schema_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     schemas = {name for name in names if name.endswith(".json")}
-    assert schemas == {f"tap_zohocampaigns/schemas/{each.name}.json" for each in LIST}
+    assert schemas == {
+        f"tap_zohocampaigns/schemas/{each.name}.json" for each in STREAMS
+    }
     roots = {name.split("/")[0] for name in names}
     assert {root.split("-")[0] for root in roots} == {"tap_zohocampaigns"}
     assert not [name for name in names if "test" in name]
@@ -66,6 +68,6 @@ def test_the_installed_wheel_discovers_every_stream(
     found = {
         entry["tap_stream_id"]: entry for entry in json.loads(done.stdout)["streams"]
     }
-    assert found.keys() == {each.name for each in LIST}
-    for each in LIST:
+    assert found.keys() == {each.name for each in STREAMS}
+    for each in STREAMS:
         assert found[each.name]["key_properties"] == [*each.primary_keys]

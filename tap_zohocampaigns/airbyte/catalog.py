@@ -14,13 +14,13 @@ from airbyte_protocol_dataclasses.models import (
 
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.redact import redact
-from tap_zohocampaigns.columns import ACCOUNT, NAMES
-from tap_zohocampaigns.streams import Snapshots
+from tap_zohocampaigns.streams.snapshots import Snapshots
+from tap_zohocampaigns.sync.custom_fields import ACCOUNT, NAMES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
     Json: t.TypeAlias = dict[str, t.Any]

@@ -18,14 +18,14 @@ from airbyte_protocol_dataclasses.models import (
 from airbyte_protocol_dataclasses.models import Status as Connection
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_zohocampaigns import columns, files, settings
 from tap_zohocampaigns.airbyte.catalog import (
     as_singer,
     make_catalog,
     read_catalog,
     read_states,
 )
-from tap_zohocampaigns.airbyte.messages import (
+from tap_zohocampaigns.airbyte.spec import flatten, make_spec
+from tap_zohocampaigns.airbyte.writer import (
     Course,
     LogHandler,
     MessageWriter,
@@ -33,7 +33,6 @@ from tap_zohocampaigns.airbyte.messages import (
     line,
     trace_of_error,
 )
-from tap_zohocampaigns.airbyte.spec import flatten, make_spec
 from tap_zohocampaigns.api.errors import (
     Forbidden,
     LockedOut,
@@ -41,19 +40,22 @@ from tap_zohocampaigns.api.errors import (
     SettingError,
     ZohoError,
 )
-from tap_zohocampaigns.command import sentence
-from tap_zohocampaigns.incremental import StatefulStream
-from tap_zohocampaigns.office import OfficeStream
-from tap_zohocampaigns.stopping import Stopped
-from tap_zohocampaigns.streams import Snapshots
+from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.singer import files
+from tap_zohocampaigns.singer.shutdown import Stopped
+from tap_zohocampaigns.singer.user_errors import sentence
+from tap_zohocampaigns.streams.reference import OfficeStream
+from tap_zohocampaigns.streams.snapshots import Snapshots
+from tap_zohocampaigns.sync import custom_fields
+from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_zohocampaigns.account import Account
     from tap_zohocampaigns.airbyte.catalog import Asked
-    from tap_zohocampaigns.client import ZohoStream
+    from tap_zohocampaigns.sync.base import ZohoStream
+    from tap_zohocampaigns.sync.inventory import Account
 
     Json: t.TypeAlias = dict[str, t.Any]
 
@@ -85,7 +87,7 @@ class AirbyteTap(TapZohoCampaigns):
 
     def columns_of(self, stream: str) -> dict[str, Json]:
         """Return the columns that the catalog has for custom fields of contacts."""
-        return columns.in_catalog(self._configured, stream)
+        return custom_fields.in_catalog(self._configured, stream)
 
     def known_columns(self, stream: str) -> None:
         """Return nothing: a column that the catalog lacks may have been deselected."""
@@ -95,7 +97,7 @@ class AirbyteTap(TapZohoCampaigns):
         """Return the streams, with the columns that the catalog has of each."""
         found = super().discover_streams()
         for stream in found:
-            if known := columns.known_in(self._configured, stream.name):
+            if known := custom_fields.known_in(self._configured, stream.name):
                 stream.choose(known)
         return found
 
@@ -221,7 +223,7 @@ def failure_type(error: Exception) -> FailureType:
     if isinstance(error, Outage | LockedOut):
         return FailureType.transient_error
     named = _SETTING.findall(str(error)) if isinstance(error, ZohoError) else ()
-    if isinstance(error, _USERS) or settings.SCHEMA["properties"].keys() & {*named}:
+    if isinstance(error, _USERS) or tap_settings.SCHEMA["properties"].keys() & {*named}:
         return FailureType.config_error
     return FailureType.system_error
 

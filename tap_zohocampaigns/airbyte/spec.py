@@ -11,9 +11,9 @@ from singer_sdk.helpers.capabilities import (
     STREAM_MAPS_CONFIG,
 )
 
-from tap_zohocampaigns import settings
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.settings import tap as tap_settings
 
 Json: t.TypeAlias = dict[str, t.Any]
 
@@ -54,7 +54,7 @@ def make_spec() -> ConnectorSpecification:
     """Return the settings, with the credentials of each version as an alternative."""
     known = {
         name: about
-        for name, about in settings.SCHEMA["properties"].items()
+        for name, about in tap_settings.SCHEMA["properties"].items()
         if name not in _SDKS
     }
     alternatives = [

@@ -24,14 +24,14 @@ from tap_zohocampaigns.api.errors import (
     Unanswered,
     ZohoError,
 )
-from tap_zohocampaigns.api.quota import Wait
+from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.redact import redact
-from tap_zohocampaigns.api.tokens import Token, is_sound
+from tap_zohocampaigns.api.tokens.store import Token, is_sound
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tap_zohocampaigns.api.tokens import TokenStore
+    from tap_zohocampaigns.api.tokens.store import TokenStore
     from tap_zohocampaigns.api.transport import Reply
 
 # How long a thread waits at once for another one (seconds).

@@ -24,8 +24,9 @@ from urllib3.exceptions import (
 )
 from urllib3.util.ssl_ import create_urllib3_context
 
-from tap_zohocampaigns.api import causes, hosts, wire
+from tap_zohocampaigns.api import causes, hosts
 from tap_zohocampaigns.api.errors import Failed, Transient, Unanswered
+from tap_zohocampaigns.api.wire import envelope as wire
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_zohocampaigns.sandbox.account import (
+from tap_zohocampaigns.sandbox.server.http import Reply
+from tap_zohocampaigns.sandbox.server.service import Call, Service
+from tap_zohocampaigns.sandbox.world.account import (
     ACTIONS,
     EVENTS,
     FEED_STATUSES,
@@ -30,9 +32,7 @@ from tap_zohocampaigns.sandbox.account import (
     WritableAccount,
     tally,
 )
-from tap_zohocampaigns.sandbox.listener import Reply
-from tap_zohocampaigns.sandbox.living import LivingAccount, Sizes
-from tap_zohocampaigns.sandbox.service import Call, Service
+from tap_zohocampaigns.sandbox.world.living_account import LivingAccount, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

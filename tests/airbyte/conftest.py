@@ -19,8 +19,8 @@ import msgspec
 import pytest
 from airbyte_protocol_dataclasses.models import AirbyteMessage
 
-from tap_zohocampaigns.airbyte.messages import plain
 from tap_zohocampaigns.airbyte.source import run
+from tap_zohocampaigns.airbyte.writer import plain
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.conftest import NOW, ROOT, Output

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.streams import LIST, Campaigns
+from tap_zohocampaigns.streams import STREAMS
+from tap_zohocampaigns.streams.campaigns import Campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.conftest import run_tap
 from tests.test_incremental import LOCKED
@@ -121,7 +122,7 @@ def test_a_read_that_fails_is_never_complete(
     # The account's own row tells what may be read, be it nothing.
     whole = {"account", "snapshots"} & written.records.keys()
     assert {name for name, end in ends.items() if end != "INCOMPLETE"} == whole
-    assert len(ends) == (0 if "page_size" in wrong else len(LIST))
+    assert len(ends) == (0 if "page_size" in wrong else len(STREAMS))
     assert written.records.keys() == whole
     counted = sum(state["sourceStats"]["recordCount"] for state in written.states)
     assert counted == sum(map(len, written.records.values()))
@@ -151,7 +152,7 @@ def test_when_one_stream_fails_the_others_are_read(
     ends = {name: told[-1] for name, told in written.statuses.items()}
     # Rows of what failed are missing in the snapshots too.
     assert ends.pop("segment_contacts") == ends.pop("snapshots") == "INCOMPLETE"
-    assert len(ends) == len(LIST) - 2
+    assert len(ends) == len(STREAMS) - 2
     assert {*ends.values()} == {"COMPLETE"}
     service.intercept = None
     expected = run_tap(service, *ends).records
@@ -273,7 +274,7 @@ def test_a_run_whose_time_is_over_is_no_whole_one(
     assert "`max_duration_minutes`" in error["message"]
     ends = {name: told[-1] for name, told in written.statuses.items()}
     assert ends["campaign_recipients"] == ends["snapshots"] == "INCOMPLETE"
-    assert len(ends) == len(LIST)
+    assert len(ends) == len(STREAMS)
     assert written.states
 
 

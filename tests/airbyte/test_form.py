@@ -12,11 +12,12 @@ from contextlib import redirect_stdout
 import pytest
 from jsonschema import Draft7Validator
 
-from tap_zohocampaigns import settings, streams
+from tap_zohocampaigns import streams
 from tap_zohocampaigns.airbyte.source import run
 from tap_zohocampaigns.airbyte.spec import flatten
 from tap_zohocampaigns.api import versions
-from tap_zohocampaigns.incremental import StatefulStream
+from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.sync.incremental import StatefulStream
 from tests.api.support import AUTH_TOKEN
 
 from .conftest import Messages, arguments, source
@@ -28,7 +29,7 @@ if t.TYPE_CHECKING:
 
 OURS = [
     name
-    for name in settings.SCHEMA["properties"]
+    for name in tap_settings.SCHEMA["properties"]
     if not name.startswith(("stream_map", "faker", "flattening"))
 ]
 OAUTH = {
@@ -69,7 +70,7 @@ def test_the_spec_asks_for_every_setting_of_the_tap_and_for_nothing_else(
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_setting_is_told_as_the_tap_has_it(spec: Json, name: str) -> None:
-    about, field = settings.SCHEMA["properties"][name], fields(spec)[name]
+    about, field = tap_settings.SCHEMA["properties"][name], fields(spec)[name]
     assert field.get("airbyte_secret", False) is about.get("secret", False)
     if "const" in field:
         return
@@ -115,7 +116,7 @@ def test_a_config_that_the_spec_allows_is_good_for_the_tap(
     spec: Json, config: Json
 ) -> None:
     Draft7Validator(spec).validate(config)
-    assert not settings.problems(settings.complete(flatten(config)))
+    assert not tap_settings.problems(tap_settings.complete(flatten(config)))
 
 
 def test_the_spec_refuses_half_an_alternative(spec: Json) -> None:
@@ -139,8 +140,8 @@ def test_what_a_form_leaves_empty_is_unset() -> None:
 
 def test_the_catalog_has_the_streams_as_the_tap_has_them(discovered: Json) -> None:
     found = {stream["name"]: stream for stream in discovered["streams"]}
-    assert found.keys() == {stream.name for stream in streams.LIST}
-    for stream in streams.LIST:
+    assert found.keys() == {stream.name for stream in streams.STREAMS}
+    for stream in streams.STREAMS:
         told = found[stream.name]
         assert told["source_defined_primary_key"] == [[k] for k in stream.primary_keys]
         properties = told["json_schema"]["properties"]
@@ -158,7 +159,7 @@ def test_streams_are_incremental_where_the_tap_is_and_snapshots_never_overwritte
 ) -> None:
     modes = {s["name"]: s["supported_sync_modes"] for s in discovered["streams"]}
     assert modes.pop("snapshots") == ["incremental"]
-    for stream in streams.LIST:
+    for stream in streams.STREAMS:
         if stream.name in modes:
             incremental = issubclass(stream, StatefulStream)
             modes_of = ["full_refresh", *["incremental"] * incremental]
@@ -170,7 +171,7 @@ def test_version_1_has_the_streams_that_it_can_read(tmp_path: Path) -> None:
     found = source(tmp_path, "discover", config).catalog["streams"]
     assert {stream["name"] for stream in found} == {
         stream.name
-        for stream in streams.LIST
+        for stream in streams.STREAMS
         if versions.VERSIONS["1"].reads(stream.endpoint)
     }
 
@@ -178,7 +179,7 @@ def test_version_1_has_the_streams_that_it_can_read(tmp_path: Path) -> None:
 def test_without_the_models_one_sentence_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['airbyte_protocol_dataclasses'] = None; "
-        "from tap_zohocampaigns.airbyte import main; main()"
+        "from tap_zohocampaigns.airbyte.cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "spec"],

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.streams import STREAMS
 from tests.conftest import NOW, ROOT
 from tests.living import Warehouse
 
@@ -175,7 +175,7 @@ def pyairbyte(
 
 def tables_of(rows: dict[str, list[Json]]) -> Tables:
     """Return rows by their keys, in a form that does not depend on the database."""
-    keys = {stream.name: stream.primary_keys for stream in LIST}
+    keys = {stream.name: stream.primary_keys for stream in STREAMS}
     return {
         name: {
             tuple(_plain(row[key]) for key in keys[name]): {
@@ -225,7 +225,7 @@ def test_pyairbyte_holds_the_rows_of_the_tap_after_each_of_two_reads(
             )
             for name, rows in expected.items():
                 assert tables[name] == rows
-            assert tables.keys() == expected.keys() == {each.name for each in LIST}
+            assert tables.keys() == expected.keys() == {each.name for each in STREAMS}
             counts.append(found["read"])
             moment += timedelta(days=2)
     # The second brings what is new alone.

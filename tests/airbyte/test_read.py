@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 
 from tap_zohocampaigns.airbyte.catalog import Asked
-from tap_zohocampaigns.incremental import StatefulStream
 from tap_zohocampaigns.sandbox import Service
-from tap_zohocampaigns.streams import LIST, Snapshots
+from tap_zohocampaigns.streams import STREAMS
+from tap_zohocampaigns.streams.snapshots import Snapshots
+from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.conftest import NOW
 from tests.living import ZONE, Town, Warehouse
-from tests.test_kill import CUT, PAGE, STREAMS, assert_whole
+from tests.test_kill import CUT, PAGE, SAMPLED, assert_whole
 
 from .conftest import MEMORY, Messages, read_all, source
 
@@ -58,7 +59,7 @@ def test_the_records_are_those_of_the_tap_in_the_same_order(
     messages, singer = both
     assert messages.status == 0
     assert messages.records == singer.records
-    assert messages.records.keys() == {stream.name for stream in LIST}
+    assert messages.records.keys() == {stream.name for stream in STREAMS}
 
 
 def test_each_stream_tells_how_it_goes(both: tuple[Messages, Output]) -> None:
@@ -101,7 +102,7 @@ def test_states_are_the_bookmarks_of_the_tap(both: tuple[Messages, Output]) -> N
         for state in messages.last_states()
     }
     assert last.keys() == singer.records.keys()
-    for stream in LIST:
+    for stream in STREAMS:
         if issubclass(stream, StatefulStream):
             assert last[stream.name] == singer.state["bookmarks"][stream.name]
 
@@ -116,7 +117,7 @@ def test_rows_that_are_known_before_are_estimated(
     }
     assert told == {
         stream.name: len(singer.records[stream.name])
-        for stream in LIST
+        for stream in STREAMS
         if not issubclass(stream, StatefulStream | Snapshots)
         # These come in pages, and nothing tells how many there are.
         and stream.name not in {"topics", "products", "workflows"}
@@ -174,7 +175,7 @@ def read(
         service.calls.clear()
         config = service.config | MEMORY | {"page_size": PAGE, "timezone": ZONE.key}
         config |= {"retry_max_seconds": 0, "concurrency": 1} | settings
-        asked = catalog or configure(*STREAMS)
+        asked = catalog or configure(*SAMPLED)
         return source(tmp_path, "read", config, asked, deepcopy(state))
 
     def clock() -> float:
@@ -290,7 +291,7 @@ def test_a_full_refresh_reads_all_whatever_the_state(
     assert "segment_contacts" not in {
         name for name in again.records if name != "snapshots"
     } or len(again.records["segment_contacts"]) < len(first.records["segment_contacts"])
-    catalog = configure(*STREAMS, mode="full_refresh", destination_sync_mode=mode)
+    catalog = configure(*SAMPLED, mode="full_refresh", destination_sync_mode=mode)
     full = read(first.last_states(), catalog=catalog)
     assert rows(full) == rows(first)
     # Without a sync that the platform has numbered, each is a new one.
@@ -304,7 +305,7 @@ def test_a_full_refresh_goes_on_where_an_earlier_attempt_of_the_same_sync_stoppe
 ) -> None:
     def catalog(sync: int) -> Json:
         return configure(
-            *STREAMS,
+            *SAMPLED,
             mode="full_refresh",
             sync_id=sync,
             generation_id=3,

@@ -12,8 +12,8 @@ import pytest
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 
 from tap_zohocampaigns.airbyte.catalog import Asked
-from tap_zohocampaigns.airbyte.messages import Course, MessageWriter, Status
-from tap_zohocampaigns.messages import page
+from tap_zohocampaigns.airbyte.writer import Course, MessageWriter, Status
+from tap_zohocampaigns.singer.writer import page
 
 from .conftest import Messages
 

@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tap_zohocampaigns.api.quota import Quota, Quotas
-from tap_zohocampaigns.api.stores import open_store
-from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
+from tap_zohocampaigns.api.quota.ledger import Quota, Quotas
+from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
+from tap_zohocampaigns.api.quota.stores import open_store
 
 from .support import take
 
 if TYPE_CHECKING:
-    from tap_zohocampaigns.api.quota import Store
+    from tap_zohocampaigns.api.quota.ledger import Store
 
 ACCOUNT = "0f1e2d3c"
 THREADS = 4

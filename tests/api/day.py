@@ -7,10 +7,10 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
-from tap_zohocampaigns.api.quota import Quota, Quotas, Ticket, Wait
-from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
-from tap_zohocampaigns.sandbox.chance import draws, pick
-from tap_zohocampaigns.sandbox.gates import Quota as Gate
+from tap_zohocampaigns.api.quota.ledger import Quota, Quotas, Ticket, Wait
+from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
+from tap_zohocampaigns.sandbox.server.limits import Quota as Gate
+from tap_zohocampaigns.sandbox.world.randomness import draws, pick
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

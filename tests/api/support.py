@@ -15,15 +15,15 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from tap_zohocampaigns.api import Client, connect
-from tap_zohocampaigns.api.quota import Wait
+from tap_zohocampaigns.api.client import Client, connect
+from tap_zohocampaigns.api.quota.ledger import Wait
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from tap_zohocampaigns.api.quota import Ledger, Store
+    from tap_zohocampaigns.api.quota.ledger import Ledger, Store
 
 CLIENT_ID = "1000.CLIENTID"
 # Short ones, which no rule about long keys hides.

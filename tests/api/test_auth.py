@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api import connect
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken, TokenWait
+from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import (
     Failed,
     LockedOut,
@@ -16,7 +16,7 @@ from tap_zohocampaigns.api.errors import (
     Transient,
     ZohoError,
 )
-from tap_zohocampaigns.api.tokens import TokenStore
+from tap_zohocampaigns.api.tokens.store import TokenStore
 from tap_zohocampaigns.api.transport import Reply
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 
@@ -41,7 +41,7 @@ from .support import (
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.client import Client
 
     from .support import Asked
 

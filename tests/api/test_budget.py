@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api import connect
-from tap_zohocampaigns.api.budget import Budget, Starved
+from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import (
     Failed,
     Forbidden,
@@ -26,13 +25,14 @@ from tap_zohocampaigns.api.errors import (
     UnknownRejection,
     ZohoError,
 )
-from tap_zohocampaigns.api.quota import Wait
+from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.retry_budget import Budget, Starved
 from tap_zohocampaigns.api.scopes import SCOPES
 
 from .support import CONFIG, Answer, Asked, Clock, Zoho, error, success
 
 if TYPE_CHECKING:
-    from tap_zohocampaigns.api.tokens import Token
+    from tap_zohocampaigns.api.tokens.store import Token
 
 
 def spend(budget: Budget, error: type[Exception] | None) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zohocampaigns import api
-from tap_zohocampaigns.api import hosts, wire
+from tap_zohocampaigns.api import client as api
+from tap_zohocampaigns.api import hosts
 from tap_zohocampaigns.api.errors import (
     Failed,
     Forbidden,
@@ -31,8 +31,9 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
 )
 from tap_zohocampaigns.api.scopes import READS, SCOPES, WRITES
-from tap_zohocampaigns.pages import Page, Pages
+from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sync.pagination import Page, Pages
 from tests import samples
 from tests.test_pages import most_calls
 
@@ -57,7 +58,7 @@ from .test_errors import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.client import Client
 
 LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = ENDPOINTS
 UNAUTHORIZED = as_json(

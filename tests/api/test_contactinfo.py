@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api import contactinfo
-from tap_zohocampaigns.sandbox.contactinfo import read
+from tap_zohocampaigns.sandbox.server.contactinfo import read
 
 # All that XML 1.0 can hold, and more of what is hard.
 TEXT = st.text(

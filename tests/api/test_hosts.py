@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tap_zohocampaigns.api import hosts, name_account
+from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api.client import name_account
 from tap_zohocampaigns.api.errors import SettingError
 
 SETTINGS = ("api_url", "accounts_url")

@@ -6,7 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api.quota import OWN, Ledger, MemoryStore, Quota, Quotas, Wait
+from tap_zohocampaigns.api.quota.ledger import (
+    OWN,
+    Ledger,
+    MemoryStore,
+    Quota,
+    Quotas,
+    Wait,
+)
 
 from .support import Clock, Narrow, enter, restless
 

@@ -17,17 +17,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.quota import (
-    Ledger,
-    MemoryStore,
-    Quota,
-    Quotas,
-    Wait,
-)
-from tap_zohocampaigns.api.stores import open_store
-from tap_zohocampaigns.api.stores import redis as redis_module
-from tap_zohocampaigns.api.stores.redis import RedisStore
-from tap_zohocampaigns.api.stores.sqlite import Clocks, SqliteStore
+from tap_zohocampaigns.api.quota import redis as redis_module
+from tap_zohocampaigns.api.quota.ledger import Ledger, MemoryStore, Quota, Quotas, Wait
+from tap_zohocampaigns.api.quota.redis import RedisStore
+from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
+from tap_zohocampaigns.api.quota.stores import open_store
 
 from .callers import ACCOUNT, quotas_of
 from .day import most_in_a_window
@@ -36,7 +30,7 @@ from .support import Clock, about, enter, take
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_zohocampaigns.api.quota import Store, Ticket
+    from tap_zohocampaigns.api.quota.ledger import Store, Ticket
 
     from .conftest import RedisServer
 

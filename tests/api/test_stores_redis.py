@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import Failed
-from tap_zohocampaigns.api.quota import Ledger, Quota, Quotas, Ticket
-from tap_zohocampaigns.api.stores.redis import RedisStore
+from tap_zohocampaigns.api.quota.ledger import Ledger, Quota, Quotas, Ticket
+from tap_zohocampaigns.api.quota.redis import RedisStore
 
 from .callers import ACCOUNT
 from .conftest import RedisServer

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api import times
-from tap_zohocampaigns.api.times import Pair
+from tap_zohocampaigns.api.wire import times
+from tap_zohocampaigns.api.wire.times import Pair
 
 # What a zone is called, without the folders of other systems' tables.
 ZONES = sorted(name for name in available_timezones() if "/" in name)

@@ -11,11 +11,16 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.api import name_account
+from tap_zohocampaigns.api.client import name_account
 from tap_zohocampaigns.api.errors import Failed, SettingError
-from tap_zohocampaigns.api.quota import Wait
-from tap_zohocampaigns.api.tokens import FileTokens, Token, TokenStore, open_tokens
-from tap_zohocampaigns.api.tokens_redis import RedisTokens
+from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.tokens.redis import RedisTokens
+from tap_zohocampaigns.api.tokens.store import (
+    FileTokens,
+    Token,
+    TokenStore,
+    open_tokens,
+)
 
 from .support import (
     CLIENT_SECRET,
@@ -575,7 +580,7 @@ def test_a_missing_package_is_told_with_how_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(
-        sys.modules, "tap_zohocampaigns.api.tokens_redis", raising=False
+        sys.modules, "tap_zohocampaigns.api.tokens.redis", raising=False
     )
     config = CONFIG | {"rate_limit_ledger": "redis://:planted@localhost"}
     with pytest.raises(SettingError, match=r"tap-zohocampaigns\[redis\]") as caught:

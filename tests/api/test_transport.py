@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from urllib3.response import DeflateDecoder, HTTPResponse
 
-from tap_zohocampaigns.api import connect
+from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import Failed
 
 from .support import CONFIG, Answer, Asked, Clock, Zoho

@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from singer_sdk.singerlib import RecordMessage
 
-from tap_zohocampaigns.api import wire
-from tap_zohocampaigns.api.values import Converter
-from tap_zohocampaigns.client import load_schema
-from tap_zohocampaigns.messages import PageWriter
-from tap_zohocampaigns.spool import Spool
-from tap_zohocampaigns.streams import LIST
+from tap_zohocampaigns.api.wire import envelope as wire
+from tap_zohocampaigns.api.wire.converter import Converter
+from tap_zohocampaigns.singer.writer import PageWriter
+from tap_zohocampaigns.streams import STREAMS
+from tap_zohocampaigns.sync.schemas import load_schema
+from tap_zohocampaigns.sync.spool import Spool
 from tests import samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NEW_YORK = ZoneInfo("America/New_York")
-STREAMS = (
+SAMPLED = (
     "mailing_lists",
     "segments",
     "segment_contacts",
@@ -151,7 +151,7 @@ def test_names_of_a_contact_are_found_under_every_name_of_the_wire(
 @pytest.mark.parametrize(
     "nothing", ["", "null", "undefined", None], ids=["empty", "null", "undefined", "no"]
 )
-@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("stream", SAMPLED)
 def test_what_zoho_writes_for_nothing_is_null_in_every_field(
     stream: str, nothing: str | None
 ) -> None:
@@ -471,7 +471,7 @@ def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
     ("stream", "field", "wire_name"),
     [
         (each.name, field, wire_name)
-        for each in LIST
+        for each in STREAMS
         for field, about in load_schema(each.name)["properties"].items()
         if about.get("format") == "date-time"
         for wire_name in about.get("x-wire-names", [field])
@@ -533,7 +533,7 @@ TEXTS = st.text(max_size=8) | st.sampled_from(
 
 @st.composite
 def rows(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
-    stream = draw(st.sampled_from(STREAMS))
+    stream = draw(st.sampled_from(SAMPLED))
     names = st.sampled_from(names_of(stream)) | st.sampled_from(["my field", "x y"])
     return stream, draw(st.dictionaries(names, TEXTS))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zohocampaigns import api
+from tap_zohocampaigns.api import client as api
 from tap_zohocampaigns.api.errors import Failed, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.api.scopes import SCOPES, WRITES
@@ -34,7 +34,7 @@ from .test_client import COUNT, LISTS, LOCKS, RECIPIENTS, in_turn, leaks, shown_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_zohocampaigns.api import Client
+    from tap_zohocampaigns.api.client import Client
 
 FORMS = ("json", "xml")
 CALLS = VERSIONS["1"].calls or {}

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api import wire, xml
 from tap_zohocampaigns.api.errors import Failed, ZohoError
+from tap_zohocampaigns.api.wire import envelope as wire
+from tap_zohocampaigns.api.wire import xml
+from tap_zohocampaigns.api.wire.java_text import java_map
 from tests import samples
 
 XML_CONTACT = {
@@ -267,7 +269,7 @@ def test_what_the_answer_repeats_of_the_request_is_found(
 def test_the_text_of_a_java_map_is_read_one_level_deep(
     text: str, expected: dict[str, str]
 ) -> None:
-    assert wire.java_map(text) == expected
+    assert java_map(text) == expected
 
 
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1)
@@ -276,7 +278,7 @@ WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1)
 @given(st.dictionaries(WORDS, WORDS))
 def test_a_java_map_of_plain_words_is_read_back(words: dict[str, str]) -> None:
     text = ", ".join(f"{name}={value}" for name, value in words.items())
-    assert wire.java_map(f"{{{text}}}") == words
+    assert java_map(f"{{{text}}}") == words
 
 
 @pytest.mark.parametrize(

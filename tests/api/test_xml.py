@@ -15,8 +15,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api import wire, xml
 from tap_zohocampaigns.api.errors import Failed, ZohoError
+from tap_zohocampaigns.api.wire import envelope as wire
+from tap_zohocampaigns.api.wire import xml
 from tests import samples
 
 if TYPE_CHECKING:

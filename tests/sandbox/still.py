@@ -38,7 +38,7 @@ ODD = Contact(
 )
 BARE = Contact(email="bare@example.com", contact_id="303000014269258")
 
-LIST = MailingList(
+STREAMS = MailingList(
     key="3z" + "a" * 64,
     name="News & <offers>",
     description="",
@@ -48,10 +48,10 @@ LIST = MailingList(
     owner="O'Brien",
     zuid="4179027",
 )
-DELETED = replace(LIST, key="3z" + "8" * 64, deleted=True)
+DELETED = replace(STREAMS, key="3z" + "8" * 64, deleted=True)
 SEGMENT = Segment(
     cvid="303000014567003",
-    list_key=LIST.key,
+    list_key=STREAMS.key,
     name="Blue & green",
     criteria=(
         Criterion("Favourite colour", "is", "blue", "and"),
@@ -72,7 +72,7 @@ SENT = Campaign(
     updated=SUMMER,
     sent=SUMMER,
     zuid="4179027",
-    list_key=LIST.key,
+    list_key=STREAMS.key,
     cvids=(SEGMENT.cvid,),
     topic=TOPIC,
 )
@@ -98,11 +98,11 @@ class StillAccount:
     people: tuple[Contact, ...] = (ODD, BARE)
 
     def lists(self) -> tuple[MailingList, ...]:
-        old = replace(LIST, key="3z" + "9" * 64, description="Old, but gold")
-        return (LIST, DELETED, old)
+        old = replace(STREAMS, key="3z" + "9" * 64, description="Old, but gold")
+        return (STREAMS, DELETED, old)
 
     def segments(self, list_key: str) -> tuple[Segment, ...]:
-        return (SEGMENT,) if list_key == LIST.key else ()
+        return (SEGMENT,) if list_key == STREAMS.key else ()
 
     def segment(self, cvid: str) -> Segment | None:
         return SEGMENT if cvid == SEGMENT.cvid else None
@@ -116,7 +116,7 @@ class StillAccount:
         return {"active": 12, "unsub": 3, "bounce": 2, "spam": 1}[status]
 
     def contacts(self, list_key: str, status: str) -> tuple[Member, ...]:
-        assert list_key == LIST.key
+        assert list_key == STREAMS.key
         found = {"active": self.people, "recent": self.people[:1]}.get(status, ())
         return tuple(Member(one, WINTER) for one in found)
 

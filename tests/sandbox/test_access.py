@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 import pytest
 
 from tap_zohocampaigns.sandbox import Service
-from tap_zohocampaigns.sandbox.table import CAMPAIGN, CONTACT, ENDPOINTS, SCOPES
+from tap_zohocampaigns.sandbox.server.routes import CAMPAIGN, CONTACT, ENDPOINTS, SCOPES
 from tests import samples
 
 from .client import FORM, Answer, Client, fields
-from .still import LIST, SEGMENT, SENT, StillAccount
+from .still import SEGMENT, SENT, STREAMS, StillAccount
 from .test_docs import outline, shape
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 V1: tuple[tuple[str, dict[str, str]], ...] = (
     ("getmailinglists", {}),
-    ("listsubscriberscount", {"listkey": LIST.key}),
-    ("getsegmentdetails", {"listkey": LIST.key, "cvid": SEGMENT.cvid}),
+    ("listsubscriberscount", {"listkey": STREAMS.key}),
+    ("getsegmentdetails", {"listkey": STREAMS.key, "cvid": SEGMENT.cvid}),
     ("getsegmentcontacts", {"cvid": SEGMENT.cvid}),
     ("recentcampaigns", {}),
     (
@@ -123,7 +123,7 @@ def test_version_1_answers_as_version_1_1(
 
 def test_the_samples_of_version_1(old: Client) -> None:
     counted = [
-        call(old, "listsubscriberscount", listkey=LIST.key, resfmt=resfmt)
+        call(old, "listsubscriberscount", listkey=STREAMS.key, resfmt=resfmt)
         for resfmt in ("XML", "JSON")
     ]
     assert outline(counted[0].body) == outline(samples.COUNT_XML)
@@ -149,7 +149,7 @@ def test_campaigns_of_version_1(old: Client, client: Client) -> None:
 
 
 def test_version_1_counts_whatever_status_is_asked(old: Client) -> None:
-    asked = {"listkey": LIST.key, "status": "unsub"}
+    asked = {"listkey": STREAMS.key, "status": "unsub"}
     assert call(old, "listsubscriberscount", **asked).json["no_of_contacts"] == 12
 
 
@@ -166,7 +166,7 @@ def test_version_1_counts_whatever_status_is_asked(old: Client) -> None:
 def test_refusals_of_version_1(
     old: Client, params: dict[str, Any], status: int, code: str, message: str
 ) -> None:
-    answer = call(old, "listsubscriberscount", **{"listkey": LIST.key, **params})
+    answer = call(old, "listsubscriberscount", **{"listkey": STREAMS.key, **params})
     assert answer.status == status
     assert answer.json == {
         "message": message,

@@ -9,7 +9,7 @@ from tap_zohocampaigns.sandbox import Service
 from tests import samples
 
 from .client import Client, fields, parse
-from .still import LIST, SEGMENT, SENT, StillAccount
+from .still import SEGMENT, SENT, STREAMS, StillAccount
 
 if TYPE_CHECKING:
     from typing import Any
@@ -98,20 +98,20 @@ def test_segment_contacts_json(client: Client) -> None:
 
 
 def test_count(client: Client) -> None:
-    answer = client.get("listsubscriberscount", listkey=LIST.key)
+    answer = client.get("listsubscriberscount", listkey=STREAMS.key)
     assert outline(answer.body) == outline(samples.COUNT_XML)
-    sent = client.json("listsubscriberscount", listkey=LIST.key)
+    sent = client.json("listsubscriberscount", listkey=STREAMS.key)
     assert shape(sent) == shape(json.loads(samples.COUNT_JSON))
 
 
 def test_subscribers_xml(client: Client) -> None:
-    answer = client.get("getlistsubscribers", listkey=LIST.key, range=5, fromindex=2)
+    answer = client.get("getlistsubscribers", listkey=STREAMS.key, range=5, fromindex=2)
     assert outline(answer.body) == outline(samples.SUBSCRIBERS_XML)
     assert [one.text for one in answer.xml.findall("status")] == ["success", "active"]
 
 
 def test_list_details_xml(client: Client) -> None:
-    answer = client.get("getlistadvanceddetails", listkey=LIST.key)
+    answer = client.get("getlistadvanceddetails", listkey=STREAMS.key)
     sample, sent = outline(samples.LIST_DETAILS_XML), outline(answer.body)
     places = [("fl", (name,)) for name in ("INDIA", "CHENNAI", "TAMIL NADU")]
     own = [("fl", (name,)) for name in fields(answer.xml.find("local_subscribers"))]

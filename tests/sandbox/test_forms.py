@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.sandbox import Contact, Member, Service
-from tap_zohocampaigns.sandbox.forms import segments, times
-from tap_zohocampaigns.sandbox.forms.envelope import Page, encode
-from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
+from tap_zohocampaigns.sandbox.bodies import segments, times
+from tap_zohocampaigns.sandbox.bodies.envelope import Page, encode
+from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
 
 from .client import Client, fields, parse
 from .still import (
     BARE,
     CHILDREN,
-    LIST,
     ODD,
     SEGMENT,
     SENT,
     SPRING,
+    STREAMS,
     SUMMER,
     TESTED,
     WINTER,
@@ -80,7 +80,7 @@ def test_lists_in_json(client: Client) -> None:
     }
     first, second = sent["list_of_details"]
     assert first == {
-        "listkey": LIST.key,
+        "listkey": STREAMS.key,
         "listname": "News & <offers>",
         "listunino": "1234567890123456",
         "listdesc": "undefined",
@@ -131,7 +131,7 @@ def test_lists_in_xml(client: Client) -> None:
         "zuid": "4179027",
         "noofunsubcnt": "3",
         "owner": "O'Brien",
-        "listkey": LIST.key,
+        "listkey": STREAMS.key,
         "listname": "News & <offers>",
         "noofcontacts": "12",
     }
@@ -170,7 +170,7 @@ def test_forms_of_segments(form: SegmentsForm) -> None:
 
 
 def test_segment_details(client: Client) -> None:
-    asked = {"listkey": LIST.key, "cvid": SEGMENT.cvid}
+    asked = {"listkey": STREAMS.key, "cvid": SEGMENT.cvid}
     sent = client.json("getsegmentdetails", **asked)
     assert sent["segments_details"] == (
         "{column_value=[blue, @], "
@@ -425,8 +425,8 @@ def test_details(client: Client) -> None:
     ]
     assert sent["associated_mailing_lists"] == [
         {
-            "listkey": LIST.key,
-            "listname": LIST.name,
+            "listkey": STREAMS.key,
+            "listname": STREAMS.name,
             "liststatus": "active",
             "contactscount": "12",
         }

@@ -16,7 +16,7 @@ from tap_zohocampaigns.sandbox import (
     LivingAccount,
     tally,
 )
-from tap_zohocampaigns.sandbox.forms import places
+from tap_zohocampaigns.sandbox.bodies import places
 
 from .conftest import NOON
 

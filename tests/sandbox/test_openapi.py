@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tap_zohocampaigns.sandbox.forms.fields import FieldsForm
-from tap_zohocampaigns.sandbox.forms.lists import SegmentsForm
-from tap_zohocampaigns.sandbox.forms.recipients import TimelineForm
-from tap_zohocampaigns.sandbox.forms.reports import PlacesForm, SegmentsInfoForm
-from tap_zohocampaigns.sandbox.table import ENDPOINTS, WRITES
+from tap_zohocampaigns.sandbox.bodies.fields import FieldsForm
+from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
+from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm
+from tap_zohocampaigns.sandbox.bodies.reports import PlacesForm, SegmentsInfoForm
+from tap_zohocampaigns.sandbox.server.routes import ENDPOINTS, WRITES
 
 from .client import Client
 from .conftest import NOON

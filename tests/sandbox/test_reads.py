@@ -21,10 +21,10 @@ from .still import (
     BARE,
     DELETED,
     DRAFT,
-    LIST,
     ODD,
     SEGMENT,
     SENT,
+    STREAMS,
     TESTED,
     TOPIC,
     StillAccount,
@@ -34,8 +34,8 @@ from .test_service import code
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_zohocampaigns.sandbox.forms.recipients import TimelineForm
-    from tap_zohocampaigns.sandbox.forms.reports import PlacesForm, SegmentsInfoForm
+    from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm
+    from tap_zohocampaigns.sandbox.bodies.reports import PlacesForm, SegmentsInfoForm
 
 RECIPIENTS = "getcampaignrecipientsdata"
 
@@ -49,7 +49,7 @@ def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_subscribers_in_json(client: Client) -> None:
-    sent = client.json("getlistsubscribers", listkey=LIST.key)
+    sent = client.json("getlistsubscribers", listkey=STREAMS.key)
     assert sent["requestdetails"] == {
         "sort": "Ascending Order",
         "range": 20,
@@ -72,13 +72,13 @@ def test_subscribers_in_json(client: Client) -> None:
 
 
 def test_subscribers_in_xml(client: Client) -> None:
-    sent = client.json("getlistsubscribers", listkey=LIST.key, sort="desc")
-    document = client.xml("getlistsubscribers", listkey=LIST.key, sort="desc")
+    sent = client.json("getlistsubscribers", listkey=STREAMS.key, sort="desc")
+    document = client.xml("getlistsubscribers", listkey=STREAMS.key, sort="desc")
     assert document.findtext("sort") == "Descending Order"
     assert fields(document.find("list_details")) == {
         "ispublic": "false",
         "noofcontacts": "12",
-        "listname": LIST.name,
+        "listname": STREAMS.name,
     }
     rows = [fields(one) for one in document.findall("result_of_subscribers/contact")]
     assert [
@@ -90,7 +90,7 @@ def test_subscribers_in_xml(client: Client) -> None:
 
 @pytest.mark.parametrize("status", FEED_STATUSES)
 def test_subscribers_by_status(client: Client, status: str) -> None:
-    asked = {"listkey": LIST.key, "status": status}
+    asked = {"listkey": STREAMS.key, "status": status}
     expected = {"active": 2, "recent": 1}.get(status, 0)
     sent = client.json("getlistsubscribers", **asked)
     if not expected:
@@ -105,7 +105,7 @@ def test_subscribers_by_status(client: Client, status: str) -> None:
     [
         ("getlistsubscribers", {"listkey": "3z"}, "2501"),
         ("getlistsubscribers", {"listkey": DELETED.key}, "2203"),
-        ("getlistsubscribers", {"listkey": LIST.key, "fromindex": 3}, "2502"),
+        ("getlistsubscribers", {"listkey": STREAMS.key, "fromindex": 3}, "2502"),
         ("getlistadvanceddetails", {"listkey": "3z"}, "2202"),
         ("getlistadvanceddetails", {"listkey": DELETED.key}, "2206"),
         ("listsubscriberscount", {"listkey": DELETED.key}, "2707"),
@@ -122,7 +122,7 @@ def test_lists_that_are_not_there(
 
 
 def test_nobody_more_is_said_as_it_was_seen(client: Client) -> None:
-    sent = client.json("getlistsubscribers", listkey=LIST.key, fromindex=3)
+    sent = client.json("getlistsubscribers", listkey=STREAMS.key, fromindex=3)
     assert sent["message"] == "Yet,There are no contacts in this list."
 
 
@@ -144,13 +144,13 @@ def test_a_deleted_list_is_not_shown(client: Client) -> None:
 def test_list_details(
     client: Client, filtertype: str, name: str, keys: list[str]
 ) -> None:
-    asked = {"listkey": LIST.key, "filtertype": filtertype}
+    asked = {"listkey": STREAMS.key, "filtertype": filtertype}
     sent = client.json("getlistadvanceddetails", **asked)
     assert [row["campaign_key"] for row in sent[name]] == keys
     assert sent["list_details"] == {
         "ispublic": "false",
         "noofcontacts": "12",
-        "listname": LIST.name,
+        "listname": STREAMS.name,
     }
     stats = sent["list_dashboard_data"]["contact_stats"]
     assert stats == {
@@ -450,7 +450,7 @@ def test_an_account_without_more(account: Callable[[], Account]) -> None:
     with Service(account()) as service, Client(service) as client:
         client.sign()
         for endpoint, codes in NONE.items():
-            sent = client.json(endpoint, listkey=LIST.key)
+            sent = client.json(endpoint, listkey=STREAMS.key)
             assert {code(sent)} <= codes | {"2502"}
         assert client.json("tag/getalltags")["message"] == "No tags found to display"
         assert client.json("topics/products")["products"] == []

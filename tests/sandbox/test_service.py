@@ -22,10 +22,10 @@ from tap_zohocampaigns.sandbox import (
 
 from .client import FORM, Client, fields
 from .conftest import NOON
-from .still import DRAFT, LIST, SEGMENT, SENT, StillAccount
+from .still import DRAFT, SEGMENT, SENT, STREAMS, StillAccount
 
 if TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox.service import LockForm
+    from tap_zohocampaigns.sandbox.server.service import LockForm
 
     from .conftest import Clock
 
@@ -174,7 +174,7 @@ def test_xml_by_default(client: Client, params: dict[str, str]) -> None:
 
 
 def test_parameters_in_a_form_or_in_the_query_of_a_post(client: Client) -> None:
-    query = urlencode({"listkey": LIST.key, "resfmt": "JSON"})
+    query = urlencode({"listkey": STREAMS.key, "resfmt": "JSON"})
     path = "/api/v1.1/listsubscriberscount"
     answers = [
         client.send("GET", f"{path}?{query}"),
@@ -185,7 +185,7 @@ def test_parameters_in_a_form_or_in_the_query_of_a_post(client: Client) -> None:
 
 
 def test_a_json_body_is_ignored(client: Client) -> None:
-    body = json.dumps({"listkey": LIST.key, "resfmt": "JSON"})
+    body = json.dumps({"listkey": STREAMS.key, "resfmt": "JSON"})
     kind = {"Content-Type": "application/json"}
     answer = client.send("POST", "/api/v1.1/listsubscriberscount", body, kind)
     assert answer.status == 200
@@ -197,7 +197,7 @@ def test_a_json_body_is_ignored(client: Client) -> None:
     [
         ("listsubscriberscount", {}),
         ("listsubscriberscount", {"listkey": ""}),
-        ("getsegmentdetails", {"listkey": LIST.key}),
+        ("getsegmentdetails", {"listkey": STREAMS.key}),
         ("getsegmentcontacts", {}),
         ("getcampaigndetails", {}),
         ("campaignreports", {}),
@@ -220,9 +220,9 @@ def test_missing_parameters(
     ("endpoint", "params", "expected"),
     [
         ("listsubscriberscount", {"listkey": "3z"}, "2202"),
-        ("listsubscriberscount", {"listkey": LIST.key, "status": "x"}, "2001"),
+        ("listsubscriberscount", {"listkey": STREAMS.key, "status": "x"}, "2001"),
         ("getsegmentdetails", {"listkey": "3z", "cvid": SEGMENT.cvid}, "2202"),
-        ("getsegmentdetails", {"listkey": LIST.key, "cvid": "1"}, "2603"),
+        ("getsegmentdetails", {"listkey": STREAMS.key, "cvid": "1"}, "2603"),
         ("getsegmentcontacts", {"cvid": "1"}, "2603"),
         ("getsegmentcontacts", {"cvid": "x"}, "2603"),
         ("getsegmentcontacts", {"cvid": SEGMENT.cvid, "fromindex": 3}, "2604"),
@@ -299,7 +299,7 @@ def test_unknown_paths(service: Service, path: str) -> None:
     [("", 12), ("active", 12), ("unsub", 3), ("bounce", 2), ("spam", 1)],
 )
 def test_counts_by_status(client: Client, status: str, count: int) -> None:
-    asked = {"listkey": LIST.key, "status": status}
+    asked = {"listkey": STREAMS.key, "status": status}
     assert client.json("listsubscriberscount", **asked)["no_of_contacts"] == count
     document = client.xml("listsubscriberscount", **asked)
     assert document.findtext("no_of_contacts") == str(count)

@@ -11,7 +11,7 @@ from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 from .client import FORM, Answer, Client
 from .conftest import NOON, Clock
-from .still import LIST, StillAccount
+from .still import STREAMS, StillAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,7 +232,7 @@ def test_nothing_is_written_by_a_get_or_without_the_scopes(client: Client) -> No
 def test_an_account_that_can_not_be_changed_says_so() -> None:
     with Service(StillAccount()) as service, Client(service) as client:
         client.sign()
-        params = {"listkey": LIST.key, "contactinfo": contact("json")}
+        params = {"listkey": STREAMS.key, "contactinfo": contact("json")}
         assert told(post(client, "json/listsubscribe", **params))[0] == "2701"
 
 

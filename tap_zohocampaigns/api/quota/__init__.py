@@ -1,0 +1,1 @@
+"""The quota: how often each endpoint may be called, and who keeps count."""

@@ -1,0 +1,147 @@
+"""The access token of several machines, in a Redis, where nobody else can use it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+import typing as t
+from contextlib import suppress
+
+import msgspec
+import redis
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.tokens.store import Entry, TokenStore, read
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from tap_zohocampaigns.api.tokens.store import Token
+
+# How long a server that starts anew may be away, and how often it is looked for.
+_PATIENCE, _PAUSE = 30.0, 1.0
+# A server answers at once, or it is not there.
+_TIMEOUT = 5.0
+# How long a process that was killed keeps others from asking (milliseconds). One that
+# only takes longer than this costs a second token.
+_LOCK = 10_000
+# Longer than a token lives, and than requests count (milliseconds).
+_KEPT = 2 * 86_400_000
+_UNLOCK = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+_AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError)
+
+
+class RedisTokens(TokenStore):
+    """The token in a Redis, on the server's clock.
+
+    It is encrypted with a key that only who has the credentials can derive.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        secret: bytes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare a connection; nothing is opened yet.
+
+        Args:
+            url: Where the server is; may hold a password, and is never shown.
+            key: What the token belongs to, without secrets.
+            secret: What the key of the encryption is derived from.
+            clock: Seconds on a clock that never steps, for the patience.
+        """
+        super().__init__(clock)
+        self._redis = redis.Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT,
+            health_check_interval=30,
+            retry=Retry(NoBackoff(), 0),
+        )
+        # In a cluster, what stands in braces decides where a key lives.
+        self._name = f"tap-zohocampaigns:{{{key}}}:token"
+        self._lock_name = f"{self._name}-lock"
+        self._nonce = secrets.token_hex(16).encode()
+        derived = HKDF(SHA256(), 32, salt=None, info=b"tap-zohocampaigns token")
+        self._cipher = Fernet(base64.urlsafe_b64encode(derived.derive(secret)))
+        self._away_since: float | None = None
+
+    def take(self, refused: Collection[str]) -> Token | Wait | None:
+        """Return the token, or how long to wait for it, or None: ask for one.
+
+        Raises:
+            Failed: The server can't be used.
+        """
+        try:
+            found = super().take(refused)
+        except redis.RedisError as error:
+            return self._await(error)
+        self._away_since = None
+        return found
+
+    def _await(self, error: redis.RedisError) -> Wait:
+        now = self._clock()
+        if self._away_since is None:
+            self._away_since = now
+        passing = isinstance(error, _AWAY) and not isinstance(
+            error, redis.AuthenticationError
+        )
+        if passing and now - self._away_since < _PATIENCE:
+            return Wait(_PAUSE, locked=False)
+        # The text of an error may quote the setting.
+        msg = (
+            "The Redis of `rate_limit_ledger` can't be used "
+            f"({type(error).__name__}): check that it runs and that the URL is right."
+        )
+        raise Failed(msg) from None
+
+    def _settle(
+        self, *, issued: bool = True, rests: bool = False, **token: str | float
+    ) -> None:
+        # This process has its token; the next one that asks finds the server away.
+        with suppress(redis.RedisError):
+            super()._settle(issued=issued, rests=rests, **token)
+
+    def _read(self) -> tuple[Entry, float]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.get(self._name)
+            told, content = pipeline.execute(raise_on_error=False)
+        if isinstance(told, redis.RedisError):
+            raise told
+        seconds, micro = told
+        return self._decrypted(content), seconds + micro / 1e6
+
+    def _decrypted(self, content: object) -> Entry:
+        # Anything may stand there: a key of another kind is an error here.
+        if not isinstance(content, bytes):
+            return Entry()
+        try:
+            return read(self._cipher.decrypt(content))
+        except InvalidToken:
+            return Entry()
+
+    def _write(self, entry: Entry) -> None:
+        content = self._cipher.encrypt(msgspec.json.encode(entry))
+        self._redis.set(self._name, content, px=_KEPT)
+
+    def _lock(self) -> bool:
+        return bool(self._redis.set(self._lock_name, self._nonce, nx=True, px=_LOCK))
+
+    def _unlock(self) -> None:
+        # Without the server it ends by itself.
+        with suppress(redis.RedisError):
+            self._redis.eval(_UNLOCK, 1, self._lock_name, self._nonce)

@@ -1,0 +1,1 @@
+"""Zoho's answers: from bytes to typed rows."""

@@ -1,0 +1,1 @@
+"""The bodies of the sandbox: what each endpoint answers, as JSON and XML."""

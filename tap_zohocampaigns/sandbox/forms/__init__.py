@@ -1,1 +1,0 @@
-"""The bodies that Zoho Campaigns sends, in JSON and in XML."""

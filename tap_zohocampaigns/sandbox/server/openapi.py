@@ -1,0 +1,213 @@
+"""The sandbox's description of itself, made of the table of endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_zohocampaigns.sandbox.bodies import schemas
+from tap_zohocampaigns.sandbox.bodies.envelope import V1, V1_1
+from tap_zohocampaigns.sandbox.server.routes import ENDPOINTS, SCOPES, WRITES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_zohocampaigns.sandbox.bodies.schemas import Schema
+    from tap_zohocampaigns.sandbox.server.requests import Param
+    from tap_zohocampaigns.sandbox.server.routes import Endpoint
+    from tap_zohocampaigns.sandbox.world.account import Account
+
+PATH = "/openapi.json"
+
+_JSON, _XML = "application/json", "text/xml"
+_FORM = "application/x-www-form-urlencoded"
+_TEXT: Schema = {"type": "string"}
+_V1_PARAMS: dict[str, Schema] = {
+    "scope": {"type": "string", "enum": ["CampaignsAPI"]},
+    "version": {"type": "string", "enum": ["1"]},
+}
+
+
+def document(token_path: str, account: Account) -> Schema:
+    """Return an OpenAPI document of all that the sandbox serves.
+
+    The keys of the account are examples in it, so that whoever tries them out gets
+    more than errors.
+    """
+    known = _examples(account)
+    served = {**ENDPOINTS, **WRITES}
+    paths = {
+        V1_1 + name: _path(f"{name} 1.1", one, known) for name, one in served.items()
+    }
+    paths |= {
+        V1 + name: _path(f"{name} 1", one, known, _V1_PARAMS)
+        for name, one in served.items()
+        if one.v1
+    }
+    paths[token_path] = {"post": _token()}
+    paths[PATH] = {"get": _itself()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "A small imitation of Zoho Campaigns",
+            "version": "1.1",
+            "description": "Errors of the service have the HTTP status 200.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": schemas.ERROR, "GatewayError": schemas.GATEWAY_ERROR},
+            "securitySchemes": {
+                "token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": (
+                        f"Zoho-oauthtoken and a token for {', '.join(SCOPES)}"
+                    ),
+                },
+                "authtoken": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "authtoken",
+                    "description": "A form may hold it instead.",
+                },
+            },
+        },
+    }
+
+
+def _examples(account: Account) -> dict[str, list[str]]:
+    lists = [one.key for one in account.lists()]
+    segments = [one for key in lists for one in account.segments(key)]
+    segments.sort(key=lambda one: not account.members(one.cvid))
+    sent = {one.kind: one.key for one in account.campaigns() if one.sent is not None}
+    return {
+        "listkey": [one.list_key for one in segments[:1]] or lists[:1],
+        "cvid": [one.cvid for one in segments[:1]],
+        "campaignkey": [*sent.values()],
+    }
+
+
+def _path(
+    name: str,
+    one: Endpoint,
+    examples: Mapping[str, list[str]],
+    fixed: Mapping[str, Schema] | None = None,
+) -> Schema:
+    """Describe a path; `fixed` are the parameters of version 1."""
+    known = {param.name: _param(param, examples) for param in one.params}
+    required = [param.name for param in one.params if param.required]
+    if one.format_param == "resfmt" and not one.format:
+        known["resfmt"] = {"type": "string", "enum": ["JSON", "XML"]}
+    if fixed:
+        known |= fixed
+        required.append("scope")
+    inputs = {"GET": _query, "POST": _form}
+    return {
+        method.lower(): {
+            "operationId": f"{method} {name}",
+            "summary": one.summary,
+            "security": [{"authtoken" if fixed else "token": []}],
+            "responses": _responses(one),
+            **inputs[method](known, required),
+        }
+        for method in one.methods
+    }
+
+
+def _query(known: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": name in required, "schema": one}
+            for name, one in known.items()
+        ]
+    }
+
+
+def _form(known: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+    body = {"type": "object", "properties": known, "required": required}
+    content = {_FORM: {"schema": body}}
+    return {"requestBody": {"required": bool(required), "content": content}}
+
+
+def _param(param: Param, examples: Mapping[str, list[str]]) -> Schema:
+    about: Schema = {"description": param.about}
+    if param.number:
+        return {"type": "integer", "minimum": 0, "maximum": 10**9, **about}
+    if param.words:
+        return {"type": "string", "enum": [*param.words], **about}
+    if found := examples.get(param.name):
+        about["examples"] = found
+    return {"type": "string", "minLength": int(param.required), **about}
+
+
+def _responses(one: Endpoint) -> Schema:
+    error = {"$ref": "#/components/schemas/Error"}
+    gateway = {"$ref": "#/components/schemas/GatewayError"}
+    locked = {"description": "Locked, if so chosen", "content": {_JSON: {}, _XML: {}}}
+    return {
+        "200": _answer("What was asked for, or an error", one.schema, error, gateway),
+        "401": _answer("No valid token, or none for the scope", gateway),
+        "400": locked,
+        "429": locked,
+    }
+
+
+def _answer(about: str, *bodies: Schema) -> Schema:
+    body = {"anyOf": [*bodies]} if len(bodies) > 1 else bodies[0]
+    content = {_JSON: {"schema": body}, _XML: {"schema": _TEXT}}
+    return {"description": about, "content": content}
+
+
+def _token() -> Schema:
+    names = ("client_id", "client_secret", "refresh_token", "grant_type")
+    body = {
+        "type": "object",
+        "properties": dict.fromkeys(names, _TEXT)
+        | {"grant_type": {"enum": ["refresh_token"]}},
+        "required": [*names],
+    }
+    token = {
+        "type": "object",
+        "properties": {
+            "access_token": _TEXT,
+            "expires_in": {"type": "integer"},
+            "token_type": {"const": "Bearer"},
+            "api_domain": _TEXT,
+            "scope": _TEXT,
+        },
+        "required": ["access_token", "expires_in", "token_type", "api_domain"],
+        "additionalProperties": False,
+    }
+    refused = {
+        "type": "object",
+        "properties": {"error": _TEXT},
+        "required": ["error"],
+    }
+    return {
+        "operationId": "token",
+        "summary": "An access token for a refresh token",
+        "requestBody": {"required": True, "content": {_FORM: {"schema": body}}},
+        "responses": {
+            "200": {
+                "description": "A token, or an error",
+                "content": {_JSON: {"schema": {"anyOf": [token, refused]}}},
+            },
+            "400": {
+                "description": "Too many tokens",
+                "content": {_JSON: {"schema": refused}},
+            },
+        },
+    }
+
+
+def _itself() -> Schema:
+    return {
+        "operationId": "openapi",
+        "summary": "This document",
+        "responses": {
+            "200": {
+                "description": "An OpenAPI document",
+                "content": {_JSON: {"schema": {"type": "object"}}},
+            }
+        },
+    }

@@ -1,0 +1,1 @@
+"""The settings of tap and target."""

@@ -1,0 +1,1 @@
+"""How a run goes: settings, messages, progress, shutdown, errors."""

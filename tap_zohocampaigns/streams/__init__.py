@@ -1,0 +1,42 @@
+"""What each stream is: one class per stream."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_zohocampaigns.streams import (
+    campaigns,
+    events,
+    lists,
+    recipients,
+    reference,
+    snapshots,
+)
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sync.base import ZohoStream
+
+STREAMS: tuple[type[ZohoStream], ...] = (
+    lists.MailingLists,
+    lists.ListDetails,
+    lists.Segments,
+    lists.SegmentContacts,
+    lists.ListSubscriberCounts,
+    lists.ListSubscribers,
+    campaigns.Campaigns,
+    campaigns.CampaignDetails,
+    campaigns.CampaignAbVariants,
+    campaigns.CampaignLists,
+    campaigns.CampaignReports,
+    campaigns.CampaignReach,
+    campaigns.CampaignLocations,
+    recipients.CampaignRecipients,
+    events.RecipientEvents,
+    reference.ContactFields,
+    reference.Tags,
+    reference.Topics,
+    reference.Products,
+    reference.Workflows,
+    reference.AccountRow,
+    snapshots.Snapshots,
+)

@@ -1,0 +1,1 @@
+"""The target: contacts of a warehouse, sent to Zoho."""

@@ -1,1 +1,0 @@
-"""Records of a warehouse -> changes of contacts, each answered by Zoho."""
