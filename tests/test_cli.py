@@ -206,7 +206,7 @@ def test_an_interruption_while_the_program_starts_leaves_no_traceback() -> None:
         "from tap_zohocampaigns.{module} import {name}\n"
         "{name}()\n"
     )
-    for module, name in (("cli", "tap"), ("cli", "target"), ("airbyte", "main")):
+    for module, name in (("cli", "tap"), ("cli", "target"), ("airbyte.cli", "main")):
         done = subprocess.run(
             [sys.executable, "-c", program.format(module=module, name=name), "read"],
             capture_output=True,
