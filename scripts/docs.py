@@ -71,14 +71,14 @@ CALLS: t.Final[Mapping[str, str]] = {
 
 # What an action is called, and what to do when a rule has no advice of its own.
 _OUTCOMES: t.Final[Mapping[Action, tuple[str, str]]] = {
-    Action.GO_ON: ("success", "nothing"),
+    Action.SUCCESS: ("success", "nothing"),
     Action.EMPTY: ("empty", "nothing"),
-    Action.ALREADY: ("already done", "nothing"),
+    Action.ALREADY_DONE: ("already done", "nothing"),
     Action.REJECT: ("reject", "correct the record, which is in `reject_file`"),
     Action.SKIP: ("skip", "nothing, if it was deleted"),
-    Action.SHRINK: ("smaller page", "nothing"),
+    Action.SMALLER_PAGE: ("smaller page", "nothing"),
     Action.RETRY: ("retry", "nothing; if it lasts, run again later"),
-    Action.RENEW: ("new token", "check the credentials"),
+    Action.REFRESH_TOKEN: ("new token", "check the credentials"),
     Action.LOCKED: ("locked", "wait, or lower `rate_limit_calls`"),
     Action.FORBID: ("forbidden", "check the scopes"),
     Action.FAIL: ("stop", "report it"),

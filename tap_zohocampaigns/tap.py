@@ -26,12 +26,12 @@ from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings.shared import SANDBOX, reachable
 from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.singer.plugin import Plugin, mapping
-from tap_zohocampaigns.singer.shutdown import Stopped, Stopper
+from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
 from tap_zohocampaigns.singer.user_errors import QUIET, Command
 from tap_zohocampaigns.singer.writer import PageWriter
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync import custom_fields
-from tap_zohocampaigns.sync.inventory import Account
+from tap_zohocampaigns.sync.inventory import Inventory
 from tap_zohocampaigns.sync.prefetch import Crew
 
 if t.TYPE_CHECKING:
@@ -57,9 +57,9 @@ class TapZohoCampaigns(Plugin, Tap):
         if isinstance(self._given_catalog, dict):
             files.as_catalog(self._given_catalog)
         super().__init__(**kwargs)
-        self.stopper = Stopper(self.settings.get("max_duration_minutes"), self._save)
-        self.stopper.listen()
-        self.writer.writing = self.stopper.writing
+        self.shutdown = Shutdown(self.settings.get("max_duration_minutes"), self._save)
+        self.shutdown.listen()
+        self.writer.writing = self.shutdown.writing
         self._left_out: dict[str, str] = {}
         self.first: ZohoStream | None = None
         """The stream whose turn was the first of this run."""
@@ -117,13 +117,13 @@ class TapZohoCampaigns(Plugin, Tap):
         return tap_settings.problems(self.settings)
 
     @cached_property
-    def account(self) -> Account:
+    def inventory(self) -> Inventory:
         """The account that all streams read, over one session."""
-        client = connect(reachable(self.settings), sleep=self.stopper.sleep)
+        client = connect(reachable(self.settings), sleep=self.shutdown.sleep)
         if self.settings["data_center"] == SANDBOX:
             # Its port is another one in each run.
             client.account_id = self.settings.get("account_id") or SANDBOX
-        return Account(client, self.settings, self.now)
+        return Inventory(client, self.settings, self.now)
 
     @cached_property
     def crew(self) -> Crew:
@@ -187,14 +187,14 @@ class TapZohoCampaigns(Plugin, Tap):
         """Begin to read a stream whose turn has come, and others beside it."""
         self.first = self.first or stream
         stream.begin()
-        if self.settings["concurrency"] > 1 and not stream.trial:
+        if self.settings["concurrency"] > 1 and not stream.connection_test:
             for other in self.zoho_streams:
-                if other.selected and not other.last:
+                if other.selected and not other.read_last:
                     other.begin()
 
     def end(self) -> None:
         """Read no more."""
-        self.stopper.end()
+        self.shutdown.end()
         for stream in self.zoho_streams:
             stream.reading.close()
 
@@ -207,7 +207,10 @@ class TapZohoCampaigns(Plugin, Tap):
         bookmarks = self.state.get("bookmarks", {})
         return sorted(
             self.zoho_streams,
-            key=lambda each: (each.last, bookmarks.get(each.name, {}).get("turn", "")),
+            key=lambda each: (
+                each.read_last,
+                bookmarks.get(each.name, {}).get("turn", ""),
+            ),
         )
 
     def leave_out(self, name: str, why: str) -> None:
@@ -229,7 +232,7 @@ class TapZohoCampaigns(Plugin, Tap):
         if self._streams is None:
             # The SDK orders them by name.
             found = t.cast("dict[str, ZohoStream]", super().streams)
-            order = sorted(found, key=lambda name: found[name].last)
+            order = sorted(found, key=lambda name: found[name].read_last)
             self._streams = {name: found[name] for name in order}
         return self._streams
 
@@ -240,7 +243,7 @@ class TapZohoCampaigns(Plugin, Tap):
 
     def _save(self) -> None:
         self.checkpoint(due=True)
-        left = [stream.left for stream in self.zoho_streams if stream.left]
+        left = [stream.remaining for stream in self.zoho_streams if stream.remaining]
         self.logger.info("Left to read: %s", ", ".join(left) or "nothing")
 
     @property

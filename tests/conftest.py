@@ -184,7 +184,9 @@ def life(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
     def send(transport: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
         return wire.send(transport, (method, path), *rest)
 
-    monkeypatch.setattr("tap_zohocampaigns.sandbox.server.service.Listener", wire.listen)
+    monkeypatch.setattr(
+        "tap_zohocampaigns.sandbox.server.service.Listener", wire.listen
+    )
     monkeypatch.setattr("tap_zohocampaigns.api.client.Transport.send", send)
     with Service(town, quota_calls=10**9, monotonic=clock) as service:
         logging.disable()  # it would say of each kill that it is an error

@@ -20,7 +20,7 @@ from itertools import chain
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tap_zohocampaigns.api.errors import Failed, Forbidden, LockedOut, Transient
+from tap_zohocampaigns.api.errors import FatalError, Forbidden, StoppedAtLock, Transient
 from tap_zohocampaigns.api.transport import Reply as Answer
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox.server.http import Request
@@ -532,13 +532,13 @@ class Life(RuleBasedStateMachine):
             state=deepcopy(self.state),
             catalog=self._catalog(),
         )
-        self.wire.client = tap.account.client
+        self.wire.client = tap.inventory.client
         shown = self._reports()
         honest = {key for key in self.town.mailings if self.town.is_honest(key)}
         listed, closing = self._listed(), self._closing(tap.horizon)
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         ended = False
-        with redirect_stdout(stdout), suppress(Failed, Killed):
+        with redirect_stdout(stdout), suppress(FatalError, Killed):
             try:
                 tap.sync_all()
                 ended = True
@@ -861,7 +861,7 @@ class Life(RuleBasedStateMachine):
 _ENDS: dict[str, BaseException] = {
     "kill": Killed(),
     "fail": Transient("no whole answer"),
-    "stop": LockedOut("Zoho has locked it"),
+    "stop": StoppedAtLock("Zoho has locked it"),
     # The run goes on to its end without what it may not read.
     "forbid": Forbidden("The token may not read it."),
 }

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.api.wire.parsers import (
     changed_time,
@@ -15,10 +15,10 @@ from tap_zohocampaigns.api.wire.parsers import (
     read_subscribers,
     sent_time,
 )
-from tap_zohocampaigns.sync.inventory import Account, Segment
+from tap_zohocampaigns.sync.inventory import Inventory, Segment
 
 from . import samples
-from .api.support import CONFIG, Answer, Asked, Clock, Zoho, as_json, error
+from .api.support import CONFIG, Answer, Clock, ConfiguredStream, Zoho, as_json, error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ class Feeds:
         self.told = {"getmailinglists": lists, "recentcampaigns": campaigns}
         self.details = details
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: ConfiguredStream) -> Answer:
         """Answer a call."""
         told = self.told.get(asked.endpoint, self.details)
         if isinstance(told, str):
@@ -60,10 +60,10 @@ class Feeds:
 
 
 @contextmanager
-def account_of(feeds: Feeds, **settings: object) -> Iterator[Account]:
+def account_of(feeds: Feeds, **settings: object) -> Iterator[Inventory]:
     clock = Clock()
     with Zoho(feeds.answer) as zoho:
-        yield Account(zoho.client(clock), CONFIG | settings)
+        yield Inventory(zoho.client(clock), CONFIG | settings)
 
 
 def lists(*keys: str, **more: object) -> list[Row]:
@@ -226,7 +226,9 @@ def test_a_segment_without_a_name_is_read_as_well(value: object) -> None:
     ids=range(12),
 )
 def test_segments_in_another_form_fail_naming_the_setting(value: object) -> None:
-    with pytest.raises(Failed, match=r"name the segments in the setting `cvids`\.$"):
+    with pytest.raises(
+        FatalError, match=r"name the segments in the setting `cvids`\.$"
+    ):
         read_segments(value)
 
 
@@ -576,6 +578,6 @@ def test_the_setting_overrules_what_campaigns_tell_and_costs_no_call() -> None:
 
 def test_a_call_that_fails_for_another_reason_is_not_taken_for_no_clue() -> None:
     with account_of(Feeds(campaigns="901")) as account:
-        with pytest.raises(Failed, match="code 901") as raised:
+        with pytest.raises(FatalError, match="code 901") as raised:
             _ = account.zone
-        assert type(raised.value) is Failed
+        assert type(raised.value) is FatalError

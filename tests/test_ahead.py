@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns import streams
-from tap_zohocampaigns.singer.shutdown import Stopper
+from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.sync import prefetch
-from tap_zohocampaigns.sync.prefetch import Ahead, Batch, Crew, begin
+from tap_zohocampaigns.sync.prefetch import Batch, Crew, Prefetch, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def seen_of(reading: Ahead[int], skipped: frozenset[int]) -> list[object]:
+def seen_of(reading: Prefetch[int], skipped: frozenset[int]) -> list[object]:
     """Return what comes, and the error that ends it."""
     seen: list[object] = []
     try:
@@ -89,8 +89,8 @@ def test_threads_change_nothing_of_what_comes(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prefetch, "_ROOM", room)
-        expected = seen_of(Ahead(items, read, 1), skipped)
-        reading = Ahead(items, read, threads)
+        expected = seen_of(Prefetch(items, read, 1), skipped)
+        reading = Prefetch(items, read, threads)
         assert seen_of(reading, skipped) == expected
         reading.close()
         assert eventually(lambda: not workers())
@@ -103,7 +103,7 @@ def test_items_are_read_side_by_side() -> None:
         together.wait(PATIENCE)
         yield Batch(rows(1))
 
-    taken = [len([*batches]) for _, batches in Ahead(lambda: range(8), read, 4)]
+    taken = [len([*batches]) for _, batches in Prefetch(lambda: range(8), read, 4)]
     assert taken == [1] * 8
 
 
@@ -123,7 +123,7 @@ def test_what_is_read_ahead_is_bounded(
                 given_out += 10
             yield Batch(rows(10, f"{item}-{number}"))
 
-    reading = Ahead(lambda: range(3), read, 2)
+    reading = Prefetch(lambda: range(3), read, 2)
     reading.start()
     # Pages of 10 rows have some 170 bytes on disk.
     assert eventually(lambda: given_out >= (150 if disk else 60))
@@ -143,7 +143,7 @@ def test_whoever_is_not_wanted_any_more_ends() -> None:
         while True:
             yield Batch(rows(5000))
 
-    reading = Ahead(lambda: range(9), read, 3)
+    reading = Prefetch(lambda: range(9), read, 3)
     _, batches = next(iter(reading))
     assert len(next(batches).rows) == 5000
     assert 1 <= len(workers()) <= 3
@@ -163,7 +163,7 @@ def test_an_item_that_is_skipped_is_read_no_further(
             yield Batch(rows(10))
         yield Batch(rows(1))
 
-    reading = Ahead(lambda: range(2), read, 2)
+    reading = Prefetch(lambda: range(2), read, 2)
     units = iter(reading)
     next(units)
     item, batches = next(units)
@@ -183,7 +183,7 @@ def test_items_that_are_skipped_leave_threads_for_those_behind_them(
             yield Batch(rows(item))
 
     taken = []
-    for item, batches in Ahead(lambda: range(20), read, 3):
+    for item, batches in Prefetch(lambda: range(20), read, 3):
         if item > 15:
             taken += [len(batch.rows) for batch in batches]
     assert taken == [16] * 5 + [17] * 5 + [18] * 5 + [19] * 5
@@ -234,7 +234,7 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
             yield Batch(ask(number), item)
 
     each = read if concurrency > 1 else read_inline
-    many = [Ahead(lambda: range(20), each, concurrency, crew) for _ in range(12)]
+    many = [Prefetch(lambda: range(20), each, concurrency, crew) for _ in range(12)]
     for stream in many:
         stream.start()
     for stream in many:
@@ -260,8 +260,8 @@ def test_all_threads_read_what_one_stream_has_left() -> None:
         together.wait(PATIENCE)
         yield Batch(rows(1))
 
-    short = Ahead[int](list, read, 8, crew)
-    long = Ahead(lambda: range(16), read, 8, crew)
+    short = Prefetch[int](list, read, 8, crew)
+    long = Prefetch(lambda: range(16), read, 8, crew)
     for stream in (short, long):
         stream.start()
     assert [*short] == []
@@ -278,8 +278,8 @@ def test_a_stream_that_rests_keeps_no_other_from_reading() -> None:
     def read(item: int) -> Iterator[Batch]:
         yield Batch(begin(lambda: rows(item)).result())
 
-    resting = Ahead(lambda: range(9), rest, 4, crew)
-    going = Ahead(lambda: range(9), read, 4, crew)
+    resting = Prefetch(lambda: range(9), rest, 4, crew)
+    going = Prefetch(lambda: range(9), read, 4, crew)
     resting.start()
     assert eventually(lambda: len(workers()) == 4)
     taken = [len(batch.rows) for _, batches in going for batch in batches]
@@ -295,7 +295,7 @@ def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
     monkeypatch.setattr(prefetch, "_ROOM", 4)
     monkeypatch.setattr(prefetch, "_DISK", 0)
     crew = Crew(3)
-    full = Ahead(lambda: range(40), lambda _: iter([Batch(rows(3))]), 4, crew)
+    full = Prefetch(lambda: range(40), lambda _: iter([Batch(rows(3))]), 4, crew)
     full.start()
     assert eventually(lambda: len(workers()) <= 4 and full._held >= 4)  # noqa: SLF001
     helped = threading.Event()
@@ -307,7 +307,7 @@ def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
         assert helped.wait(PATIENCE)
         yield Batch(rows(1))
 
-    going = Ahead(lambda: range(8), read, 4, crew)
+    going = Prefetch(lambda: range(8), read, 4, crew)
     assert sum(len([*batches]) for _, batches in going) == 8
     assert sum(len([*batches]) for _, batches in full) == 40
     assert eventually(lambda: not workers())
@@ -326,7 +326,7 @@ def test_what_nobody_waits_for_is_not_begun_any_more() -> None:
         pages[0].result(PATIENCE)
         yield Batch(rows(1))
 
-    reading = Ahead(lambda: range(1), read, 2, crew)
+    reading = Prefetch(lambda: range(1), read, 2, crew)
     assert sum(len([*batches]) for _, batches in reading) == 2
     assert eventually(lambda: not workers())
     assert begun == [1]
@@ -339,7 +339,7 @@ def test_with_one_nothing_is_read_before_it_is_asked_for() -> None:
         asked.append(item)
         yield Batch([])
 
-    reading = Ahead(lambda: range(3), read, 1)
+    reading = Prefetch(lambda: range(3), read, 1)
     reading.start()
     for item, batches in reading:
         assert asked == [*range(item)]
@@ -365,12 +365,12 @@ def read_slowly(slow: threading.Event) -> None:
         slow.wait(PATIENCE)
         yield Batch([])
 
-    for _, batches in Ahead(lambda: [1], read, 2):
+    for _, batches in Prefetch(lambda: [1], read, 2):
         list(batches)
 
 
 def sleep_long(_: threading.Event) -> None:
-    Stopper(None, lambda: None).sleep(PATIENCE)
+    Shutdown(None, lambda: None).sleep(PATIENCE)
 
 
 @pytest.mark.parametrize("wait", [read_slowly, sleep_long])

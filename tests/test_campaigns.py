@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Failed, ZohoError
+from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire.envelope import Envelope
 from tap_zohocampaigns.api.wire.parsers import read_counts
 from tap_zohocampaigns.api.wire.times import rfc3339
@@ -364,7 +364,7 @@ def test_counts_are_read_in_every_form_that_is_plausible() -> None:
     for nothing in nothings:
         assert read_counts(nothing) == []
     for other in ("India", ["India"], 3, [{"in": 1}, {"in": 2}]):
-        with pytest.raises(Failed, match="form that this version does not know"):
+        with pytest.raises(FatalError, match="form that this version does not know"):
             read_counts(other)
 
 
@@ -449,7 +449,9 @@ def test_a_list_of_a_campaign_without_its_key_is_told_of(
     sync: Sync, service: Service, newest: str, told: dict[str, t.Any]
 ) -> None:
     answer(service, "getcampaigndetails", **{"campaign-details": [], **told})
-    with pytest.raises(Failed, match="form that this version does not know") as error:
+    with pytest.raises(
+        FatalError, match="form that this version does not know"
+    ) as error:
         sync("campaign_lists", campaign_keys=[newest])
     assert "cvids" not in str(error.value)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sandbox import Reply
 
 from .test_impolite import (
@@ -378,7 +378,7 @@ def test_a_campaign_that_can_not_be_read_does_not_keep_others_from_it(
 
     story.service.intercept = fail
     for _ in range(4):
-        with pytest.raises(Failed, match="9999"):
+        with pytest.raises(FatalError, match="9999"):
             story.run(*RECIPIENTS)
     assert not story.wrong(good, other)
 

@@ -10,13 +10,13 @@ import pytest
 
 from tap_zohocampaigns.api.errors import (
     Forbidden,
-    LockedOut,
     Outage,
     Postponed,
     SettingError,
+    StoppedAtLock,
     Transient,
 )
-from tap_zohocampaigns.api.retry_budget import Budget, Starved
+from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
 from tap_zohocampaigns.sandbox import Reply, Service
 
 from .api.support import Answer, Clock, Zoho, as_json, success, token
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox import Call
 
-    from .api.support import Asked
+    from .api.support import ConfiguredStream
 
 LISTS, CAMPAIGNS, FIELDS = "getmailinglists", "recentcampaigns", "contact/allfields"
 UNAUTHORIZED = as_json({"code": "1007", "message": "Unauthorized request."}, 401)
@@ -39,7 +39,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def lacks_contacts(asked: Asked) -> Answer:
+def lacks_contacts(asked: ConfiguredStream) -> Answer:
     return success() if asked.endpoint == CAMPAIGNS else UNAUTHORIZED
 
 
@@ -77,7 +77,7 @@ def test_a_token_service_that_is_too_slow_is_asked_ten_times_in_ten_minutes(
 ) -> None:
     asked: list[float] = []
 
-    def slow(_: Asked) -> Answer:
+    def slow(_: ConfiguredStream) -> Answer:
         asked.append(clock())
         # The call lasts longer than it may, and the token is made all the same.
         clock.advance(2)
@@ -93,7 +93,7 @@ def test_a_token_service_that_is_too_slow_is_asked_ten_times_in_ten_minutes(
 
 def test_contacts_that_zoho_postpones_are_answers_too() -> None:
     clock = Clock()
-    budget = Budget(1, clock)
+    budget = RetryBudget(1, clock)
     failing = 0.0
     for _ in range(60):
         clock.advance(5)
@@ -101,7 +101,7 @@ def test_contacts_that_zoho_postpones_are_answers_too() -> None:
             try:
                 with budget.token():
                     raise each
-            except Starved as starved:
+            except BudgetExhausted as starved:
                 failing = max(failing, starved.failing)
             except (Postponed, Transient):
                 pass
@@ -238,7 +238,7 @@ def test_who_stops_at_a_lock_is_told_until_when(locked: str, clock: Clock) -> No
         if locked == "tokens":
             zoho.token = lambda _: too_often
         client = zoho.client(clock, rate_limit_on_lock="stop")
-        with pytest.raises(LockedOut) as stopped:
+        with pytest.raises(StoppedAtLock) as stopped:
             client.call(LISTS, {})
     assert re.search(r"until \d\d:\d\d:\d\d$", str(stopped.value))
     assert clock.waits == []

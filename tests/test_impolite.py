@@ -132,16 +132,16 @@ class Story:
 def stop_behind(tap: TapZohoCampaigns, calls: int) -> None:
     """Let a run end in good order instead of making one more call."""
     made = 0
-    check = tap.stopper.check
+    check = tap.shutdown.check
 
     def stop(wait: float = 0.0) -> None:
         nonlocal made
         made += 1
         if made > calls:
-            tap.stopper.stop("the time is over")
+            tap.shutdown.stop("the time is over")
         check(wait)
 
-    tap.stopper.check = stop  # type: ignore[method-assign]
+    tap.shutdown.check = stop  # type: ignore[method-assign]
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ import redis
 import requests
 
 from tap_zohocampaigns.api.client import name_account
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
-from tap_zohocampaigns.singer.shutdown import Stopper
+from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .airbyte.conftest import MEMORY, source
@@ -256,13 +256,13 @@ def test_other_endpoints_go_on_while_one_is_locked(
             return Reply(200, b'{"status":"error","code":"Z101","message":""}')
         return None
 
-    def sleep(stopper: Stopper, seconds: float) -> None:
+    def sleep(stopper: Shutdown, seconds: float) -> None:
         assert went_on.wait(60), stopper
         waits.append(seconds)
         time.sleep(seconds)
 
     service.intercept = intercept
-    monkeypatch.setattr(Stopper, "sleep", sleep)
+    monkeypatch.setattr(Shutdown, "sleep", sleep)
     output = run_tap(service, rate_limit_lock_seconds=1)
     assert waits
     assert max(waits) <= 1
@@ -427,12 +427,12 @@ def test_a_run_that_is_refused_everywhere_ends_after_two_tokens(  # noqa: PLR091
         with Service(ran, repeats_token=repeats) as service:
             service.intercept = lambda _: Reply(401, UNAUTHORIZED)
             if each == "tap":
-                with pytest.raises(Failed, match=told):
+                with pytest.raises(FatalError, match=told):
                     run_tap(service, **settings)
             else:
                 messages = [record("do_not_mail", f"{n}@example.com") for n in range(9)]
                 ended = run_target(service, messages, **settings)
-                assert isinstance(ended.error, Failed)
+                assert isinstance(ended.error, FatalError)
                 assert told in str(ended.error)
             assert service.tokens_asked == 2
 

@@ -9,7 +9,7 @@ from itertools import cycle
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Action, Failed, find_rule
+from tap_zohocampaigns.api.errors import Action, FatalError, find_rule
 from tap_zohocampaigns.api.wire.parsers import read_places
 from tap_zohocampaigns.api.wire.times import from_text, rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
@@ -269,7 +269,7 @@ def test_a_full_page_that_comes_again_is_not_taken_for_all(
     sync: Sync, service: Service
 ) -> None:
     answer(service, "topics", topics(200))
-    with pytest.raises(Failed, match="repeats the same page of topics"):
+    with pytest.raises(FatalError, match="repeats the same page of topics"):
         sync("topics")
 
 

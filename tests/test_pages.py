@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import Failed, RangeRefused
-from tap_zohocampaigns.sync.pagination import Page, Pages
+from tap_zohocampaigns.api.errors import FatalError, RangeRefused
+from tap_zohocampaigns.sync.pagination import Page, Paginator
 
 # An endpoint that ignores `fromindex` is told from one that has few rows by these.
 DEFAULT = 20
@@ -60,7 +60,7 @@ def numbered(count: int) -> list[dict[str, Any]]:
 def read(
     endpoint: Endpoint, size: int, at_once: int = 1, expected: int | None = None
 ) -> list[dict[str, Any]]:
-    pages = Pages(size, itemgetter("key"), at_once)
+    pages = Paginator(size, itemgetter("key"), at_once)
     told = pages.read(endpoint.ask, expected=expected)
     return [row for page, _ in told for row in page]
 
@@ -109,7 +109,7 @@ def test_every_row_comes_once_for_any_clamp_and_any_counter(
     endpoint = Endpoint(numbered(rows), clamp, off=off)
     if not rows and (off or 0) > 0:
         # No row at all, where the counter tells of some, is no empty account.
-        with pytest.raises(Failed, match="gives none"):
+        with pytest.raises(FatalError, match="gives none"):
             read(endpoint, size)
         return
     assert read(endpoint, size) == numbered(rows)
@@ -148,7 +148,7 @@ def test_a_row_that_comes_twice_in_a_row_comes_once(
 def test_what_was_learned_of_one_part_loses_no_row_of_another(
     parts: list[int], size: int, clamp: int
 ) -> None:
-    pages = Pages(size, itemgetter("key"))
+    pages = Paginator(size, itemgetter("key"))
     for rows in parts:
         endpoint = Endpoint(numbered(rows), clamp)
         found = [row for page, _ in pages.read(endpoint.ask) for row in page]
@@ -172,7 +172,7 @@ def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
         endpoint.clamp = next(lengths)
         return endpoint.ask(fromindex, size)
 
-    pages = Pages(500, itemgetter("key"))
+    pages = Paginator(500, itemgetter("key"))
     assert [row for page, _ in pages.read(ask) for row in page] == numbered(rows)
 
 
@@ -182,7 +182,7 @@ def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
 def test_a_clamp_that_falls_between_parts_loses_no_row(
     clamps: tuple[int, int], rows: int, *, echoed: bool
 ) -> None:
-    pages = Pages(500, itemgetter("key"))
+    pages = Paginator(500, itemgetter("key"))
     for clamp in clamps:
         endpoint = Endpoint(numbered(rows), clamp, echoed=echoed)
         assert [r for page, _ in pages.read(endpoint.ask) for r in page] == numbered(
@@ -206,7 +206,9 @@ def test_a_count_that_is_met_exactly_saves_the_call_that_asks_for_the_end() -> N
         (Endpoint(numbered(137), off=0, echoed=True), None, False),
         (Endpoint(numbered(30), off=0, echoed=True), None, False),
     ):
-        reading = Pages(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+        reading = Paginator(500, itemgetter("key")).read(
+            endpoint.ask, expected=expected
+        )
         assert [row for page, _ in reading for row in page] == endpoint.rows
         assert reading.proved is proved
         assert not reading.short
@@ -224,7 +226,7 @@ def test_what_no_count_tells_is_asked_for(
     rows: int, expected: int | None, calls: int
 ) -> None:
     endpoint = Endpoint(numbered(rows))
-    reading = Pages(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+    reading = Paginator(500, itemgetter("key")).read(endpoint.ask, expected=expected)
     assert [row for page, _ in reading for row in page] == numbered(rows)
     assert len(endpoint.calls) == calls
     assert reading.proved is (rows != expected)
@@ -235,7 +237,7 @@ def test_what_no_count_tells_is_asked_for(
 @pytest.mark.parametrize("rows", [0, 1, 5, 137, 500, 995])
 def test_an_end_that_is_to_be_proved_is_asked_for(rows: int, off: int | None) -> None:
     endpoint = Endpoint(numbered(rows), off=off, echoed=True)
-    pages = Pages(500, itemgetter("key"))
+    pages = Paginator(500, itemgetter("key"))
     reading = pages.read(endpoint.ask, expected=rows, prove=True)
     assert [row for page, _ in reading for row in page] == numbered(rows)
     assert reading.proved
@@ -248,7 +250,7 @@ def test_an_end_that_contradicts_a_count_is_asked_for_and_told(
     off: int | None, expected: int | None
 ) -> None:
     endpoint = Endpoint(numbered(37), off=off, echoed=True)
-    reading = Pages(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+    reading = Paginator(500, itemgetter("key")).read(endpoint.ask, expected=expected)
     assert [row for page, _ in reading for row in page] == numbered(37)
     assert (reading.proved, reading.short) == (True, True)
     assert reading.told == (None if off is None else 40)
@@ -275,7 +277,7 @@ def test_a_range_that_is_refused_is_halved_and_reading_goes_on(
 
 def test_a_range_that_is_refused_amid_the_pages_loses_no_row() -> None:
     endpoint = Endpoint(numbered(250), largest=100)
-    pages = Pages(100, itemgetter("key"))
+    pages = Paginator(100, itemgetter("key"))
     found = []
     for page, _ in pages.read(endpoint.ask):
         found += page
@@ -287,7 +289,7 @@ def test_a_range_that_is_refused_amid_the_pages_loses_no_row() -> None:
 @pytest.mark.parametrize("size", [5, 20, 500])
 def test_a_service_that_refuses_every_range_fails_with_its_sentence(size: int) -> None:
     endpoint = Endpoint(numbered(1), largest=0)
-    with pytest.raises(Failed, match="`page_size`"):
+    with pytest.raises(FatalError, match="`page_size`"):
         read(endpoint, size)
     assert len(endpoint.calls) <= 6
 
@@ -306,14 +308,14 @@ class Deaf(Endpoint):
 def test_a_service_that_ignores_fromindex_fails_rather_than_loses_rows(
     rows: int, clamp: int
 ) -> None:
-    with pytest.raises(Failed, match="`fromindex`"):
+    with pytest.raises(FatalError, match="`fromindex`"):
         read(Deaf(numbered(rows), clamp), 500)
 
 
 def test_a_service_that_ignores_fromindex_fails_if_a_count_tells_of_more() -> None:
-    with pytest.raises(Failed, match="`fromindex`"):
+    with pytest.raises(FatalError, match="`fromindex`"):
         read(Deaf(numbered(40), clamp=37), 500, expected=40)
-    with pytest.raises(Failed, match="`fromindex`"):
+    with pytest.raises(FatalError, match="`fromindex`"):
         read(Deaf(numbered(40), clamp=37, echoed=True), 500)
 
 
@@ -321,12 +323,12 @@ def test_a_service_that_ignores_fromindex_fails_if_a_count_tells_of_more() -> No
 def test_small_pages_of_a_service_that_ignores_fromindex_are_not_taken_for_all(
     size: int,
 ) -> None:
-    with pytest.raises(Failed, match="`fromindex`"):
+    with pytest.raises(FatalError, match="`fromindex`"):
         read(Deaf(numbered(100)), size)
 
 
 def test_a_page_that_repeats_while_the_counter_tells_of_more_is_not_the_end() -> None:
-    with pytest.raises(Failed, match="`fromindex`"):
+    with pytest.raises(FatalError, match="`fromindex`"):
         read(Deaf(numbered(100), clamp=10, off=0), 500)
 
 
@@ -360,7 +362,7 @@ def test_a_burst_that_makes_a_page_come_again_is_no_end(
             endpoint.rows = [*new, *endpoint.rows]
         return endpoint.ask(fromindex, size)
 
-    reading = Pages(500, itemgetter("key")).read(ask)
+    reading = Paginator(500, itemgetter("key")).read(ask)
     found = [row for page, _ in reading for row in page]
     assert [row for row in found if row in numbered(137)] == numbered(137)
 
@@ -375,7 +377,7 @@ def test_a_clamp_below_the_overlap_loses_no_row(clamp: int) -> None:
             endpoint.clamp = next(lengths)  # noqa: B023 (it is called at once)
             return endpoint.ask(fromindex, size)  # noqa: B023
 
-        reading = Pages(500, itemgetter("key")).read(ask)
+        reading = Paginator(500, itemgetter("key")).read(ask)
         assert [row for page, _ in reading for row in page] == numbered(137)
         assert reading.proved
 
@@ -386,7 +388,7 @@ def test_a_row_that_stands_twice_hides_none_between(there: int, *, prove: bool) 
     rows = numbered(130)
     rows.insert(there, {"key": 1})
     endpoint = Endpoint(rows, clamp=12)
-    reading = Pages(12, itemgetter("key")).read(endpoint.ask, prove=prove)
+    reading = Paginator(12, itemgetter("key")).read(endpoint.ask, prove=prove)
     assert [row for page, _ in reading for row in page] == numbered(130)
 
 
@@ -400,7 +402,7 @@ def test_a_row_that_moves_down_hides_none_between(moved: int, to: int) -> None:
             endpoint.rows.insert(to, endpoint.rows.pop(moved))
         return endpoint.ask(fromindex, size)
 
-    reading = Pages(10, itemgetter("key")).read(ask)
+    reading = Paginator(10, itemgetter("key")).read(ask)
     found = [row["key"] for page, _ in reading for row in page]
     assert sorted(found) == [*range(50)]
 
@@ -415,7 +417,7 @@ def test_rows_that_leave_take_none_with_them(left: int) -> None:
                 del endpoint.rows[:left]  # noqa: B023
             return endpoint.ask(fromindex, size)  # noqa: B023
 
-        reading = Pages(10, itemgetter("key")).read(ask)
+        reading = Paginator(10, itemgetter("key")).read(ask)
         found = {row["key"] for page, _ in reading for row in page}
         assert found >= {*range(left, 43)}
 
@@ -428,7 +430,7 @@ def test_rows_that_leave_while_the_end_is_asked_for_take_none_with_them() -> Non
             del endpoint.rows[:3]
         return endpoint.ask(fromindex, size)
 
-    reading = Pages(500, itemgetter("key")).read(ask, prove=True)
+    reading = Paginator(500, itemgetter("key")).read(ask, prove=True)
     assert [row for page, _ in reading for row in page] == numbered(20)
 
 
@@ -438,7 +440,7 @@ def test_a_row_without_its_key_is_left_out_and_counted(place: int, clamp: int) -
     rows = numbered(11)
     rows[place]["key"] = rows[5]["key"] = None
     endpoint = Endpoint(rows, clamp)
-    reading = Pages(500, itemgetter("key")).read(endpoint.ask)
+    reading = Paginator(500, itemgetter("key")).read(endpoint.ask)
     found = [row for page, _ in reading for row in page]
     assert found == [row for row in rows if row["key"] is not None]
     assert reading.without_key == 2
@@ -448,13 +450,13 @@ def test_a_row_without_its_key_is_left_out_and_counted(place: int, clamp: int) -
 def test_rows_without_their_key_occupy_an_index() -> None:
     rows = [{"key": None}, *numbered(6), {"key": None}]
     endpoint = Endpoint(rows, off=0, echoed=True)
-    reading = Pages(500, itemgetter("key")).read(endpoint.ask)
+    reading = Paginator(500, itemgetter("key")).read(endpoint.ask)
     [(found, place)] = reading
     assert found == numbered(6)
     assert place.start == 9
     assert (reading.without_key, reading.short, len(endpoint.calls)) == (2, False, 1)
     only = Endpoint([{"key": None}] * 30, clamp=7)
-    reading = Pages(500, itemgetter("key")).read(only.ask)
+    reading = Paginator(500, itemgetter("key")).read(only.ask)
     assert [*reading] == []
     assert reading.without_key == 30
 
@@ -463,7 +465,7 @@ def test_rows_without_their_key_occupy_an_index() -> None:
 @pytest.mark.parametrize("stop", [1, 2, 5])
 def test_a_reading_goes_on_where_it_was_stopped(stop: int, clamp: int) -> None:
     rows = numbered(40)
-    pages = Pages(20, itemgetter("key"))
+    pages = Paginator(20, itemgetter("key"))
     first = pages.read(Endpoint(rows, clamp).ask)
     pieces = [next(first) for _ in range(stop)]
     found = [row for page, _ in pieces for row in page]
@@ -514,7 +516,7 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_a_window(
         return key
 
     found = 0
-    for page, _ in Pages(size, key_of).read(ask):
+    for page, _ in Paginator(size, key_of).read(ask):
         found += len(page)
     assert found == 1000
     assert max(count for count, _ in alive) <= size
@@ -556,7 +558,7 @@ def test_pages_are_underway_at_once_where_their_number_is_known() -> None:
             together.wait(30)
         return endpoint.ask(fromindex, size)
 
-    pages = Pages(10, itemgetter("key"), 4)
+    pages = Paginator(10, itemgetter("key"), 4)
     came = [row["key"] for page, _ in pages.read(ask) for row in page]
     assert came == [*range(95)]
 
@@ -572,7 +574,7 @@ def test_pages_that_were_foreseen_in_vain_are_asked_for_anew() -> None:
             return Page(page.rows[:7], page.total)
         return page
 
-    pages = Pages(10, itemgetter("key"), 3)
+    pages = Paginator(10, itemgetter("key"), 3)
     assert [r["key"] for page, _ in pages.read(ask) for r in page] == [*range(60)]
 
 
@@ -581,10 +583,10 @@ def test_an_error_of_a_page_comes_at_its_turn() -> None:
 
     def ask(fromindex: int, size: int) -> Page:
         if fromindex > 20:
-            raise Failed
+            raise FatalError
         return endpoint.ask(fromindex, size)
 
-    told = Pages(10, itemgetter("key"), 4).read(ask)
+    told = Paginator(10, itemgetter("key"), 4).read(ask)
     assert [row["key"] for _ in range(4) for row in next(told)[0]] == [*range(25)]
-    with pytest.raises(Failed):
+    with pytest.raises(FatalError):
         next(told)

@@ -21,9 +21,9 @@ from random import Random
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Failed, RangeRefused
+from tap_zohocampaigns.api.errors import FatalError, RangeRefused
 from tap_zohocampaigns.sync import pagination
-from tap_zohocampaigns.sync.pagination import Page, Pages, Place, Reading
+from tap_zohocampaigns.sync.pagination import Cursor, Page, Paginator, Reading
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ class Adversary:
         self.answers: list[Page] = []
         self.calls = 0
         self.asked = 1
-        self.served: set[Key] = set()
+        self.granted_scopes: set[Key] = set()
 
     def _choose_caps(self) -> list[int]:
         random = self.random
@@ -131,7 +131,7 @@ class Adversary:
     def _lured(self, index: int) -> list[int]:
         """Return what to delete so that an old row stands at an index."""
         for place in range(index, len(self.rows)):
-            if self.rows[place] in self.served and place - index < index:
+            if self.rows[place] in self.granted_scopes and place - index < index:
                 return self.random.sample(range(index), place - index)
         return []
 
@@ -220,7 +220,7 @@ class Adversary:
             total = self._total(len(seen))
         page = Page([{"key": key} for key in keys], total, used)
         self.answers.append(page)
-        self.served |= {*keys} - {None}
+        self.granted_scopes |= {*keys} - {None}
         self.lengths[id(page)] = len(seen)
         return page
 
@@ -248,12 +248,12 @@ def read(account: Adversary) -> Read:
     """Read an account, perhaps in two runs."""
     random, found = account.random, list[t.Any]()
 
-    def begin(place: Place | None, expected: int | None) -> Reading:
-        reader = Pages(account.size, lambda row: row.get("key"), account.at_once)
+    def begin(place: Cursor | None, expected: int | None) -> Reading:
+        reader = Paginator(account.size, lambda row: row.get("key"), account.at_once)
         return reader.read(account.ask, place, expected, prove=account.prove)
 
     reading = begin(None, account.expected)
-    stop, place = random.choice((None, None, random.randint(0, 6))), Place()
+    stop, place = random.choice((None, None, random.randint(0, 6))), Cursor()
     try:
         for number, (rows, behind) in enumerate(reading):
             found += [row["key"] for row in rows]
@@ -267,7 +267,7 @@ def read(account: Adversary) -> Read:
         reading = begin(place, account.expected)
         for rows, _ in reading:
             found += [row["key"] for row in rows]
-    except Failed as error:
+    except FatalError as error:
         told = any(page.total and not page.rows for page in account.answers)
         check("gives none" in str(error) and told, f"it does not fail: {error}")
         return Read(found, reading, resumed=False, refused=True)
@@ -363,7 +363,7 @@ def _repeated(self: Reading, answer: t.Any) -> None:
     if first != answer.first and keys == answer.keys:
         if len(keys) >= SMALLEST:
             msg = "Zoho repeats the same page."
-            raise Failed(msg)
+            raise FatalError(msg)
         self._ended = True
 
 

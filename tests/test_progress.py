@@ -23,7 +23,7 @@ class Told:
     def __init__(self) -> None:
         self.until: float | None = None
 
-    def left(self, endpoint: str) -> int:
+    def remaining(self, endpoint: str) -> int:
         return {"getsegmentcontacts": 481}[endpoint]
 
     def waiting_until(self) -> float | None:

@@ -16,11 +16,11 @@ from tap_zohocampaigns.airbyte.catalog import make_catalog, read_catalog
 from tap_zohocampaigns.airbyte.source import AirbyteTap
 from tap_zohocampaigns.airbyte.writer import plain
 from tap_zohocampaigns.api.client import name_account
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.tokens.store import FileTokens, open_tokens
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.settings.tap import complete, problems
-from tap_zohocampaigns.singer.user_errors import sentence
+from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
@@ -141,7 +141,7 @@ def test_a_stream_in_which_no_row_has_a_key_is_not_empty(
     odd.change = lambda call, body: (
         without_address(body, "null", 0) if call.endpoint == CONTACTS[stream] else body
     )
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(FatalError) as raised:
         run_tap(odd, stream, response_format=form, actions=["openedcontacts"])
     assert f"None of the rows of `{stream}` has its key" in str(raised.value)
 
@@ -182,7 +182,7 @@ def test_a_run_that_reads_a_few_odd_rows_alone_goes_on(odd: Odd) -> None:
     (row,) = second.records["snapshots"]
     assert row["rows_without_key"] == few
     few = 50
-    with pytest.raises(Failed):
+    with pytest.raises(FatalError):
         run_tap(odd, *names, state=first.state, cvids=[cvid])
 
 
@@ -223,7 +223,7 @@ def test_a_row_without_a_key_is_left_out_of_every_stream(
     every = stream == "campaign_lists"
     odd.change = change_rows(endpoint, at, key, value, every=every)
     if every:
-        with pytest.raises(Failed, match="has its key"):
+        with pytest.raises(FatalError, match="has its key"):
             run_tap(odd, stream)
         return
     found = run_tap(odd, stream, "tags").records
@@ -231,7 +231,7 @@ def test_a_row_without_a_key_is_left_out_of_every_stream(
     assert found["tags"] == whole["tags"]
     assert "Left out 1 rows" in caplog.text
     odd.change = change_rows(endpoint, at, key, value, every=True)
-    with pytest.raises(Failed, match="has its key"):
+    with pytest.raises(FatalError, match="has its key"):
         run_tap(odd, stream)
 
 
@@ -591,7 +591,7 @@ def test_a_map_that_fails_is_told_in_a_sentence_without_values(
     maps = {"segment_contacts": {name: expression}}
     with pytest.raises(MappingError) as raised:
         run_tap(service, "segment_contacts", stream_maps=maps)
-    told = sentence(raised.value)
+    told = user_message(raised.value)
     assert told.startswith("The setting `stream_maps` can't be used: ")
     assert "the stream `segment_contacts`" in told
     assert raised.value.__suppress_context__
@@ -619,4 +619,4 @@ def test_a_map_that_can_not_be_read_names_its_stream(service: Service) -> None:
     maps = {"tags": {"color": "1 +"}}
     with pytest.raises(MappingError) as raised:
         run_tap(service, "tags", stream_maps=maps)
-    assert "the stream `tags`" in sentence(raised.value)
+    assert "the stream `tags`" in user_message(raised.value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Failed, Forbidden
+from tap_zohocampaigns.api.errors import FatalError, Forbidden
 from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, WRITES
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.streams import STREAMS
@@ -57,7 +57,7 @@ def test_the_tap_makes_no_other_calls_than_these() -> None:
 
 @pytest.mark.parametrize("endpoint", [*WRITES])
 def test_the_session_of_the_tap_can_not_write(service: Service, endpoint: str) -> None:
-    client = StillTap(config=service.config).account.client
+    client = StillTap(config=service.config).inventory.client
     with pytest.raises(KeyError):
         client.call(endpoint, {"listkey": "3z", "contactinfo": "{}"})
     assert not service.calls
@@ -135,7 +135,7 @@ def test_a_token_that_is_good_for_nothing_fails(service: Service, stream: str) -
         return Reply(401, body)
 
     service.intercept = intercept
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(FatalError) as failed:
         run_tap(service, stream, concurrency=1)
     assert not isinstance(failed.value, Forbidden)
     assert "`refresh_token`" in str(failed.value)

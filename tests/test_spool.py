@@ -11,7 +11,7 @@ import pytest
 
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.sync import prefetch, spool
-from tap_zohocampaigns.sync.prefetch import Ahead, Batch
+from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.spool import Spool
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
         yield from (Batch(rows, item) for rows in PAGES)
 
     with files_up_to(size):
-        reading = Ahead(lambda: range(3), read, 4)
+        reading = Prefetch(lambda: range(3), read, 4)
         reading.start()
         taken = [
             (item, batch.rows, batch.about)

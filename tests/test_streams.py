@@ -363,7 +363,7 @@ def gone(call: Call, key: str) -> Reply | None:
     codes = {"getcampaignrecipientsdata": "6002", "getsegmentcontacts": "2202"}
     if call.endpoint not in codes or key not in call.params.values():
         return None
-    body = f'{{"status":"error","code":"{codes[call.endpoint]}","message":"Gone."}}'
+    body = f'{{"status":"error","code":"{codes[call.endpoint]}","message":"NotFound."}}'
     return Reply(200, body.encode())
 
 

@@ -20,10 +20,10 @@ from singer_sdk.exceptions import (
     MissingKeyPropertiesError,
 )
 
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.settings.target import complete, problems
-from tap_zohocampaigns.singer.user_errors import sentence
+from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target.report import Report, ranges
 from tap_zohocampaigns.target.target import Lines, TargetZohoCampaigns
@@ -378,7 +378,7 @@ def test_a_runaway_run_ends_before_the_first_write(
     # However often it is tried: none of them is changed again and again.
     for _ in range(3):
         ran = run_target(service, messages, **limits)
-        assert isinstance(ran.error, Failed)
+        assert isinstance(ran.error, FatalError)
         assert str(ran.error) == str(rehearsed.error)
         assert str(ran.error).startswith(
             f"15 changes wait, and `max_writes` allows {most}"
@@ -483,7 +483,7 @@ def test_a_wrong_list_ends_the_run_with_a_sentence(
     refuse(service, code, f"Invalid list key of {BERT}")
     messages = [record(stream, ANNA, **({} if bare else {"first_name": "x"})), state(1)]
     ran = run_target(service, messages, list_key="3z")
-    assert isinstance(ran.error, Failed)
+    assert isinstance(ran.error, FatalError)
     assert "check `list_key`" in str(ran.error)
     assert "planted" not in str(ran.error)
     assert (len(service.calls), ran.states) == (1, [])
@@ -526,7 +526,7 @@ def test_five_unknown_codes_in_a_row_are_not_the_records(
     # Four are the records.
     assert (ran.error, ran.counts()) == (None, (1, 0, 4, 0))
     ran = run_target(service, messages, list_key=list_key)
-    assert isinstance(ran.error, Failed)
+    assert isinstance(ran.error, FatalError)
     assert "7777 (Planned maintenance.)" in str(ran.error)
     assert ran.counts()[2] == 0
     assert ran.states[-1:] in ([], [{"number": 0}])
@@ -760,7 +760,7 @@ def test_a_map_that_does_not_work_is_told(service: Service, expression: str) -> 
     maps = {"subscribe": {"First Name": expression}}
     with pytest.raises(MappingError) as raised:
         run_target(service, [record("subscribe", ANNA)], stream_maps=maps)
-    told = sentence(raised.value)
+    told = user_message(raised.value)
     assert "`stream_maps`" in told
     assert "planted" not in told
 
@@ -798,7 +798,7 @@ def test_a_line_that_is_wrong_is_told_without_what_is_in_it(
 ) -> None:
     text = lines([record("subscribe", BERT), state(1)]) + line + "\n"
     ran = run_target(service, text, list_key="3z")
-    assert isinstance(ran.error, Failed)
+    assert isinstance(ran.error, FatalError)
     assert "planted" not in str(ran.error)
     assert (service.calls, ran.states) == ([], [])
 

@@ -16,9 +16,9 @@ from unittest.mock import Mock
 import pytest
 from singer_sdk.exceptions import MappingError
 
-from tap_zohocampaigns.api.errors import Failed, Outage, SettingError
+from tap_zohocampaigns.api.errors import FatalError, Outage, SettingError
 from tap_zohocampaigns.sandbox import Service
-from tap_zohocampaigns.singer.user_errors import sentence
+from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.target.rejects import Reject, RejectFile
 
 from .conftest import ROOT
@@ -421,11 +421,11 @@ def test_a_pipe_gets_all_lines_and_keeps_its_mode(tmp_path: Path) -> None:
         RejectFile(str(path)).add(reject(0))
     read: list[str] = []
 
-    def look() -> None:
+    def watch() -> None:
         with path.open(encoding="utf-8") as lines_of_it:
             read.extend(lines_of_it)
 
-    reader = threading.Thread(target=look)
+    reader = threading.Thread(target=watch)
     reader.start()
     file = RejectFile(str(path))
     while True:
@@ -684,7 +684,7 @@ def test_a_map_that_fails_is_told_without_what_it_fails_with(
     maps = {"subscribe": {name: expression.replace("planted", "x")}}
     with pytest.raises(MappingError) as raised:
         run_target(service, [record("subscribe", ANNA)], stream_maps=maps)
-    told = sentence(raised.value)
+    told = user_message(raised.value)
     assert "`stream_maps`" in told
     assert "the stream `subscribe`" in told
     assert "planted" not in told
@@ -764,7 +764,8 @@ def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
 # Around it.
 
 TARGET = (
-    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;TargetZohoCampaigns.cli()"
+    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;"
+    "TargetZohoCampaigns.cli()"
 )
 
 
@@ -798,4 +799,4 @@ def test_a_closed_stream_is_told_before_anything_is_sent(
 
 def test_a_wrong_line_is_an_error_of_the_input(service: Service) -> None:
     ran = run_target(service, '{"type": "RECORD", "stream": 3, "record": {}}\n')
-    assert isinstance(ran.error, Failed)
+    assert isinstance(ran.error, FatalError)

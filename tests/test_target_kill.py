@@ -26,7 +26,8 @@ if t.TYPE_CHECKING:
 
 CUT = Reply(200, b'{"status":"success","code', cut=True)
 TARGET = (
-    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;TargetZohoCampaigns.cli()"
+    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;"
+    "TargetZohoCampaigns.cli()"
 )
 NAMED = {"first_name": "x"}
 # Contact -> what it has to be in the end.
@@ -208,14 +209,14 @@ def test_a_signal_while_the_end_is_told_ends_it_in_good_order(place: str) -> Non
     program = (
         "import signal\n"
         "from tap_zohocampaigns.target.target import TargetZohoCampaigns as Target\n"
-        "class Asked(Target):\n"
+        "class ConfiguredStream(Target):\n"
         "    asked = False\n"
         f"    def {place}(self, *args):\n"
         "        if not self.asked:\n"
         "            self.asked = True\n"
         "            signal.raise_signal(signal.SIGTERM)\n"
         f"        super().{place}(*args)\n"
-        "Asked.cli()"
+        "ConfiguredStream.cli()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "--config", "ENV"],

@@ -23,7 +23,7 @@ import pytest
 
 from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS
 from tap_zohocampaigns.api.errors import (
-    Failed,
+    FatalError,
     Outage,
     Postponed,
     Rejected,
@@ -218,13 +218,13 @@ class Life:
         target = TargetZohoCampaigns(config=json.loads(json.dumps(config)))
         target.most_waiting = self.chance.choice([1, 2, 3, 5, 8, 13, 100])
         target.clock = lambda: self.zoho.now  # type: ignore[method-assign]
-        target.stopper.sleep = self.zoho.sleep  # type: ignore[method-assign]
+        target.shutdown.sleep = self.zoho.sleep  # type: ignore[method-assign]
         target.__dict__ |= {"wires": self.zoho, "rejects": self.rejects}
         written, error = io.StringIO(), None
         with redirect_stdout(written):
             try:
                 target.listen(io.StringIO(lines(self.left)))
-            except (Failed, Killed) as raised:
+            except (FatalError, Killed) as raised:
                 error = raised
             finally:
                 target.report._over.set()  # noqa: SLF001 (its thread ends)
@@ -263,10 +263,10 @@ class Life:
             error = self.run(max_writes=call)
             # So many were answered at most, or tried for others.
             assert zoho.answers.total() <= call
-            assert error is None or isinstance(error, Failed)
+            assert error is None or isinstance(error, FatalError)
         else:
             error = self.run()
-            assert error is None or isinstance(error, Killed | Failed)
+            assert error is None or isinstance(error, Killed | FatalError)
         if move == "out":
             # When it begins as one is left that was postponed before, who can tell?
             wrong = self._blamed() - self.excused

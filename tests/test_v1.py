@@ -328,7 +328,7 @@ def test_the_sandbox_is_read_by_version_1_without_a_token(version: object) -> No
     config = {"data_center": "sandbox", "api_version": version}
     tap = TapZohoCampaigns(config=config)
     assert tap.settings["api_version"] == "1"
-    lists = tap.account.lists
+    lists = tap.inventory.lists
     assert len(lists) == 5
 
 

@@ -43,7 +43,7 @@ class Resumed(t.NamedTuple):
     """Whether all of it has been read."""
 
 
-class Asked(t.NamedTuple):
+class ConfiguredStream(t.NamedTuple):
     """What a configured catalog asks of a stream.
 
     Attributes:
@@ -116,7 +116,7 @@ def as_singer(told: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     }
 
 
-def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noqa: ANN401 (a file may hold anything)
+def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, ConfiguredStream]:  # noqa: ANN401 (a file may hold anything)
     """Return what a configured catalog asks of each of its streams.
 
     Raises:
@@ -145,7 +145,9 @@ def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, Asked]:  # noq
         numbers = [configured.get("sync_id"), configured.get("generation_id")]
         cursor = bool(known[name].replication_key)
         full = mode == SyncMode.full_refresh.value
-        asked[name] = Asked(cursor, full, None if None in numbers else numbers)
+        asked[name] = ConfiguredStream(
+            cursor, full, None if None in numbers else numbers
+        )
     if not asked:
         msg = "The configured catalog has no streams."
         raise SettingError(msg)

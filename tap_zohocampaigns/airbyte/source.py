@@ -26,25 +26,25 @@ from tap_zohocampaigns.airbyte.catalog import (
 )
 from tap_zohocampaigns.airbyte.spec import flatten, make_spec
 from tap_zohocampaigns.airbyte.writer import (
-    Course,
     LogHandler,
     MessageWriter,
     Status,
+    StreamProgress,
     line,
     trace_of_error,
 )
 from tap_zohocampaigns.api.errors import (
     Forbidden,
-    LockedOut,
     Outage,
     SettingError,
+    StoppedAtLock,
     ZohoError,
 )
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.singer.shutdown import Stopped
-from tap_zohocampaigns.singer.user_errors import sentence
-from tap_zohocampaigns.streams.reference import OfficeStream
+from tap_zohocampaigns.singer.user_errors import user_message
+from tap_zohocampaigns.streams.reference import ReferenceStream
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync import custom_fields
 from tap_zohocampaigns.sync.incremental import StatefulStream
@@ -53,9 +53,9 @@ from tap_zohocampaigns.tap import TapZohoCampaigns
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_zohocampaigns.airbyte.catalog import Asked
+    from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
     from tap_zohocampaigns.sync.base import ZohoStream
-    from tap_zohocampaigns.sync.inventory import Account
+    from tap_zohocampaigns.sync.inventory import Inventory
 
     Json: t.TypeAlias = dict[str, t.Any]
 
@@ -79,11 +79,11 @@ class AirbyteTap(TapZohoCampaigns):
         return t.cast("MessageWriter", self.message_writer)
 
     @cached_property
-    def account(self) -> Account:
+    def inventory(self) -> Inventory:
         """The account that all streams read, over one session."""
-        account = super().account
-        account.client.ledger.resting = self.writer.rest
-        return account
+        inventory = super().inventory
+        inventory.client.ledger.resting = self.writer.rest
+        return inventory
 
     def columns_of(self, stream: str) -> dict[str, Json]:
         """Return the columns that the catalog has for custom fields of contacts."""
@@ -104,7 +104,7 @@ class AirbyteTap(TapZohoCampaigns):
     def end(self) -> None:
         """Let the others go on: a stream that fails is ended alone."""
 
-    def read(self, asked: dict[str, Asked], blobs: dict[str, Json]) -> int:
+    def read(self, asked: dict[str, ConfiguredStream], blobs: dict[str, Json]) -> int:
         """Read streams; return the exit status.
 
         Args:
@@ -127,7 +127,9 @@ class AirbyteTap(TapZohoCampaigns):
                 if not course.ended:
                     self._end(name, Status.INCOMPLETE)
 
-    def _begin_with(self, asked: dict[str, Asked], blobs: dict[str, Json]) -> set[str]:
+    def _begin_with(
+        self, asked: dict[str, ConfiguredStream], blobs: dict[str, Json]
+    ) -> set[str]:
         """Take the state; return the streams that an earlier attempt has read whole."""
         resumed = {
             name: each.resume(blobs.get(name, {})) for name, each in asked.items()
@@ -142,7 +144,7 @@ class AirbyteTap(TapZohoCampaigns):
         for stream in self.zoho_streams:
             stream.selected = stream.name in asked.keys() - complete
         self.writer.courses = {
-            stream.name: Course(asked[stream.name], stream.endpoint)
+            stream.name: StreamProgress(asked[stream.name], stream.endpoint)
             # What a state claims of snapshots is told before it.
             for stream in reversed(self._turns)
             if stream.name in asked
@@ -158,7 +160,7 @@ class AirbyteTap(TapZohoCampaigns):
     def _known_rows(self, name: str) -> int:
         stream = t.cast("ZohoStream", self.streams[name])
         # What comes in pages may go on behind the first.
-        paged = isinstance(stream, OfficeStream) and stream.details
+        paged = isinstance(stream, ReferenceStream) and stream.details
         if paged or isinstance(stream, StatefulStream):
             return 0
         return stream.progress.known
@@ -206,7 +208,7 @@ def _lacks_rows(stream: ZohoStream, failed: list[ZohoStream]) -> bool:
 
 
 def _words(error: Exception) -> str:
-    return sentence(error).rstrip(".") + "."
+    return user_message(error).rstrip(".") + "."
 
 
 def _told(error: Exception, stream: str = "") -> bytes:
@@ -220,7 +222,7 @@ def failure_type(error: Exception) -> FailureType:
 
     A sentence that names a setting tells the user what to put right.
     """
-    if isinstance(error, Outage | LockedOut):
+    if isinstance(error, Outage | StoppedAtLock):
         return FailureType.transient_error
     named = _SETTING.findall(str(error)) if isinstance(error, ZohoError) else ()
     if isinstance(error, _USERS) or tap_settings.SCHEMA["properties"].keys() & {*named}:
@@ -280,7 +282,7 @@ def check(options: argparse.Namespace, logs: LogHandler) -> int:
     try:
         # Whoever asks is waiting; half an hour is too long.
         tap = _tap(options, rate_limit_on_lock="stop")
-        tap.account.knock()
+        tap.inventory.check_credentials()
     except Exception as error:  # noqa: BLE001 (it is told)
         failed = AirbyteConnectionStatus(Connection.FAILED, _words(error))
         logs.tell(line(Type.CONNECTION_STATUS, connectionStatus=failed))

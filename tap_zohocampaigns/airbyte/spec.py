@@ -27,7 +27,7 @@ _SDKS = {
 }
 _GROUPS = {
     "account": (
-        "Account",
+        "Inventory",
         (CREDENTIALS, "data_center", "account_id", "api_url", "accounts_url"),
     ),
     "scope": (

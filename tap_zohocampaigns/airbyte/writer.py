@@ -44,7 +44,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.singerlib.messages import Message
 
-    from tap_zohocampaigns.airbyte.catalog import Asked
+    from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
 
     Json: t.TypeAlias = dict[str, t.Any]
 
@@ -118,7 +118,7 @@ class LogHandler(logging.Handler):
 
 
 @dataclass
-class Course:
+class StreamProgress:
     """How far a stream is.
 
     Attributes:
@@ -130,7 +130,7 @@ class Course:
         limited: Whether it has been told since that it waits.
     """
 
-    asked: Asked
+    asked: ConfiguredStream
     endpoint: str
     state: bytes = b""
     rows: int = 0
@@ -158,7 +158,7 @@ class MessageWriter(PageWriter):
     def __init__(self) -> None:
         """Begin without streams."""
         super().__init__()
-        self.courses: dict[str, Course] = {}
+        self.courses: dict[str, StreamProgress] = {}
         """The streams that are read, those first that others write to."""
         self.known: Callable[[str], int] = lambda _: 0
         """Tells how many parts a stream has, if that tells how many rows it has."""
@@ -247,7 +247,7 @@ class MessageWriter(PageWriter):
         told = _status(name, Status.STARTED)
         return told + (_limited(name, until) if until else b"")
 
-    def _rests_until(self, course: Course) -> float:
+    def _rests_until(self, course: StreamProgress) -> float:
         """Return until when a stream can't go on; 0 if it can."""
         ends = (
             until
@@ -256,7 +256,7 @@ class MessageWriter(PageWriter):
         )
         return max(ends, default=0.0)
 
-    def _waits(self, course: Course, endpoint: str) -> bool:
+    def _waits(self, course: StreamProgress, endpoint: str) -> bool:
         """Return whether a stream can't go on while an endpoint rests.
 
         A call that is no other stream's is made for the one that is underway.

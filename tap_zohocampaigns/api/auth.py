@@ -18,7 +18,7 @@ import msgspec
 
 from tap_zohocampaigns.api.errors import (
     Action,
-    Failed,
+    FatalError,
     SettingError,
     Transient,
     Unanswered,
@@ -229,7 +229,7 @@ class Authenticator:
             return _Throttled(told)
         if error.casefold() in _PASSING or status >= _SERVER_ERROR:
             return Transient(f"the token service fails ({told})")
-        return Failed(
+        return FatalError(
             f"Zoho gave no access token ({told}): check `client_id`, `client_secret`, "
             "`refresh_token` and `data_center`."
         )
@@ -250,7 +250,7 @@ class AuthToken:
 
     renews: t.ClassVar = False
     advice: t.ClassVar[Mapping[Action, str]] = {
-        Action.RENEW: "check `auth_token` and `data_center`",
+        Action.REFRESH_TOKEN: "check `auth_token` and `data_center`",
         Action.FORBID: "check that the user of `auth_token` may see this",
     }
 

@@ -19,16 +19,16 @@ from tap_zohocampaigns.api.auth import TokenWait
 from tap_zohocampaigns.api.errors import (
     UNKNOWN,
     Action,
-    Failed,
+    FatalError,
     Forbidden,
-    Gone,
     Locked,
-    LockedOut,
+    NotFound,
     Outage,
     Postponed,
     RangeRefused,
     Rejected,
     SettingError,
+    StoppedAtLock,
     Transient,
     Unauthorized,
     UnknownRejection,
@@ -39,7 +39,7 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.api.quota.ledger import Ledger, Quota, Quotas, Ticket, Wait
 from tap_zohocampaigns.api.quota.stores import open_store
 from tap_zohocampaigns.api.redact import redact
-from tap_zohocampaigns.api.retry_budget import Budget, Starved
+from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
 from tap_zohocampaigns.api.scopes import PROBES, READS, SCOPES, WRITES
 from tap_zohocampaigns.api.tokens.store import TokenStore, open_tokens
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
@@ -190,7 +190,7 @@ class Client:
         self._clock = clock
         self._sleep = sleep
         self._in_flight = threading.BoundedSemaphore(config["concurrency"])
-        self._budget = Budget(config["concurrency"], clock)
+        self._budget = RetryBudget(config["concurrency"], clock)
         self._transport = Transport(
             self._hosts, config["request_timeout"], config["concurrency"], clock
         )
@@ -200,9 +200,9 @@ class Client:
         self.account_id = name_account(config)
         """Stands for whose account it is, and tells nothing of it."""
         self.calls: Counter[str] = Counter()
-        self.served: set[str] = set()
+        self.granted_scopes: set[str] = set()
         """The scopes that the token is known to have."""
-        self._lacking: set[str] = set()
+        self.missing_scopes: set[str] = set()
         self._refusing: set[str] = set()
         """The endpoints that refuse tokens which are good for other endpoints."""
         self._accepted: set[str] = set()
@@ -237,10 +237,10 @@ class Client:
             to be written, that it is so already.
 
         Raises:
-            Failed: The answer is an error, or trying again did not help in time.
+            FatalError: The answer is an error, or trying again did not help in time.
             SettingError: The credentials are not accepted, or `api_version` has no such
                 call.
-            Gone: The campaign, list or segment asked for does not exist any more.
+            NotFound: The campaign, list or segment asked for does not exist any more.
             RangeRefused: The page asked for is too large.
             Rejected: What is to be written is not accepted.
             Postponed: What is to be written is not accepted now.
@@ -303,7 +303,7 @@ class Client:
                     ticket = self._enter(endpoint)
                     yield Turn(token, ticket)
                     return
-            except Starved as starved:
+            except BudgetExhausted as starved:
                 if starved.failing > self._retry_seconds:
                     msg = (
                         "Zoho has answered none of the calls for "
@@ -317,7 +317,7 @@ class Client:
                 wait = not_yet.wait
                 if wait.locked and self._stop_on_lock:
                     msg = f"Zoho has locked {endpoint} until {_end(wait)}"
-                    raise LockedOut(msg) from None
+                    raise StoppedAtLock(msg) from None
                 with self._budget.resting(), patience.resting():
                     self.ledger.rest(endpoint, wait)
             except TokenWait as waiting:
@@ -331,7 +331,7 @@ class Client:
                 f"{_TOKEN_SERVICE} was asked too often and gives no access token until "
                 f"{_end(wait)}"
             )
-            raise LockedOut(msg) from None
+            raise StoppedAtLock(msg) from None
         if wait.seconds <= _BRIEF:
             # For another process, which is worth no line.
             self._sleep(wait.seconds)
@@ -341,7 +341,7 @@ class Client:
 
     def _enter(self, endpoint: str) -> Ticket:
         # A call that this session may not make is not in there.
-        if self._scopes[endpoint] in self._lacking:
+        if self._scopes[endpoint] in self.missing_scopes:
             raise _forbidden(endpoint)
         taken = self.ledger.take(endpoint)
         if isinstance(taken, Wait):
@@ -361,16 +361,16 @@ class Client:
         if not self._auth.renews:
             raise SettingError(str(error)) from None
         token, again = tokens[-1], len(tokens) > 1
-        unproved = SCOPES[endpoint] not in self.served
+        unproved = SCOPES[endpoint] not in self.granted_scopes
         if (again and unproved) or self._is_second(tokens):
             self._compare(endpoint, tokens, error)
         if unproved and not (again or self._auth.has_asked_for(token)):
             self._prove(endpoint, token)
         if self._verdict or endpoint in self._refusing:
-            raise Failed(self._verdict or str(error)) from None
+            raise FatalError(self._verdict or str(error)) from None
         # A token that is good for something else may lack a scope; Zoho issues few, so
         # it is not renewed at once.
-        if again or not (unproved and self.served):
+        if again or not (unproved and self.granted_scopes):
             self._discarded[token.issue] = token.text
             self._auth.discard(token)
 
@@ -380,7 +380,7 @@ class Client:
         Otherwise each run whose first call lacks its scope would cost a token.
         """
         with self._probing:
-            if not self.served and token.issue not in self._discarded:
+            if not self.granted_scopes and token.issue not in self._discarded:
                 self._is_accepted_beside(endpoint, token)
 
     def _is_second(self, tokens: Sequence[Token]) -> bool:
@@ -404,18 +404,18 @@ class Client:
 
         Raises:
             Forbidden: It lacks the scope.
-            Failed: It is of no use to ask for one more.
+            FatalError: It is of no use to ask for one more.
         """
         scope, second = SCOPES[endpoint], self._is_second(tokens)
         with self._probing:
             if self._verdict:
-                raise Failed(self._verdict) from None
-            unproved = scope not in self.served
+                raise FatalError(self._verdict) from None
+            unproved = scope not in self.granted_scopes
             accepted = None
-            if second or (unproved and scope not in self._lacking):
+            if second or (unproved and scope not in self.missing_scopes):
                 accepted = self._is_accepted_beside(endpoint, tokens[-1])
             if accepted and unproved:
-                self._lacking.add(scope)
+                self.missing_scopes.add(scope)
             elif accepted:
                 self._refusing.add(endpoint)
             sentence = str(error)
@@ -423,23 +423,23 @@ class Client:
                 sentence = _REPEATED
             if second and accepted is False:
                 self._verdict = sentence
-        if scope in self._lacking:
+        if scope in self.missing_scopes:
             raise _forbidden(endpoint) from None
         if second:
-            raise Failed(sentence) from None
+            raise FatalError(sentence) from None
 
     def _is_accepted_beside(self, endpoint: str, token: Token) -> bool | None:
         """Try other calls; return None if none of them tells of the token."""
-        unproved = SCOPES[endpoint] not in self.served
+        unproved = SCOPES[endpoint] not in self.granted_scopes
         refused = unknown = 0
         for other in PROBES:
             scope = SCOPES[other]
             same = scope == SCOPES[endpoint] if unproved else other == endpoint
-            if same or scope in self._lacking:
+            if same or scope in self.missing_scopes:
                 continue
             try:
                 # Another token costs less than to wait for the quota of a trial.
-                if not self.ledger.left(other):
+                if not self.ledger.remaining(other):
                     unknown += 1
                     continue
                 with self._turn(other, Patience(self._clock)) as turn:
@@ -477,7 +477,7 @@ class Client:
         # Without an answer, the call may reach Zoho yet.
         self.ledger.done(turn.ticket)
         envelope = self._judge(endpoint, reply, sent.private)
-        self.served.add(SCOPES[endpoint])
+        self.granted_scopes.add(SCOPES[endpoint])
         self._accepted.add(turn.token.issue)
         self._refusing.discard(endpoint)
         self._verdict = ""
@@ -504,14 +504,14 @@ class Client:
         code = redact(envelope.code, self._auth.secrets)
         message = redact(envelope.message, self._auth.secrets, private)
         told = f"code {code} ({message or 'no message'})"
-        if rule.action in {Action.EMPTY, Action.ALREADY} and status == _OK:
+        if rule.action in {Action.EMPTY, Action.ALREADY_DONE} and status == _OK:
             return None
         if rule.action is Action.LOCKED or status == requests.codes.too_many_requests:
             msg = f"Zoho has locked {endpoint} with {told}"
             raise Locked(msg)
         check = f": {advice}" if (advice := self._advice(rule)) else ""
         sentence = f"Zoho answered {endpoint} with {told}{check}."
-        if rule.action is Action.RENEW or status == requests.codes.unauthorized:
+        if rule.action is Action.REFRESH_TOKEN or status == requests.codes.unauthorized:
             raise Unauthorized(sentence)
         if endpoint in WRITES and status >= _SERVER_ERROR:
             # It may be the contact that Zoho's server can't cope with.
@@ -520,7 +520,7 @@ class Client:
             _judge_change(rule, sentence, code, message)
         if rule.action is Action.RETRY or status >= _SERVER_ERROR:
             raise Transient(told + check)
-        raise _VERDICTS.get(rule.action, Failed)(sentence)
+        raise _VERDICTS.get(rule.action, FatalError)(sentence)
 
     def _unreadable(
         self, endpoint: str, reply: Reply, error: wire.Unreadable
@@ -538,7 +538,7 @@ class Client:
             rule = find_rule(endpoint, str(status), "")
             if rule.action is Action.FORBID:
                 return Forbidden(f"Zoho answered HTTP {status}: {rule.check}.")
-            return Failed(
+            return FatalError(
                 f"Zoho answered HTTP {status} with {error}: check `data_center`, or "
                 "`api_url` if it is set."
             )
@@ -577,7 +577,7 @@ def _forbidden(endpoint: str) -> Forbidden:
 
 
 _VERDICTS = {
-    Action.SKIP: Gone,
-    Action.SHRINK: RangeRefused,
+    Action.SKIP: NotFound,
+    Action.SMALLER_PAGE: RangeRefused,
     Action.FORBID: Forbidden,
 }

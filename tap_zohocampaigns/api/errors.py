@@ -20,19 +20,19 @@ class SettingError(ZohoError):
     """A setting is wrong; the sentence names it."""
 
 
-class Failed(ZohoError):
+class FatalError(ZohoError):
     """The run can't go on."""
 
 
-class Outage(Failed):
+class Outage(FatalError):
     """Zoho did not answer, or kept an endpoint locked, for longer than is waited."""
 
 
-class Forbidden(Failed):
+class Forbidden(FatalError):
     """The token's scopes, or its user's rights, don't cover the call."""
 
 
-class Gone(ZohoError):
+class NotFound(ZohoError):
     """What was asked for is not in the account: deleted meanwhile, or never sent."""
 
 
@@ -79,7 +79,7 @@ class Locked(Transient):
     """The endpoint was called too often and is closed for half an hour."""
 
 
-class LockedOut(ZohoError):
+class StoppedAtLock(ZohoError):
     """An endpoint is locked, and the settings say not to wait."""
 
 
@@ -90,14 +90,14 @@ class Unauthorized(Transient):
 class Action(enum.Enum):
     """What an answer asks the caller to do."""
 
-    GO_ON = enum.auto()
+    SUCCESS = enum.auto()
     EMPTY = enum.auto()
-    ALREADY = enum.auto()
+    ALREADY_DONE = enum.auto()
     REJECT = enum.auto()
     SKIP = enum.auto()
-    SHRINK = enum.auto()
+    SMALLER_PAGE = enum.auto()
     RETRY = enum.auto()
-    RENEW = enum.auto()
+    REFRESH_TOKEN = enum.auto()
     LOCKED = enum.auto()
     FORBID = enum.auto()
     FAIL = enum.auto()
@@ -208,8 +208,8 @@ RULES = (
     Rule("9001", Action.EMPTY, "workflow"),
     Rule("9008", Action.FORBID, "workflow", check=_WORKFLOW_SCOPE),
     # What is written. An answer that says that it is so already is as good as done.
-    Rule("2003", Action.ALREADY, "listsubscribe"),
-    Rule("*", Action.ALREADY, "listsubscribe", "already in the list"),
+    Rule("2003", Action.ALREADY_DONE, "listsubscribe"),
+    Rule("*", Action.ALREADY_DONE, "listsubscribe", "already in the list"),
     *(
         Rule("2001", Action.RETRY, endpoint, message)
         for endpoint in ("listsubscribe", _BULK)
@@ -217,10 +217,10 @@ RULES = (
     ),
     # 2007 came for an address that Zoho takes for invalid.
     Rule("2001 2004 2005 2007", Action.REJECT, "listsubscribe"),
-    Rule("2103", Action.ALREADY, "listunsubscribe"),
+    Rule("2103", Action.ALREADY_DONE, "listunsubscribe"),
     Rule("2101", Action.RETRY, "listunsubscribe"),
     Rule("2004 2005 2007", Action.REJECT, "listunsubscribe"),
-    Rule("*", Action.ALREADY, "contactdonotmail", "already in do-not-mail"),
+    Rule("*", Action.ALREADY_DONE, "contactdonotmail", "already in do-not-mail"),
     Rule("2104", Action.RETRY, "contactdonotmail"),
     Rule("2004 2005 2007", Action.REJECT, "contactdonotmail"),
     # Which of its addresses is wrong, each of them alone will tell.
@@ -233,17 +233,17 @@ RULES = (
             Rule("2002 2102 2202 2206 2501", Action.FAIL, endpoint, check=_LIST),
             Rule("914 2302", Action.FAIL, endpoint, check=_ROOM),
             Rule("2701 2704 2706", Action.FORBID, endpoint, check=_WRITE_RIGHT),
-            Rule("401 1007", Action.RENEW, endpoint, check=_WRITE_SCOPE),
+            Rule("401 1007", Action.REFRESH_TOKEN, endpoint, check=_WRITE_SCOPE),
         )
     ),
     # The general table.
-    Rule("0 200 3023 6201", Action.GO_ON),
-    Rule("6502", Action.SHRINK, check="lower `page_size`"),
+    Rule("0 200 3023 6201", Action.SUCCESS),
+    Rule("6502", Action.SMALLER_PAGE, check="lower `page_size`"),
     Rule("500 996 2101 2601", Action.RETRY),
     # Other services of Zoho tell so in words.
-    Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.RENEW, check=_TOKEN),
+    Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.REFRESH_TOKEN, check=_TOKEN),
     Rule("OAUTH_SCOPE_MISMATCH INVALID_OAUTHSCOPE", Action.FORBID, check=_SCOPES),
-    Rule("401 1007", Action.RENEW, check=_TOKEN),
+    Rule("401 1007", Action.REFRESH_TOKEN, check=_TOKEN),
     Rule("901 902", Action.FAIL, check=_ACCOUNT),
     Rule("1004 404", Action.FAIL, check=_URL),
     Rule("400 903 1001 1002 1003 1005 1006", Action.FAIL, check=_REPORT),

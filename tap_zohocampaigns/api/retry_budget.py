@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 from tap_zohocampaigns.api.errors import (
     Forbidden,
-    Gone,
     Locked,
+    NotFound,
     Postponed,
     RangeRefused,
     Rejected,
@@ -35,10 +35,10 @@ _REWARD = 0.2
 # A sum of floats may say that a token is due a hair before it is.
 _LEAST = 0.01
 # Zoho has answered, though not with what was asked for.
-_ANSWERS = (Forbidden, Gone, RangeRefused, Rejected)
+_ANSWERS = (Forbidden, NotFound, RangeRefused, Rejected)
 
 
-class Starved(Exception):
+class BudgetExhausted(Exception):
     """All tokens are underway or lost."""
 
     def __init__(self, seconds: float, failing: float, cause: str) -> None:
@@ -49,7 +49,7 @@ class Starved(Exception):
         self.cause = cause
 
 
-class Budget:
+class RetryBudget:
     """Tokens for calls: a success gives its own back and a bit more, a failure none."""
 
     def __init__(self, in_flight: int, clock: Callable[[], float]) -> None:
@@ -87,7 +87,7 @@ class Budget:
         """Hold a token while a call is underway.
 
         Raises:
-            Starved: There is none now.
+            BudgetExhausted: There is none now.
         """
         self._take()
         try:
@@ -147,7 +147,7 @@ class Budget:
             if self._tokens < 1:
                 self._count_time()
                 wait = max((1 - self._tokens) * _SECONDS, _LEAST)
-                raise Starved(wait, self._failing or 0.0, self._cause)
+                raise BudgetExhausted(wait, self._failing or 0.0, self._cause)
             self._tokens -= 1
 
     def _give_back(self, tokens: float) -> None:

@@ -25,7 +25,7 @@ from urllib3.exceptions import (
 from urllib3.util.ssl_ import create_urllib3_context
 
 from tap_zohocampaigns.api import causes, hosts
-from tap_zohocampaigns.api.errors import Failed, Transient, Unanswered
+from tap_zohocampaigns.api.errors import FatalError, Transient, Unanswered
 from tap_zohocampaigns.api.wire import envelope as wire
 
 if t.TYPE_CHECKING:
@@ -53,7 +53,7 @@ class _Deadline(t.NamedTuple):
     at: float
     clock: Callable[[], float]
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Return how much time is left (seconds).
 
         Raises:
@@ -86,19 +86,19 @@ class _Socket(socket.socket):
     """
 
     def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:  # noqa: ANN401
-        self.settimeout(_deadline.get().left())
+        self.settimeout(_deadline.get().remaining())
         return super().recv_into(*args, **kwargs)
 
     def recv(self, *args: t.Any, **kwargs: t.Any) -> bytes:  # noqa: ANN401
-        self.settimeout(_deadline.get().left())
+        self.settimeout(_deadline.get().remaining())
         return super().recv(*args, **kwargs)
 
     def send(self, *args: t.Any, **kwargs: t.Any) -> int:  # noqa: ANN401
-        self.settimeout(_deadline.get().left())
+        self.settimeout(_deadline.get().remaining())
         return super().send(*args, **kwargs)
 
     def sendall(self, *args: t.Any, **kwargs: t.Any) -> None:  # noqa: ANN401
-        self.settimeout(_deadline.get().left())
+        self.settimeout(_deadline.get().remaining())
         super().sendall(*args, **kwargs)
 
 
@@ -106,7 +106,7 @@ class _TlsSocket(_Socket, ssl.SSLSocket):
     """The same through TLS."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
-        self.settimeout(_deadline.get().left())
+        self.settimeout(_deadline.get().remaining())
         super().do_handshake(block)
 
 
@@ -133,7 +133,7 @@ def _look_up(host: str, port: int) -> list[_Address]:
         if future is None:
             future = _lookups[place] = Future()
             threading.Thread(target=_ask, args=(place, future), daemon=True).start()
-    return future.result(_deadline.get().left())
+    return future.result(_deadline.get().remaining())
 
 
 def _ask(place: tuple[str, int], future: Future[list[_Address]]) -> None:
@@ -180,7 +180,7 @@ def _connect(addresses: list[_Address]) -> socket.socket:
         try:
             for option in HTTPConnection.default_socket_options:
                 made.setsockopt(*option)
-            made.settimeout(_deadline.get().left() / (len(addresses) - number))
+            made.settimeout(_deadline.get().remaining() / (len(addresses) - number))
             made.connect(address)
         except OSError as error:
             made.close()
@@ -269,7 +269,7 @@ class Transport:
         Raises:
             Transient: There was no whole answer in time; `Unanswered` if the call may
                 have been obeyed all the same.
-            Failed: The certificates can't be read, or Zoho redirects.
+            FatalError: The certificates can't be read, or Zoho redirects.
         """
         setting = "`accounts_url`" if path == TOKEN_PATH else "`api_url`"
         check = f"check the network, and `data_center` or {setting}"
@@ -300,13 +300,13 @@ class Transport:
                 "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE of the "
                 f"environment names can't be read ({type(error).__name__})."
             )
-            raise Failed(msg) from None
+            raise FatalError(msg) from None
         if _REDIRECT <= reply.status < _CLIENT_ERROR:
             msg = (
                 "Zoho redirects to another address, which is never followed with "
                 f"credentials: {check}."
             )
-            raise Failed(msg)
+            raise FatalError(msg)
         return reply
 
     def _exchange(
@@ -321,7 +321,7 @@ class Transport:
             decodes = {encoding.strip() for encoding in encodings} <= _ENCODINGS
             while piece := response.raw.read1(_PIECE, decode_content=decodes):
                 content += piece
-                _deadline.get().left()
+                _deadline.get().remaining()
                 if len(content) > wire.MAX_BYTES:
                     break
             return Reply(response.status_code, bytes(content))

@@ -40,7 +40,7 @@ class Rehearsal:
         """Take the client that asks."""
         self.ledger = client.ledger
         self.account_id = client.account_id
-        self.served = client.served
+        self.granted_scopes = client.granted_scopes
         self.calls: Counter[str] = Counter()
         self.members: dict[str, int] = {}
         """How many contacts each segment has, by its ID; each list, in each status."""
@@ -104,10 +104,10 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         of the whole sync; `at_most` and `at_least`: names whose figures can only be
         too high or too low; `asked`: how many calls the plan itself has cost.
     """
-    client, settings = tap.account.client, tap.settings
+    client, settings = tap.inventory.client, tap.settings
     read = [stream for stream in tap.zoho_streams if stream.selected]
     rehearsal = Rehearsal(client)
-    tap.account.client = t.cast("Client", rehearsal)
+    tap.inventory.client = t.cast("Client", rehearsal)
     known, guessed = _members(tap, read)
     rehearsal.members |= known
     streams: list[Row] = [
@@ -124,7 +124,7 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         {
             "endpoint": endpoint,
             "calls": calls,
-            "minutes": _minutes(calls, client.ledger.left(endpoint), settings),
+            "minutes": _minutes(calls, client.ledger.remaining(endpoint), settings),
         }
         for endpoint, calls in sorted(rehearsal.calls.items())
     ]
@@ -201,7 +201,7 @@ def _members(
         return {}, False
     parts = streams[0].known_state().get("parts", {})
     known = {name: line["rows"] for name, line in parts.items() if "rows" in line}
-    account = tap.account
+    account = tap.inventory
     try:
         lists = {row["listkey"]: row for row in account.lists}
     except Forbidden:
@@ -219,7 +219,7 @@ def _rehearse(tap: TapZohoCampaigns, stream: ZohoStream) -> int:
     try:
         stream.begin()
         for part, batches in stream.reading:
-            with stream.unless_gone(part):
+            with stream.skip_if_deleted(part):
                 rows += sum(len(batch.rows) for batch in batches)
     except Forbidden as error:
         tap.leave_out(stream.name, str(error))

@@ -96,7 +96,7 @@ class Progress(metrics.Counter):
             f"{self.done} of {self.known} parts done",
             f"{self.value} rows",
             f"{self.calls.total()} calls",
-            f"{self._ledger.left(self._endpoint)} calls left in this window",
+            f"{self._ledger.remaining(self._endpoint)} calls left in this window",
         ]
         if until := self._ledger.waiting_until():
             said.append(

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 # What a supervisor grants at least between asking and killing.
 _GRACE = 1.8
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SIGHT = 0.5
+POLL_SECONDS = 0.5
 """How long the main thread waits at once (seconds).
 
 Python obeys a signal when that thread runs, and one that comes to another thread, or
@@ -36,7 +36,7 @@ class Stopped(BaseException):
         self.save = save
 
 
-class Stopper:
+class Shutdown:
     """Turns signals and the end of the time into `Stopped`, never within a message."""
 
     def __init__(self, minutes: float | None, save: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ class Stopper:
         """Wait, unless the time ends before, or the run does."""
         self.check(seconds)
         ends = time.monotonic() + seconds
-        while not self._over.wait(min(max(ends - time.monotonic(), 0), SIGHT)):
+        while not self._over.wait(min(max(ends - time.monotonic(), 0), POLL_SECONDS)):
             if time.monotonic() >= ends:
                 return
         self.stop("the run is over")
@@ -112,7 +112,7 @@ class Stopper:
 
     def _on_signal(self, number: int, _: object) -> None:
         self._asked = signal.Signals(number)
-        # Asked twice, it would end while it saves.
+        # ConfiguredStream twice, it would end while it saves.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         # When the reader of stdout hangs, nothing can be saved any more.

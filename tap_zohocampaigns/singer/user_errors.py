@@ -22,7 +22,7 @@ from singer_sdk.exceptions import (
 from singer_sdk.plugin_base import SingerCommand
 
 from tap_zohocampaigns.api.errors import ZohoError
-from tap_zohocampaigns.singer.shutdown import Stopped, Stopper
+from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,14 +45,14 @@ class Command(SingerCommand):
             try:
                 return super().main(*args, **kwargs)
             finally:
-                Stopper.let_go()
+                Shutdown.let_go()
         except _EXPECTED as error:
-            told = sentence(error)
+            told = user_message(error)
         except Stopped as stopped:
             self.logger.info("Stopped, as %s.", stopped)
             sys.exit(stopped.status or 1)
         except Exception as error:
-            told = sentence(error)
+            told = user_message(error)
             self.logger.debug("The error in full", exc_info=True)
         self.logger.error(told)
         sys.exit(1)
@@ -142,7 +142,7 @@ class Quiet(logging.Filter):
 QUIET = Quiet()
 
 
-def sentence(error: Exception) -> str:
+def user_message(error: Exception) -> str:
     """Return what went wrong in words for the user, without secrets and contacts."""
     if isinstance(error, ConfigValidationError):
         return " ".join(error.errors)

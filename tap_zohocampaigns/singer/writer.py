@@ -17,7 +17,7 @@ from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.singer.plugin import mapping
 
 if t.TYPE_CHECKING:
@@ -98,11 +98,11 @@ class PageWriter(GenericSingerWriter[bytes, "Message"]):
         """Begin with nothing to write.
 
         Raises:
-            Failed: There is nowhere to write to.
+            FatalError: There is nowhere to write to.
         """
         if sys.stdout is None:
             msg = "Stdout is closed, so there is nowhere to write to: connect a loader."
-            raise Failed(msg)
+            raise FatalError(msg)
         self.writing: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered while a message is written, which must not end within it."""
         self._encoder = msgspec.json.Encoder(decimal_format="number")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire.converter import as_key
 from tap_zohocampaigns.api.wire.envelope import as_objects
 from tap_zohocampaigns.api.wire.parsers import (
@@ -21,9 +21,9 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.envelope import Envelope, Row
 
 
-from tap_zohocampaigns.api.errors import Gone
+from tap_zohocampaigns.api.errors import NotFound
 from tap_zohocampaigns.api.wire.parsers import changed_time, is_sent
-from tap_zohocampaigns.sync.pagination import mark
+from tap_zohocampaigns.sync.pagination import fingerprint
 from tap_zohocampaigns.sync.prefetch import Batch
 
 if t.TYPE_CHECKING:
@@ -44,8 +44,8 @@ class Campaigns(ZohoStream):
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the campaigns that the account has read already for other streams."""
         del part
-        rows = self.account.campaigns
-        self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
+        rows = self.inventory.campaigns
+        self.progress.calls[self.endpoint] = self.inventory.calls[self.endpoint]
         yield self.converter.records(rows)
 
 
@@ -58,8 +58,8 @@ class ReportStream(SentStream):
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read the reports of a campaign, of its test sends too."""
-        for sent_key in self.sends(part.about):
-            report = self.look(sent_key)
+        for sent_key in self.send_keys(part.about):
+            report = self.report_of(sent_key)
             if report is None:
                 continue
             keys = {
@@ -95,7 +95,7 @@ class DetailStream(LookbackStream):
 
     def campaigns(self) -> list[Row]:
         """Return all campaigns, those first that changed longest ago."""
-        return sorted(self.account.campaigns, key=self.time_of)
+        return sorted(self.inventory.campaigns, key=self.time_of)
 
     def time_of(self, campaign: Row) -> str:
         """Return when a campaign has changed."""
@@ -104,7 +104,7 @@ class DetailStream(LookbackStream):
     def name_of(self, campaign: Row) -> str:
         """Return what stands for a campaign as it is: it is another when it changes."""
         status = str(campaign.get("campaign_status"))
-        return mark((campaign["campaign_key"], self.time_of(campaign), status))
+        return fingerprint((campaign["campaign_key"], self.time_of(campaign), status))
 
     def is_closing(self, campaign: Row, line: Row) -> bool:
         """Return whether a look at a campaign can be the last one."""
@@ -119,8 +119,8 @@ class DetailStream(LookbackStream):
     def records(self, part: Part) -> Iterator[Records]:
         """Yield what the details of a campaign have for the stream."""
         try:
-            envelope = self.account.details(part.about, self.call)
-        except Gone as gone:
+            envelope = self.inventory.details(part.about, self.call)
+        except NotFound as gone:
             self.logger.warning("Left out, as it is gone: %s", gone)
             return
         if envelope:
@@ -243,8 +243,8 @@ class CampaignLists(DetailStream):
         lists = as_objects(envelope.body.get("associated_mailing_lists"))
         try:
             segments = read_segments(envelope.body.get("segments_info"), lost)
-        except Failed:
-            raise Failed(_CAMPAIGN_LISTS) from None
+        except FatalError:
+            raise FatalError(_CAMPAIGN_LISTS) from None
         return [
             *({**row, "source_id": as_key(row.get("listkey"))} for row in lists),
             *(

@@ -25,7 +25,7 @@ from tap_zohocampaigns.streams.recipients import row_of
 from tap_zohocampaigns.sync.campaigns import RecipientStream
 from tap_zohocampaigns.sync.incremental import PartSnapshot
 from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
-from tap_zohocampaigns.sync.pagination import Place
+from tap_zohocampaigns.sync.pagination import Cursor
 from tap_zohocampaigns.sync.prefetch import Batch
 
 if t.TYPE_CHECKING:
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     Records: t.TypeAlias = list[Row]
 
 
-class Timeline(t.NamedTuple):
+class EventProgress(t.NamedTuple):
     """How far an action of a sending has been read."""
 
     part: Part
@@ -101,7 +101,7 @@ class EventStream(RecipientStream):
         """Read the events of a campaign, going on where an earlier run was stopped."""
         line = self.known_line(part.owner)
         closing = self.is_closing(part.about, line)
-        sends = self.sends(part.about)
+        sends = self.send_keys(part.about)
         tests = [*dict.fromkeys([*line.get("tests", ()), *sends[1:]])]
         yield Batch([], {"tests": tests})
         read = partial(self._read_send, part.owner, line, closing=closing)
@@ -111,7 +111,7 @@ class EventStream(RecipientStream):
     def _read_send(
         self, key: str, line: Row, sent_key: str, *, closing: bool
     ) -> Iterator[Batch]:
-        counts = read_counters(row_of(self.look(sent_key)))
+        counts = read_counters(row_of(self.report_of(sent_key)))
         noted = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
         full = line.get("full", {}).get(sent_key, ())
         for action in self.actions:
@@ -127,16 +127,18 @@ class EventStream(RecipientStream):
             params["type"] = self.timelines[action]
             part = Part(params, keys | {"snapshot_time": begun["at"]})
             reported = Counters.of(action, counts).reported
-            timeline = Timeline(part, begun, reported)
+            timeline = EventProgress(part, begun, reported)
             # A counter of 0 must not take away what was written before.
             empty = reported == 0 and action not in full and "reopened" not in line
             if closing or self.full or not empty:
                 timeline = yield from self._read_timeline(timeline)
             yield Batch([], timeline._replace(ended=True))
 
-    def _read_timeline(self, timeline: Timeline) -> Generator[Batch, None, Timeline]:
+    def _read_timeline(
+        self, timeline: EventProgress
+    ) -> Generator[Batch, None, EventProgress]:
         begun = timeline.begun
-        place = Place(begun["start"], tuple(begun["tail"]))
+        place = Cursor(begun["start"], tuple(begun["tail"]))
         reading = self.paged(timeline.part, place, timeline.reported)
         for contacts, (start, tail) in reading:
             rows = begun["rows"] + len(contacts)
@@ -153,7 +155,7 @@ class EventStream(RecipientStream):
         pending: dict[str, Row] = line.setdefault("begun", {})
         gone: list[str] = []
         for events, about in batches:
-            if isinstance(about, Timeline):
+            if isinstance(about, EventProgress):
                 keys = about.part.keys
                 sent_key, action = keys["campaign_key"], keys["action"]
                 if not about.ended:
@@ -167,7 +169,7 @@ class EventStream(RecipientStream):
                     if not self._has_vanished(line, about):
                         self._zoho.snapshots.write(snapshot)
                 self.checkpoint()  # the page before has been written
-                yield self.stamp(events, about.part)
+                yield self.add_keys(events, about.part)
                 noted = {**about.begun, "ended": about.ended}
                 pending.setdefault(sent_key, {})[action] = noted
             elif isinstance(about, dict):
@@ -179,7 +181,7 @@ class EventStream(RecipientStream):
         del line["begun"]
         return self._note_full(line, pending) and settled
 
-    def _has_vanished(self, line: Row, timeline: Timeline) -> bool:
+    def _has_vanished(self, line: Row, timeline: EventProgress) -> bool:
         """Return whether contacts that were there are gone, and no counter says so."""
         keys = timeline.part.keys
         full = keys["action"] in line.get("full", {}).get(keys["campaign_key"], ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire.converter import CUSTOM
 from tap_zohocampaigns.api.wire.envelope import inside
 from tap_zohocampaigns.api.wire.parsers import (
@@ -36,8 +36,8 @@ class MailingLists(ZohoStream):
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the lists that the account has read already for other streams."""
         del part
-        rows = self.account.lists
-        self.progress.calls[self.endpoint] = self.account.calls[self.endpoint]
+        rows = self.inventory.lists
+        self.progress.calls[self.endpoint] = self.inventory.calls[self.endpoint]
         yield self.converter.records(rows)
 
 
@@ -52,7 +52,7 @@ class ListDetails(ZohoStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the lists; of the campaigns that come with each, one is the least."""
-        for mailing_list in self.account.lists:
+        for mailing_list in self.inventory.lists:
             key = mailing_list["listkey"]
             yield Part(
                 {
@@ -78,7 +78,7 @@ class ListDetails(ZohoStream):
         told = body.get("local_subscribers")
         try:
             record["places"] = read_places(told) or None
-        except (Failed, TypeError, ValueError):
+        except (FatalError, TypeError, ValueError):
             kept = {"local_subscribers": told}
             record[CUSTOM] = {**(record.get(CUSTOM) or {}), **kept}
         yield [record]
@@ -93,7 +93,7 @@ class Segments(ZohoStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the segments."""
-        for segment in self.account.segments:
+        for segment in self.inventory.segments:
             yield Part(
                 {"listkey": segment.list_key or "", "cvid": segment.cvid},
                 {"cvid": segment.cvid, "list_key": segment.list_key},
@@ -109,7 +109,7 @@ class Segments(ZohoStream):
             told = envelope.payload if envelope else None
             try:
                 record["criteria"] = read_criteria(told) or None
-            except (Failed, ValueError):
+            except (FatalError, ValueError):
                 record[CUSTOM] = {
                     **(record.get(CUSTOM) or {}),
                     "segments_details": told,
@@ -130,7 +130,7 @@ class SegmentContacts(MembersStream):
     def parts(self) -> Iterator[Part]:
         """Return the segments."""
         setting = "cvids" if self._zoho.settings.get("cvids") else ""
-        for cvid in self.account.cvids:
+        for cvid in self.inventory.cvids:
             keys = self.keys_of(cvid)
             yield Part({"cvid": cvid}, keys, owner=cvid, setting=setting)
 
@@ -150,7 +150,7 @@ class ListSubscriberCounts(StatefulStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the lists, in each status."""
-        for mailing_list in self.account.lists:
+        for mailing_list in self.inventory.lists:
             for status in STATUSES:
                 key = mailing_list["listkey"]
                 yield Part(
@@ -179,7 +179,7 @@ class ListSubscribers(MembersStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the lists, in each status."""
-        for mailing_list in self.account.lists:
+        for mailing_list in self.inventory.lists:
             for status, count in read_subscribers(mailing_list).items():
                 params = {"listkey": mailing_list["listkey"], "status": status}
                 owner = "/".join(params.values())

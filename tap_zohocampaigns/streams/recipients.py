@@ -22,7 +22,7 @@ from tap_zohocampaigns.api.wire.counters import ACTIONS, Counters, read_counters
 from tap_zohocampaigns.sync.campaigns import RecipientStream
 from tap_zohocampaigns.sync.incremental import PartSnapshot
 from tap_zohocampaigns.sync.lookback import Look, choose_look, note_look
-from tap_zohocampaigns.sync.pagination import Place, mark
+from tap_zohocampaigns.sync.pagination import Cursor, fingerprint
 from tap_zohocampaigns.sync.prefetch import Batch
 
 if t.TYPE_CHECKING:
@@ -71,17 +71,17 @@ class CampaignStream(RecipientStream):
     def _tests(
         self, campaign: Row, line: Row, *, closing: bool
     ) -> tuple[list[str], str]:
-        """Return the keys of test sends, and a mark of the campaign as it was then.
+        """Return the keys of the test sends, and a fingerprint of the campaign.
 
         A test may be named after the other. So Zoho is asked until there are two, when
         the campaign has changed, and at the end.
         """
         known: list[str] = line.get("tests", [])
         names = ("campaigntype", "campaign_status", "updated_time_gmt", "sent_time_gmt")
-        named = mark(tuple(str(campaign.get(name)) for name in names))
+        named = fingerprint(tuple(str(campaign.get(name)) for name in names))
         if len(known) > 1 and named == line.get("named") and not closing:
             return known, named
-        found = self.account.test_sends(campaign, self.call)
+        found = self.inventory.test_sends(campaign, self.call)
         return [*dict.fromkeys([*known, *found])], named
 
     def _read_send(
@@ -89,7 +89,7 @@ class CampaignStream(RecipientStream):
     ) -> Iterator[Batch]:
         """Read what has moved of one sending of a campaign."""
         known = seen.get(sent_key, {})
-        counts = read_counters(row_of(self.look(sent_key)))
+        counts = read_counters(row_of(self.report_of(sent_key)))
         for action in self.actions:
             counters, noted = Counters.of(action, counts), known.get(action)
             look = choose_look(noted, counters, self._zoho.run_time, closing=closing)
@@ -120,7 +120,7 @@ class CampaignStream(RecipientStream):
         self, progress: ActionProgress, expected: int | None
     ) -> Generator[Batch, None, ActionProgress]:
         begun = progress.begun
-        place = Place(begun["start"], tuple(begun["tail"]))
+        place = Cursor(begun["start"], tuple(begun["tail"]))
         reading = self.paged(progress.part, place, expected)
         for records, (start, tail) in reading:
             rows = begun["rows"] + len(records)
@@ -169,7 +169,7 @@ class CampaignStream(RecipientStream):
             if begun["rows"] > len(records):
                 self.checkpoint()  # the page before has been written
             line["last"] = self._latest(line["last"], records)
-            yield self.stamp(records, progress.part)
+            yield self.add_keys(records, progress.part)
             seen[keys["action"]] = {**noted, "begun": begun}
             return
         seen[keys["action"]] = now = note_look(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sync.base import Part, ZohoStream
 
 if t.TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MOST = 200
 _FAR = (100, 300, 200)
 
 
-class OfficeStream(ZohoStream):
+class ReferenceStream(ZohoStream):
     """A stream whose rows come all at once, or in pages that `details` asks for."""
 
     details = ""
@@ -40,7 +40,7 @@ class OfficeStream(ZohoStream):
         A page may have fewer rows than it is asked for, or all rows there are.
 
         Raises:
-            Failed: The service gives the first page only, and it is full.
+            FatalError: The service gives the first page only, and it is full.
         """
         name = self.primary_keys[-1]
         size = most = min(self._zoho.settings["page_size"], _MOST)
@@ -54,7 +54,7 @@ class OfficeStream(ZohoStream):
                     f"None of the rows of {self.endpoint} has its key, so they have a "
                     f"form that this version does not know: deselect `{self.name}`."
                 )
-                raise Failed(msg)
+                raise FatalError(msg)
             fresh = [row for key, row in found.items() if key not in seen]
             if before and not (fresh or heeded):
                 all_at_once = found and found.keys() >= seen and len(rows) != most
@@ -99,14 +99,14 @@ class OfficeStream(ZohoStream):
                 f"Zoho repeats the same page of {self.endpoint} whatever `details` "
                 "asks for, so the rest can't be read."
             )
-            raise Failed(msg)
+            raise FatalError(msg)
 
 
 def _holds(record: Row) -> bool:
     return any(value is not None for value in record.values())
 
 
-class ContactFields(OfficeStream):
+class ContactFields(ReferenceStream):
     """The fields that contacts can have."""
 
     name = "contact_fields"
@@ -114,7 +114,7 @@ class ContactFields(OfficeStream):
     endpoint = "contact/allfields"
 
 
-class Tags(OfficeStream):
+class Tags(ReferenceStream):
     """The tags that contacts can have."""
 
     name = "tags"
@@ -122,7 +122,7 @@ class Tags(OfficeStream):
     endpoint = "tag/getalltags"
 
 
-class Topics(OfficeStream):
+class Topics(ReferenceStream):
     """The topics that contacts consent to."""
 
     name = "topics"
@@ -132,7 +132,7 @@ class Topics(OfficeStream):
     details = "{from_index:%(before)d,range:%(size)d}"
 
 
-class Products(OfficeStream):
+class Products(ReferenceStream):
     """The products that topics belong to."""
 
     name = "products"
@@ -141,7 +141,7 @@ class Products(OfficeStream):
     details = Topics.details
 
 
-class Workflows(OfficeStream):
+class Workflows(ReferenceStream):
     """The open custom workflows."""
 
     name = "workflows"
@@ -159,16 +159,16 @@ class AccountRow(ZohoStream):
 
     name = "account"
     primary_keys = ("account_id",)
-    last = True
+    read_last = True
 
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield what is known of the account."""
         del part
         settings = self._zoho.settings
         record = {
-            "account_id": self.account.client.account_id,
+            "account_id": self.inventory.client.account_id,
             "data_center": settings["data_center"],
-            "time_zone": self.account.zone.key,
+            "time_zone": self.inventory.zone.key,
             "api_version": settings["api_version"],
         }
-        yield [record | {"scopes": sorted(self.account.client.served)}]
+        yield [record | {"scopes": sorted(self.inventory.client.granted_scopes)}]

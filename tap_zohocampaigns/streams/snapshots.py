@@ -46,5 +46,5 @@ class Snapshots(ZohoStream):
             "rows_without_key": snapshot.without_key,
             "deleted": snapshot.deleted,
         }
-        self._write_record_message(page(self.stamp([record], Part())))
+        self._write_record_message(page(self.add_keys([record], Part())))
         self.progress.add(1)

@@ -15,18 +15,18 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.streams._state import StreamStateManager
 
 from tap_zohocampaigns.api.errors import (
-    Failed,
+    FatalError,
     Forbidden,
-    Gone,
-    LockedOut,
+    NotFound,
     SettingError,
+    StoppedAtLock,
     ZohoError,
 )
 from tap_zohocampaigns.api.wire.converter import CUSTOM, Converter
 from tap_zohocampaigns.singer.progress import Progress
 from tap_zohocampaigns.singer.writer import RECORDS, PageMap, page
 from tap_zohocampaigns.sync import custom_fields, pagination
-from tap_zohocampaigns.sync.prefetch import Ahead, Batch
+from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.schemas import load_schema, published
 
 if t.TYPE_CHECKING:
@@ -38,8 +38,8 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.wire.envelope import Envelope, Row
     from tap_zohocampaigns.singer.writer import Page
-    from tap_zohocampaigns.sync.inventory import Account
-    from tap_zohocampaigns.sync.pagination import Place, Reading
+    from tap_zohocampaigns.sync.inventory import Inventory
+    from tap_zohocampaigns.sync.pagination import Cursor, Reading
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
 
@@ -93,7 +93,7 @@ class ZohoStream(Stream):
     """The field that tells the rows of a part apart."""
     has_custom_fields = False
     """Whether its rows are contacts, with fields of the account's own."""
-    last = False
+    read_last = False
     """Whether it is read when all others are, since it tells what they have shown."""
     resumes = False
     """Whether a part that was begun is gone on with, instead of read anew."""
@@ -116,7 +116,7 @@ class ZohoStream(Stream):
         for name in custom.keys() - self.whose.keys():
             wire = {"x-wire-names": custom[name][custom_fields.NAMES]}
             self._annotated["properties"][name] = {**custom[name], **wire}
-        self.before: Row = {}
+        self.previous_state: Row = {}
         """The state as it was before the run, for who reads before their turn."""
         self.left_out = False
         """Whether the token may not read it."""
@@ -141,7 +141,7 @@ class ZohoStream(Stream):
         return {**self._annotated, "properties": read}
 
     def _zone(self) -> ZoneInfo:
-        return self.account.zone
+        return self.inventory.zone
 
     @property
     def has_snapshots(self) -> bool:
@@ -149,9 +149,9 @@ class ZohoStream(Stream):
         return "snapshot_time" in self._annotated["properties"]
 
     @property
-    def account(self) -> Account:
+    def inventory(self) -> Inventory:
         """What streams share."""
-        return self._zoho.account
+        return self._zoho.inventory
 
     @property
     def annotated(self) -> dict[str, t.Any]:
@@ -159,10 +159,10 @@ class ZohoStream(Stream):
         return self._annotated
 
     @cached_property
-    def reader(self) -> pagination.Pages:
+    def reader(self) -> pagination.Paginator:
         """Reads the pages of all parts."""
         size, at_once = (self._zoho.settings[n] for n in ("page_size", "concurrency"))
-        return pagination.Pages(size, lambda row: row.get(self.identity), at_once)
+        return pagination.Paginator(size, lambda row: row.get(self.identity), at_once)
 
     @cached_property
     def stream_maps(self) -> list[StreamMap]:
@@ -211,7 +211,7 @@ class ZohoStream(Stream):
     @cached_property
     def progress(self) -> Progress:
         """Tells how far the stream is."""
-        return Progress(self.name, self.endpoint, self.account.client.ledger)
+        return Progress(self.name, self.endpoint, self.inventory.client.ledger)
 
     def get_record_counter(self, **_: t.Any) -> Progress:  # noqa: ANN401 (the SDK's)
         """Return the counter that the SDK enters around a sync."""
@@ -238,7 +238,7 @@ class ZohoStream(Stream):
     def paged(
         self,
         part: Part,
-        place: Place | None = None,
+        place: Cursor | None = None,
         expected: int | None = None,
         *,
         prove: bool = False,
@@ -264,8 +264,8 @@ class ZohoStream(Stream):
 
     def call(self, endpoint: str, params: Row) -> Envelope | None:
         """Call an endpoint for this stream, unless the time is over."""
-        self._zoho.stopper.check()
-        return self.account.client.call(endpoint, params, self.progress.calls)
+        self._zoho.shutdown.check()
+        return self.inventory.client.call(endpoint, params, self.progress.calls)
 
     def begin(self) -> None:
         """Begin to read, which may be before the turn of the stream."""
@@ -274,7 +274,7 @@ class ZohoStream(Stream):
         # What threads share is made before there are any. The horizon is older than the
         # list of campaigns, so none is closed that is sent from now on.
         _ = self._zoho.run_time, self._zoho.horizon
-        self.before = self.known_state()
+        self.previous_state = self.known_state()
         self.progress.known = 0
         self.reading.start()
 
@@ -284,24 +284,24 @@ class ZohoStream(Stream):
         return deepcopy(self.tap_state.get("bookmarks", {}).get(self.name, {}))
 
     @cached_property
-    def reading(self) -> Ahead[t.Any]:
+    def reading(self) -> Prefetch[t.Any]:
         """What is read of the parts."""
-        threads = 1 if self.trial else self._zoho.settings["concurrency"]
-        return Ahead(self._known_parts, self.read, threads, self._zoho.crew)
+        threads = 1 if self.connection_test else self._zoho.settings["concurrency"]
+        return Prefetch(self._known_parts, self.read, threads, self._zoho.crew)
 
     @property
-    def trial(self) -> bool:
+    def connection_test(self) -> bool:
         """Whether this is a test of the connection, which wants one record."""
         return self.ABORT_AT_RECORD_COUNT is not None
 
     def _known_parts(self) -> list[t.Any]:
-        reads, endpoint = self.account.version.reads, self.endpoint
+        reads, endpoint = self.inventory.version.reads, self.endpoint
         parts = [part for part in self.parts() if reads(endpoint, part.params)]
         self.progress.known = len(parts)
         self._owners = [part.owner for part in parts]
         # An earlier run that ended early came as far as this.
         with suppress(ValueError):
-            first = self._owners.index(self.before.get("next", ""))
+            first = self._owners.index(self.previous_state.get("next", ""))
             parts = [*parts[first:], *parts[:first]]
             self._owners = [part.owner for part in parts]
         return parts
@@ -336,8 +336,8 @@ class ZohoStream(Stream):
             self._zoho.begin(self)
             self.stream_state["run"] = self._zoho.run_time
             yield from self._pages()
-        except LockedOut as error:
-            self._zoho.stopper.stop(str(error))
+        except StoppedAtLock as error:
+            self._zoho.shutdown.stop(str(error))
         except Forbidden as error:
             self.left_out = True
             if not self.progress.value:
@@ -361,7 +361,7 @@ class ZohoStream(Stream):
             self.progress.add(len(records))
             yield page(records)
         self.check_form()
-        whole = self.endpoint not in self.account.incomplete
+        whole = self.endpoint not in self.inventory.incomplete
         if self._stream_version is not None and whole:
             self._write_activate_version_message(self._stream_version)
 
@@ -381,7 +381,7 @@ class ZohoStream(Stream):
         self._zoho.tell_left_out()
 
     @property
-    def left(self) -> str:
+    def remaining(self) -> str:
         """What is not read of the stream, in words; empty if nothing."""
         if not self.selected or self.progress.ended:
             return ""
@@ -391,9 +391,9 @@ class ZohoStream(Stream):
         """Yield the records of all parts, page after page."""
         for part, batches in self.turns():
             if part.owner not in self.gone:
-                with self.unless_gone(part):
+                with self.skip_if_deleted(part):
                     for batch in batches:
-                        yield self.stamp(batch.rows, part)
+                        yield self.add_keys(batch.rows, part)
             self.checkpoint()
 
     def checkpoint(self, *, due: bool = False) -> None:
@@ -401,11 +401,11 @@ class ZohoStream(Stream):
         self._zoho.checkpoint(due=due)
 
     @contextmanager
-    def unless_gone(self, part: Part) -> Iterator[None]:
+    def skip_if_deleted(self, part: Part) -> Iterator[None]:
         """Leave the owner of a part out, with a warning, if it is found to be gone."""
         try:
             yield
-        except Gone as error:
+        except NotFound as error:
             if part.setting:
                 raise SettingError(str(error)) from None
             self.logger.warning("Left out, as it is gone: %s", error)
@@ -431,7 +431,7 @@ class ZohoStream(Stream):
         self._unchosen = fields.keys() - chosen
 
     @cached_property
-    def hidden(self) -> set[str]:
+    def deselected(self) -> set[str]:
         """Fields that the catalog deselects."""
         fields = {*self.schema["properties"], *self.effective_schema["properties"]}
         masked = {name for name in fields if not self.mask["properties", name]}
@@ -441,9 +441,9 @@ class ZohoStream(Stream):
     def blank(self) -> Row:
         """A record without values: the columns that the SCHEMA has, in its order."""
         known = self.effective_schema["properties"]
-        return dict.fromkeys(name for name in known if name not in self.hidden)
+        return dict.fromkeys(name for name in known if name not in self.deselected)
 
-    def stamp(self, records: list[Row], part: Part) -> list[Row]:
+    def add_keys(self, records: list[Row], part: Part) -> list[Row]:
         """Return the records with all columns of the stream and the keys of their part.
 
         They have the columns of the SCHEMA in its order, and no others: loaders may go
@@ -468,7 +468,7 @@ class ZohoStream(Stream):
         """Return the records that have their key, and tell of others.
 
         Raises:
-            Failed: None of several has it: their form is another.
+            FatalError: None of several has it: their form is another.
         """
         names = [name for name in self.primary_keys if name in self.blank]
         keyed = [r for r in records if None not in [r[name] for name in names]]
@@ -479,7 +479,7 @@ class ZohoStream(Stream):
                     "so they have a form that this version does not know: deselect the "
                     "stream."
                 )
-                raise Failed(msg)
+                raise FatalError(msg)
             self.logger.warning(
                 "%s: left out %d rows of %s without their key.",
                 self.name,
@@ -497,7 +497,7 @@ class ZohoStream(Stream):
         kept = {
             name: value
             for name, value in others.items()
-            if value is not None and name not in self.hidden and name != CUSTOM
+            if value is not None and name not in self.deselected and name != CUSTOM
         }
         if kept and CUSTOM in self.blank:
             record[CUSTOM] = {**(record[CUSTOM] or {}), **kept}

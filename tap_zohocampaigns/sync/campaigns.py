@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from tap_zohocampaigns.api.errors import Gone
+from tap_zohocampaigns.api.errors import NotFound
 from tap_zohocampaigns.api.wire.parsers import (
     is_sent,
     is_unfinished,
@@ -22,7 +22,7 @@ from tap_zohocampaigns.sync.incremental import (
     StatefulStream,
 )
 from tap_zohocampaigns.sync.lookback import MISSING_RUNS, note_answer
-from tap_zohocampaigns.sync.pagination import mark
+from tap_zohocampaigns.sync.pagination import fingerprint
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -47,7 +47,7 @@ class LookbackStream(StatefulStream):
 
     def campaigns(self) -> Iterable[Row]:
         """Return the campaigns that the stream is about, in the order of reading."""
-        return self.account.sent_campaigns
+        return self.inventory.sent_campaigns
 
     def time_of(self, campaign: Row) -> str:
         """Return the time of a campaign that `start_date` bounds."""
@@ -55,7 +55,7 @@ class LookbackStream(StatefulStream):
 
     def name_of(self, campaign: Row) -> str:
         """Return what stands for a campaign among those that are closed."""
-        return mark(campaign["campaign_key"])
+        return fingerprint(campaign["campaign_key"])
 
     def is_closing(self, campaign: Row, line: Row) -> bool:
         """Return whether a look at a campaign can be the last one.
@@ -69,7 +69,7 @@ class LookbackStream(StatefulStream):
 
     def parts(self) -> list[Part]:
         """Return the campaigns that need a look."""
-        closed = {} if self.rewrites else self.before["closed"]
+        closed = {} if self.rewrites else self.previous_state["closed"]
         return [
             self.part_of(campaign)
             for campaign in self.campaigns()
@@ -95,7 +95,7 @@ class LookbackStream(StatefulStream):
             new = {} if tests is None else self.reopened(tests)
             line = opened.setdefault(part.owner, new)
             closing = self.is_closing(part.about, line)
-            with self.unless_gone(part):
+            with self.skip_if_deleted(part):
                 over = yield from self.take(part, batches, line)
                 # Late rows may have opened its window again.
                 if closing and over and self.is_closing(part.about, line):
@@ -130,7 +130,7 @@ class LookbackStream(StatefulStream):
             keys = {**part.keys, **(batch.about or {})}
             if self.has_snapshots:
                 keys["snapshot_time"] = self._zoho.run_time
-            records = self.stamp(batch.rows, replace(part, keys=keys))
+            records = self.add_keys(batch.rows, replace(part, keys=keys))
             rows, lost = len(records), len(batch.rows) - len(records)
             yield records
             if self.has_snapshots and (rows or line.get("full")):
@@ -147,7 +147,7 @@ class LookbackStream(StatefulStream):
     @property
     def is_narrowed(self) -> bool:
         """Whether campaigns may be missing that are still in the account."""
-        incomplete = "recentcampaigns" in self.account.incomplete
+        incomplete = "recentcampaigns" in self.inventory.incomplete
         return incomplete or bool(self._zoho.settings.get("campaign_keys"))
 
     def missing_again(self, missing: set[str]) -> list[str]:
@@ -168,8 +168,8 @@ class LookbackStream(StatefulStream):
         """Forget campaigns that are not in the account any more, or have changed."""
         if self.is_narrowed:
             return
-        listed = {campaign["campaign_key"] for campaign in self.account.campaigns}
-        names = {*map(self.name_of, self.account.campaigns)}
+        listed = {campaign["campaign_key"] for campaign in self.inventory.campaigns}
+        names = {*map(self.name_of, self.inventory.campaigns)}
         parts: Row = self.stream_state.get("parts", {})
         missing = (opened.keys() | parts.keys()) - listed | closed.keys() - names
         for name in self.missing_again(missing):
@@ -182,18 +182,18 @@ class LookbackStream(StatefulStream):
 class SentStream(LookbackStream):
     """A stream of sent campaigns, and of the test sends of A/B campaigns."""
 
-    def sends(self, campaign: Row) -> list[str]:
+    def send_keys(self, campaign: Row) -> list[str]:
         """Return the keys under which a campaign was sent, its own first."""
-        tests = self.account.test_sends(campaign, self.call)
+        tests = self.inventory.test_sends(campaign, self.call)
         return [campaign["campaign_key"], *tests]
 
-    def look(self, sent_key: str) -> Report | None:
+    def report_of(self, sent_key: str) -> Report | None:
         """Return the report of a campaign, if there is one."""
-        if not self.account.version.reads("campaignreports"):
+        if not self.inventory.version.reads("campaignreports"):
             return None
         try:
-            return self.account.report(sent_key, self.call)
-        except Gone:
+            return self.inventory.report(sent_key, self.call)
+        except NotFound:
             return None
 
 
@@ -235,8 +235,8 @@ class RecipientStream(SentStream, SnapshotStream):
 
     def known_line(self, key: str) -> Row:
         """Return what an earlier run noted of a campaign."""
-        closed = self.before["closed"]
-        line: Row = self.before["open"].get(key, {})
+        closed = self.previous_state["closed"]
+        line: Row = self.previous_state["open"].get(key, {})
         if not line and key in closed:
             return self.reopened(closed[key])
         return line | {"reopened": True} if line and self.rewrites else line
@@ -257,13 +257,13 @@ class RecipientStream(SentStream, SnapshotStream):
         The final sending of an A/B campaign may never come, and a test be deleted.
 
         Raises:
-            Gone: All of them are.
+            NotFound: All of them are.
         """
-        gone: dict[str, Gone] = {}
+        gone: dict[str, NotFound] = {}
         for key in keys:
             try:
                 yield from read(key)
-            except Gone as error:
+            except NotFound as error:
                 gone[key] = error
         if len(gone) == len(keys):
             raise gone[keys[0]]
@@ -294,11 +294,11 @@ class RecipientStream(SentStream, SnapshotStream):
         """Tell what is deleted."""
         if self.is_narrowed:
             return
-        listed = {campaign["campaign_key"] for campaign in self.account.campaigns}
+        listed = {campaign["campaign_key"] for campaign in self.inventory.campaigns}
         missing = (opened.keys() | closed.keys() | self.gone) - (listed - self.gone)
         over = {
             campaign["campaign_key"]
-            for campaign in self.account.campaigns
+            for campaign in self.inventory.campaigns
             if self.is_closing(campaign, {})
         }
         for key in self.missing_again(missing):

@@ -12,7 +12,7 @@ from copy import deepcopy
 from functools import cached_property
 from hashlib import blake2b
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sync.base import ZohoStream
 
 if t.TYPE_CHECKING:
@@ -110,7 +110,7 @@ class StatefulStream(ZohoStream):
     @cached_property
     def rewrites(self) -> bool:
         """Whether all is written, as if no run had written anything before."""
-        known = self.before
+        known = self.previous_state
         return (
             self.full
             or known.get("selection") != self.selection
@@ -124,7 +124,7 @@ class StatefulStream(ZohoStream):
 
     def note_selection(self) -> None:
         """Note the selection of this run, and log it if everything is written again."""
-        if self.rewrites and "selection" in self.before and not self.full:
+        if self.rewrites and "selection" in self.previous_state and not self.full:
             self.logger.warning(
                 "%s: the selection or the settings have changed since the last run, so "
                 "everything is read and written once again.",
@@ -179,13 +179,13 @@ class SnapshotStream(StatefulStream):
         """Check that rows had their keys: where none has one, their form is another.
 
         Raises:
-            Failed: None had.
+            FatalError: None had.
         """
         if self._with_key:
             self.stream_state["keyed"] = True
-        elif self._without_key > (_FEW if self.before.get("keyed") else 0):
+        elif self._without_key > (_FEW if self.previous_state.get("keyed") else 0):
             msg = (
                 f"None of the rows of `{self.name}` has its key, so they have a form "
                 "that this version does not know: deselect the stream."
             )
-            raise Failed(msg)
+            raise FatalError(msg)

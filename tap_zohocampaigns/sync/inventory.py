@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import versions
-from tap_zohocampaigns.api.errors import Failed, Forbidden, Gone, SettingError
+from tap_zohocampaigns.api.errors import FatalError, Forbidden, NotFound, SettingError
 from tap_zohocampaigns.api.wire import times
 from tap_zohocampaigns.api.wire.converter import as_key
 from tap_zohocampaigns.api.wire.envelope import as_objects
 from tap_zohocampaigns.api.wire.parsers import is_sent, read_segments, sent_time
-from tap_zohocampaigns.sync.pagination import Page, Pages
+from tap_zohocampaigns.sync.pagination import Page, Paginator
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,12 +37,12 @@ _CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
 class once(t.Generic[Value]):  # noqa: N801 (used as `property` is)
     """A property that one thread works out, while others wait for it."""
 
-    def __init__(self, work: Callable[[Account], Value]) -> None:
+    def __init__(self, work: Callable[[Inventory], Value]) -> None:
         """Take what works it out."""
         self._work = work
         self._name = work.__name__
 
-    def __get__(self, account: Account, owner: type[Account]) -> Value:
+    def __get__(self, account: Inventory, owner: type[Inventory]) -> Value:
         """Return the value."""
         with account.guards.setdefault(self._name, threading.RLock()):
             if self._name not in account.known:
@@ -65,7 +65,7 @@ class Report(t.NamedTuple):
     day: str
 
 
-class Account:
+class Inventory:
     """Lists, segments, campaigns and the time zone of the account."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Account:
         self._config = config
         self._now = now
 
-    def knock(self) -> None:
+    def check_credentials(self) -> None:
         """Make one cheap call, which fails if the credentials are not accepted."""
         self.client.call("getmailinglists", {"fromindex": 1, "range": 1}, self.calls)
 
@@ -161,7 +161,7 @@ class Account:
             return []
         try:
             envelope = self.details(campaign, call)
-        except Gone as gone:
+        except NotFound as gone:
             logger.warning("Test sends of an A/B campaign are left out: %s", gone)
             return []
         details = as_objects(envelope and envelope.body.get("AB-split-details"))
@@ -297,7 +297,7 @@ class Account:
         key = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
         size, at_once = self._config["page_size"], self._config["concurrency"]
 
-        pages = Pages(size, lambda row: row[key], at_once)
+        pages = Paginator(size, lambda row: row[key], at_once)
         reading = pages.read(ask)
         found = [row for rows, _ in reading for row in rows]
         if reading.short:
@@ -308,7 +308,7 @@ class Account:
                     f"None of the rows of {endpoint} has its key `{key}`, so they have "
                     "a form that this version does not know."
                 )
-                raise Failed(msg)
+                raise FatalError(msg)
             logger.warning(
                 "Left out %d rows of %s without their key.", number, endpoint
             )

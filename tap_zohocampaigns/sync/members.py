@@ -46,11 +46,11 @@ class MembersStream(SnapshotStream):
             if self._is_doubtful(line):
                 line.pop("digest", None)
         # A run that ends early leaves this, and parts of which it noted nothing.
-        state |= {"pass": self.before.get("pass", 0) + 1, "underway": True}
+        state |= {"pass": self.previous_state.get("pass", 0) + 1, "underway": True}
         self.note_run()
         met = set()
         for part, batches in self.turns():
-            with self.unless_gone(part):
+            with self.skip_if_deleted(part):
                 yield from self._take_part(part, batches, lines)
                 met.add(part.owner)
         if not self.is_narrowed:
@@ -62,7 +62,7 @@ class MembersStream(SnapshotStream):
         """Whether parts may be missing that are still in the account."""
         names = ("list_keys", "cvids")
         narrowed = any(self._zoho.settings.get(name) for name in names)
-        return narrowed or "getmailinglists" in self.account.incomplete
+        return narrowed or "getmailinglists" in self.inventory.incomplete
 
     def keys_of(self, owner: str) -> Row:
         """Return the keys that the records of a part have."""
@@ -84,7 +84,7 @@ class MembersStream(SnapshotStream):
 
     def read(self, part: Part) -> Iterator[Batch]:
         """Read a part; about as many rows are expected as it had before."""
-        line = self.before.get("parts", {}).get(part.owner, {})
+        line = self.previous_state.get("parts", {}).get(part.owner, {})
         proved = line.get("proved")
         # Of a time to come, a clock was wrong.
         prove = bool(proved) and not (
@@ -107,7 +107,7 @@ class MembersStream(SnapshotStream):
         if known is None:
             for records in self._in_scope(batches, members):
                 members.add(records)
-                yield self.stamp(records, now)
+                yield self.add_keys(records, now)
         else:
             with closing(Spool()) as spool:
                 pages = []
@@ -117,7 +117,7 @@ class MembersStream(SnapshotStream):
                 if members.unchanged:
                     now.keys["snapshot_time"] = known["at"]
                 for records in map(spool.read, pages):
-                    yield self.stamp(members.new(records), now)
+                    yield self.add_keys(members.new(records), now)
         reported = part.expected if members.reported is None else members.reported
         snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
         snapshot = snapshot._replace(without_key=members.without_key)
@@ -138,7 +138,7 @@ class MembersStream(SnapshotStream):
         An earlier run that ended early may have written members of whom it noted
         nothing. If they have left since then, only a new snapshot tells.
         """
-        before = self.before
+        before = self.previous_state
         ended_early = before.get("underway") and line.get("pass") != before.get("pass")
         return self.rewrites or bool(ended_early)
 

@@ -14,7 +14,7 @@ import typing as t
 from functools import partial
 from hashlib import blake2b
 
-from tap_zohocampaigns.api.errors import Failed, RangeRefused
+from tap_zohocampaigns.api.errors import FatalError, RangeRefused
 from tap_zohocampaigns.sync.prefetch import begin
 
 if t.TYPE_CHECKING:
@@ -54,22 +54,22 @@ class Page(t.NamedTuple):
     """How many rows a page has at most, if that is told."""
 
 
-class Place(t.NamedTuple):
+class Cursor(t.NamedTuple):
     """How far a reader is: enough to go on later, and no address in it."""
 
     start: int = 1
     """Where the next unread row is."""
     tail: tuple[str, ...] = ()
-    """Marks of the rows before it."""
+    """Fingerprints of the rows before it."""
 
 
-def mark(identity: t.Hashable) -> str:
-    """Return a short text that stands for a row, from which it can't be told."""
+def fingerprint(identity: t.Hashable) -> str:
+    """Return a short hash of a row's identity."""
     return blake2b(str(identity).encode(), digest_size=6).hexdigest()
 
 
-class Coming:
-    """Pages that are asked for before their turn, since it is known that there are."""
+class Lookahead:
+    """Asks for pages before their turn, since it is known that there are more."""
 
     def __init__(self, ask: Ask, most: int) -> None:
         """Ask for no page yet.
@@ -118,7 +118,11 @@ class Window:
         """Return whether a row has been read; one without a key never has."""
         if key in self._now or key in self._before:
             return True
-        if not self._marks or key is None or (marked := mark(key)) not in self._marks:
+        if (
+            not self._marks
+            or key is None
+            or (marked := fingerprint(key)) not in self._marks
+        ):
             return False
         self._marks.discard(marked)
         self._now.add(key)
@@ -146,7 +150,7 @@ class Window:
         return rows
 
 
-class Pages:
+class Paginator:
     """Reads the pages of one endpoint."""
 
     def __init__(
@@ -169,7 +173,7 @@ class Pages:
     def read(
         self,
         ask: Ask,
-        place: Place | None = None,
+        place: Cursor | None = None,
         expected: int | None = None,
         *,
         prove: bool = False,
@@ -184,13 +188,13 @@ class Pages:
             expected: How many rows there are, if that is known.
             prove: Whether to ask for the end, whatever counters tell.
         """
-        return Reading(self, ask, place or Place(), expected, prove=prove)
+        return Reading(self, ask, place or Cursor(), expected, prove=prove)
 
     def ask(self, ask: Ask, first: int) -> tuple[Page, int]:
         """Return a page, and how many rows were asked for.
 
         Raises:
-            Failed: The service refuses every number of rows.
+            FatalError: The service refuses every number of rows.
         """
         while True:
             size = self.size
@@ -198,7 +202,7 @@ class Pages:
                 return ask(first, size), size
             except RangeRefused as error:
                 if size <= _SMALLEST:
-                    raise Failed(str(error)) from None
+                    raise FatalError(str(error)) from None
                 # Another thread may have found out the same.
                 self.size = min(self.size, max(size // 2, _SMALLEST))
 
@@ -230,8 +234,8 @@ class _Answer(t.NamedTuple):
 class Reading:
     """The rows of a part, page after page, and what is known of them in the end.
 
-    Iterating raises `Failed` if the service gives the same rows whatever is asked for,
-    and they are not all.
+    Iterating raises `FatalError` if the service gives the same rows whatever is asked
+    for, and they are not all.
 
     No end is believed that was not asked for, but where a counter agrees to the row.
     It is asked for behind the last row, where there must be nothing, and then once more
@@ -241,14 +245,14 @@ class Reading:
 
     def __init__(
         self,
-        pages: Pages,
+        pages: Paginator,
         ask: Ask,
-        place: Place,
+        place: Cursor,
         expected: int | None,
         *,
         prove: bool,
     ) -> None:
-        """Ask for nothing yet; `Pages.read` tells of the arguments."""
+        """Ask for nothing yet; `Paginator.read` tells of the arguments."""
         self.proved = False
         """Whether the end was asked for, and no counter was needed to believe it."""
         self.without_key = 0
@@ -257,11 +261,11 @@ class Reading:
         """The greatest number of rows that an answer told."""
         self._pages = pages
         self._ask = ask
-        self._coming = Coming(ask, pages.at_once - 1)
+        self._coming = Lookahead(ask, pages.at_once - 1)
         self._expected = expected
         self._prove = prove
         # Without marks there is nothing to connect the next page to.
-        start, marks = place if place.tail else Place()
+        start, marks = place if place.tail else Cursor()
         self._start = self._counted = start
         self._rows = start - 1
         self._window = Window(marks)
@@ -285,15 +289,15 @@ class Reading:
         told = self._expected if self.told is None else self.told
         return self._rows < (told or 0)
 
-    def __iter__(self) -> Iterator[tuple[list[Row], Place]]:
+    def __iter__(self) -> Iterator[tuple[list[Row], Cursor]]:
         """Return itself: it is read once."""
         return self
 
-    def __next__(self) -> tuple[list[Row], Place]:
+    def __next__(self) -> tuple[list[Row], Cursor]:
         """Return the next rows, and the place behind them."""
         return next(self._iterator)
 
-    def _read(self) -> Iterator[tuple[list[Row], Place]]:
+    def _read(self) -> Iterator[tuple[list[Row], Cursor]]:
         while True:
             answer = self._answer(max(self._start - self._overlap, 1))
             accepted = self._judge(answer)
@@ -306,7 +310,7 @@ class Reading:
                 if not (inferred or self._ended):
                     self._foresee(accepted)
                 if fresh:
-                    yield fresh, Place(self._start, (*self._marks(self._tail),))
+                    yield fresh, Cursor(self._start, (*self._marks(self._tail),))
                 if inferred:
                     return
             if self._ended:
@@ -356,7 +360,7 @@ class Reading:
     def _judge_nothing(self, answer: _Answer, overlap: int) -> None:
         if self._start == 1 and (answer.page.total or 0) > 0:
             msg = f"Zoho tells of {answer.page.total} rows and gives none of them."
-            raise Failed(msg)
+            raise FatalError(msg)
         if answer.first == 1 or (not overlap and self._confirmed >= _PATIENCE):
             self._ended = self.proved = True
         elif overlap:
@@ -475,7 +479,7 @@ class Reading:
         They also come if as many new ones have come in before them.
 
         Raises:
-            Failed: It does, and there are more rows than it gives.
+            FatalError: It does, and there are more rows than it gives.
         """
         self._idle += 1
         first, keys = self._last
@@ -498,10 +502,10 @@ class Reading:
                 "Zoho repeats the same page whatever `fromindex` asks for, so the rest "
                 "can't be read."
             )
-            raise Failed(msg)
+            raise FatalError(msg)
         self._ended = self.proved = True
 
     @staticmethod
     def _marks(keys: list[Key]) -> list[str]:
         """Return the marks of rows; those without a key have an empty one."""
-        return ["" if key is None else mark(key) for key in keys]
+        return ["" if key is None else fingerprint(key) for key in keys]

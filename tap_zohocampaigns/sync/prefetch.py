@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextvars import ContextVar
 
-from tap_zohocampaigns.singer.shutdown import SIGHT
+from tap_zohocampaigns.singer.shutdown import POLL_SECONDS
 from tap_zohocampaigns.sync.spool import Spool, Spooled
 
 if t.TYPE_CHECKING:
@@ -151,7 +151,7 @@ class _OnDisk(t.NamedTuple):
     about: t.Any
 
 
-class Ahead(t.Generic[Item]):
+class Prefetch(t.Generic[Item]):
     """What is read of items: in their order, while the next ones are being read."""
 
     def __init__(
@@ -365,7 +365,7 @@ class Ahead(t.Generic[Item]):
 
     def _await(self, ready: Callable[[], object]) -> None:
         while not ready():
-            self._changed.wait(SIGHT)
+            self._changed.wait(POLL_SECONDS)
 
     def _spill(self, batch: Batch) -> Batch | None:
         if self._disk is None:

@@ -46,7 +46,7 @@ _NAME_ADDRESS = "let `stream_maps` name the column of addresses so"
 _NAME_LIST = "set `list_key`, or let `stream_maps` name the column of lists so"
 
 
-class Unfit(Exception):
+class InvalidRecord(Exception):
     """A record can't be sent; the text says why, without what is in it."""
 
     def __init__(self, reason: str, *, way_out: str = "", column: bool = False) -> None:
@@ -127,15 +127,15 @@ class Reader:
         """Return what a record asks for.
 
         Raises:
-            Unfit: It can't be sent.
+            InvalidRecord: It can't be sent.
         """
         email = _text(record.get(_EMAIL)).strip()
         if not email:
             msg = f"`{_EMAIL}` is missing."
-            raise Unfit(msg, way_out=_NAME_ADDRESS, column=_EMAIL not in record)
+            raise InvalidRecord(msg, way_out=_NAME_ADDRESS, column=_EMAIL not in record)
         if len(email) > _LONGEST_ADDRESS or not _LOOKS_RIGHT.fullmatch(email):
             msg = f"`{_EMAIL}` is no address."
-            raise Unfit(msg)
+            raise InvalidRecord(msg)
         named = {
             # Columns of a fixed width are padded.
             param: _text(record.get(name)).strip() or _text(self._defaults.get(name))
@@ -144,13 +144,13 @@ class Reader:
         params = {param: told for param, told in named.items() if told}
         if "listkey" in named and "listkey" not in params:
             msg = "`list_key` is missing, in the record and in the settings."
-            raise Unfit(msg, way_out=_NAME_LIST, column=True)
+            raise InvalidRecord(msg, way_out=_NAME_LIST, column=True)
         # To leave, nobody has to tell more than the address.
         fields = _fields(record) if action == "subscribe" else {}
         told = (email, *params.values(), *fields, *fields.values())
         if not all(map(sendable, told)):
             msg = "It holds a character that no contact can."
-            raise Unfit(msg)
+            raise InvalidRecord(msg)
         return Change(number, stream, action, email, params, fields, record)
 
 
@@ -186,7 +186,7 @@ def _custom_fields(record: Record) -> Record:
         return {}
     if not isinstance(told, dict):
         msg = f"`{_CUSTOM}` is neither an object nor the JSON of one."
-        raise Unfit(msg, column=True)
+        raise InvalidRecord(msg, column=True)
     return told
 
 
@@ -199,7 +199,7 @@ def _text(value: object) -> str:
         return _number(Decimal(str(value)))
     if isinstance(value, dict | list):
         msg = "A field holds an object or a list."
-        raise Unfit(msg, column=True)
+        raise InvalidRecord(msg, column=True)
     return str(value)
 
 

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from tap_zohocampaigns.api.errors import SettingError
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.target.changes import Unfit
+    from tap_zohocampaigns.target.changes import InvalidRecord
     from tap_zohocampaigns.target.outbox import Claim, Outbox
     from tap_zohocampaigns.target.rejects import Reject
 
@@ -30,7 +30,7 @@ class _Suspect(t.NamedTuple):
     reject: Reject
     action: str
     claim: Claim
-    unfit: Unfit
+    invalid: InvalidRecord
 
 
 class Faults:
@@ -44,7 +44,7 @@ class Faults:
         """Streams of which a record could be sent."""
         self._suspects: defaultdict[str, list[_Suspect]] = defaultdict(list)
 
-    def add(self, reject: Reject, action: str, unfit: Unfit) -> None:
+    def add(self, reject: Reject, action: str, invalid: InvalidRecord) -> None:
         """Take a record that can't be sent.
 
         Raises:
@@ -55,7 +55,7 @@ class Faults:
             self._outbox.refuse(reject, action)
             return
         suspects = self._suspects[stream]
-        suspects.append(_Suspect(reject, action, self._outbox.hold(), unfit))
+        suspects.append(_Suspect(reject, action, self._outbox.hold(), invalid))
         if len(suspects) >= self._most_waiting:
             _judge(suspects)
             self.clear(stream)
@@ -85,11 +85,11 @@ class Faults:
 def _judge(suspects: list[_Suspect]) -> None:
     reasons = Counter(one.reject.reason for one in suspects)
     for one in suspects:
-        alike, unfit = reasons[one.reject.reason], one.unfit
-        if alike >= (_MOST_ALIKE_COLUMNS if unfit.column else _MOST_ALIKE):
+        alike, invalid = reasons[one.reject.reason], one.invalid
+        if alike >= (_MOST_ALIKE_COLUMNS if invalid.column else _MOST_ALIKE):
             msg = (
                 f"No record of the stream `{one.reject.stream}` can be sent; "
                 f"{alike} of {len(suspects)} have the same fault, that "
-                f"{one.reject.reason.rstrip('.')}: {unfit.way_out or _USUAL_WAY_OUT}."
+                f"{one.reject.reason.rstrip('.')}: {invalid.way_out or _USUAL_WAY_OUT}."
             )
             raise SettingError(msg)

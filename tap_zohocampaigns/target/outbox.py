@@ -11,7 +11,12 @@ import typing as t
 from collections import deque
 
 from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS, MOST_AT_ONCE
-from tap_zohocampaigns.api.errors import Failed, Postponed, Rejected, UnknownRejection
+from tap_zohocampaigns.api.errors import (
+    FatalError,
+    Postponed,
+    Rejected,
+    UnknownRejection,
+)
 from tap_zohocampaigns.target.asides import Asides
 from tap_zohocampaigns.target.rejects import Reject
 from tap_zohocampaigns.target.report import ALREADY, REJECTED, SENT, SKIPPED
@@ -29,7 +34,7 @@ if t.TYPE_CHECKING:
 _MOST_UNKNOWN = 5
 
 
-class Wires(t.Protocol):
+class Sender(t.Protocol):
     """Whoever sends changes; see `api.writes.Writes`."""
 
     def change(
@@ -49,7 +54,7 @@ class Claim:
         self.answered = False
 
 
-class Matter(Claim):
+class PendingChange(Claim):
     """What is to be done with a contact in a list; its last change counts."""
 
     def __init__(self, change: Change) -> None:
@@ -69,7 +74,7 @@ class Outbox:
 
     def __init__(  # noqa: PLR0913 (what it is connected with)
         self,
-        wires: Callable[[], Wires],
+        wires: Callable[[], Sender],
         rejects: RejectFile,
         report: Report,
         *,
@@ -102,10 +107,10 @@ class Outbox:
         self._max_writes = max_writes
         self._most_waiting = most_waiting
         self._claims: deque[Claim | State] = deque()
-        self._matters: dict[Key, Matter] = {}
-        self._groups: dict[str, dict[str, Matter]] = {}
-        self._asides: Asides[Matter] = Asides(patience)
-        self._doubtful: list[tuple[Matter, Rejected]] = []
+        self._matters: dict[Key, PendingChange] = {}
+        self._groups: dict[str, dict[str, PendingChange]] = {}
+        self._asides: Asides[PendingChange] = Asides(patience)
+        self._doubtful: list[tuple[PendingChange, Rejected]] = []
         """Records with the unknown codes that Zoho has answered in a row."""
         self._last: dict[str, bytes] = {}
         """What was done last with each contact, as a digest."""
@@ -118,7 +123,7 @@ class Outbox:
             self._note(SKIPPED, matter.change)
             matter.change = change
         else:
-            matter = Matter(change)
+            matter = PendingChange(change)
         # To the end: the order of what is done with a contact is that of the records.
         self._matters[change.key] = matter
         self._claims.append(matter)
@@ -162,7 +167,7 @@ class Outbox:
         """Send everything that waits, but for contacts that Zoho postpones.
 
         Raises:
-            Failed: There is more than `max_writes` allows; nothing of it was sent.
+            FatalError: There is more than `max_writes` allows; nothing of it was sent.
         """
         matters = [*self._matters.values()]
         self._brake(matters)
@@ -173,7 +178,7 @@ class Outbox:
                 self._try_again(due)
         self._send_groups([*self._groups])
 
-    def _brake(self, matters: Iterable[Matter]) -> None:
+    def _brake(self, matters: Iterable[PendingChange]) -> None:
         """Count the changes before the first call."""
         if self._max_writes is None:
             return
@@ -190,9 +195,9 @@ class Outbox:
                 f"{self._max_writes} in one run{made}: none of those that wait was "
                 "sent; raise the setting if they are meant."
             )
-            raise Failed(msg)
+            raise FatalError(msg)
 
-    def _take(self, matter: Matter) -> None:
+    def _take(self, matter: PendingChange) -> None:
         change = matter.change
         # What is not answered yet of the contact comes before all that is later.
         self._send_groups([key for key, g in self._groups.items() if change.who in g])
@@ -212,7 +217,7 @@ class Outbox:
     def _endpoint(self, change: Change) -> str:
         return BULK if change.bare and self._bulk else ENDPOINTS[change.action]
 
-    def _send(self, matter: Matter, *, last: bool = False) -> None:
+    def _send(self, matter: PendingChange, *, last: bool = False) -> None:
         """Send a change alone.
 
         Args:
@@ -238,7 +243,7 @@ class Outbox:
             self._settle(matter, ALREADY if already else SENT)
         self._release(change.who)
 
-    def _try_again(self, matter: Matter, *, last: bool = False) -> None:
+    def _try_again(self, matter: PendingChange, *, last: bool = False) -> None:
         if postponed := self._asides.wait(matter.change.who):
             self._reject(matter, postponed)
             self._release(matter.change.who)
@@ -264,7 +269,7 @@ class Outbox:
             for matter in group:
                 self._send(matter)
 
-    def _add(self, list_key: str, group: Sequence[Matter]) -> bool:
+    def _add(self, list_key: str, group: Sequence[PendingChange]) -> bool:
         try:
             self._wires().add(list_key, [matter.change.email for matter in group])
         except (Rejected, Postponed):
@@ -279,14 +284,14 @@ class Outbox:
         self._asides.answered(endpoint)
         self._believe()
 
-    def _doubt(self, matter: Matter, rejected: UnknownRejection) -> None:
+    def _doubt(self, matter: PendingChange, rejected: UnknownRejection) -> None:
         self._doubtful.append((matter, rejected))
         if len({one.change.who for one, _ in self._doubtful}) == _MOST_UNKNOWN:
             msg = (
                 f"Zoho has answered {_MOST_UNKNOWN} contacts in a row with codes that "
                 f"are not known, so it is not the contacts; the last time: {rejected}"
             )
-            raise Failed(msg)
+            raise FatalError(msg)
 
     def _believe(self) -> None:
         """Reject what unknown codes were about, as others were answered otherwise."""
@@ -294,7 +299,7 @@ class Outbox:
         for matter, rejected in doubtful:
             self._reject(matter, rejected)
 
-    def _reject(self, matter: Matter, why: Rejected | Postponed) -> None:
+    def _reject(self, matter: PendingChange, why: Rejected | Postponed) -> None:
         change = matter.change
         reject = Reject(
             change.number, change.stream, why.code, why.message, change.record
@@ -303,7 +308,7 @@ class Outbox:
             self._rejects.add(reject)
             self._settle(matter, REJECTED)
 
-    def _settle(self, matter: Matter, fate: str) -> None:
+    def _settle(self, matter: PendingChange, fate: str) -> None:
         change = matter.change
         with self._undisturbed():
             self._note(fate, change)

@@ -19,15 +19,15 @@ from singer_sdk.sinks import RecordSink
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS, Writes
-from tap_zohocampaigns.api.errors import Failed, LockedOut, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError, StoppedAtLock
 from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.settings import target as target_settings
 from tap_zohocampaigns.settings.shared import reachable
 from tap_zohocampaigns.singer.plugin import Plugin, add_bounds, mapping
-from tap_zohocampaigns.singer.shutdown import Stopped, Stopper
+from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
 from tap_zohocampaigns.singer.user_errors import Command
 from tap_zohocampaigns.target.asides import Patience
-from tap_zohocampaigns.target.changes import Reader, Unfit
+from tap_zohocampaigns.target.changes import InvalidRecord, Reader
 from tap_zohocampaigns.target.faults import Faults
 from tap_zohocampaigns.target.outbox import Outbox
 from tap_zohocampaigns.target.rejects import Reject, RejectFile
@@ -41,7 +41,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.target.changes import Record
-    from tap_zohocampaigns.target.outbox import Wires
+    from tap_zohocampaigns.target.outbox import Sender
 
 
 # What messages are made of, where the SDK does not look.
@@ -62,11 +62,11 @@ class Lines(SingerReader):
         """Stdin, which is UTF-8 wherever it comes from.
 
         Raises:
-            Failed: There is none.
+            FatalError: There is none.
         """
         if sys.stdin is None:
             msg = "Stdin is closed, where messages come from: pipe a tap into it."
-            raise Failed(msg)
+            raise FatalError(msg)
         return io.TextIOWrapper(
             sys.stdin.buffer, encoding="utf-8", errors="surrogateescape"
         )
@@ -75,16 +75,16 @@ class Lines(SingerReader):
         """Return the message of a line.
 
         Raises:
-            Failed: It is no JSON, or no object.
+            FatalError: It is no JSON, or no object.
         """
         try:
             message: object = deserialize_json(line)
         except (ValueError, RecursionError):
             msg = "A line of the input is not JSON; nothing that waited was sent."
-            raise Failed(msg) from None
+            raise FatalError(msg) from None
         if not isinstance(message, dict):
             msg = "A line of the input is no message, which is an object."
-            raise Failed(msg)
+            raise FatalError(msg)
         return message
 
     @staticmethod
@@ -94,21 +94,21 @@ class Lines(SingerReader):
         """Check that a message has what it needs.
 
         Raises:
-            Failed: It has not.
+            FatalError: It has not.
         """
         if missing := requires - line_dict.keys():
             msg = f"A message of the input lacks {', '.join(sorted(missing))}."
-            raise Failed(msg)
+            raise FatalError(msg)
         for name in requires & _SHAPES.keys():
             kind, words = _SHAPES[name]
             if not isinstance(line_dict[name], kind):
                 msg = f"A message of the input has a `{name}` that is not {words}."
-                raise Failed(msg)
+                raise FatalError(msg)
 
     def _process_unknown_message(self, message_dict: dict[str, t.Any]) -> None:
         del message_dict
         msg = "A message of the input has a `type` that is not known."
-        raise Failed(msg)
+        raise FatalError(msg)
 
 
 class ContactSink(RecordSink):
@@ -195,8 +195,8 @@ class TargetZohoCampaigns(Plugin, Target):
         """Take the settings; nothing is sent yet."""
         super().__init__(**kwargs)
         self.max_parallelism = 1
-        self.stopper = Stopper(None, self.end)
-        self.stopper.listen()
+        self.shutdown = Shutdown(None, self.end)
+        self.shutdown.listen()
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
         self.report = Report(self._waiting_until, dry=self.settings["dry_run"])
@@ -228,13 +228,13 @@ class TargetZohoCampaigns(Plugin, Target):
         return versions.find(self.settings)
 
     @cached_property
-    def wires(self) -> Wires:
+    def sender(self) -> Sender:
         """Sends changes over one session, which is opened here; or rehearses it."""
         if self.settings["dry_run"]:
             return Rehearsal(self.report.calls)
         # One call after the other: what is done with a contact has an order.
         config = reachable(self.settings) | {"concurrency": 1}
-        self._client = connect(config, calls=SCOPES, sleep=self.stopper.sleep)
+        self._client = connect(config, calls=SCOPES, sleep=self.shutdown.sleep)
         return Writes(self._client, self.report.calls)
 
     @cached_property
@@ -246,13 +246,13 @@ class TargetZohoCampaigns(Plugin, Target):
     def outbox(self) -> Outbox:
         """What waits to be sent."""
         return Outbox(
-            lambda: self.wires,
+            lambda: self.sender,
             self.rejects,
             self.report,
             emit=self._pass_on,
-            undisturbed=self.stopper.writing,
+            undisturbed=self.shutdown.writing,
             patience=Patience(
-                self.settings["retry_max_seconds"], self.clock, self.stopper.sleep
+                self.settings["retry_max_seconds"], self.clock, self.shutdown.sleep
             ),
             bulk=self.version.reads(BULK),
             max_writes=self.settings.get("max_writes"),
@@ -289,9 +289,9 @@ class TargetZohoCampaigns(Plugin, Target):
         number = self.report.read
         try:
             change = self._reader.change(number, stream, action, record)
-        except Unfit as unfit:
-            reject = Reject(number, stream, "", str(unfit), record)
-            self.faults.add(reject, action, unfit)
+        except InvalidRecord as invalid:
+            reject = Reject(number, stream, "", str(invalid), record)
+            self.faults.add(reject, action, invalid)
         else:
             self.faults.clear(stream)
             self.outbox.add(change)
@@ -335,20 +335,20 @@ class TargetZohoCampaigns(Plugin, Target):
     def _process_batch_message(self, message_dict: dict[str, t.Any]) -> None:
         del message_dict
         msg = "The input sends files (BATCH), which are not read: let it send records."
-        raise Failed(msg)
+        raise FatalError(msg)
 
     def _pass_on(self, state: dict[str, t.Any]) -> None:
         # What was only rehearsed has to come again.
         if self.settings["dry_run"]:
             return
-        with self.stopper.writing():
+        with self.shutdown.writing():
             try:
                 sys.stdout.write(serialize_json(state) + "\n")
                 sys.stdout.flush()
             except OSError as error:
                 # Else it would be the command line's to end, which says nothing.
                 msg = f"The state can't be written to stdout ({type(error).__name__})."
-                raise Failed(msg) from None
+                raise FatalError(msg) from None
 
     def _waiting_until(self) -> float | None:
         return self._client.ledger.waiting_until() if self._client else None
@@ -370,7 +370,7 @@ class TargetZohoCampaigns(Plugin, Target):
                 "Stdout is closed, where states are passed on: leave it open, or send "
                 "it to /dev/null."
             )
-            raise Failed(msg)
+            raise FatalError(msg)
         if file_input:
             file_input.reconfigure(encoding="utf-8", errors="surrogateescape")
         target = cls(
@@ -382,9 +382,9 @@ class TargetZohoCampaigns(Plugin, Target):
                 target.listen(file_input)
             finally:
                 target.end()
-        except LockedOut as locked:
+        except StoppedAtLock as locked:
             msg = f"Stopped, as {locked}; the next run goes on from here."
-            raise Failed(msg) from None
+            raise FatalError(msg) from None
         except Stopped as stopped:
             # It may have come within the end.
             target.end()

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns.airbyte.catalog import Asked
+from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.streams.snapshots import Snapshots
@@ -246,7 +246,7 @@ def test_who_clears_the_snapshots_alone_gets_them_again(
 def test_a_full_refresh_is_not_earlier_than_the_last_run() -> None:
     blob = {"run": "2026-03-20T15:04:05.000Z", "parts": {}, "closed": {}}
     for sync in (None, [2, 2]):
-        resumed = Asked(cursor=True, full=True, sync=sync).resume(blob)
+        resumed = ConfiguredStream(cursor=True, full=True, sync=sync).resume(blob)
         assert resumed.bookmark == {"run": blob["run"]}
 
 

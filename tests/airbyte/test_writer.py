@@ -11,8 +11,8 @@ import typing as t
 import pytest
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 
-from tap_zohocampaigns.airbyte.catalog import Asked
-from tap_zohocampaigns.airbyte.writer import Course, MessageWriter, Status
+from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
+from tap_zohocampaigns.airbyte.writer import MessageWriter, Status, StreamProgress
 from tap_zohocampaigns.singer.writer import page
 
 from .conftest import Messages
@@ -23,7 +23,7 @@ SOON = 1800.0
 def writer_of(**endpoints: str) -> MessageWriter:
     writer = MessageWriter()
     writer.courses = {
-        name: Course(Asked(cursor=False, full=False), endpoint)
+        name: StreamProgress(ConfiguredStream(cursor=False, full=False), endpoint)
         for name, endpoint in endpoints.items()
     }
     return writer

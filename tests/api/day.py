@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     # What goes on beside others: it says how many seconds pass before its next step.
-    Course: t.TypeAlias = Iterator[float]
+    StreamProgress: t.TypeAlias = Iterator[float]
 
 JOBS, IN_FLIGHT = 4, 4
 ENDPOINT = "getcampaignrecipientsdata"
@@ -81,7 +81,7 @@ class Day:
         self._ahead = self._locked_until = 0.0
         self._gate = Gate(*THEIRS, clock=lambda: self._now)
         self._under_way: list[Run] = []
-        self._due: list[tuple[float, int, Course]] = []
+        self._due: list[tuple[float, int, StreamProgress]] = []
         self._order = itertools.count()
 
     def simulate(self, hours: float) -> None:
@@ -97,19 +97,19 @@ class Day:
         for run in self._under_way:
             run.store.close()
 
-    def _begin(self, course: Course) -> None:
+    def _begin(self, course: StreamProgress) -> None:
         if (pause := next(course, None)) is not None:
             due = (self._now + pause, next(self._order), course)
             heapq.heappush(self._due, due)
 
-    def _step(self) -> Course:
+    def _step(self) -> StreamProgress:
         """Let the wall clock step, but not twice within a window."""
         while True:
             yield self._between(600, 3600)
             self._ahead += pick((-STEP, STEP), next(self._draws))
             self.steps += 1
 
-    def _restart(self) -> Course:
+    def _restart(self) -> StreamProgress:
         """Let the machine go down some times a day."""
         while True:
             yield self._between(1, 4) * 3600
@@ -118,7 +118,7 @@ class Day:
             self._started = self._now + self._between(5, 60)
             self.restarts += 1
 
-    def _job(self) -> Course:
+    def _job(self) -> StreamProgress:
         """Run again and again, but not beside oneself."""
         while True:
             yield self._between(300, 900)
@@ -135,7 +135,7 @@ class Day:
                 yield 10
             self._end(run)
 
-    def _call(self, run: Run) -> Course:
+    def _call(self, run: Run) -> StreamProgress:
         """Make calls as long as there are any; they reach the service after a while."""
         while run in self._under_way and run.calls:
             run.calls -= 1

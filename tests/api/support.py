@@ -113,7 +113,7 @@ def restless() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ConfiguredStream:
     """A request as it came."""
 
     method: str
@@ -158,11 +158,11 @@ class Zoho:
 
     def __init__(
         self,
-        api: Callable[[Asked], Answer | None],
-        token: Callable[[Asked], Answer | None] | None = None,
+        api: Callable[[ConfiguredStream], Answer | None],
+        token: Callable[[ConfiguredStream], Answer | None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[ConfiguredStream] = []
         self.over = threading.Event()
         self.api = api
         self.token = token or self._fresh
@@ -192,7 +192,7 @@ class Zoho:
         self._thread.join()
 
     @property
-    def calls(self) -> list[Asked]:
+    def calls(self) -> list[ConfiguredStream]:
         """The calls of the API so far."""
         return [one for one in self.asked if one.path != _TOKEN]
 
@@ -208,14 +208,14 @@ class Zoho:
             CONFIG | urls | settings, clock=clock, wall=clock, sleep=clock.sleep
         )
 
-    def answer(self, asked: Asked) -> Answer | None:
+    def answer(self, asked: ConfiguredStream) -> Answer | None:
         """Answer a request."""
         self.asked.append(asked)
         if len(self.asked) > _PATIENCE:
             return None
         return self.token(asked) if asked.path == _TOKEN else self.api(asked)
 
-    def _fresh(self, _: Asked) -> Answer:
+    def _fresh(self, _: ConfiguredStream) -> Answer:
         return token(f"access-{self.tokens}")
 
 
@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         form = dict(parse_qsl(body.decode()))
         headers = {name.title(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.path, form, headers)
+        asked = ConfiguredStream(self.command, self.path, form, headers)
         answer = self.server.zoho.answer(asked)
         if answer is None:
             return

@@ -10,9 +10,9 @@ import pytest
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken, TokenWait
 from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import (
-    Failed,
-    LockedOut,
+    FatalError,
     SettingError,
+    StoppedAtLock,
     Transient,
     ZohoError,
 )
@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.client import Client
 
-    from .support import Asked
+    from .support import ConfiguredStream
 
 
 class Tokens:
@@ -245,7 +245,7 @@ def test_an_answer_without_a_token_fails_naming_all_credentials(
     answer: dict[str, object],
 ) -> None:
     auth = authenticator(Tokens(answer), Clock())
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(FatalError) as failed:
         auth.token()
     sentence = str(failed.value)
     for name in ("client_id", "client_secret", "refresh_token", "data_center"):
@@ -337,7 +337,7 @@ def test_wrong_credentials_are_asked_about_once(
         errors = called(client, ENDPOINTS * 4)
         assert (zoho.tokens, zoho.calls) == (1, [])
     assert len({str(error) for error in errors}) == 1
-    assert {type(error) for error in errors} <= {SettingError, Failed}
+    assert {type(error) for error in errors} <= {SettingError, FatalError}
     # Another process gets its own answer at once.
     with Zoho(lambda _: success()) as zoho:
         assert zoho.client(clock, rate_limit_ledger=ledger).call(LISTS, {})
@@ -362,7 +362,7 @@ def test_a_run_that_is_refused_everywhere_asks_for_two_tokens(
         if concurrency == 1:
             errors: list[ZohoError] = []
             for endpoint in ENDPOINTS * 3:
-                with pytest.raises(Failed) as failed:
+                with pytest.raises(FatalError) as failed:
                     client.call(endpoint, {})
                 errors.append(failed.value)
         else:
@@ -373,7 +373,7 @@ def test_a_run_that_is_refused_everywhere_asks_for_two_tokens(
     (sentence,) = {str(error) for error in errors}
     assert "`data_center`" in sentence
     assert ("the same access token again" in sentence) == repeats
-    assert {type(error) for error in errors} == {Failed}
+    assert {type(error) for error in errors} == {FatalError}
     assert clock.waits == []
 
 
@@ -392,7 +392,7 @@ def test_a_repeated_token_that_another_process_kept_is_given_up_too(
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
     with Zoho(lambda _: UNAUTHORIZED, token=lambda _: token("access")) as zoho:
         for asked in (2, 3, 4):
-            with pytest.raises(Failed, match="the same access token again"):
+            with pytest.raises(FatalError, match="the same access token again"):
                 zoho.client(clock, **ledger).call(LISTS, {})
             assert zoho.tokens == asked
         # It is another one at last.
@@ -409,7 +409,7 @@ def test_a_repeated_token_that_another_process_kept_is_given_up_too(
 def test_an_endpoint_that_refuses_good_tokens_costs_one_and_no_other_endpoint(
     concurrency: int, clock: Clock
 ) -> None:
-    def api(asked: Asked) -> Answer:
+    def api(asked: ConfiguredStream) -> Answer:
         refused = asked.endpoint == "listsubscriberscount"
         return UNAUTHORIZED if refused else success()
 
@@ -418,7 +418,7 @@ def test_an_endpoint_that_refuses_good_tokens_costs_one_and_no_other_endpoint(
         client.call(LISTS, {})
         client.call(CAMPAIGNS, {})
         for _ in range(5):
-            with pytest.raises(Failed, match="listsubscriberscount"):
+            with pytest.raises(FatalError, match="listsubscriberscount"):
                 client.call("listsubscriberscount", {})
             assert client.call(LISTS, {})
         assert zoho.tokens == 2
@@ -477,7 +477,9 @@ def test_a_throttle_ends_the_run_if_a_lock_shall(
     }
     with Zoho(lambda _: success(), token=lambda _: throttled) as zoho:
         for _ in range(2):
-            with pytest.raises(LockedOut, match=r"token service .* until \d\d:\d\d"):
+            with pytest.raises(
+                StoppedAtLock, match=r"token service .* until \d\d:\d\d"
+            ):
                 zoho.client(clock, **settings).call(LISTS, {})
         assert (zoho.tokens, zoho.calls) == (1, [])
     assert clock.waits == []
@@ -489,7 +491,7 @@ def test_a_throttle_lets_all_processes_wait_and_says_until_when(
     caplog.set_level("INFO")
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
     with Zoho(lambda _: success(), token=lambda _: THROTTLED) as zoho:
-        with pytest.raises(LockedOut):
+        with pytest.raises(StoppedAtLock):
             zoho.client(clock, rate_limit_on_lock="stop", **ledger).call(LISTS, {})
         zoho.token = lambda _: token("late")
         clock.advance(100)

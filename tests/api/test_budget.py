@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.client import connect
 from tap_zohocampaigns.api.errors import (
-    Failed,
+    FatalError,
     Forbidden,
-    Gone,
     Locked,
+    NotFound,
     Outage,
     RangeRefused,
     Rejected,
@@ -26,38 +26,38 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
 )
 from tap_zohocampaigns.api.quota.ledger import Wait
-from tap_zohocampaigns.api.retry_budget import Budget, Starved
+from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
 from tap_zohocampaigns.api.scopes import SCOPES
 
-from .support import CONFIG, Answer, Asked, Clock, Zoho, error, success
+from .support import CONFIG, Answer, Clock, ConfiguredStream, Zoho, error, success
 
 if TYPE_CHECKING:
     from tap_zohocampaigns.api.tokens.store import Token
 
 
-def spend(budget: Budget, error: type[Exception] | None) -> None:
+def spend(budget: RetryBudget, error: type[Exception] | None) -> None:
     """Make a call that ends so."""
     with budget.token():
         if error:
             raise error
 
 
-def is_empty(budget: Budget) -> bool:
+def is_empty(budget: RetryBudget) -> bool:
     try:
         spend(budget, None)
-    except Starved:
+    except BudgetExhausted:
         return True
     return False
 
 
 def test_failures_use_up_the_budget_and_time_fills_it_again() -> None:
     clock = Clock()
-    budget = Budget(4, clock)
+    budget = RetryBudget(4, clock)
     for _ in range(8):
         clock.advance(1e-6)
         with pytest.raises(Transient):
             spend(budget, Transient)
-    with pytest.raises(Starved) as starved:
+    with pytest.raises(BudgetExhausted) as starved:
         spend(budget, Transient)
     assert starved.value.seconds == pytest.approx(6, abs=1e-3)
     assert starved.value.failing == pytest.approx(7e-6, abs=1e-3)
@@ -65,19 +65,19 @@ def test_failures_use_up_the_budget_and_time_fills_it_again() -> None:
     with pytest.raises(Transient):
         spend(budget, Transient)
     clock.advance(5)
-    with pytest.raises(Starved) as starved:
+    with pytest.raises(BudgetExhausted) as starved:
         spend(budget, None)
     assert starved.value.failing == pytest.approx(11, abs=1e-3)
 
 
-@pytest.mark.parametrize("error", [None, Gone, Locked, Unauthorized, KeyError])
+@pytest.mark.parametrize("error", [None, NotFound, Locked, Unauthorized, KeyError])
 def test_an_answer_costs_nothing_whatever_it_is(error: type[Exception] | None) -> None:
     clock = Clock()
-    budget = Budget(1, clock)
+    budget = RetryBudget(1, clock)
     for _ in range(50):
         try:
             spend(budget, error)
-        except (Gone, Transient, KeyError):
+        except (NotFound, Transient, KeyError):
             assert error
     assert not is_empty(budget)
 
@@ -91,11 +91,12 @@ def unknown(*_: object) -> Rejected:
 
 
 @pytest.mark.parametrize(
-    "answer", [rejected, unknown, Gone, Forbidden, RangeRefused, Locked, Unauthorized]
+    "answer",
+    [rejected, unknown, NotFound, Forbidden, RangeRefused, Locked, Unauthorized],
 )
 def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
     clock = Clock()
-    budget = Budget(1, clock)
+    budget = RetryBudget(1, clock)
     failing = 0.0
     for _ in range(60):
         clock.advance(5)
@@ -103,7 +104,7 @@ def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
             try:
                 with budget.token():
                     raise each()
-            except Starved as starved:
+            except BudgetExhausted as starved:
                 failing = max(failing, starved.failing)
             except ZohoError:
                 pass
@@ -112,7 +113,7 @@ def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
 
 def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
     clock = Clock()
-    budget = Budget(1, clock)
+    budget = RetryBudget(1, clock)
     with budget.calling():
         with pytest.raises(Transient):
             spend(budget, Transient)
@@ -128,7 +129,7 @@ def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
         underway = [budget.token() for _ in range(8)]
         for each in underway:
             each.__enter__()
-        with pytest.raises(Starved) as starved:
+        with pytest.raises(BudgetExhausted) as starved:
             budget.token().__enter__()
     assert starved.value.failing == pytest.approx(14)
 
@@ -183,7 +184,7 @@ def test_nine_rejections_in_a_row_are_no_outage() -> None:
     clock = Clock()
     numbers = iter(range(1000))
 
-    def api(_: Asked) -> Answer | None:
+    def api(_: ConfiguredStream) -> Answer | None:
         if next(numbers) % 3 == 0:
             return None
         return Answer(error("2004", "Invalid."))
@@ -199,7 +200,7 @@ def test_nine_rejections_in_a_row_are_no_outage() -> None:
 
 def test_successes_pay_for_failures() -> None:
     clock = Clock()
-    budget = Budget(1, clock)
+    budget = RetryBudget(1, clock)
     for _ in range(100):
         with pytest.raises(Transient):
             spend(budget, Transient)
@@ -210,7 +211,7 @@ def test_successes_pay_for_failures() -> None:
 
 def test_so_many_calls_as_are_wanted_may_be_underway() -> None:
     clock = Clock()
-    budget = Budget(16, clock)
+    budget = RetryBudget(16, clock)
     underway = [budget.token() for _ in range(16)]
     for each in underway:
         each.__enter__()
@@ -226,7 +227,7 @@ def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
 ) -> None:
     clock = Clock()
     clock.now = 0.0
-    budget = Budget(8, clock)
+    budget = RetryBudget(8, clock)
     sent: list[float] = []
     # Callers in the order in which they try again.
     callers = [(wait, number) for number, wait in enumerate(waits)]
@@ -236,7 +237,7 @@ def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
         clock.now = max(clock.now, now)
         try:
             spend(budget, Transient)
-        except Starved as starved:
+        except BudgetExhausted as starved:
             heapq.heappush(callers, (clock.now + starved.seconds, number))
         except Transient:
             sent.append(clock.now)
@@ -254,29 +255,29 @@ def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
     # A busy machine may send calls late, so what counts is when each was let go.
     at: list[float] = []
     last = threading.local()
-    take = Budget._take  # noqa: SLF001
+    take = RetryBudget._take  # noqa: SLF001
 
     def clock() -> float:
         last.read = (time.monotonic() - began) * speed
         return last.read  # type: ignore[no-any-return]
 
-    def noted(budget: Budget) -> None:
+    def noted(budget: RetryBudget) -> None:
         take(budget)
         at.append(last.read)
 
-    def fail(_: Asked) -> Answer:
+    def fail(_: ConfiguredStream) -> Answer:
         return Answer(b"oops", 503)
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds / speed)
 
-    monkeypatch.setattr(Budget, "_take", noted)
+    monkeypatch.setattr(RetryBudget, "_take", noted)
     with Zoho(fail) as zoho:
         urls = {"api_url": zoho.url, "accounts_url": zoho.url, "concurrency": 8}
         client = connect(CONFIG | urls, clock=clock, sleep=sleep)
 
         def call(number: int) -> str:
-            with pytest.raises(Failed) as failed:
+            with pytest.raises(FatalError) as failed:
                 client.call("getmailinglists", {"fromindex": number})
             return str(failed.value)
 

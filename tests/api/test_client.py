@@ -19,9 +19,9 @@ import pytest
 from tap_zohocampaigns.api import client as api
 from tap_zohocampaigns.api import hosts
 from tap_zohocampaigns.api.errors import (
-    Failed,
+    FatalError,
     Forbidden,
-    Gone,
+    NotFound,
     Outage,
     Postponed,
     RangeRefused,
@@ -33,7 +33,7 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.api.scopes import READS, SCOPES, WRITES
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tap_zohocampaigns.sync.pagination import Page, Pages
+from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tests import samples
 from tests.test_pages import most_calls
 
@@ -45,8 +45,8 @@ from .support import (
     LONG_KEY,
     REFRESH_TOKEN,
     Answer,
-    Asked,
     Clock,
+    ConfiguredStream,
     Zoho,
     as_json,
     error,
@@ -90,7 +90,7 @@ EVERYTHING: dict[str, object] = {
 }
 
 
-def in_turn(*answers: Answer | None) -> Callable[[Asked], Answer | None]:
+def in_turn(*answers: Answer | None) -> Callable[[ConfiguredStream], Answer | None]:
     """Return what gives these answers one after the other, the last again and again."""
     numbers = count()
     return lambda _: answers[min(next(numbers), len(answers) - 1)]
@@ -186,11 +186,11 @@ def test_no_answer_that_is_broken_looks_like_an_empty_account(
 
 def test_the_verdicts_reach_the_caller_as_their_own_exceptions(clock: Clock) -> None:
     for endpoint, code, kind in (
-        (RECIPIENTS, "6002", Gone),
+        (RECIPIENTS, "6002", NotFound),
         (RECIPIENTS, "6502", RangeRefused),
         (RECIPIENTS, "6607", Forbidden),
         (LISTS, "2706", Forbidden),
-        (LISTS, "4711", Failed),
+        (LISTS, "4711", FatalError),
     ):
         with Zoho(in_turn(Answer(error(code, "It is so.")))) as zoho:
             with pytest.raises(kind) as raised:
@@ -267,7 +267,7 @@ def test_an_unknown_code_on_a_write_may_be_about_the_record(
             Answer(error("77777", "Told.", form=form), 400),
         ):
             zoho.api = in_turn(failing)
-            with pytest.raises(Failed):
+            with pytest.raises(FatalError):
                 client.call(endpoint, {})
 
 
@@ -377,8 +377,8 @@ def test_every_call_and_every_retry_is_entered_and_counted(
         client.call(CAMPAIGNS, {})
         assert [call.endpoint for call in zoho.calls] == [LISTS] * 4 + [CAMPAIGNS]
     assert client.calls == {LISTS: 4, CAMPAIGNS: 1}
-    assert client.ledger.left(LISTS) == 490 - 4
-    assert client.ledger.left(CAMPAIGNS) == 490 - 1
+    assert client.ledger.remaining(LISTS) == 490 - 4
+    assert client.ledger.remaining(CAMPAIGNS) == 490 - 1
     assert len(jitter) == 2
 
 
@@ -430,7 +430,7 @@ def test_a_refused_token_is_renewed_once_and_then_the_settings_are_named(
         signed = [call.headers["Authorization"] for call in zoho.calls]
     assert signed == ["Zoho-oauthtoken access-1", "Zoho-oauthtoken access-2"]
     with Zoho(in_turn(refusal)) as zoho:
-        with pytest.raises(Failed, match="`refresh_token` and `data_center`"):
+        with pytest.raises(FatalError, match="`refresh_token` and `data_center`"):
             zoho.client(clock).call(endpoint, {})
         # One more call finds out that the token is not good for another scope either.
         assert (zoho.tokens, len(zoho.calls)) == (2, 3)
@@ -453,7 +453,7 @@ def test_an_error_of_the_token_service_names_the_setting_and_no_call_is_made(
 ) -> None:
     refusal = as_json({"error": word})
     with Zoho(in_turn(success()), token=in_turn(refusal)) as zoho:
-        with pytest.raises((SettingError, Failed), match=setting):
+        with pytest.raises((SettingError, FatalError), match=setting):
             zoho.client(clock).call(LISTS, {})
         assert (zoho.tokens, zoho.calls) == (1, [])
     assert clock.waits == []
@@ -517,7 +517,7 @@ def test_what_does_not_pass_ends_in_time_with_one_sentence(
 ) -> None:
     with Zoho(in_turn(fault)) as zoho:
         client = zoho.client(clock, retry_max_seconds=180)
-        with pytest.raises(Failed) as failed:
+        with pytest.raises(FatalError) as failed:
             client.call(LISTS, {})
         assert len(zoho.calls) == 8
     # The next wait, of a minute again, would go beyond the 180 seconds.
@@ -526,13 +526,13 @@ def test_what_does_not_pass_ends_in_time_with_one_sentence(
     sentence = str(failed.value)
     assert "getmailinglists still fails after 180 s (`retry_max_seconds`)" in sentence
     assert sentence.endswith(".")
-    assert client.ledger.left(LISTS) == 490 - 8
+    assert client.ledger.remaining(LISTS) == 490 - 8
 
 
 def test_a_fault_is_not_waited_out_when_no_time_is_allowed(clock: Clock) -> None:
     random.seed(1)
     with Zoho(in_turn(Answer(b"", 500))) as zoho:
-        with pytest.raises(Failed):
+        with pytest.raises(FatalError):
             zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
         assert len(zoho.calls) == 1
     assert clock.waits == []
@@ -552,7 +552,7 @@ def test_a_token_service_that_fails_for_a_while_is_asked_again(
 def test_nobody_at_the_address_is_told_with_the_setting(clock: Clock) -> None:
     with Zoho(in_turn(success())) as zoho:
         pass
-    with pytest.raises(Failed, match="`data_center` or `accounts_url`"):
+    with pytest.raises(FatalError, match="`data_center` or `accounts_url`"):
         zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
 
 
@@ -580,18 +580,20 @@ def test_a_refusal_without_an_envelope_is_not_tried_again(
     status: int, clock: Clock
 ) -> None:
     with Zoho(in_turn(Answer(b"<html>", status))) as zoho:
-        with pytest.raises(Failed, match=f"HTTP {status}.*`data_center`.*`api_url`"):
+        with pytest.raises(
+            FatalError, match=f"HTTP {status}.*`data_center`.*`api_url`"
+        ):
             zoho.client(clock).call(LISTS, {})
         assert len(zoho.calls) == 1
 
 
 def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
-    def never(_: Asked) -> None:
+    def never(_: ConfiguredStream) -> None:
         zoho.over.wait()
 
     with Zoho(never) as zoho:
         client = zoho.client(clock, request_timeout=0.05, retry_max_seconds=0)
-        with pytest.raises(Failed, match=r"no whole answer .*Timeout"):
+        with pytest.raises(FatalError, match=r"no whole answer .*Timeout"):
             client.call(LISTS, {})
 
 
@@ -600,21 +602,21 @@ def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
     answered: bool,  # noqa: FBT001 (a parameter of the test)
     clock: Clock,
 ) -> None:
-    def answer(_: Asked) -> Answer | None:
+    def answer(_: ConfiguredStream) -> Answer | None:
         clock.advance(20)
         return success() if answered else None
 
     with Zoho(answer) as zoho:
         client = zoho.client(clock, request_timeout=60, retry_max_seconds=0)
         began = clock()
-        with suppress(Failed):
+        with suppress(FatalError):
             client.call(LISTS, {})
-    assert client.ledger.left(LISTS) == 489
+    assert client.ledger.remaining(LISTS) == 489
     # The deadline, and 10 seconds in which a proxy may deliver the call yet.
     clock.now = began + (20 if answered else 60 + 10) + 300.9
-    assert client.ledger.left(LISTS) == 489
+    assert client.ledger.remaining(LISTS) == 489
     clock.advance(0.2)
-    assert client.ledger.left(LISTS) == 490
+    assert client.ledger.remaining(LISTS) == 490
 
 
 def test_a_trickle_is_given_up_when_its_time_is_over(clock: Clock) -> None:
@@ -625,7 +627,7 @@ def test_a_trickle_is_given_up_when_its_time_is_over(clock: Clock) -> None:
 
     with Zoho(lambda _: Answer(pieces=trickle())) as zoho:
         client = zoho.client(clock, request_timeout=60, retry_max_seconds=0)
-        with pytest.raises(Failed, match=r"no whole answer .*Timeout"):
+        with pytest.raises(FatalError, match=r"no whole answer .*Timeout"):
             client.call(LISTS, {})
 
 
@@ -648,7 +650,7 @@ def test_a_body_without_end_is_given_up_naming_the_setting(
     else:
         answer = Answer(pieces=flood())
     with Zoho(in_turn(answer)) as zoho:
-        with pytest.raises(Failed, match="`page_size`"):
+        with pytest.raises(FatalError, match="`page_size`"):
             zoho.client(clock).call(LISTS, {})
         assert len(zoho.calls) == 1
     assert len(sent) < 4096
@@ -668,7 +670,7 @@ def test_a_redirect_is_refused_and_its_target_never_asked(
         with Zoho(in_turn(away), token=tokens) as zoho:
             setting = "`accounts_url`" if at == "token" else "`api_url`"
             endpoint = LISTS if at == "token" else at
-            with pytest.raises(Failed, match=f"redirects.*{setting}"):
+            with pytest.raises(FatalError, match=f"redirects.*{setting}"):
                 zoho.client(clock).call(endpoint, {})
             assert len(zoho.asked) == (1 if at == "token" else 2)
         assert target.asked == []
@@ -693,7 +695,7 @@ def test_the_proxy_of_the_environment_is_used(
     with Zoho(in_turn(Answer(status=502))) as proxy:
         environment.setenv("https_proxy", proxy.url)
         client = proxy.client(clock, retry_max_seconds=0, **far)
-        with pytest.raises(Failed, match="ProxyError"):
+        with pytest.raises(FatalError, match="ProxyError"):
             client.call(LISTS, {})
         (asked,) = proxy.asked
     assert (asked.method, asked.target) == ("CONNECT", "zoho.example:443")
@@ -706,7 +708,7 @@ def test_a_host_that_needs_no_proxy_is_asked_itself(
     with Zoho(in_turn(success())) as proxy:
         environment.setenv("https_proxy", proxy.url)
         environment.setenv("no_proxy", "zoho.invalid")
-        with pytest.raises(Failed, match=r"ConnectionError.*`accounts_url`"):
+        with pytest.raises(FatalError, match=r"ConnectionError.*`accounts_url`"):
             proxy.client(clock, retry_max_seconds=0, **far).call(LISTS, {})
         assert proxy.asked == []
 
@@ -787,7 +789,7 @@ def test_the_certificates_of_the_environment_are_trusted_and_no_others(
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with Zoho(in_turn(success()), tls=tls) as zoho:
-        with pytest.raises(Failed, match="SSLError"):
+        with pytest.raises(FatalError, match="SSLError"):
             zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
         assert zoho.asked == []
         environment.setenv(variable, str(certificate))
@@ -868,14 +870,14 @@ def test_an_endpoint_that_stays_locked_fails_with_a_sentence(
     locked: Answer, clock: Clock
 ) -> None:
     with Zoho(in_turn(locked)) as zoho:
-        with pytest.raises(Failed, match=r"another program.*`rate_limit_calls`"):
+        with pytest.raises(FatalError, match=r"another program.*`rate_limit_calls`"):
             zoho.client(clock).call(LISTS, {})
         assert len(zoho.calls) == 4
     assert clock.waits == [1800] * 3
 
 
 def test_other_endpoints_go_on_while_one_rests(clock: Clock) -> None:
-    def answer(asked: Asked) -> Answer:
+    def answer(asked: ConfiguredStream) -> Answer:
         first = len(zoho.calls) == 1
         return LOCKS["Z101"] if asked.endpoint == LISTS and first else success()
 
@@ -1041,7 +1043,7 @@ def test_every_recipient_of_the_sandbox_comes_once(
             return Page(envelope.payload, envelope.total) if envelope else Page([])
 
         name = "contact_email" if form == "xml" else "contactemailaddress"
-        pages = Pages(size, lambda row: row.get(name))
+        pages = Paginator(size, lambda row: row.get(name))
         found = [row[name] for page, _ in pages.read(ask) for row in page]
     assert len(expected) > 100
     assert found == [one.contact.email for one in expected]

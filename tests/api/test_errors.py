@@ -33,11 +33,11 @@ PUBLISHED = _CODES.split()
 
 # What the codes mean wherever they come from; all others are failures.
 EVERYWHERE = {
-    A.GO_ON: "0 200",
+    A.SUCCESS: "0 200",
     A.RETRY: "500 996 2101 2601",
-    A.RENEW: "401 1007",
+    A.REFRESH_TOKEN: "401 1007",
     A.LOCKED: "Z101 2008",
-    A.SHRINK: "6502",
+    A.SMALLER_PAGE: "6502",
     A.FORBID: "2701 2704 6304 6601 6607",
 }
 # What they mean on the page of an endpoint.
@@ -138,7 +138,7 @@ def test_the_sentence_of_an_endpoints_own_line_stands_above_patience() -> None:
     assert find_rule("getlistsubscribers", "2502", message).action is A.EMPTY
     assert find_rule(MEMBERS, "2706", message).action is A.EMPTY
     known = "Already in the list, try again later."
-    assert find_rule("listsubscribe", "1", known).action is A.ALREADY
+    assert find_rule("listsubscribe", "1", known).action is A.ALREADY_DONE
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_address_that_zoho_takes_for_invalid_is_rejected(endpoint: str) -> No
 @pytest.mark.parametrize("code", ["3023", "6201"])
 def test_the_other_successes_of_the_general_table_go_on(code: str) -> None:
     for endpoint in ENDPOINTS:
-        assert find_rule(endpoint, code, "").action is A.GO_ON
+        assert find_rule(endpoint, code, "").action is A.SUCCESS
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -224,7 +224,7 @@ def test_a_code_that_no_page_has_is_a_failure(endpoint: str, code: str) -> None:
 def test_what_fails_for_good_tells_what_to_check(endpoint: str) -> None:
     for code in PUBLISHED:
         rule = find_rule(endpoint, code, "")
-        if rule.action in {A.FAIL, A.FORBID, A.SHRINK, A.RENEW}:
+        if rule.action in {A.FAIL, A.FORBID, A.SMALLER_PAGE, A.REFRESH_TOKEN}:
             assert rule.check, code
 
 

@@ -28,10 +28,10 @@ def test_calls_within_the_quota_wait_for_nothing() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     for left in (3, 2, 1):
-        assert ledger.left("one") == left
+        assert ledger.remaining("one") == left
         enter(ledger, "one")
-    assert ledger.left("one") == 0
-    assert ledger.left("other") == 3
+    assert ledger.remaining("one") == 0
+    assert ledger.remaining("other") == 3
     assert clock.waits == []
 
 
@@ -44,7 +44,7 @@ def test_a_call_too_many_waits_until_the_oldest_leaves_the_window() -> None:
     enter(ledger, "other")
     enter(ledger, "one")
     assert clock.waits == [241]
-    assert ledger.left("one") == 0
+    assert ledger.remaining("one") == 0
     enter(ledger, "one")
     assert clock.waits == [241, 10]
 
@@ -157,7 +157,7 @@ def test_threads_together_get_no_call_more_than_the_quota() -> None:
         entered = [future.result() for future in futures]
     assert sum(entered) == 50
     assert clock.most == 1
-    assert ledger.left("one") == 0
+    assert ledger.remaining("one") == 0
     assert ledger.waiting_until() is None
 
 

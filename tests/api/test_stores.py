@@ -163,7 +163,7 @@ def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
                 assert entered[-1] == asked
             inside = [at for at in entered if at > clock() - window + 1e-5]
             assert len(inside) <= calls
-            assert 0 <= store.left("one") <= calls - len(inside)
+            assert 0 <= store.remaining("one") <= calls - len(inside)
 
 
 @given(st.lists(SECONDS, max_size=30))
@@ -193,7 +193,7 @@ def test_every_window_of_an_endpoint_is_kept_and_nobody_waits_for_nothing(
                 calls - sum(at > clock() - window + 1e-5 for at in entered)
                 for calls, window in windows
             )
-            assert 0 <= store.left("one") <= left
+            assert 0 <= store.remaining("one") <= left
 
 
 class Simulation:
@@ -268,7 +268,7 @@ def test_an_answer_makes_room_a_window_later_and_no_later(kind: Kind[Clock]) -> 
     with closing(kind.open(next(accounts), quota)) as store:
         for seconds in (3, 4):
             simulation.after(seconds, partial(store.done, simulation.send(store)))
-        assert store.left("one") == 0
+        assert store.remaining("one") == 0
         for seconds in (3, 4):
             simulation.send(store)
             expected = seconds + quota.window + kind.longer
@@ -314,7 +314,7 @@ def test_a_program_with_a_shorter_window_keeps_to_the_longer_one_of_another(
             call(long)
         for _ in range(300):
             call(short)
-        assert long.left("one") >= 0
+        assert long.remaining("one") >= 0
         for _ in range(400):
             call(long)
         assert most_in_a_window(simulation.arrived, LONG.seconds) == LONG.calls
@@ -325,15 +325,15 @@ def test_calls_are_kept_for_whoever_counts_them_longest(kind: Kind[Clock]) -> No
     longer = Quota(50, 900, 1800)
     with ExitStack() as stack:
         absent, long, short = together(kind, stack, longer, LONG, SHORT)
-        assert absent.left("one") == 50
+        assert absent.remaining("one") == 50
         kind.clock.advance(2000)
         for _ in range(20):
             for store in (long, short):
                 assert take(store, "one") is None
                 kind.clock.advance(10)
-        assert absent.left("one") == 10
+        assert absent.remaining("one") == 10
         kind.clock.advance(700)
-        assert absent.left("one") == 10 + 20
+        assert absent.remaining("one") == 10 + 20
 
 
 @sharing
@@ -364,16 +364,16 @@ def test_a_lock_is_as_long_as_any_program_says(
         stores[1].lock("one")
         for store in stores:
             assert take(store, "one") == about(900 + kind.longer, locked=True)
-            assert store.left("one") == 0
+            assert store.remaining("one") == 0
 
 
 def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
     kind: Kind[Clock],
 ) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
-        assert store.left("one") == 3
-        assert store.left("listsubscribe") == 490
-        assert store.left("addlistsubscribersinbulk") == 1960
+        assert store.remaining("one") == 3
+        assert store.remaining("listsubscribe") == 490
+        assert store.remaining("addlistsubscribersinbulk") == 1960
         for endpoint, seconds in {
             "one": 1800,
             "listsubscribe": 1800,
@@ -387,7 +387,7 @@ def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) ->
     with closing(kind.open(next(accounts), QUOTA)) as store:
         assert [take(store, "listsubscribe") for _ in range(490)] == [None] * 490
         assert take(store, "listsubscribe") == about(61 + kind.longer, locked=False)
-        assert store.left("listsubscribe") == 0
+        assert store.remaining("listsubscribe") == 0
         assert take(store, "one") is None
 
 
@@ -397,14 +397,14 @@ def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     assert take(opened, "one") is None
     kind.clock.advance(100)
     opened.lock("one")
-    assert (opened.left("one"), opened.left("other")) == (0, 3)
+    assert (opened.remaining("one"), opened.remaining("other")) == (0, 3)
     kind.clock.advance(600)
     assert take(opened, "other") is None
     wait = take(opened, "one")
     assert wait == about(1200 + kind.longer, locked=True)
     kind.clock.advance(wait.seconds + 1e-6)
     assert take(opened, "one") is None
-    assert opened.left("one") == 2
+    assert opened.remaining("one") == 2
 
 
 def test_a_second_sign_of_the_lock_begins_it_anew(
@@ -437,11 +437,11 @@ def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
             for account in ("one", "one", "other")
         )
         assert take(one, "getmailinglists") is None
-        assert same.left("getmailinglists") == 2
-        assert same.left("recentcampaigns") == 3
-        assert other.left("getmailinglists") == 3
+        assert same.remaining("getmailinglists") == 2
+        assert same.remaining("recentcampaigns") == 3
+        assert other.remaining("getmailinglists") == 3
         one.lock("getmailinglists")
-        assert same.left("getmailinglists") == 0
+        assert same.remaining("getmailinglists") == 0
         assert take(other, "getmailinglists") is None
 
 
@@ -488,7 +488,7 @@ def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
     for caller in callers:
         caller.end()
     with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
-        assert store.left("one") == 0
+        assert store.remaining("one") == 0
 
 
 def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
@@ -516,7 +516,7 @@ def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
         caller.end(kill=True)
     with closing(open_store(where, ACCOUNT, quotas_of(100_000))) as store:
         assert take(store, "one") is None
-        assert store.left("one") <= 100_000 - 4 * 50 - 1
+        assert store.remaining("one") <= 100_000 - 4 * 50 - 1
 
 
 def test_the_default_is_a_file_in_the_users_state_folder(
@@ -542,7 +542,7 @@ def test_a_tilde_is_the_users_home(
 def test_memory_is_shared_with_nobody() -> None:
     one, other = (open_store("memory", ACCOUNT, Quotas(QUOTA)) for _ in range(2))
     assert take(one, "one") is None
-    assert (one.left("one"), other.left("one")) == (2, 3)
+    assert (one.remaining("one"), other.remaining("one")) == (2, 3)
 
 
 @pytest.mark.parametrize(

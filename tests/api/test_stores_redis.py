@@ -11,7 +11,7 @@ import redis
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.ledger import Ledger, Quota, Quotas, Ticket
 from tap_zohocampaigns.api.quota.redis import RedisStore
 
@@ -46,7 +46,7 @@ def test_a_script_that_was_flushed_is_sent_again(
     assert take(store, "one") is None
     own_redis.client.script_flush()
     assert take(store, "one") is None
-    assert store.left("one") == 1
+    assert store.remaining("one") == 1
 
 
 def test_a_restart_that_keeps_the_data_loses_no_call(
@@ -57,10 +57,10 @@ def test_a_restart_that_keeps_the_data_loses_no_call(
     store.lock("other")
     own_redis.stop(save=True)
     own_redis.start()
-    assert store.left("one") == 1
+    assert store.remaining("one") == 1
     assert take(store, "one") is None
     assert take(start(), "one") == FULL
-    assert store.left("other") == 0
+    assert store.remaining("other") == 0
 
 
 def flush(server: RedisServer) -> None:
@@ -82,12 +82,12 @@ def test_after_a_loss_every_window_counts_as_full_once(
     for store in (noticing, late):
         assert take(store, "one") is None
     lose(own_redis)
-    assert noticing.left("one") == 0
+    assert noticing.remaining("one") == 0
     lost = own_redis.client.hget(STATE, "lost")
     for store in (noticing, unaware, late):
         assert take(store, "one") == FULL
         assert take(store, "other") == FULL
-        assert store.left("one") == 0
+        assert store.remaining("one") == 0
     # The first to find out decided until when.
     assert own_redis.client.hget(STATE, "lost") == lost
 
@@ -107,7 +107,7 @@ def test_a_loss_between_two_runs_makes_the_windows_full_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = start()
-    assert first.left("one") == 3
+    assert first.remaining("one") == 3
     own_redis.client.save()
     assert [take(first, "one") for _ in range(3)] == [None] * 3
     first.close()
@@ -116,7 +116,7 @@ def test_a_loss_between_two_runs_makes_the_windows_full_once(
     for store in (second, third):
         assert take(store, "one") == FULL
         assert take(store, "other") == FULL
-        assert store.left("other") == 0
+        assert store.remaining("other") == 0
     assert "`rate_limit_ledger`" in caplog.text
     assert "planted" not in caplog.text
     # The wait is over for all a window after the loss.
@@ -137,7 +137,7 @@ def test_a_server_that_saves_each_call_may_be_restarted_between_two_runs(
         server.kill()
         server.start()
         with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
-            assert store.left("one") == 1
+            assert store.remaining("one") == 1
             assert take(store, "other") is None
     finally:
         server.kill()
@@ -194,7 +194,7 @@ def test_an_answer_that_can_not_be_noted_ends_no_run(
     store.done(ticket)
     own_redis.start()
     # It counts as underway.
-    assert store.left("one") == 2
+    assert store.remaining("one") == 2
 
 
 def test_a_second_loss_makes_the_windows_full_again(
@@ -206,7 +206,7 @@ def test_a_second_loss_makes_the_windows_full_again(
     assert take(store, "one") == FULL
     lost = float(own_redis.client.hget(STATE, "lost") or 0)
     own_redis.client.save()
-    assert store.left("one") == 0
+    assert store.remaining("one") == 0
     own_redis.kill()
     own_redis.start()
     assert take(store, "one") == FULL
@@ -247,7 +247,7 @@ def test_a_server_that_starts_anew_is_waited_for(
     ) as store:
         own_redis.stop()
         assert take(store, "one") is None
-        assert store.left("one") == 2
+        assert store.remaining("one") == 2
     assert len(clock.waits) == 3
     assert "planted" not in caplog.text
 
@@ -266,8 +266,8 @@ def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
     ) as store:
         assert take(store, "one") is None
         own_redis.stop()
-        for use in (store.take, store.left, store.lock):
-            with pytest.raises(Failed, match="`rate_limit_ledger`") as caught:
+        for use in (store.take, store.remaining, store.lock):
+            with pytest.raises(FatalError, match="`rate_limit_ledger`") as caught:
                 use("one")
             assert "planted" not in str(caught.value)
             assert 20 < clock() - began <= 30
@@ -285,7 +285,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(
     with closing(
         RedisStore(url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep)
     ) as store:
-        with pytest.raises(Failed, match="AuthenticationError") as caught:
+        with pytest.raises(FatalError, match="AuthenticationError") as caught:
             take(store, "one")
         assert "planted" not in str(caught.value)
     assert clock.waits == []
@@ -296,7 +296,7 @@ def test_a_server_without_memory_ends_the_run(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     own_redis.client.config_set("maxmemory", 1)
-    with pytest.raises(Failed, match="`rate_limit_ledger`"):
+    with pytest.raises(FatalError, match="`rate_limit_ledger`"):
         take(start(), "one")
 
 

@@ -60,7 +60,7 @@ def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
     caller.go()
     assert caller.hear() == "inside"
     caller.end(kill=True)
-    assert store.left("one") == 2
+    assert store.remaining("one") == 2
     assert take(store, "one") is None
 
 
@@ -75,10 +75,10 @@ def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
             )
             for each in (Clocks(wall=interrupted), None)
         )
-        for use in (broken.take, broken.lock, broken.left):
+        for use in (broken.take, broken.lock, broken.remaining):
             with pytest.raises(KeyboardInterrupt):
                 use("one")
-        assert whole.left("one") == 3
+        assert whole.remaining("one") == 3
 
 
 def ruin_at_start(path: Path) -> None:
@@ -106,9 +106,9 @@ def test_a_file_that_cant_be_used_costs_one_warning(
     wait = take(store, "one")
     assert wait
     assert not wait.locked
-    assert store.left("other") == 3
+    assert store.remaining("other") == 3
     store.lock("other")
-    assert store.left("other") == 0
+    assert store.remaining("other") == 0
     assert_one_warning(caplog)
 
 
@@ -167,16 +167,16 @@ def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
     store.lock("other")
     with mishap(path):
         getattr(store, first)("third")
-        assert store.left("one") == 1
+        assert store.remaining("one") == 1
         assert take(store, "one") is None
-        assert store.left("one") == 0
+        assert store.remaining("one") == 0
         wait = take(store, "one")
         assert wait
         assert wait.seconds > 290
         locked = take(store, "other")
         assert locked
         assert locked.locked
-        assert store.left("third") == {"take": 2, "lock": 0, "left": 3}[first]
+        assert store.remaining("third") == {"take": 2, "lock": 0, "left": 3}[first]
     assert_one_warning(caplog)
 
 
@@ -211,7 +211,7 @@ def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
             machine.now += 10
         for machine.ahead in (-86400, -2, 0, 2, 86400):
             assert take(store, "one") == about(271, locked=False)
-            assert store.left("one") == 0
+            assert store.remaining("one") == 0
 
 
 STEPS = st.tuples(st.floats(0, 200), st.floats(0, 2), st.integers(0, 9))

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from tap_zohocampaigns.api.client import name_account
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.tokens.redis import RedisTokens
 from tap_zohocampaigns.api.tokens.store import (
@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from .conftest import RedisServer
-    from .support import Asked
+    from .support import ConfiguredStream
 
 TEXT = "1000.planted-access"
 BUSY = Wait(0.1, locked=False)
@@ -540,7 +540,7 @@ def test_a_redis_that_stays_away_is_told_with_the_setting(
     own_redis.stop()
     assert store.take(()) == (1, False)
     clock.advance(30)
-    with pytest.raises(Failed, match="`rate_limit_ledger`") as failed:
+    with pytest.raises(FatalError, match="`rate_limit_ledger`") as failed:
         store.take(())
     assert "planted" not in str(failed.value)
     own_redis.start()
@@ -569,7 +569,7 @@ def test_a_password_that_is_wrong_is_told_at_once(
 ) -> None:
     wrong = own_redis.url.replace("planted-password", "planted-other")
     store = open_tokens(CONFIG | {"rate_limit_ledger": wrong}, clock=clock)
-    with pytest.raises(Failed, match="`rate_limit_ledger`") as failed:
+    with pytest.raises(FatalError, match="`rate_limit_ledger`") as failed:
         store.take(())
     assert "planted" not in str(failed.value)
 
@@ -604,7 +604,7 @@ with ThreadPoolExecutor(8) as threads:
 def test_threads_of_many_processes_share_a_token_and_its_refusal(
     where: str, request: pytest.FixtureRequest
 ) -> None:
-    def api(asked: Asked) -> Answer:
+    def api(asked: ConfiguredStream) -> Answer:
         # The first token is revoked when they are in the middle of it.
         revoked = len(zoho.asked) > 30
         old = asked.headers["Authorization"].endswith("-1")

@@ -21,9 +21,9 @@ import pytest
 from urllib3.response import DeflateDecoder, HTTPResponse
 
 from tap_zohocampaigns.api.client import connect
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 
-from .support import CONFIG, Answer, Asked, Clock, Zoho
+from .support import CONFIG, Answer, Clock, ConfiguredStream, Zoho
 from .test_client import CERTIFICATE, KEY, LISTS
 
 if t.TYPE_CHECKING:
@@ -220,7 +220,7 @@ def test_a_call_of_which_something_comes_now_and_then_ends_in_its_time(
 
     with (
         serving(talk, tls if secure else None) as url,
-        pytest.raises(Failed, match=r"no whole answer .*Timeout.*`accounts_url`"),
+        pytest.raises(FatalError, match=r"no whole answer .*Timeout.*`accounts_url`"),
     ):
         call(url)
 
@@ -235,7 +235,7 @@ def test_the_second_call_of_a_connection_ends_in_its_time_too(trickle: Talk) -> 
 
     with (
         serving(talk) as url,
-        pytest.raises(Failed, match=r"no whole answer .*Timeout.*`api_url`"),
+        pytest.raises(FatalError, match=r"no whole answer .*Timeout.*`api_url`"),
     ):
         call(url)
 
@@ -247,7 +247,7 @@ def test_a_call_may_take_its_time_again_and_again() -> None:
             slow.over.wait(0.2)
             slow.say(OK + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
 
-    with serving(talk) as url, pytest.raises(Failed, match="`api_url`"):
+    with serving(talk) as url, pytest.raises(FatalError, match="`api_url`"):
         # What is no answer of the API is asked for again.
         call(url, request_timeout=5, retry_max_seconds=1)
 
@@ -264,7 +264,7 @@ def test_a_proxy_that_trickles_is_given_up(
 
     with serving(talk, tls if secure else None) as url:
         monkeypatch.setenv("https_proxy", url)
-        with pytest.raises(Failed, match=r"no whole answer .*`accounts_url`"):
+        with pytest.raises(FatalError, match=r"no whole answer .*`accounts_url`"):
             call("https://zoho.example")
 
 
@@ -286,7 +286,7 @@ def test_a_handshake_that_trickles_is_given_up(
     with serving(talk, tls if secure and proxied else None) as url:
         monkeypatch.setenv("https_proxy", url)
         zoho = "https://zoho.example" if proxied else url.replace("http:", "https:")
-        with pytest.raises(Failed, match=r"no whole answer .*`accounts_url`"):
+        with pytest.raises(FatalError, match=r"no whole answer .*`accounts_url`"):
             call(zoho)
 
 
@@ -304,7 +304,7 @@ def test_a_look_up_that_takes_long_is_given_up(
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     try:
         for _ in range(3):
-            with pytest.raises(Failed, match=r"no whole answer .*Timeout"):
+            with pytest.raises(FatalError, match=r"no whole answer .*Timeout"):
                 call("https://slow.example")
         # Nobody asks again while the answer is awaited.
         assert asked == ["slow.example"]
@@ -334,7 +334,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
         kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
         addresses = [(*kind, full.getsockname()), (*kind, ("127.0.0.1", port))]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-        with pytest.raises(Failed, match="token") as caught:
+        with pytest.raises(FatalError, match="token") as caught:
             call(f"http://localhost:{port}", request_timeout=2)
         assert "Timeout" not in str(caught.value)
         for filler in fillers:
@@ -346,10 +346,10 @@ READER = """
 import resource, sys, time
 sys.path[:0] = [{root!r}]
 from tests.api.test_transport import call
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 try:
     call("http://127.0.0.1:1", sys.argv[1], request_timeout=60)
-except Failed as error:
+except FatalError as error:
     print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -409,11 +409,11 @@ def test_only_what_is_asked_for_is_decoded(monkeypatch: pytest.MonkeyPatch) -> N
     )
     accepted: list[str] = []
 
-    def answer(asked: Asked) -> Answer:
+    def answer(asked: ConfiguredStream) -> Answer:
         accepted.append(asked.headers["Accept-Encoding"])
         return Answer(b"{}", headers={"Content-Encoding": "br, gzip"})
 
-    with Zoho(answer, token=answer) as zoho, pytest.raises(Failed):
+    with Zoho(answer, token=answer) as zoho, pytest.raises(FatalError):
         zoho.client(Clock(), retry_max_seconds=0).call(LISTS, {})
     assert accepted == ["gzip, deflate"]
     assert decoded == []

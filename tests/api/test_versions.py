@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_zohocampaigns.api import client as api
-from tap_zohocampaigns.api.errors import Failed, Forbidden, SettingError
+from tap_zohocampaigns.api.errors import FatalError, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.api.scopes import SCOPES, WRITES
 from tap_zohocampaigns.api.versions import VERSIONS
@@ -22,8 +22,8 @@ from .support import (
     LONG_KEY,
     V1,
     Answer,
-    Asked,
     Clock,
+    ConfiguredStream,
     Zoho,
     as_json,
     error,
@@ -88,7 +88,7 @@ def test_a_call_carries_all_in_its_body(endpoint: str, form: str, clock: Clock) 
     }
     assert "Authorization" not in call.headers
     # A minute of subscribing has as many as five minutes of the others.
-    assert client.ledger.left(endpoint) == 490 - 1
+    assert client.ledger.remaining(endpoint) == 490 - 1
 
 
 def test_a_parameter_that_is_not_taken_is_not_sent(clock: Clock) -> None:
@@ -115,14 +115,14 @@ def test_what_the_version_has_not_is_told_and_never_asked(
         with pytest.raises(SettingError, match=f"{endpoint}.*`api_version` 1.1\\.$"):
             client.call(endpoint, params)
         assert zoho.asked == []
-    assert client.ledger.left(endpoint) == 490
+    assert client.ledger.remaining(endpoint) == 490
 
 
 @pytest.mark.parametrize("center", DATA_CENTERS)
 def test_each_data_center_is_called_and_no_other_host(
     center: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Asked) -> Answer:
+    def refuse(_: ConfiguredStream) -> Answer:
         return Answer(b"", 403)
 
     with Zoho(refuse) as proxy:
@@ -130,7 +130,7 @@ def test_each_data_center_is_called_and_no_other_host(
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("https_proxy", proxy.url)
         config = V1 | {"data_center": center, "retry_max_seconds": 0}
-        with pytest.raises(Failed, match="`data_center`"):
+        with pytest.raises(FatalError, match="`data_center`"):
             api.connect(config, clock=clock, sleep=clock.sleep).call(LISTS, {})
         targets = [(asked.method, asked.target) for asked in proxy.asked]
     host = DATA_CENTERS[center].api.removeprefix("https://")
@@ -159,9 +159,9 @@ def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
     ("code", "kind", "told"),
     [
         ("2706", Forbidden, "check that the user of `auth_token` may see this"),
-        ("901", Failed, "`auth_token` belongs to an active account"),
-        ("1004", Failed, "`api_version`"),
-        ("1002", Failed, "this version of the tap"),
+        ("901", FatalError, "`auth_token` belongs to an active account"),
+        ("1004", FatalError, "`api_version`"),
+        ("1002", FatalError, "this version of the tap"),
     ],
 )
 def test_an_error_names_what_to_check_of_version_1(
@@ -178,7 +178,7 @@ def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
     with Service(LivingAccount()) as service:
         config = V1 | service.config_v1 | {"response_format": form}
         client = api.connect(config, clock=clock, sleep=clock.sleep)
-        with pytest.raises(Failed, match=f"{COUNT} with code 1003 "):
+        with pytest.raises(FatalError, match=f"{COUNT} with code 1003 "):
             client.call(COUNT, {})
         wrong = config | {"auth_token": AUTH_TOKEN}
         client = api.connect(wrong, clock=clock, sleep=clock.sleep)
@@ -216,7 +216,7 @@ def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
 
 
 def left(config: dict[str, Any], clock: Clock) -> int:
-    return api.connect(config, clock=clock, sleep=clock.sleep).ledger.left(LISTS)
+    return api.connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
 
 
 def test_the_ledger_knows_whose_calls_they_are_and_not_the_token(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import Failed, ZohoError
+from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.api.wire import xml
 from tap_zohocampaigns.api.wire.java_text import java_map
@@ -592,9 +592,9 @@ def test_of_two_codes_that_of_an_error_counts(codes: dict[str, str]) -> None:
 
 
 def test_a_text_of_many_brackets_is_refused_with_a_sentence() -> None:
-    with pytest.raises(Failed, match="form that this version does not know"):
+    with pytest.raises(FatalError, match="form that this version does not know"):
         wire.as_objects("[" * 5000 + "]" * 5000)
-    with pytest.raises(Failed):
+    with pytest.raises(FatalError):
         wire.as_objects([[["a"]]])
 
 
@@ -625,7 +625,7 @@ REPLY = b"<response><code>0</code><list_of_details>&x;</list_of_details></respon
 def test_xml_that_can_exhaust_the_machine_is_refused_with_a_sentence(
     content: bytes, word: str
 ) -> None:
-    with pytest.raises(Failed, match=rf"^Zoho sent XML .*{word}.*\.$"):
+    with pytest.raises(FatalError, match=rf"^Zoho sent XML .*{word}.*\.$"):
         wire.read(content)
 
 
@@ -657,7 +657,7 @@ def test_a_body_of_too_many_bytes_is_refused_naming_the_setting(
     monkeypatch.setattr(wire, "MAX_BYTES", 1 << 20)
     filling = b" " * ((1 << 20) - len(samples.COUNT_JSON))
     assert wire.read(filling + samples.COUNT_JSON).success
-    with pytest.raises(Failed, match=r"more than 1 MiB at once: lower `page_size`"):
+    with pytest.raises(FatalError, match=r"more than 1 MiB at once: lower `page_size`"):
         wire.read(filling + b" " + samples.COUNT_JSON)
 
 

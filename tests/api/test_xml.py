@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.errors import Failed, ZohoError
+from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.api.wire import xml
 from tests import samples
@@ -57,14 +57,14 @@ def tree(text: bytes) -> Element:
 
     def doctype(*_: object) -> None:
         msg = "Zoho sent XML with a DOCTYPE, which is never read."
-        raise Failed(msg)
+        raise FatalError(msg)
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > 40:
             msg = "Zoho sent XML nested deeper than 40 elements."
-            raise Failed(msg)
+            raise FatalError(msg)
         builder.start(name, attributes)
 
     def end(name: str) -> None:
@@ -277,7 +277,7 @@ def test_what_only_looks_like_a_doctype_is_read() -> None:
 def test_what_was_too_deep_before_it_broke_is_refused(
     start: str, end: str, broken: str
 ) -> None:
-    with pytest.raises(Failed, match="nested deeper than 40 elements"):
+    with pytest.raises(FatalError, match="nested deeper than 40 elements"):
         wire.read((start * 41 + end * 41 + broken).encode())
     with pytest.raises(wire.Unreadable):
         wire.read((start * 40 + broken).encode())
@@ -298,7 +298,7 @@ def test_nothing_is_built_of_what_nests_too_deep(
 ) -> None:
     monkeypatch.setattr(xml, "PIECE", 1 << 10)
     text = b"<response><code>0</code>" + b"<a>" * (1 << 16)
-    assert peak_of(text, Failed, "nested") < len(text)
+    assert peak_of(text, FatalError, "nested") < len(text)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_nothing_is_built_of_too_many_elements(
     monkeypatch.setattr(xml, "PIECE", 1 << 10)
     monkeypatch.setattr(xml, "MAX_NODES", 1000)
     text = b"<response><code>0</code>" + piece * (1 << 14) + b"</response>"
-    assert peak_of(text, Failed, "too many elements: lower `page_size`") < len(text)
+    assert peak_of(text, FatalError, "too many elements: lower `page_size`") < len(text)
 
 
 def test_attributes_count_as_elements_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +318,7 @@ def test_attributes_count_as_elements_do(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(xml, "MAX_NODES", 4)
     assert wire.read(text).success
     monkeypatch.setattr(xml, "MAX_NODES", 3)
-    with pytest.raises(Failed, match="too many elements"):
+    with pytest.raises(FatalError, match="too many elements"):
         wire.read(text)
 
 
@@ -326,7 +326,7 @@ def test_attributes_count_as_elements_do(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_as_many_bytes_as_are_read_at_all_are_not_too_many(piece: bytes) -> None:
     start, end = b"<response><code>0</code>", b"</response>"
     text = start + piece * ((wire.MAX_BYTES - 50) // len(piece)) + end
-    with pytest.raises(Failed, match="too many elements"):
+    with pytest.raises(FatalError, match="too many elements"):
         wire.read(text)
 
 

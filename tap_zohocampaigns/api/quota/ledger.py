@@ -135,7 +135,7 @@ class Store(t.Protocol):
     def lock(self, endpoint: str) -> None:
         """Note that the service has closed the endpoint: let it rest."""
 
-    def left(self, endpoint: str) -> int:
+    def remaining(self, endpoint: str) -> int:
         """Return how many calls the windows still allow."""
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class _Calls:
             return None
         return self.counted[-others] + window - now
 
-    def left(self, calls: int, window: float, now: float) -> int:
+    def remaining(self, calls: int, window: float, now: float) -> int:
         """Return how many calls a window still allows."""
         counted = len(self.counted) - bisect_right(self.counted, now - window)
         return calls - len(self.underway) - counted
@@ -227,7 +227,7 @@ class MemoryStore:
             until = self._clock() + self._quotas.of(endpoint).lock_seconds
             self._locked_until[endpoint] = until
 
-    def left(self, endpoint: str) -> int:
+    def remaining(self, endpoint: str) -> int:
         """Return how many calls the windows still allow."""
         with self._guard:
             now = self._clock()
@@ -235,7 +235,7 @@ class MemoryStore:
                 return 0
             known = self._known(endpoint, now)
             windows = self._windows(endpoint)
-            return max(min(known.left(*each, now) for each in windows), 0)
+            return max(min(known.remaining(*each, now) for each in windows), 0)
 
     def close(self) -> None:
         """Let go of nothing: memory needs no end."""
@@ -268,7 +268,7 @@ class Ledger:
         self.take = store.take
         self.done = store.done
         self.lock = store.lock
-        self.left = store.left
+        self.remaining = store.remaining
         self.close = store.close
 
     def rest(self, endpoint: str, wait: Wait) -> None:

@@ -15,7 +15,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tap_zohocampaigns.api.errors import Failed, SettingError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.quota.ledger import TICK, Ticket, Wait, kept, new_ticket
 
 if t.TYPE_CHECKING:
@@ -111,7 +111,7 @@ class RedisStore:
         """Enter one call if it may be sent now, else tell how long to wait.
 
         Raises:
-            Failed: The server can't be used.
+            FatalError: The server can't be used.
         """
         ticket = new_ticket(endpoint)
         result, wait = self._ask("take", ticket)
@@ -130,15 +130,15 @@ class RedisStore:
         """Note that the service has closed the endpoint: let it rest.
 
         Raises:
-            Failed: The server can't be used.
+            FatalError: The server can't be used.
         """
         self._ask("lock", Ticket(endpoint, ""))
 
-    def left(self, endpoint: str) -> int:
+    def remaining(self, endpoint: str) -> int:
         """Return how many calls the window still allows.
 
         Raises:
-            Failed: The server can't be used.
+            FatalError: The server can't be used.
         """
         result, wait = self._ask("left", Ticket(endpoint, ""))
         return 0 if wait else int(result)
@@ -252,9 +252,9 @@ def _micro(seconds: float) -> int:
     return round(seconds * 1e6)
 
 
-def _failed(error: redis.RedisError) -> Failed:
+def _failed(error: redis.RedisError) -> FatalError:
     # The text of an error may quote the setting.
-    return Failed(
+    return FatalError(
         "The Redis of `rate_limit_ledger` can't be used "
         f"({type(error).__name__}): check that it runs and that the URL is right."
     )

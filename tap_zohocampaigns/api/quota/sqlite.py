@@ -207,7 +207,7 @@ class SqliteStore:
             lock = {"kind": "lock", "name": f"{lasts}", "lasts": lasts}
             self._note(endpoint, lock)
 
-    def left(self, endpoint: str) -> int:
+    def remaining(self, endpoint: str) -> int:
         """Return how many calls the window still allows."""
         with self._guard:
             if not self._broken:
@@ -215,7 +215,7 @@ class SqliteStore:
                     return self._left(endpoint)
                 except (sqlite3.Error, OSError) as error:
                     self._give_up(error)
-            return self._own.left(endpoint)
+            return self._own.remaining(endpoint)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.tokens.store import Entry, TokenStore, read
 
@@ -83,7 +83,7 @@ class RedisTokens(TokenStore):
         """Return the token, or how long to wait for it, or None: ask for one.
 
         Raises:
-            Failed: The server can't be used.
+            FatalError: The server can't be used.
         """
         try:
             found = super().take(refused)
@@ -106,7 +106,7 @@ class RedisTokens(TokenStore):
             "The Redis of `rate_limit_ledger` can't be used "
             f"({type(error).__name__}): check that it runs and that the URL is right."
         )
-        raise Failed(msg) from None
+        raise FatalError(msg) from None
 
     def _settle(
         self, *, issued: bool = True, rests: bool = False, **token: str | float

@@ -8,7 +8,7 @@ import typing as t
 
 import msgspec
 
-from tap_zohocampaigns.api.errors import Failed, Transient, asks_for_patience
+from tap_zohocampaigns.api.errors import FatalError, Transient, asks_for_patience
 from tap_zohocampaigns.api.wire import numbers, xml
 from tap_zohocampaigns.api.wire.java_text import java_list, java_map
 
@@ -123,7 +123,7 @@ def read(content: bytes) -> Envelope:
 
     Raises:
         Unreadable: It is no JSON or XML, or lacks the envelope; trying again may help.
-        Failed: It is XML that no service has reason to send.
+        FatalError: It is XML that no service has reason to send.
     """
     text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
@@ -131,7 +131,7 @@ def read(content: bytes) -> Envelope:
         raise Unreadable(msg)
     if len(content) > MAX_BYTES:
         msg = f"Zoho sent more than {MAX_BYTES >> 20} MiB at once: lower `page_size`."
-        raise Failed(msg)
+        raise FatalError(msg)
     if text[:1] != b"<":
         return _envelope(_json(text))
     if re.match(rb"(?i)<(!doctype\s+html|html|head|body)\b", text):
@@ -214,7 +214,7 @@ def as_objects(value: Json, depth: int = 0) -> list[Row]:
     """Return the objects of a list; they may be texts of Java maps.
 
     Raises:
-        Failed: Something else is in it.
+        FatalError: Something else is in it.
     """
     found: list[Row] = []
     for each in as_list(value):
@@ -227,7 +227,7 @@ def as_objects(value: Json, depth: int = 0) -> list[Row]:
             found += as_objects(java_list(text), depth + 1)
         elif each is not None and (text or each) not in _NONE:
             msg = "Zoho sent an object in a form that this version does not know."
-            raise Failed(msg)
+            raise FatalError(msg)
     return [each for each in found if each]
 
 

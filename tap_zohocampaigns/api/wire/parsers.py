@@ -6,7 +6,7 @@ import re
 import typing as t
 from collections import Counter
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire.converter import as_key
 from tap_zohocampaigns.api.wire.envelope import as_list, as_objects
 from tap_zohocampaigns.api.wire.java_text import java_list
@@ -32,7 +32,7 @@ def read_places(value: Json) -> list[Row]:
     """Read how many contacts are in each place.
 
     Raises:
-        Failed: It has another form.
+        FatalError: It has another form.
         TypeError: A number is nothing.
         ValueError: A number is none.
     """
@@ -51,7 +51,7 @@ def read_counts(value: Json) -> list[tuple[str, Json]]:
     In such a text names may have commas, as `{Korea, Republic of=2, India=1}`.
 
     Raises:
-        Failed: It has another form.
+        FatalError: It has another form.
     """
     if isinstance(value, str) and value.strip().startswith("{"):
         text = value.strip().removeprefix("{").removesuffix("}")
@@ -61,7 +61,7 @@ def read_counts(value: Json) -> list[tuple[str, Json]]:
     for each in as_objects(value):
         if counts.keys() & each.keys():
             msg = "Zoho sent counts in a form that this version does not know."
-            raise Failed(msg)
+            raise FatalError(msg)
         counts |= each
     return [*counts.items()]
 
@@ -74,7 +74,7 @@ def read_criteria(value: Json) -> list[Row]:
     https://www.zoho.com/campaigns/help/developers/get-segment-details.html
 
     Raises:
-        Failed: It has another form.
+        FatalError: It has another form.
         ValueError: It has no conditions, or the lists are not of the same length.
     """
     rows = as_objects(value)
@@ -152,12 +152,12 @@ def read_segments(value: Json, lost: Counter[str] | None = None) -> dict[str, Ro
         lost: Where those without an ID are counted.
 
     Raises:
-        Failed: It has another form, or none of them has an ID.
+        FatalError: It has another form, or none of them has an ID.
     """
     lost = Counter() if lost is None else lost
     found = _segments(value, lost)
     if lost and not found:
-        raise Failed(_SEGMENTS)
+        raise FatalError(_SEGMENTS)
     return found
 
 
@@ -194,7 +194,7 @@ def _segment(value: Json, about: Row, lost: Counter[str]) -> dict[str, Row]:
         lost["segments"] += 1
         return {}
     if not text.strip().isdigit():
-        raise Failed(_SEGMENTS)
+        raise FatalError(_SEGMENTS)
     return {text.strip(): about}
 
 

@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 import xmltodict
 
-from tap_zohocampaigns.api.errors import Failed
+from tap_zohocampaigns.api.errors import FatalError
 
 MAX_DEPTH = 40
 # What 10,000 rows of 100 fields have. An empty one takes ten bytes of XML, but hundreds
@@ -36,7 +36,7 @@ def read(text: bytes) -> t.Any:  # noqa: ANN401 (a document may be anything)
 
     Raises:
         ValueError: It is not XML, mended or not.
-        Failed: It is XML that no service has reason to send.
+        FatalError: It is XML that no service has reason to send.
     """
     try:
         return _parse(text)
@@ -67,7 +67,7 @@ def _check(text: bytes) -> None:
 
     def refuse_doctype(*_: object) -> None:
         msg = "Zoho sent XML with a DOCTYPE, which is never read."
-        raise Failed(msg)
+        raise FatalError(msg)
 
     def start(_: str, attributes: list[str]) -> None:
         nonlocal depth, nodes
@@ -75,10 +75,10 @@ def _check(text: bytes) -> None:
         nodes += 1 + len(attributes) // 2
         if depth > MAX_DEPTH:
             msg = f"Zoho sent XML nested deeper than {MAX_DEPTH} elements."
-            raise Failed(msg)
+            raise FatalError(msg)
         if nodes > MAX_NODES:
             msg = "Zoho sent XML with too many elements: lower `page_size`."
-            raise Failed(msg)
+            raise FatalError(msg)
 
     def end(_: str) -> None:
         nonlocal depth
