@@ -51,7 +51,7 @@ class TapZohoCampaigns(Plugin, Tap):
         if capability != PluginCapabilities.BATCH
     ]
 
-    def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401
+    def __init__(self, **kwargs: t.Any) -> None:
         """Take the settings; nothing is sent yet."""
         self._given_catalog = kwargs.get("catalog")
         if isinstance(self._given_catalog, dict):
@@ -316,7 +316,7 @@ class TapZohoCampaigns(Plugin, Tap):
         word: str | None = None,
         about: bool = False,
         about_format: str | None = None,
-        **given: t.Any,  # noqa: ANN401 (files)
+        **given: t.Any,
     ) -> None:
         """Run, and if the run is stopped, save what it has read."""
         if word:
@@ -375,7 +375,7 @@ class TapZohoCampaigns(Plugin, Tap):
         cls,
         *,
         about_format: str | None = None,
-        **given: t.Any,  # noqa: ANN401 (files)
+        **given: t.Any,
     ) -> None:
         """Print what a sync would cost."""
         plan = make_plan(cls.of_files(**given))

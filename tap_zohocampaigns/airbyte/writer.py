@@ -63,7 +63,7 @@ _LEVELS = {
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def line(kind: Type, **body: t.Any) -> bytes:  # noqa: ANN401 (one of the models)
+def line(kind: Type, **body: t.Any) -> bytes:
     """Return the line of a message."""
     return _encoder.encode(plain(AirbyteMessage(kind, **body))) + b"\n"
 
@@ -90,7 +90,7 @@ def trace_of_error(message: str, kind: FailureType, stream: str = "") -> bytes:
     return _trace(TraceType.ERROR, error=error)
 
 
-def _trace(kind: TraceType, **body: t.Any) -> bytes:  # noqa: ANN401 (one of the models)
+def _trace(kind: TraceType, **body: t.Any) -> bytes:
     return line(Type.TRACE, trace=AirbyteTraceMessage(kind, now(), **body))
 
 

@@ -85,19 +85,19 @@ class _Socket(socket.socket):
     A timeout of a socket is for each piece, and a trickle of them has no end.
     """
 
-    def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:  # noqa: ANN401
+    def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:
         self.settimeout(_deadline.get().remaining())
         return super().recv_into(*args, **kwargs)
 
-    def recv(self, *args: t.Any, **kwargs: t.Any) -> bytes:  # noqa: ANN401
+    def recv(self, *args: t.Any, **kwargs: t.Any) -> bytes:
         self.settimeout(_deadline.get().remaining())
         return super().recv(*args, **kwargs)
 
-    def send(self, *args: t.Any, **kwargs: t.Any) -> int:  # noqa: ANN401
+    def send(self, *args: t.Any, **kwargs: t.Any) -> int:
         self.settimeout(_deadline.get().remaining())
         return super().send(*args, **kwargs)
 
-    def sendall(self, *args: t.Any, **kwargs: t.Any) -> None:  # noqa: ANN401
+    def sendall(self, *args: t.Any, **kwargs: t.Any) -> None:
         self.settimeout(_deadline.get().remaining())
         super().sendall(*args, **kwargs)
 
@@ -207,7 +207,7 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 class _Adapter(HTTPAdapter):
     """Makes connections of our own, directly and through proxies."""
 
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:  # noqa: ANN401
+    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 

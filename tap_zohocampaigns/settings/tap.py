@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 _FIRST_DAY = date(1900, 1, 1)
 
 
-def _strings(name: str, description: str, **more: t.Any) -> th.Property[t.Any]:  # noqa: ANN401
+def _strings(name: str, description: str, **more: t.Any) -> th.Property[t.Any]:
     kind = th.ArrayType(th.StringType(pattern=r"\S", **more))
     return th.Property(name, kind, description=description)
 

@@ -57,7 +57,7 @@ class Command(SingerCommand):
         self.logger.error(told)
         sys.exit(1)
 
-    def make_context(self, *args: t.Any, **kwargs: t.Any) -> click.Context:  # noqa: ANN401
+    def make_context(self, *args: t.Any, **kwargs: t.Any) -> click.Context:
         """Read the command line, which may be all that there is to do."""
         with _stdout():
             return super().make_context(*args, **kwargs)

@@ -213,11 +213,11 @@ class ZohoStream(Stream):
         """Tells how far the stream is."""
         return Progress(self.name, self.endpoint, self.inventory.client.ledger)
 
-    def get_record_counter(self, **_: t.Any) -> Progress:  # noqa: ANN401 (the SDK's)
+    def get_record_counter(self, **_: t.Any) -> Progress:
         """Return the counter that the SDK enters around a sync."""
         return self.progress
 
-    def generate_child_contexts(self, **_: t.Any) -> tuple[()]:  # type: ignore[override]  # noqa: ANN401
+    def generate_child_contexts(self, **_: t.Any) -> tuple[()]:  # type: ignore[override]
         """Return nothing: no stream is read once a record of another."""
         return ()
 

@@ -191,7 +191,7 @@ class TargetZohoCampaigns(Plugin, Target):
     # More than a day's quota of subscribing; as many records fit into the memory.
     most_waiting = 100_000
 
-    def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401
+    def __init__(self, **kwargs: t.Any) -> None:
         """Take the settings; nothing is sent yet."""
         super().__init__(**kwargs)
         self.max_parallelism = 1
