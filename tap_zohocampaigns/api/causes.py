@@ -1,4 +1,4 @@
-"""Why a call got no answer, in words: the texts of network errors hold URLs."""
+"""Causes of network errors in plain words: their own texts contain URLs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import socket
 import ssl
 import typing as t
 
-import requests
 import urllib3
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The first kind that is found anywhere in an error names the cause.
-_WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+# The first line with a type that is anywhere in the chain of an error.
+_CAUSES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     (
-        (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
+        (urllib3.exceptions.ProxyError,),
         "the proxy of the environment can't be used",
     ),
     (
@@ -23,7 +22,7 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         "the certificate of the host is not trusted",
     ),
     (
-        (ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+        (ssl.SSLError, urllib3.exceptions.SSLError),
         "no secure connection could be made",
     ),
     (
@@ -32,52 +31,44 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ),
     ((ConnectionRefusedError,), "the connection was refused"),
     (
-        (
-            TimeoutError,
-            requests.exceptions.Timeout,
-            urllib3.exceptions.TimeoutError,
-        ),
+        (TimeoutError, urllib3.exceptions.TimeoutError),
         "its time was over (`request_timeout`)",
     ),
     (
-        (
-            ConnectionError,
-            urllib3.exceptions.ProtocolError,
-            requests.exceptions.ChunkedEncodingError,
-        ),
+        (ConnectionError, urllib3.exceptions.ProtocolError),
         "the connection was cut",
     ),
 )
-# Causes can be chained in a circle.
+# Chains of causes can be circular.
 _MOST = 50
 
 
-def words(error: BaseException) -> str:
-    """Return why there was no answer, without URL and secret.
+def cause_of(error: BaseException) -> str:
+    """Return why there was no answer, without URLs and secrets.
 
     Args:
-        error: What the network library raised.
+        error: From the network library.
     """
-    found, kind = [*_chain(error)], type(error).__name__
-    for kinds, cause in _WORDS:
-        if any(isinstance(each, kinds) for each in found):
-            return f"no whole answer ({kind}, as {cause})"
-    return f"no whole answer ({kind})"
+    chain, name = [*_chain(error)], type(error).__name__
+    for types, cause in _CAUSES:
+        if any(isinstance(link, types) for link in chain):
+            return f"no whole answer ({name}, as {cause})"
+    return f"no whole answer ({name})"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it comes from, as the libraries nest them."""
+    """Yield an error and its causes, as the libraries nest them."""
     waiting: list[object] = [error]
     for _ in range(_MOST):
         if not waiting:
             return
-        each = waiting.pop(0)
-        if isinstance(each, BaseException):
-            yield each
-            waiting += each.args
+        link = waiting.pop(0)
+        if isinstance(link, BaseException):
+            yield link
+            waiting += link.args
             waiting += (
-                each.__cause__,
-                each.__context__,
-                getattr(each, "reason", None),
-                getattr(each, "original_error", None),
+                link.__cause__,
+                link.__context__,
+                getattr(link, "reason", None),
+                getattr(link, "original_error", None),
             )

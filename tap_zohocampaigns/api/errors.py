@@ -1,19 +1,10 @@
-"""Zoho's codes -> what to do about them.
-
-The codes are from Zoho's page of error codes and from the page of each endpoint; where
-they contradict each other the endpoint's own page wins, then the message:
-https://www.zoho.com/campaigns/help/developers/error-codes.html
-"""
+"""What can go wrong with a call, sorted by what the caller should do."""
 
 from __future__ import annotations
 
-import enum
-import re
-import typing as t
-
 
 class ZohoError(Exception):
-    """A read failed. The text is one sentence for the user, without secrets."""
+    """Something failed. The text is one sentence for the user, without secrets."""
 
 
 class SettingError(ZohoError):
@@ -25,46 +16,50 @@ class FatalError(ZohoError):
 
 
 class Outage(FatalError):
-    """Zoho did not answer, or kept an endpoint locked, for longer than is waited."""
+    """Zoho did not answer, or kept an endpoint locked, for longer than the tap waits."""
 
 
 class Forbidden(FatalError):
-    """The token's scopes, or its user's rights, don't cover the call."""
+    """The token lacks a scope, or its user lacks a right, for the call."""
 
 
 class NotFound(ZohoError):
-    """What was asked for is not in the account: deleted meanwhile, or never sent."""
+    """A list, segment or campaign is not in the account: deleted, or never sent."""
 
 
-class Rejected(ZohoError):
-    """Zoho does not take this record; it may take others."""
+class WriteError(ZohoError):
+    """Zoho did not apply a change. Other changes may succeed."""
 
     def __init__(self, sentence: str, code: str, message: str) -> None:
-        """Tell what Zoho said, without secrets and addresses."""
+        """Keep Zoho's code and message.
+
+        Args:
+            sentence: For the user.
+            code: Zoho's code, without secrets and addresses.
+            message: Zoho's message, without secrets and addresses.
+        """
         super().__init__(sentence)
         self.code = code
         self.message = message
+
+
+class Rejected(WriteError):
+    """Zoho does not accept this change."""
 
 
 class UnknownRejection(Rejected):
-    """Zoho does not take what is to be written, with a code that the table lacks.
+    """Zoho does not accept a change, with a code that the table does not have.
 
-    It may be about this record, or about all of them.
+    The cause may be this record, or all records.
     """
 
 
-class Postponed(ZohoError):
+class Postponed(WriteError):
     """Zoho answers that a contact can be changed later; others may be changed now."""
-
-    def __init__(self, sentence: str, code: str, message: str) -> None:
-        """Tell what Zoho said, without secrets and addresses."""
-        super().__init__(sentence)
-        self.code = code
-        self.message = message
 
 
 class RangeRefused(ZohoError):
-    """The service doesn't give so many rows in one call."""
+    """Zoho does not give so many rows in one call."""
 
 
 class Transient(ZohoError):
@@ -72,7 +67,7 @@ class Transient(ZohoError):
 
 
 class Unanswered(Transient):
-    """The call was sent, and no answer came in time; it may have been obeyed."""
+    """A call was sent and no answer came in time. Zoho may have carried it out."""
 
 
 class Locked(Transient):
@@ -84,215 +79,4 @@ class StoppedAtLock(ZohoError):
 
 
 class Unauthorized(Transient):
-    """The access token was not accepted; a new one may be."""
-
-
-class Action(enum.Enum):
-    """What an answer asks the caller to do."""
-
-    SUCCESS = enum.auto()
-    EMPTY = enum.auto()
-    ALREADY_DONE = enum.auto()
-    REJECT = enum.auto()
-    SKIP = enum.auto()
-    SMALLER_PAGE = enum.auto()
-    RETRY = enum.auto()
-    REFRESH_TOKEN = enum.auto()
-    LOCKED = enum.auto()
-    FORBID = enum.auto()
-    FAIL = enum.auto()
-
-
-class Rule(t.NamedTuple):
-    """One line of the table: applies when all that it names agrees with the answer."""
-
-    codes: str
-    action: Action
-    endpoint: str = ""
-    message: str = ""
-    check: str = ""
-
-
-_CONTACT_SCOPE = (
-    "check that `refresh_token` has the scope ZohoCampaigns.contact.READ and that its "
-    "user may see contacts"
-)
-_CAMPAIGN_SCOPE = (
-    "check that `refresh_token` has the scope ZohoCampaigns.campaign.READ and that its "
-    "user may see campaigns"
-)
-_WORKFLOW_SCOPE = (
-    "check that `refresh_token` has the scope ZohoCampaigns.workflow.READ and that its "
-    "user may see workflows"
-)
-_ACCOUNT = (
-    "check that the user of `refresh_token` or `auth_token` belongs to an active "
-    "account"
-)
-_TOKEN = "check `refresh_token` and `data_center`"  # noqa: S105 (names of settings)
-_SCOPES = "check the scopes of `refresh_token`"
-_URL = "check `data_center`, and `api_url` or `api_version` if they are set"
-_LISTS = "check `list_keys`"
-_SEGMENTS = "check `cvids`"
-_CAMPAIGNS = "check `campaign_keys`"
-_LIST = "check `list_key`, of the settings or of the record"
-_ROOM = "the account has no room for more contacts"
-_WRITING = ("listsubscribe", "listunsubscribe", "contactdonotmail")
-_BULK = "addlistsubscribersinbulk"
-_WRITE_SCOPE = (
-    "check `refresh_token` and `data_center`, and that its scopes are "
-    "ZohoCampaigns.contact.UPDATE and ZohoCampaigns.contact.CREATE"
-)
-_WRITE_RIGHT = "check that the user may change contacts"
-_REPORT = "this version of the tap asks for something that Zoho does not accept"
-
-# The first line that fits decides. A code that no line knows is a failure, unless its
-# sentence asks to try again later; such a sentence stands above lines without one.
-RULES = (
-    # A line of text that tells of the lock stands above every code.
-    Rule("*", Action.LOCKED, message="throttles"),
-    Rule("Z101 2008 409909", Action.LOCKED),
-    # Each endpoint's own page.
-    Rule("2401 995", Action.EMPTY, "getmailinglists"),
-    Rule("2402", Action.RETRY, "getmailinglists"),
-    Rule("2706", Action.FORBID, "getmailinglists", check=_CONTACT_SCOPE),
-    Rule("2604", Action.EMPTY, "getsegmentcontacts"),
-    Rule("2706 993 6501", Action.EMPTY, "getsegmentcontacts", "no contacts"),
-    Rule("2202", Action.SKIP, "getsegmentcontacts", check=_SEGMENTS),
-    Rule("2603", Action.RETRY, "getsegmentcontacts", check=_SEGMENTS),
-    Rule("2602", Action.SKIP, "getsegmentdetails"),
-    Rule("2202 2501", Action.SKIP, "getsegmentdetails", check=_LISTS),
-    Rule("2601 2603", Action.RETRY, "getsegmentdetails", check=_SEGMENTS),
-    Rule("2202 2707 2206 2501", Action.SKIP, "listsubscriberscount", check=_LISTS),
-    Rule("2201", Action.RETRY, "listsubscriberscount"),
-    Rule("2701 2704", Action.FORBID, "listsubscriberscount", check=_CONTACT_SCOPE),
-    # "Yet,There are no contacts in this list.", whatever the page says of the code.
-    Rule("2502 2203 993 6501", Action.EMPTY, "getlistsubscribers", "no contacts"),
-    Rule("2502", Action.RETRY, "getlistsubscribers"),
-    Rule("2203 2501", Action.SKIP, "getlistsubscribers", check=_LISTS),
-    Rule("2701 2704", Action.FORBID, "getlistsubscribers", check=_CONTACT_SCOPE),
-    Rule("6101 994", Action.EMPTY, "recentcampaigns"),
-    Rule("6601", Action.FORBID, "recentcampaigns", check=_CAMPAIGN_SCOPE),
-    Rule("6303", Action.EMPTY, "getcampaignrecipientsdata"),
-    Rule(
-        "6302 2203 2502 2604 2706 993 6501",
-        Action.EMPTY,
-        "getcampaignrecipientsdata",
-        "no contacts",
-    ),
-    Rule("6002 6503", Action.SKIP, "getcampaignrecipientsdata", check=_CAMPAIGNS),
-    Rule("6601", Action.SKIP, "getcampaignrecipientsdata", "recipients"),
-    Rule(
-        "6601 6607", Action.FORBID, "getcampaignrecipientsdata", check=_CAMPAIGN_SCOPE
-    ),
-    Rule("991 992 6305 6306 6307", Action.EMPTY, "campaignreports"),
-    Rule("2206 3001 6002 6301 6302 6503", Action.SKIP, "campaignreports"),
-    Rule("6001", Action.RETRY, "campaignreports"),
-    # A draft has no details.
-    Rule("6302 6002", Action.EMPTY, "getcampaigndetails"),
-    Rule("2206 6301 6503", Action.SKIP, "getcampaigndetails"),
-    Rule("6001", Action.RETRY, "getcampaigndetails"),
-    Rule("6304", Action.FORBID, "getcampaigndetails", check=_CAMPAIGN_SCOPE),
-    Rule("2204", Action.EMPTY, "getlistadvanceddetails"),
-    Rule("2202 2206 2501 2707", Action.SKIP, "getlistadvanceddetails", check=_LISTS),
-    Rule("910", Action.EMPTY, "contact/allfields"),
-    Rule("992", Action.EMPTY, "tag/getalltags"),
-    Rule("4016", Action.EMPTY, "topics"),
-    Rule("4010", Action.FORBID, "topics", check=_CONTACT_SCOPE),
-    # Not every account has products, and only Marketing Automation has a page of them:
-    # https://www.zoho.com/marketingautomation/help/developers/get-product.html
-    Rule("4015 4016", Action.EMPTY, "topics/products"),
-    # Zoho documents it for a sister product: its absence costs the stream alone.
-    Rule("1004 404", Action.FORBID, "topics/products", check="deselect `products`"),
-    Rule("4010", Action.FORBID, "topics/products", check=_CONTACT_SCOPE),
-    Rule("9001", Action.EMPTY, "workflow"),
-    Rule("9008", Action.FORBID, "workflow", check=_WORKFLOW_SCOPE),
-    # What is written. An answer that says that it is so already is as good as done.
-    Rule("2003", Action.ALREADY_DONE, "listsubscribe"),
-    Rule("*", Action.ALREADY_DONE, "listsubscribe", "already in the list"),
-    *(
-        Rule("2001", Action.RETRY, endpoint, message)
-        for endpoint in ("listsubscribe", _BULK)
-        for message in ("retry", "sometime", "some time")
-    ),
-    # 2007 came for an address that Zoho takes for invalid.
-    Rule("2001 2004 2005 2007", Action.REJECT, "listsubscribe"),
-    Rule("2103", Action.ALREADY_DONE, "listunsubscribe"),
-    Rule("2101", Action.RETRY, "listunsubscribe"),
-    Rule("2004 2005 2007", Action.REJECT, "listunsubscribe"),
-    Rule("*", Action.ALREADY_DONE, "contactdonotmail", "already in do-not-mail"),
-    Rule("2104", Action.RETRY, "contactdonotmail"),
-    Rule("2004 2005 2007", Action.REJECT, "contactdonotmail"),
-    # Which of its addresses is wrong, each of them alone will tell.
-    Rule("2001 2004 2005 2007", Action.REJECT, _BULK),
-    *(
-        rule
-        for endpoint in (*_WRITING, _BULK)
-        for rule in (
-            Rule("1001 1005", Action.REJECT, endpoint),
-            Rule("2002 2102 2202 2206 2501", Action.FAIL, endpoint, check=_LIST),
-            Rule("914 2302", Action.FAIL, endpoint, check=_ROOM),
-            Rule("2701 2704 2706", Action.FORBID, endpoint, check=_WRITE_RIGHT),
-            Rule("401 1007", Action.REFRESH_TOKEN, endpoint, check=_WRITE_SCOPE),
-        )
-    ),
-    # The general table.
-    Rule("0 200 3023 6201", Action.SUCCESS),
-    Rule("6502", Action.SMALLER_PAGE, check="lower `page_size`"),
-    Rule("500 996 2101 2601", Action.RETRY),
-    # Other services of Zoho tell so in words.
-    Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.REFRESH_TOKEN, check=_TOKEN),
-    Rule("OAUTH_SCOPE_MISMATCH INVALID_OAUTHSCOPE", Action.FORBID, check=_SCOPES),
-    Rule("401 1007", Action.REFRESH_TOKEN, check=_TOKEN),
-    Rule("901 902", Action.FAIL, check=_ACCOUNT),
-    Rule("1004 404", Action.FAIL, check=_URL),
-    Rule("400 903 1001 1002 1003 1005 1006", Action.FAIL, check=_REPORT),
-    Rule("2701 2704", Action.FORBID, check=_CONTACT_SCOPE),
-    Rule("6304 6601 6607", Action.FORBID, check=_CAMPAIGN_SCOPE),
-    Rule("2001 2002 2202 2501", Action.FAIL, check=_LISTS),
-    Rule("6002 6301 6503", Action.FAIL, check=_CAMPAIGNS),
-)
-
-UNKNOWN: t.Final = Rule(
-    "*", Action.FAIL, check="the tap does not know this code and stops"
-)
-_LATER = Rule("*", Action.RETRY)
-
-# So many letters of a message, or of a page of the web, are looked at.
-_ENOUGH = 100_000
-# A verb and a time: the name of a campaign may hold either of them.
-_ASKS_FOR_PATIENCE = re.compile(
-    r"\b(?:re)?(?:try|attempt|wait|come back|check back)(?:ing)?\b"
-    r"[^.!?]{0,80}(?:\b(?:later|after|some\s?time|moments?|in an? |in \d)|a while\b)"
-)
-# Enough for a code that no line knows.
-_HINTS_AT_LATER = re.compile(r"\b(?:try(?:ing)? again|retry|later|some\s?time)\b")
-
-
-def asks_for_patience(message: str) -> bool:
-    """Return whether a sentence asks to try again later."""
-    return bool(_ASKS_FOR_PATIENCE.search(message[:_ENOUGH].casefold()))
-
-
-def find_rule(endpoint: str, code: str, message: str) -> Rule:
-    """Find the line of the table for an answer.
-
-    Args:
-        endpoint: Name of the call, such as `getmailinglists`.
-        code: Zoho's code, as text.
-        message: Zoho's sentence, in any case.
-    """
-    message = message[:_ENOUGH].casefold()
-    for rule in RULES:
-        if (
-            (rule.codes == "*" or code in rule.codes.split())
-            and rule.endpoint in {"", endpoint}
-            and rule.message in message
-        ):
-            if rule.message or rule.action is Action.LOCKED:
-                return rule
-            if asks_for_patience(message):
-                return _LATER._replace(check=rule.check)
-            return rule
-    hinted = asks_for_patience(message) or _HINTS_AT_LATER.search(message)
-    return _LATER if hinted else UNKNOWN
+    """The access token was not accepted. A new one may be."""

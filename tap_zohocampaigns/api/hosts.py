@@ -1,4 +1,4 @@
-"""Data centre -> the host of Campaigns and the host that issues tokens."""
+"""The hosts of each data center: that of Campaigns, and that of the token service."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Hosts(t.NamedTuple):
     accounts: str
 
 
-# The first six are on Zoho's page of data centres; Canada has a domain of its own, and
-# Saudi Arabia answers like the others.
+# The first six are on Zoho's page of data centers. Canada has its own domain. Saudi
+# Arabia was seen to answer like the others.
 DATA_CENTERS = {
     "us": Hosts("https://campaigns.zoho.com", "https://accounts.zoho.com"),
     "eu": Hosts("https://campaigns.zoho.eu", "https://accounts.zoho.eu"),
@@ -36,7 +36,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 def find(config: Mapping[str, t.Any]) -> Hosts:
-    """Return the hosts of the configured data centre.
+    """Return the hosts of the configured data center.
 
     Args:
         config: The settings; `api_url` and `accounts_url` overrule `data_center`.
@@ -52,13 +52,13 @@ def find(config: Mapping[str, t.Any]) -> Hosts:
 
 
 def canonical(url: str) -> str:
-    """Return the one way to write a base URL: the same host is the same account."""
+    """Return the canonical form of a base URL, so that equal hosts have equal texts."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
         host = f"[{host}]"
-    usual = parts.port in {None, _PORTS[parts.scheme]}
-    port = "" if usual else f":{parts.port}"
+    is_default = parts.port in {None, _PORTS[parts.scheme]}
+    port = "" if is_default else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
 
 
@@ -84,7 +84,7 @@ def _checked(setting: str, url: str | None) -> str | None:
 
 
 def is_local(url: str) -> bool:
-    """Return whether a URL is of this machine."""
+    """Return whether a URL leads to this machine."""
     return _is_loopback(urlsplit(url).hostname)
 
 

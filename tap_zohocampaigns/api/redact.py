@@ -1,8 +1,7 @@
-"""What Zoho said -> a text for a log: one line, without secrets and contacts.
+"""Makes texts of Zoho fit for a log: one line, without secrets and contacts.
 
-What was sent in the call is looked for first, since only that tells a contact from
-other words. Whatever looks like an address goes too. All of it takes time in proportion
-to the length of the text.
+The values that were sent in a call are removed, and everything that looks like an
+address or a long key. The time is proportional to the length of the text.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ if t.TYPE_CHECKING:
 
 _HIDDEN: t.Final = "***"
 _LONGEST_SENTENCE: t.Final = 200
-# A text may be escaped for URLs, XML and JSON, one within the other.
+# A text may be escaped several times, for URLs, XML and JSON.
 _MOST_ESCAPES: t.Final = 4
 _ESCAPE_OF_JSON = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/]))")
 _BETWEEN_WORDS = re.compile(r"([\s<>()\",]+)")
 _LONG_KEY = re.compile(r"[A-Za-z0-9._~+/=-]{24,}")
-# The letters of alphabets that put blanks between words.
+# The letters of alphabets that put spaces between words.
 _LETTER: t.Final = "[0-9A-Za-z\u00aa-\u024f\u0370-\u052f]"
 _ONE_LETTER = re.compile(rf"{_LETTER}|\W|_")
 _SHORTEST_PIECE = 4
 
 
 def redact(text: str, secrets: Iterable[str] = (), private: Iterable[str] = ()) -> str:
-    """Make a text of the service fit for a log.
+    """Return a text of the service without secrets and contacts, on one line.
 
     Args:
-        text: What Zoho said.
+        text: A text of Zoho, in any length.
         secrets: Values of settings that must not appear.
         private: Addresses and other values of contacts that were sent in the call.
     """
@@ -53,8 +52,8 @@ def redact(text: str, secrets: Iterable[str] = (), private: Iterable[str] = ()) 
 
 def _unescaped(text: str) -> str:
     for _ in range(_MOST_ESCAPES):
-        plain = _ESCAPE_OF_JSON.sub(_meant, text)
-        # Letters beyond the first 65,536 come in two escapes.
+        plain = _ESCAPE_OF_JSON.sub(_character, text)
+        # Characters beyond U+FFFF come as two escapes.
         plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         plain = unquote(html.unescape(plain))
         if plain == text:
@@ -63,35 +62,35 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def _meant(escape: re.Match[str]) -> str:
+def _character(escape: re.Match[str]) -> str:
     return chr(int(escape[1], 16)) if escape[1] else escape[2]
 
 
 def _without(text: str, private: Iterable[str]) -> str:
-    # The text is read to the end; a value may look as if it were escaped itself.
+    # A value may itself look like an escaped text.
     values = {part for value in private for part in _parts(_unescaped(value))}
     if not values:
         return text
-    # The longest first, or the rest of it would stay.
+    # Longest first; otherwise parts of longer values would stay.
     patterns = map(_pattern, sorted(values, key=len, reverse=True))
-    # Only whole words: `Ann` is no part of `annual`.
-    anywhere = rf"(?<!{_LETTER})(?:{'|'.join(patterns)})(?!{_LETTER})"
+    # Only whole words: `Ann` must not match in `annual`.
+    pattern = rf"(?<!{_LETTER})(?:{'|'.join(patterns)})(?!{_LETTER})"
     text = unicodedata.normalize("NFC", text)
-    return re.sub(anywhere, _HIDDEN, text, flags=re.IGNORECASE)
+    return re.sub(pattern, _HIDDEN, text, flags=re.IGNORECASE)
 
 
 def _parts(value: str) -> Iterator[str]:
     value = unicodedata.normalize("NFC", " ".join(value.split())).strip("+")
-    # In a sentence, one letter or sign says nothing of a contact.
+    # One letter or sign in a sentence reveals nothing about a contact.
     if value and not _ONE_LETTER.fullmatch(value):
         yield value
     local_part, at, domain = value.partition("@")
     if at:
-        # Zoho may cut an address where it has a sign.
+        # Zoho may cut an address at a sign.
         pieces = (local_part, domain, *re.split(r"\W+", local_part))
         yield from (piece for piece in pieces if len(piece) >= _SHORTEST_PIECE)
 
 
 def _pattern(value: str) -> str:
-    # Zoho may take a plus for a blank, and writes several blanks as it likes.
+    # Zoho may turn a plus into a space, and change the number of spaces.
     return r"[\s+]+".join(map(re.escape, re.split(r"[\s+]+", value)))

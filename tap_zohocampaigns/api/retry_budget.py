@@ -1,8 +1,8 @@
-"""The retry budget: a service that fails broadly is not hammered.
+"""The retry budget: if many calls fail, few calls are made.
 
 All streams and threads share it. It is a token bucket as in the standard mode of the
-AWS SDKs, but a call that can't have a token waits for one, so that an outage of minutes
-is survived: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+AWS SDKs. But a call without a token waits for one, so that a run survives an outage of
+minutes: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
 from __future__ import annotations
@@ -26,23 +26,29 @@ from tap_zohocampaigns.api.errors import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# So many calls may be underway, or have failed, before others have to wait.
+# How many calls may be underway, or have failed, before others wait.
 _TOKENS = 8
-# One token comes back in so many seconds: ten calls a minute when all of them fail.
+# Seconds until one token comes back: ten calls a minute when all of them fail.
 _SECONDS = 6.0
-# What a success gives back besides its own token: five pay for one failure.
+# What a success adds besides its own token: five successes make up for one failure.
 _REWARD = 0.2
-# A sum of floats may say that a token is due a hair before it is.
+# The least wait (seconds): a sum of floats may end a moment too early.
 _LEAST = 0.01
-# Zoho has answered, though not with what was asked for.
+# With these, Zoho has answered the call.
 _ANSWERS = (Forbidden, NotFound, RangeRefused, Rejected)
 
 
 class BudgetExhausted(Exception):
-    """All tokens are underway or lost."""
+    """There is no token now."""
 
     def __init__(self, seconds: float, failing: float, cause: str) -> None:
-        """Tell in how many seconds there will be one, how long all failed, and why."""
+        """Keep the state of the budget.
+
+        Args:
+            seconds: When there will be a token.
+            failing: For how long all calls have failed (seconds).
+            cause: Why the last one failed.
+        """
         super().__init__()
         self.seconds = seconds
         self.failing = failing
@@ -50,14 +56,14 @@ class BudgetExhausted(Exception):
 
 
 class RetryBudget:
-    """Tokens for calls: a success gives its own back and a bit more, a failure none."""
+    """Tokens for calls. A success returns its token and a bit more, a failure none."""
 
     def __init__(self, in_flight: int, clock: Callable[[], float]) -> None:
-        """Begin with all tokens.
+        """Start with all tokens.
 
         Args:
-            in_flight: How many calls there are at once when all is well.
-            clock: Seconds on a clock that never steps.
+            in_flight: How many calls may be underway at once.
+            clock: Returns the seconds of a monotonic clock.
         """
         self._most = float(max(in_flight, _TOKENS))
         self._tokens = self._most
@@ -65,20 +71,20 @@ class RetryBudget:
         self._filled = clock()
         self._guard = threading.Lock()
         self._callers: Counter[str] = Counter()
-        # For how long all calls have failed, and why the last one did.
+        # For how long all calls have failed (seconds), and why the last one did.
         self._failing: float | None = None
         self._counted = clock()
         self._cause = ""
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Count a caller, from its first try until it has its answer."""
+        """Count a caller from its first try until it has an answer."""
         with self._one_more("all"):
             yield
 
     @contextmanager
     def resting(self) -> Iterator[None]:
-        """Count a caller that rests; while all do, no time of failing passes."""
+        """Count a caller that waits; while all wait, the time of failing stands still."""
         with self._one_more("resting"):
             yield
 
@@ -87,7 +93,7 @@ class RetryBudget:
         """Hold a token while a call is underway.
 
         Raises:
-            BudgetExhausted: There is none now.
+            BudgetExhausted: There is no token now.
         """
         self._take()
         try:
@@ -99,7 +105,7 @@ class RetryBudget:
             self._answered(1 + _REWARD)
             raise
         except Transient as error:
-            # Its token is lost: the next call has to wait for another.
+            # The token is lost, so the next call may have to wait for another one.
             self._fail(str(error))
             raise
         except BaseException:
@@ -123,8 +129,8 @@ class RetryBudget:
     def _count_time(self) -> None:
         now, before = self._clock(), self._counted
         self._counted = now
-        all_rest = 0 < self._callers["resting"] >= self._callers["all"]
-        if self._failing is not None and not all_rest:
+        all_wait = 0 < self._callers["resting"] >= self._callers["all"]
+        if self._failing is not None and not all_wait:
             self._failing += now - before
 
     def _fail(self, cause: str) -> None:

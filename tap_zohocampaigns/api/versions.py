@@ -1,53 +1,49 @@
-"""Version of the API -> where it is, who may call it, and what it has."""
+"""The versions of Zoho's API: their paths, credentials and endpoints."""
 
 from __future__ import annotations
 
 import typing as t
 
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken
+from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.scopes import WRITES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-
-# The format of these calls stands in their path, and so that of `contactinfo`.
-_FORMAT_IN_PATH = ("listsubscribe", "listunsubscribe", "contactdonotmail")
+    from collections.abc import Mapping
 
 
 class Version(t.NamedTuple):
-    """One line of the table.
-
-    Attributes:
-        path: What comes before the name of a call.
-        credentials: The settings that it needs.
-        signer: Makes of them what a call carries.
-        posted: The calls whose parameters go in the body. None: all.
-        calls: The calls that it has, each with the parameters that it does not take
-            and the one value for which it answers all the same. None: all.
-    """
+    """A version of the API."""
 
     path: str
+    """What comes before the name of a call."""
     credentials: tuple[str, ...]
+    """The settings that it needs."""
     signer: type[Authenticator | AuthToken]
-    posted: Collection[str] | None = None
-    calls: Mapping[str, Mapping[str, str]] | None = None
+    """Turns the credentials into headers or parameters of a call."""
+    is_latest: bool
 
     def method(self, endpoint: str) -> str:
-        """Return how an endpoint is called."""
-        return "POST" if self.posted is None or endpoint in self.posted else "GET"
+        """Return the HTTP method of a call."""
+        # Version 1 has its token among the parameters. A token in a URL would be in the
+        # logs of every server on the way.
+        return "POST" if not self.is_latest or ENDPOINTS[endpoint].post else "GET"
 
     def address(self, endpoint: str, form: str) -> str:
-        """Return the path of an endpoint; `form` is `json` or `xml`."""
-        folder = f"{form}/" if endpoint in _FORMAT_IN_PATH else ""
+        """Return the path of a call; `form` is `json` or `xml`."""
+        folder = f"{form}/" if ENDPOINTS[endpoint].format_in_path else ""
         return f"{self.path}{folder}{endpoint}"
 
     def reads(self, endpoint: str, params: Mapping[str, t.Any] | None = None) -> bool:
-        """Return whether a call with these parameters can be made, or none has to."""
-        if self.calls is None or not endpoint:
+        """Return whether the version has a call with these parameters.
+
+        Args:
+            endpoint: Name of the call; empty for streams that need none.
+            params: Its parameters.
+        """
+        if self.is_latest or not endpoint:
             return True
-        asked, only = params or {}, self.calls.get(endpoint)
+        asked, only = params or {}, ENDPOINTS[endpoint].v1
         return only is not None and all(
             asked.get(name, value) == value for name, value in only.items()
         )
@@ -64,8 +60,8 @@ class Version(t.NamedTuple):
                 f"`api_version` {LATEST}."
             )
             raise SettingError(msg)
-        implied = (self.calls or {}).get(endpoint, {})
-        return {name: told for name, told in params.items() if name not in implied}
+        implied = {} if self.is_latest else ENDPOINTS[endpoint].v1 or {}
+        return {name: value for name, value in params.items() if name not in implied}
 
 
 LATEST = "1.1"
@@ -74,30 +70,15 @@ VERSIONS = {
         path="/api/v1.1/",
         credentials=("client_id", "client_secret", "refresh_token"),
         signer=Authenticator,
-        # Zoho documents it as POST only; it answers GET too, but that is no promise.
-        posted=("getcampaignrecipientsdata", *WRITES),
+        is_latest=True,
     ),
-    # A token in a URL would be in the logs of all who pass it on, so nothing is in one.
     "1": Version(
-        path="/api/",
-        credentials=("auth_token",),
-        signer=AuthToken,
-        calls={
-            "getmailinglists": {},
-            # It counts subscribers: who has left or bounced is none any more.
-            "listsubscriberscount": {"status": "active"},
-            "getsegmentdetails": {},
-            "getsegmentcontacts": {},
-            "recentcampaigns": {},
-            "getcampaignrecipientsdata": {},
-            "listsubscribe": {},
-            "listunsubscribe": {},
-        },
+        path="/api/", credentials=("auth_token",), signer=AuthToken, is_latest=False
     ),
 }
 
 
 def find(config: Mapping[str, t.Any]) -> Version:
     """Return the configured version of the API."""
-    # Settings are checked later: it may be anything.
+    # Settings are checked later, so the value may be anything.
     return VERSIONS.get(str(config["api_version"]), VERSIONS[LATEST])

@@ -1,4 +1,4 @@
-"""The calls of several machines, in a Redis."""
+"""The ledger in a Redis, for several machines."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tap_zohocampaigns.api.errors import FatalError, SettingError
-from tap_zohocampaigns.api.quota.ledger import TICK, Ticket, Wait, kept, new_ticket
+from tap_zohocampaigns.api.quota.ledger import TICK, Ticket, Wait, new_ticket
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_zohocampaigns.api.quota.ledger import Quotas
+    from tap_zohocampaigns.api.quota.limits import Quotas
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
-# How long a server that starts anew may be away.
+# How long a server may be away while it restarts (seconds).
 _PATIENCE = 30.0
-# A server answers at once, or it is not there.
+# A server answers at once, or it is away (seconds).
 _TIMEOUT = 5.0
-# The clock of the server is corrected by so much without anybody noticing.
+# Corrections of the server's clock that are taken into account (seconds).
 _STEP = 2.0
-# Longer than any run is silent.
+# Longer than any run makes no call (seconds).
 _DAY = 86400.0
-# Who runs seldom is known still.
+# How long an account is remembered without a run (seconds).
 _YEAR = 366 * 86_400
-# Signs in INFO that a server may have lost calls since it started.
+# Entries of INFO that show that a server may have lost calls since it started.
 _LOSSES = (
     "cmdstat_flushall",
     "cmdstat_flushdb",
@@ -46,11 +46,10 @@ _SCRIPT = Path(__file__).with_name("ledger.lua")
 
 
 class RedisStore:
-    """Calls in a Redis, counted by a script on the server's clock.
+    """Keeps calls in a Redis, counted by a script with the server's clock.
 
-    A server that is away is waited for; without it nothing is sent, since that would
-    break what other machines rely on. One that drops keys to save memory, of another
-    policy than `noeviction`, is no place for a ledger.
+    While the server is away, nothing is sent: other machines could exceed the quota. A
+    server that evicts keys to save memory (any policy but `noeviction`) is not suitable.
     """
 
     def __init__(  # noqa: PLR0913 (two of them are the world's)
@@ -66,11 +65,11 @@ class RedisStore:
         """Prepare a connection; nothing is opened yet.
 
         Args:
-            url: Where the server is; may hold a password, and is never shown.
-            account: What the calls are counted for, without secrets.
+            url: Address of the server. It may hold a password, so it is never shown.
+            account: ID of the account, without secrets.
             quotas: What each endpoint allows.
             step: Seconds by which the server's clock may step ahead.
-            clock: Seconds on a clock that never steps, for the patience.
+            clock: Returns the seconds of a monotonic clock, to limit waits.
             sleep: Waits for some seconds.
 
         Raises:
@@ -82,11 +81,11 @@ class RedisStore:
                 socket_timeout=_TIMEOUT,
                 socket_connect_timeout=_TIMEOUT,
                 health_check_interval=30,
-                # Tried again below, for a time instead of a number of times.
+                # Retried below, for a time instead of a number of times.
                 retry=Retry(NoBackoff(), 0),
                 decode_responses=True,
             )
-            # An option that is not known shows only here.
+            # Unknown options show only here.
             self._redis.connection_pool.make_connection()
         except (ValueError, TypeError, redis.RedisError):
             msg = (
@@ -95,7 +94,7 @@ class RedisStore:
             )
             raise SettingError(msg) from None
         self._script = self._redis.register_script(_SCRIPT.read_text(encoding="utf-8"))
-        # In a cluster, what stands in braces decides where a key lives.
+        # In a cluster, the text in braces decides where a key is stored.
         self._prefix = f"tap-zohocampaigns:{{{account}}}"
         self._run = f"{self._prefix}:run:{secrets.token_hex(8)}"
         self._quotas = quotas
@@ -108,7 +107,7 @@ class RedisStore:
         self._since: int | None = None
 
     def take(self, endpoint: str) -> Ticket | Wait:
-        """Enter one call if it may be sent now, else tell how long to wait.
+        """Enter one call if it may be sent now; else return how long to wait.
 
         Raises:
             FatalError: The server can't be used.
@@ -120,14 +119,14 @@ class RedisStore:
         return Wait(max(wait / 1e6, TICK), locked=result == "locked")
 
     def done(self, ticket: Ticket) -> None:
-        """Note that the answer of a call has come."""
-        # A call that is not noted counts for longer, which does no harm; whether the
-        # server is there is found out by the next one.
+        """Note that a call was answered."""
+        # Without the note, the call counts longer, which does no harm. The next call
+        # finds out whether the server is away.
         with suppress(redis.RedisError):
             self._ask_once("done", ticket)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed the endpoint: let it rest.
+        """Note that the service has closed an endpoint, so that it rests.
 
         Raises:
             FatalError: The server can't be used.
@@ -135,7 +134,7 @@ class RedisStore:
         self._ask("lock", Ticket(endpoint, ""))
 
     def remaining(self, endpoint: str) -> int:
-        """Return how many calls the window still allows.
+        """Return how many calls the windows of an endpoint still allow.
 
         Raises:
             FatalError: The server can't be used.
@@ -144,7 +143,7 @@ class RedisStore:
         return 0 if wait else int(result)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._redis.close()
 
     def _ask(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
@@ -179,7 +178,7 @@ class RedisStore:
                 self._since = self._known_since()
             since, known = self._since, (self._epoch, self._seen)
         fresh, terms = secrets.token_hex(8), self._terms(ticket.endpoint)
-        # When only the answer got lost, the call is entered under the same name.
+        # If only the answer got lost, the call is entered again under the same name.
         result, wait, epoch, seen = self._script(
             keys, [action, ticket.name, *known, fresh, since, *terms]
         )
@@ -189,9 +188,9 @@ class RedisStore:
     def _known_since(self) -> int:
         """Return since when the server knows all calls (microseconds).
 
-        A server that starts without its data knows none from before its start, nor one
-        that starts with what it saved from time to time. One that has never heard of
-        the account may have been flushed.
+        A server that restarted without its data, or with an older snapshot of them, has
+        lost calls from before its start. A server without the account may have been
+        flushed.
         """
         key = f"{self._prefix}:server"
         seconds, micro = self._redis.time()
@@ -221,7 +220,7 @@ class RedisStore:
         try:
             return self._redis.info("all")
         except redis.ResponseError:
-            # Some providers forbid the question. The server may have started just now.
+            # Some providers forbid INFO. The server may have started just now.
             return {}
 
     def _terms(self, endpoint: str) -> list[int]:
@@ -231,7 +230,7 @@ class RedisStore:
             self._kept,
             _micro(quota.lock_seconds + step),
             _micro(self._quotas.underway),
-            _micro(kept(quota) + step),
+            _micro(quota.kept_seconds + step),
             *(
                 term
                 for calls, window in quota.windows
@@ -239,12 +238,12 @@ class RedisStore:
             ),
         ]
 
-    def _remember(self, asked: str, epoch: str, seen: int) -> None:
+    def _remember(self, sent_epoch: str, epoch: str, seen: int) -> None:
         with self._guard:
             if epoch == self._epoch:
                 self._seen = max(self._seen, seen)
-            elif asked == self._epoch:
-                # Else another thread has been told of a newer epoch meanwhile.
+            elif sent_epoch == self._epoch:
+                # Otherwise another thread has received a newer epoch meanwhile.
                 self._epoch, self._seen = epoch, seen
 
 

@@ -1,4 +1,4 @@
-"""The access token of several machines, in a Redis, where nobody else can use it."""
+"""The access token in a Redis, for several machines; encrypted."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from redis.retry import Retry
 
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.ledger import Wait
-from tap_zohocampaigns.api.tokens.store import Entry, TokenStore, read
+from tap_zohocampaigns.api.tokens.entry import Entry
+from tap_zohocampaigns.api.tokens.store import TokenStore
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from tap_zohocampaigns.api.tokens.store import Token
+    from tap_zohocampaigns.api.tokens.entry import Token
 
-# How long a server that starts anew may be away, and how often it is looked for.
+# How long a server may be away while it restarts, and how often to try (seconds).
 _PATIENCE, _PAUSE = 30.0, 1.0
-# A server answers at once, or it is not there.
+# A server answers at once, or it is away (seconds).
 _TIMEOUT = 5.0
-# How long a process that was killed keeps others from asking (milliseconds). One that
-# only takes longer than this costs a second token.
+# How long the lock of a killed process lasts (milliseconds). A slow process that takes
+# longer costs a second token.
 _LOCK = 10_000
-# Longer than a token lives, and than requests count (milliseconds).
+# Longer than a token lives and requests count (milliseconds).
 _KEPT = 2 * 86_400_000
 _UNLOCK = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -42,9 +43,9 @@ _AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError)
 
 
 class RedisTokens(TokenStore):
-    """The token in a Redis, on the server's clock.
+    """Keeps the token in a Redis, with times of the server's clock.
 
-    It is encrypted with a key that only who has the credentials can derive.
+    The token is encrypted. Its key is derived from the credentials.
     """
 
     def __init__(
@@ -58,10 +59,10 @@ class RedisTokens(TokenStore):
         """Prepare a connection; nothing is opened yet.
 
         Args:
-            url: Where the server is; may hold a password, and is never shown.
-            key: What the token belongs to, without secrets.
-            secret: What the key of the encryption is derived from.
-            clock: Seconds on a clock that never steps, for the patience.
+            url: Address of the server. It may hold a password, so it is never shown.
+            key: ID of the credentials, without secrets.
+            secret: The encryption key is derived from it.
+            clock: Returns the seconds of a monotonic clock, to limit waits.
         """
         super().__init__(clock)
         self._redis = redis.Redis.from_url(
@@ -71,7 +72,7 @@ class RedisTokens(TokenStore):
             health_check_interval=30,
             retry=Retry(NoBackoff(), 0),
         )
-        # In a cluster, what stands in braces decides where a key lives.
+        # In a cluster, the text in braces decides where a key is stored.
         self._name = f"tap-zohocampaigns:{{{key}}}:token"
         self._lock_name = f"{self._name}-lock"
         self._nonce = secrets.token_hex(16).encode()
@@ -80,17 +81,17 @@ class RedisTokens(TokenStore):
         self._away_since: float | None = None
 
     def take(self, refused: Collection[str]) -> Token | Wait | None:
-        """Return the token, or how long to wait for it, or None: ask for one.
+        """Return the token, how long to wait for it, or None: then request one.
 
         Raises:
             FatalError: The server can't be used.
         """
         try:
-            found = super().take(refused)
+            result = super().take(refused)
         except redis.RedisError as error:
             return self._await(error)
         self._away_since = None
-        return found
+        return result
 
     def _await(self, error: redis.RedisError) -> Wait:
         now = self._clock()
@@ -111,7 +112,7 @@ class RedisTokens(TokenStore):
     def _settle(
         self, *, issued: bool = True, rests: bool = False, **token: str | float
     ) -> None:
-        # This process has its token; the next one that asks finds the server away.
+        # This process has its token. The next request finds out that the server is away.
         with suppress(redis.RedisError):
             super()._settle(issued=issued, rests=rests, **token)
 
@@ -119,18 +120,18 @@ class RedisTokens(TokenStore):
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             pipeline.get(self._name)
-            told, content = pipeline.execute(raise_on_error=False)
-        if isinstance(told, redis.RedisError):
-            raise told
-        seconds, micro = told
+            time_of_server, content = pipeline.execute(raise_on_error=False)
+        if isinstance(time_of_server, redis.RedisError):
+            raise time_of_server
+        seconds, micro = time_of_server
         return self._decrypted(content), seconds + micro / 1e6
 
     def _decrypted(self, content: object) -> Entry:
-        # Anything may stand there: a key of another kind is an error here.
+        # The key may hold anything; another type of value arrives here as an error.
         if not isinstance(content, bytes):
             return Entry()
         try:
-            return read(self._cipher.decrypt(content))
+            return Entry.parse(self._cipher.decrypt(content))
         except InvalidToken:
             return Entry()
 
@@ -142,6 +143,6 @@ class RedisTokens(TokenStore):
         return bool(self._redis.set(self._lock_name, self._nonce, nx=True, px=_LOCK))
 
     def _unlock(self) -> None:
-        # Without the server it ends by itself.
+        # Without the server the lock ends by itself.
         with suppress(redis.RedisError):
             self._redis.eval(_UNLOCK, 1, self._lock_name, self._nonce)

@@ -1,59 +1,58 @@
-"""Wire text -> the names and types that a schema declares.
+"""Rows of an answer -> records with the names and types that a schema declares.
 
-A schema is the only place where a field's names are written. Beside each field stand:
+A schema is the only place where a field's names are written. These annotations stand
+beside each field:
 
-* `x-wire-names`: its names on the wire, in either format; the first that holds
-  something gives the value. Without it, the field's own name.
-* `x-wire-seconds`: the name of an epoch that lends its seconds to a time whose text
-  shows minutes only.
+* `x-wire-names`: its names in answers of either format. The first one that has a value
+  counts. Without the annotation it is the field's own name.
+* `x-wire-seconds`: the name of an epoch. Its seconds complete a time whose text shows
+  only minutes.
 
-and at the root `x-wire-redundant`: names that tell again, or wrongly, what a field has.
+At the root, `x-wire-redundant` lists names that repeat a field, or repeat it wrongly.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import typing as t
 from contextlib import suppress
-from decimal import Decimal
 from functools import partial
 from operator import itemgetter
 
-from tap_zohocampaigns.api.wire import numbers, times
-from tap_zohocampaigns.api.wire.envelope import NOTHING, as_list
+from tap_zohocampaigns.api.wire import times
+from tap_zohocampaigns.api.wire.casts import CASTS, MISFITS, as_text
+from tap_zohocampaigns.api.wire.shapes import as_list
+from tap_zohocampaigns.api.wire.types import NOTHING, is_nothing
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from zoneinfo import ZoneInfo
 
-    from tap_zohocampaigns.api.wire.envelope import Json, Row
+    from tap_zohocampaigns.api.wire.casts import Cast
+    from tap_zohocampaigns.api.wire.types import Json, Row
 
-logger = logging.getLogger("tap-zohocampaigns.values")
+logger = logging.getLogger("tap-zohocampaigns.converter")
 
 CUSTOM = "custom_fields"
 
 _MOST_TIMES = 65_536
-# Rows of a page have the same names, or a few sets of them; a plan takes 2 KiB.
+# Rows of a page have the same names, or a few sets of names. A plan takes 2 KiB.
 _MOST_PLANS = 256
-# What a cast raises when it is given something else.
-_MISFITS = (KeyError, OverflowError, TypeError, ValueError)
-
-_Cast: t.TypeAlias = "Callable[[t.Any], t.Any]"
+_TWO_DIGITS = [f"{number:02}" for number in range(60)]
 
 
 class _Plan(t.NamedTuple):
-    """What to do with rows that have one set of names."""
+    """How to convert rows that have one set of names."""
 
-    values: Callable[[Row], tuple[t.Any, ...]]
-    """Takes the values that the schema knows out of a row, in the order of `fields`."""
+    values: Callable[[Row], tuple[Json, ...]]
+    """Returns the values of a row that the schema knows, in the order of `fields`."""
     names: list[str]
-    """Their names on the wire; of two names of a field the better one first."""
+    """Their names in the answer; of two names of a field, the preferred one first."""
     fields: list[str]
-    casts: list[tuple[str, _Cast]]
-    """The fields that are more than text."""
+    casts: list[tuple[str, Cast]]
+    """The fields that are not text, with their casts."""
     seconds: list[tuple[str, str]]
-    """Times, and the names of the epochs that lend them seconds."""
+    """Times without seconds, and the names of the epochs that have them."""
     unknown: list[str]
     """Names that the schema does not know."""
 
@@ -62,31 +61,31 @@ class Converter:
     """Turns the rows of one stream into records."""
 
     def __init__(
-        self, name: str, schema: Mapping[str, t.Any], zone: Callable[[], ZoneInfo]
+        self, name: str, schema: Mapping[str, Json], zone: Callable[[], ZoneInfo]
     ) -> None:
         """Read the annotations of a schema.
 
         Args:
-            name: Name of the stream, for messages.
-            schema: The stream's JSON Schema.
-            zone: Gives the account's zone; asked only when a text needs it.
+            name: Name of the stream, for log lines.
+            schema: The stream's JSON Schema, with its annotations.
+            zone: Returns the account's time zone. It is called only if a text needs it.
         """
         self._name = name
         self._zone = zone
         self._fields: dict[str, tuple[int, str]] = {}
-        self._casts: dict[str, _Cast] = {}
+        self._casts: dict[str, Cast] = {}
         self._seconds: dict[str, str] = {}
         self._redundant = frozenset(schema.get("x-wire-redundant", ()))
-        for field, about in schema["properties"].items():
+        for field, field_schema in schema["properties"].items():
             if field == CUSTOM:
                 continue
-            self._casts[field] = self._cast(about)
-            for rank, wire in enumerate(about.get("x-wire-names", [field])):
+            self._casts[field] = self._cast(field_schema)
+            for rank, wire in enumerate(field_schema.get("x-wire-names", [field])):
                 self._fields[wire] = (rank, field)
-            if wire := about.get("x-wire-seconds"):
+            if wire := field_schema.get("x-wire-seconds"):
                 self._seconds[field] = wire
         self.fields = frozenset(field for _, field in self._fields.values())
-        """The fields that a row can give a value."""
+        """The fields that a row can have a value for."""
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._times: dict[str, str] = {}
         self._warned: set[str] = set()
@@ -94,24 +93,25 @@ class Converter:
     def records(self, rows: list[Row]) -> list[Row]:
         """Return the records of rows, such as those of a page.
 
-        Nearly all pages are texts, one for a field, all well-formed, with the same
-        names in each row. So they are converted name by name.
+        Nearly all pages have the same names in each row, and only well-formed texts.
+        So pages are converted column by column where that is possible.
         """
         if len({*map(tuple, rows)}) == 1:
-            with suppress(*_MISFITS):
-                return self._records_of_texts(rows)
+            with suppress(*MISFITS):
+                return self._records_by_column(rows)
         return [self.record(row) for row in rows]
 
     def record(self, row: Row) -> Row:
-        """Return the record of a row: the fields that it carries, nothing of it lost.
+        """Return the record of a row: the fields that it has, with nothing lost.
 
-        What the schema does not know is kept in `custom_fields`; so is a value that is
-        not of the declared type, under its name on the wire, and told once.
+        Names that the schema does not know are kept in `custom_fields`. So is a value
+        that is not of the declared type, under its name in the answer. A warning names
+        each such field once.
         """
         plan = self._plan(row)
-        return _with_unknown(plan, row, self._record_of_any(plan, row))
+        return _with_unknown(plan, row, self._record_by_field(plan, row))
 
-    def _records_of_texts(self, rows: list[Row]) -> list[Row]:
+    def _records_by_column(self, rows: list[Row]) -> list[Row]:
         plan = self._plan(rows[0])
         columns = dict(
             zip(plan.fields, zip(*map(plan.values, rows), strict=True), strict=True)
@@ -137,61 +137,61 @@ class Converter:
             return [*map(partial(_with_unknown, plan), rows, records)]
         return records
 
-    def _record_of_any(self, plan: _Plan, row: Row) -> Row:
+    def _record_by_field(self, plan: _Plan, row: Row) -> Row:
         record: Row = dict.fromkeys(plan.fields)
-        kept: Row = {}
+        custom: Row = {}
         for wire, field in zip(plan.names, plan.fields, strict=True):
-            if record[field] is not None or _is_nothing(row[wire]):
+            if record[field] is not None or is_nothing(row[wire]):
                 continue
             try:
                 record[field] = self._casts[field](row[wire])
-            except _MISFITS:
-                self._tell(field, wire)
-                kept[wire] = row[wire]
+            except MISFITS:
+                self._warn(field, wire)
+                custom[wire] = row[wire]
         for field, wire in self._seconds.items():
-            if _is_nothing(row.get(wire)):
+            if is_nothing(row.get(wire)):
                 continue
             try:
                 record[field] = _with_seconds(record[field], row[wire])
-            except _MISFITS:
-                # The epoch alone is hours off: no time, but not lost either.
-                kept[wire] = row[wire]
-        if kept:
-            record[CUSTOM] = kept
+            except MISFITS:
+                # The epoch alone is hours off: it is not a time, but it must be kept.
+                custom[wire] = row[wire]
+        if custom:
+            record[CUSTOM] = custom
         return record
 
     def _plan(self, row: Row) -> _Plan:
-        """Return what to do with a row; rows of the same names share it."""
+        """Return the plan of a row; rows with the same names share it."""
         names = tuple(row)
         return self._plans.get(names) or self._make_plan(names)
 
     def _make_plan(self, names: tuple[str, ...]) -> _Plan:
-        known = sorted(
+        declared = sorted(
             (wire for wire in names if wire in self._fields),
             key=lambda wire: self._fields[wire][0],
         )
-        fields = [self._fields[wire][1] for wire in known]
-        lent = {wire for wire in self._seconds.values() if wire in names}
-        passed_over = {*known, *lent, *self._redundant}
-        # Where fields come and go, there are as many sets of names as rows.
+        fields = [self._fields[wire][1] for wire in declared]
+        epochs = {wire for wire in self._seconds.values() if wire in names}
+        used = {*declared, *epochs, *self._redundant}
+        # If fields come and go, there may be as many sets of names as rows.
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
-        one_for_each = len(known) > 1 and len(fields) == len({*fields})
+        one_name_each = len(declared) > 1 and len(fields) == len({*fields})
         plan = self._plans[names] = _Plan(
-            itemgetter(*known) if one_for_each else _no_texts,
-            known,
+            itemgetter(*declared) if one_name_each else _not_by_column,
+            declared,
             fields,
             [
                 (field, self._casts[field])
                 for field in fields
-                if self._casts[field] is not _text
+                if self._casts[field] is not as_text
             ],
-            [(field, wire) for field, wire in self._seconds.items() if wire in lent],
-            [wire for wire in names if wire not in passed_over],
+            [(field, wire) for field, wire in self._seconds.items() if wire in epochs],
+            [wire for wire in names if wire not in used],
         )
         return plan
 
-    def _tell(self, field: str, wire: str) -> None:
+    def _warn(self, field: str, wire: str) -> None:
         if field not in self._warned:
             self._warned.add(field)
             logger.warning(
@@ -202,17 +202,17 @@ class Converter:
                 field,
             )
 
-    def _cast(self, about: Mapping[str, t.Any]) -> _Cast:
-        kinds = [kind for kind in as_list(about.get("type")) if kind != "null"]
-        if about.get("format") == "date-time":
+    def _cast(self, field_schema: Mapping[str, Json]) -> Cast:
+        types = [name for name in as_list(field_schema.get("type")) if name != "null"]
+        if field_schema.get("format") == "date-time":
             return self.time
-        return _CASTS[kinds[0]]
+        return CASTS[types[0]]
 
     def time(self, value: Json) -> str:
-        """Return a time in UTC: of an epoch, or of a text in the account's zone.
+        """Return a time in UTC from an epoch, or from a text in the account's zone.
 
         Raises:
-            ValueError: It can't be read without guessing.
+            ValueError: The value has none of the known layouts.
         """
         text = str(value)
         if text in self._times:
@@ -221,104 +221,34 @@ class Converter:
             instant = times.from_epoch(text)
         else:
             instant = times.from_text(text, self._zone())
-        # Many contacts share a minute; many more would fill the memory.
+        # Many contacts share a minute. Too many times would fill the memory.
         if len(self._times) >= _MOST_TIMES:
             self._times.clear()
         self._times[text] = instant
         return instant
 
 
-def _no_texts(_: Row) -> tuple[t.Any, ...]:
+def _not_by_column(_: Row) -> tuple[Json, ...]:
     raise TypeError
 
 
-def _is_nothing(value: Json) -> bool:
-    return value is None or (isinstance(value, str) and value in NOTHING)
-
-
 def _with_unknown(plan: _Plan, row: Row, record: Row) -> Row:
-    """Return a record with what the schema does not know of its row."""
-    custom = {wire: row[wire] for wire in plan.unknown if not _is_nothing(row[wire])}
+    """Return a record with the values of its row that the schema does not know."""
+    custom = {wire: row[wire] for wire in plan.unknown if not is_nothing(row[wire])}
     if custom:
         record[CUSTOM] = record.get(CUSTOM, {}) | custom
     return record
 
 
 def _with_seconds(instant: str | None, epoch: Json) -> str | None:
-    """Return the instant of a text, with the seconds of an epoch that is hours off.
+    """Return an instant with the seconds of an epoch that may be hours off.
 
     Raises:
-        TypeError: There is an epoch alone.
-        ValueError: The epoch is none.
+        TypeError: There is an epoch without an instant.
+        ValueError: The epoch is not a number.
     """
     if instant is None:
-        if _is_nothing(epoch):
+        if is_nothing(epoch):
             return None
         raise TypeError
     return instant[:17] + _TWO_DIGITS[int(epoch) // 1000 % 60] + instant[19:]
-
-
-_TWO_DIGITS = [f"{number:02}" for number in range(60)]
-
-
-def _text(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, int | float):
-        return str(value)
-    raise TypeError
-
-
-def as_key(value: Json) -> str | None:
-    """Return a value as the text of a key; None if it can't be one."""
-    try:
-        text = _text(value)
-    except TypeError:
-        return None
-    return None if text in NOTHING else text
-
-
-def _integer(value: Json) -> int:
-    if isinstance(value, str):
-        if value.isdecimal() and value.isascii():
-            return int(value)
-        return numbers.read_integer(value.strip(" "))
-    if isinstance(value, int | float | Decimal):
-        return numbers.to_integer(value)
-    raise TypeError
-
-
-def _number(value: Json) -> numbers.Number:
-    if isinstance(value, str):
-        return numbers.read(value.strip("% "))
-    if isinstance(value, Decimal):
-        return value
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number if number == value else t.cast("int", value)
-
-
-def _boolean(value: Json) -> bool:
-    return _BOOLEANS[str(value).casefold()]
-
-
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-
-
-def _as_is(value: Json) -> Json:
-    return value
-
-
-_CASTS: dict[str, _Cast] = {
-    "string": _text,
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "array": _as_is,
-    "object": _as_is,
-}

@@ -1,37 +1,37 @@
-"""NEW."""
+"""The counters of `campaignreports`, and which action each of them speaks for."""
 
 from __future__ import annotations
 
 import typing as t
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
     Counts: t.TypeAlias = dict[str, int | None]
 
 
 class Evidence(t.NamedTuple):
-    """The counters of `campaignreports` that tell of an action."""
+    """The counters that change when the members of an action change."""
 
     rows: tuple[str, ...]
-    """Counters that may be the number of its rows."""
+    """Counters that may be its number of rows."""
     others: tuple[str, ...] = ()
-    """Counters that move when its members change and their number does not."""
+    """Counters that change when members are exchanged and their number stays equal."""
 
 
-# Whose members only ever join is revealed by its own counter, since each join moves it:
-# clicked, opted out, complained, bounced for good. Whose members also leave can gain
-# one and lose one between two runs, and its own counter stands still:
+# Some actions only gain members: clicked, opted out, complained, hard-bounced. Each new
+# member moves the action's own counter. Other actions also lose members. They can gain
+# one and lose one between two runs, and then their own counter stands still:
 #
-# * unopened: a delivery adds one, an open takes one away.
-# * soft bounces: a second try delivers, or bounces for good.
-# * unsent: what is still in the queue is sent.
-# * sent: whether bounced e-mails are in it is not documented, so all of them count.
-# * opened: members only join, but a counter of opens may lag behind the others.
+# * unopened: a delivery adds one, an open removes one.
+# * soft bounces: a second try delivers the e-mail, or makes it a hard bounce.
+# * unsent: e-mails in the queue are sent.
+# * sent: whether bounced e-mails are counted is not documented, so all counters count.
+# * opened: it only gains members, but its counter may lag behind the others.
 #
-# The test sends of an A/B campaign have reports of their own, so the same holds for
-# each. The statuses of lists have counters too, but lists are read whole in each run,
-# so nothing is concluded from them.
+# The test sends of an A/B campaign have their own reports, so the same holds for each.
+# The statuses of lists have counters too, but lists are read whole in each run, so
+# nothing is concluded from them.
 # https://www.zoho.com/campaigns/help/developers/campaign-reports.html
 EVIDENCE: t.Final[t.Mapping[str, Evidence]] = {
     "sentcontacts": Evidence(
@@ -51,41 +51,42 @@ EVIDENCE: t.Final[t.Mapping[str, Evidence]] = {
     ),
     "unsentcontacts": Evidence(("unsent_count",), ("emails_sent_count",)),
 }
-
-
 ACTIONS: t.Final = tuple(EVIDENCE)
 
 
-def read_counters(report: Row | None) -> Counts:
-    """Return all counters of a report that are numbers.
+def parse_counters(report: Row | None) -> Counts:
+    """Parse the counters of a report; a counter that is not a number is None.
 
     Args:
-        report: The row of `campaignreports`, as it is on the wire; None if there is no
-            report.
+        report: The row of `campaignreports`; None if there is no report.
     """
-    names = {name for each in EVIDENCE.values() for name in (*each.rows, *each.others)}
+    names = {
+        name
+        for evidence in EVIDENCE.values()
+        for name in (*evidence.rows, *evidence.others)
+    }
     return {name: _whole((report or {}).get(name)) for name in names}
 
 
 class Counters(t.NamedTuple):
-    """What the counters of a sending tell of one action."""
+    """What the counters of a sending say about one action."""
 
     values: list[int | None]
-    """All that are evidence for it, in the order of `EVIDENCE`."""
+    """All counters that are evidence for it, in the order of `EVIDENCE`."""
     reported: int | None
-    """How many rows it has, by the greatest counter; None if none tells that."""
+    """Its number of rows by the greatest counter; None if no counter is known."""
     delivered: int | None = None
-    """For `sentcontacts`, how many e-mails were delivered, if the rest bounced."""
+    """For `sentcontacts`: the number of delivered e-mails, if bounces explain the
+    difference to the number sent."""
     unsure: bool = False
-    """Whether no counter tells how many rows it has, or two don't agree."""
+    """Whether no counter gives its number of rows, or two disagree."""
 
     @classmethod
     def of(cls, action: str, counts: Counts) -> Counters:
-        """Return what a report tells of an action."""
+        """Return what the counters of a report say about an action."""
         names = EVIDENCE[action]
         numbers = [counts[name] for name in names.rows]
-        known = [number for number in numbers if number is not None]
-        reported = max(known, default=None)
+        reported = max((n for n in numbers if n is not None), default=None)
         bounced = [counts["hardbounce_count"], counts["softbounce_count"]]
         delivered = None
         if action == "sentcontacts" and None not in (*numbers, *bounced):
@@ -97,8 +98,8 @@ class Counters(t.NamedTuple):
         return cls(values, reported, delivered, unsure)
 
     @property
-    def told(self) -> list[int | None] | None:
-        """The values to remember; None if no counter tells of the action."""
+    def to_remember(self) -> list[int | None] | None:
+        """The values to compare with in the next run; None if no counter is known."""
         return None if self.reported is None else self.values
 
 

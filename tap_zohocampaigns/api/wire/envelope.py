@@ -1,4 +1,4 @@
-"""JSON or XML bytes -> one envelope -> rows."""
+"""The envelope of an answer: bytes of JSON or XML -> code, message, status and body."""
 
 from __future__ import annotations
 
@@ -8,88 +8,45 @@ import typing as t
 
 import msgspec
 
-from tap_zohocampaigns.api.errors import FatalError, Transient, asks_for_patience
-from tap_zohocampaigns.api.wire import numbers, xml
-from tap_zohocampaigns.api.wire.java_text import java_list, java_map
-
-Json: t.TypeAlias = t.Any
-Row: t.TypeAlias = dict[str, t.Any]
+from tap_zohocampaigns.api.errors import FatalError, Transient
+from tap_zohocampaigns.api.wire import java_text, numbers, xml
+from tap_zohocampaigns.api.wire.shapes import as_list
+from tap_zohocampaigns.api.wire.types import Json, Row
 
 MAX_BYTES = 64 * 1024 * 1024
-# Of a list within a list, as a text.
-MAX_DEPTH = 40
-
-# Where an endpoint keeps what it was asked for; names differ between the formats.
-LISTS = {
-    "getmailinglists": ("list_of_details",),
-    "getsegmentcontacts": ("list_of_details", "segment_contacts"),
-    "getlistsubscribers": ("list_of_details", "result_of_subscribers"),
-    "recentcampaigns": ("recent_campaigns", "recent-campaigns"),
-    "getcampaignrecipientsdata": ("list_of_details", "contacts", "recipients"),
-    "contact/allfields": ("fieldnames", "fieldname"),
-    "tag/getalltags": ("tags",),
-    "topics": ("topicDetails",),
-    "topics/products": ("products",),
-    "workflow": ("workflows",),
-}
-# Rows that stand under their keys, one map for each or one for all; what the key is.
-_KEYS = {"tag/getalltags": "tag_id"}
-OBJECTS = {
-    "campaignreports": ("campaign-reports",),
-    "getcampaigndetails": ("campaign-details",),
-    "getsegmentdetails": ("segments_details", "segment_details"),
-    "listsubscriberscount": ("no_of_contacts",),
-    "getlistadvanceddetails": ("list_details", "list-details"),
-}
-_COUNTS = {"listsubscriberscount"}
-_COUNT_NAMES = {name for endpoint in _COUNTS for name in OBJECTS[endpoint]}
-_PAYLOADS = {name for names in (*LISTS.values(), *OBJECTS.values()) for name in names}
-# How Zoho says that it has no value.
-NOTHING = frozenset({"", "null", "undefined"})
-_NONE = ("", "null", "undefined")
 _SUCCESSES = {"0", "200", "3023", "6201"}
 _FAILURES = {"error", "failure", "failed", "fail", "false"}
-# Whatever they hold, an answer that has one of them tells of an error.
-_ERROR_NAMES = {"error", "errors", "error_code", "errorcode"}
-# The element of one row, in XML.
-_ROW_ELEMENTS = ("list", "contact", "campaign", "fieldname")
-# Zoho's pages show no XML of these.
-_JSON_ONLY = {"tag/getalltags", "topics", "topics/products", "workflow"}
-# These name the parameter of the format `type`, and its values in small letters.
-_TYPED = {"contact/allfields"}
 
 
 class Unreadable(Transient):
-    """The body is not an answer of the service: cut, a web page, another shape."""
+    """The body is not an answer of the service: cut off, a web page, another shape."""
 
 
 class Envelope(t.NamedTuple):
-    """An answer of the service, in either format.
-
-    `payload` is what was asked for: a list of rows where the endpoint has rows.
-    """
+    """An answer of the service, in either format."""
 
     code: str
     message: str
     status: str
     body: Row
     payload: Json = None
+    """What the call asked for: a list of rows, or one value. See `payloads`."""
 
     @property
     def success(self) -> bool:
-        """Whether neither code nor status tells of an error; there may be no code."""
+        """Whether neither code nor status is an error; there may be no code."""
         return self.code in {"", *_SUCCESSES} and self.status not in _FAILURES
 
     @property
     def used_range(self) -> int | None:
-        """How many rows the service says it gives at most, if it says so."""
-        return _integer(self.detail("range"), 1)
+        """The page size that the service says it used; None if it does not say."""
+        return parse_integer(self.detail("range"), 1)
 
     @property
     def total(self) -> int | None:
-        """How many rows there are in all, if the service says so."""
+        """The number of rows on all pages; None if the service does not say."""
         total = self.detail("total_list_count")
-        return _integer(
+        return parse_integer(
             self.detail("total_record_count") if total is None else total, 0
         )
 
@@ -97,33 +54,22 @@ class Envelope(t.NamedTuple):
         """Return what the answer repeats of the request (JSON: in `requestdetails`)."""
         details = self.body.get("requestdetails")
         if isinstance(details, str):
-            details = java_map(details)
+            details = java_text.parse_map(details)
         if isinstance(details, dict) and name in details:
             return details[name]
         return self.body.get(name)
 
 
-def ask(endpoint: str, form: str) -> dict[str, str]:
-    """Return the parameter that asks an endpoint for a format, if it has the format.
+def parse(content: bytes) -> Envelope:
+    """Parse the body of an answer. Code, message and status may be missing.
 
-    Args:
-        endpoint: Name of the call.
-        form: `json` or `xml`.
-    """
-    if endpoint in _TYPED:
-        return {"type": form}
-    return {"resfmt": "JSON" if endpoint in _JSON_ONLY else form.upper()}
-
-
-def read(content: bytes) -> Envelope:
-    """Read the body of an answer.
-
-    The first character tells the format: errors of the gateway come as XML even where
-    JSON was asked for.
+    The first character tells the format: the gateway's errors are XML even where JSON
+    was asked for.
 
     Raises:
-        Unreadable: It is no JSON or XML, or lacks the envelope; trying again may help.
-        FatalError: It is XML that no service has reason to send.
+        Unreadable: The body is not JSON or XML, or holds no object. Trying again may
+            help.
+        FatalError: The body is larger than `MAX_BYTES`, or XML that is never accepted.
     """
     text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
@@ -133,42 +79,18 @@ def read(content: bytes) -> Envelope:
         msg = f"Zoho sent more than {MAX_BYTES >> 20} MiB at once: lower `page_size`."
         raise FatalError(msg)
     if text[:1] != b"<":
-        return _envelope(_json(text))
+        return _envelope(_parse_json(text))
     if re.match(rb"(?i)<(!doctype\s+html|html|head|body)\b", text):
         msg = "a web page instead of data"
         raise Unreadable(msg)
-    return _envelope(_xml(text))
+    return _envelope(_parse_xml(text))
 
 
-def payload(endpoint: str, envelope: Envelope) -> Json:
-    """Return what an endpoint was asked for: a list of rows, or a value.
-
-    Raises:
-        Unreadable: Its place is missing, or holds something else.
-    """
-    for name in LISTS.get(endpoint) or OBJECTS[endpoint]:
-        if name in envelope.body and (
-            envelope.code or _holds_row(name, envelope.body[name])
-        ):
-            found = envelope.body[name]
-            if endpoint in OBJECTS:
-                if endpoint in _COUNTS and _integer(found, 0) is None:
-                    break
-                return found
-            listed = as_list(found)
-            if endpoint in _KEYS:
-                listed = _keyed(listed, _KEYS[endpoint])
-            if {*map(type, listed)} <= {dict}:
-                return listed
-    msg = "a success without what was asked for"
-    raise Unreadable(msg)
-
-
-def coded(envelope: Envelope) -> Envelope:
-    """Return an envelope that has a code.
+def require_code(envelope: Envelope) -> Envelope:
+    """Return the envelope if it has a code.
 
     Raises:
-        Unreadable: It has none. A payload can stand for it, but where there is none
+        Unreadable: It has none. A payload can stand for a code, but without a payload
             nothing tells a success from an error.
     """
     if not envelope.code:
@@ -177,135 +99,58 @@ def coded(envelope: Envelope) -> Envelope:
     return envelope
 
 
-def _keyed(maps: list[Json], name: str) -> list[Json]:
-    """Return the rows of maps, each with its key as a field."""
-    return [
-        {name: key, **row} if isinstance(row, dict) else row
-        for each in maps
-        for key, row in (each.items() if isinstance(each, dict) else [("", each)])
-    ]
-
-
-def inside(body: Row, *path: str) -> Row:
-    """Return the object at a path, which has underscores or hyphens; empty if none."""
-    for name in path:
-        known = {key.replace("-", "_"): value for key, value in body.items()}
-        found = as_list(known.get(name))
-        if not found or not isinstance(found[0], dict):
-            return {}
-        body = found[0]
-    return body
-
-
-def as_list(value: Json) -> list[Json]:
-    """Return a list: of one where a single object came, or XML wraps it."""
-    if value is None or value == {} or (isinstance(value, str) and not value.strip()):
-        return []
-    if isinstance(value, dict):
-        for name in _ROW_ELEMENTS:
-            # Zoho's page of campaigns in API v1 has line breaks of HTML between rows.
-            if value.keys() - {"br"} == {name}:
-                value = value[name]
-                break
-    return value if isinstance(value, list) else [value]
-
-
-def as_objects(value: Json, depth: int = 0) -> list[Row]:
-    """Return the objects of a list; they may be texts of Java maps.
-
-    Raises:
-        FatalError: Something else is in it.
-    """
-    found: list[Row] = []
-    for each in as_list(value):
-        text = each.strip() if isinstance(each, str) else ""
-        if isinstance(each, dict):
-            found.append(each)
-        elif text[:1] + text[-1:] == "{}":
-            found.append(java_map(text))
-        elif text[:1] + text[-1:] == "[]" and depth < MAX_DEPTH:
-            found += as_objects(java_list(text), depth + 1)
-        elif each is not None and (text or each) not in _NONE:
-            msg = "Zoho sent an object in a form that this version does not know."
-            raise FatalError(msg)
-    return [each for each in found if each]
-
-
 def _envelope(body: Json) -> Envelope:
     if isinstance(body, dict) and isinstance(body.get("response"), dict):
         body = body["response"]
     if not isinstance(body, dict):
         msg = "something other than an object"
         raise Unreadable(msg)
-    # Errors of the gateway spell `Code`, those of the business `code`.
+    # The gateway's errors spell `Code`, all other answers `code`.
     head: dict[str, list[Json]] = {"code": [], "message": [], "status": []}
     for key, value in body.items():
         if (name := key.casefold()) in head and value is not None:
             head[name].append(value)
     # Zoho's XML of subscribers has a second <status>: that of the contacts.
     statuses = [text.strip().casefold() for text in _texts(head["status"])]
-    envelope = Envelope(
+    return Envelope(
         _code(head["code"]),
         " ".join(_texts(head["message"])),
-        next((each for each in statuses if each in _FAILURES), (*statuses, "none")[0]),
+        next((name for name in statuses if name in _FAILURES), (*statuses, "none")[0]),
         body,
     )
-    if not envelope.code and not _speaks_for_itself(envelope):
-        msg = "an object without a code"
-        raise Unreadable(msg)
-    return envelope
 
 
-def _code(found: list[Json]) -> str:
-    """Return the code of an answer, empty if it has none; of several an error's."""
-    codes = [each for each in found if each != ""]
-    for each in codes:
-        if isinstance(each, bool) or not isinstance(each, str | int):
+def _code(values: list[Json]) -> str:
+    """Return the code of an answer; empty if it has none, an error's if it has more.
+
+    Raises:
+        Unreadable: A code is not a number or a text.
+    """
+    codes = [value for value in values if value != ""]
+    for code in codes:
+        if isinstance(code, bool) or not isinstance(code, str | int):
             msg = "an object without a code"
             raise Unreadable(msg)
-    texts = [str(each).strip() for each in codes]
-    return next((each for each in texts if each not in _SUCCESSES), (*texts, "")[0])
+    texts = [str(code).strip() for code in codes]
+    return next((text for text in texts if text not in _SUCCESSES), (*texts, "")[0])
 
 
 def _texts(value: Json) -> list[str]:
-    """Return the texts, numbers and flags within a value, however deep they are."""
-    found, waiting = [], [value]
+    """Return the texts, numbers and flags within a value, at any depth."""
+    texts, waiting = [], [value]
     while waiting:
-        each = waiting.pop()
-        if isinstance(each, list):
-            waiting += reversed(each)
-        elif isinstance(each, dict):
-            waiting += reversed([*each.values()])
-        elif each is not None:
-            found.append(str(each))
-    return found
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += reversed(item)
+        elif isinstance(item, dict):
+            waiting += reversed([*item.values()])
+        elif item is not None:
+            texts.append(str(item))
+    return texts
 
 
-def _speaks_for_itself(envelope: Envelope) -> bool:
-    """Return whether an answer without a code is a success all the same.
-
-    The fields of contacts came without code, status and message. So rows stand for a
-    success where nothing tells of an error; that there are none is told by a code.
-    """
-    body = envelope.body
-    return (
-        envelope.success
-        and _ERROR_NAMES.isdisjoint(key.casefold() for key in body)
-        and not asks_for_patience(envelope.message)
-        and any(_holds_row(name, body[name]) for name in _PAYLOADS & body.keys())
-    )
-
-
-def _holds_row(name: str, value: Json) -> bool:
-    """Return whether a payload has something in it."""
-    if name in _COUNT_NAMES:
-        return bool(_integer(value, 0))
-    if isinstance(value, str):
-        return bool(java_map(value)) or bool(java_list(value))
-    return any(isinstance(each, dict) and each for each in as_list(value))
-
-
-def _integer(value: Json, least: int) -> int | None:
+def parse_integer(value: Json, least: int) -> int | None:
+    """Return a whole number; None if the value is not one, or is below `least`."""
     if isinstance(value, bool):
         return None
     try:
@@ -315,16 +160,16 @@ def _integer(value: Json, least: int) -> int | None:
     return number if number >= least else None
 
 
-def _json(text: bytes) -> Json:
+def _parse_json(text: bytes) -> Json:
     try:
         value = numbers.decode(text)
-        # PostgreSQL takes no U+0000 in a text. The search for one character is the
-        # faster by far.
+        # PostgreSQL accepts no U+0000 in a text. Searching one character first is much
+        # faster.
         has_nul = b"\\" in text and b"\\u0000" in text
-        return _mended(value) if has_nul else value
+        return _mend(value) if has_nul else value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    # A sloppy writer leaves control characters, broken UTF-8 or half an emoji.
+    # Some answers hold control characters, broken UTF-8 or half an emoji.
     try:
         value = json.loads(
             text.decode(errors="replace"),
@@ -333,7 +178,7 @@ def _json(text: bytes) -> Json:
             parse_int=numbers.integer_of_json,
             parse_constant=_refuse_constant,
         )
-        return _mended(value)
+        return _mend(value)
     except (ValueError, RecursionError) as error:
         msg = "a body that is not whole"
         raise Unreadable(msg) from error
@@ -343,20 +188,20 @@ def _refuse_constant(name: str) -> t.NoReturn:
     raise ValueError(name)
 
 
-def _mended(value: Json) -> Json:
+def _mend(value: Json) -> Json:
     """Return a value without U+0000 and halves of emojis in its names and texts."""
     if isinstance(value, str):
         return value.replace("\0", "").encode(errors="replace").decode()
     if isinstance(value, list):
-        return [*map(_mended, value)]
+        return [*map(_mend, value)]
     if isinstance(value, dict):
-        return {_mended(name): _mended(each) for name, each in value.items()}
+        return {_mend(name): _mend(item) for name, item in value.items()}
     return value
 
 
-def _xml(text: bytes) -> Json:
+def _parse_xml(text: bytes) -> Json:
     try:
-        return xml.read(text)
+        return xml.parse(text)
     except ValueError as error:
         msg = "a body that is not whole"
         raise Unreadable(msg) from error

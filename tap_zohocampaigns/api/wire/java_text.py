@@ -1,28 +1,28 @@
-"""NEW."""
+"""The texts of Java maps and lists that some answers hold instead of JSON."""
 
 from __future__ import annotations
 
 
-def java_map(text: str) -> dict[str, str]:
-    """Read `{range=5, status=All}`, the text of a Java map, one level deep.
+def parse_map(text: str) -> dict[str, str]:
+    """Parse the text of a Java map, such as `{range=5, status=All}`, one level deep.
 
-    A comma or an equals sign within a value can't be told from one between values: a
-    piece without `=` is taken as more of the value before it.
+    A comma or an equals sign inside a value looks like one between values. A piece
+    without `=` is therefore added to the value before it.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     name = ""
-    for piece in java_list(text):
+    for piece in parse_list(text):
         head, equals, value = piece.partition("=")
         if equals:
             name = head.strip()
-            found[name] = value.strip()
+            values[name] = value.strip()
         elif name:
-            found[name] += f", {piece}"
-    return found
+            values[name] += f", {piece}"
+    return values
 
 
-def java_list(text: str) -> list[str]:
-    """Split `[a, {b=c, d=e}]` or a Java map at its own commas, not at those within."""
+def parse_list(text: str) -> list[str]:
+    """Split `[a, {b=c, d=e}]` or a Java map at its own commas, not at nested ones."""
     text = text.strip()
     if text[:1] in {"[", "{"} and text[-1:] in {"]", "}"}:
         text = text[1:-1]

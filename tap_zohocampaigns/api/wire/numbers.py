@@ -1,7 +1,8 @@
-"""Numbers as they are written -> values that keep each of their digits.
+"""Texts of numbers -> values that keep every digit.
 
-A float holds 15 digits for certain. So a number is a float only if the float is written
-as the same number again; others are an `int`, or a `Decimal` if they have a fraction.
+A float holds 15 digits for certain. So a number becomes a float only if the float is
+written as the same number again. Others become an `int`, or a `Decimal` if they have a
+fraction.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ import msgspec
 
 Number: t.TypeAlias = int | float | Decimal
 
-# `int` and `float` take more for a number: `1_000`, digits of other scripts, `nan`.
+# `int` and `float` accept more: `1_000`, digits of other scripts, `nan`.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _is_plain = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?").fullmatch
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _SAFE_DIGITS = 15
 
 
-def read(text: str) -> Number:
-    """Return the number that a text is.
+def parse(text: str) -> Number:
+    """Parse a number.
 
     Raises:
-        ValueError: It is none, or none that a float comes near.
+        ValueError: The text is not a number, or is beyond the range of a float.
     """
-    # As nearly all are.
+    # Nearly all numbers are short.
     if len(text) <= _SAFE_DIGITS and _is_plain(text):
         return float(text)
     if not _NUMBER.fullmatch(text):
@@ -36,26 +37,27 @@ def read(text: str) -> Number:
     return _exact(text)
 
 
-def read_integer(text: str) -> int:
-    """Return the whole number that a text is; `12.0` and `1e3` are whole.
+def parse_integer(text: str) -> int:
+    """Parse a whole number; `12.0` and `1e3` are whole too.
 
     Raises:
-        ValueError: It is none, or has more digits than Python takes.
+        ValueError: The text is not a whole number, or has more digits than Python
+            accepts.
     """
     if _WHOLE.fullmatch(text):
         return int(text)
-    return to_integer(read(text))
+    return to_integer(parse(text))
 
 
 def to_integer(number: Number) -> int:
-    """Return a number that is whole as an integer.
+    """Return a whole number as an integer.
 
     Raises:
-        OverflowError: It is infinite.
-        ValueError: It is not whole, or not a number.
+        OverflowError: The number is infinite.
+        ValueError: The number is not whole, or is NaN.
     """
     if isinstance(number, float):
-        # What a float is written as is meant, not the digits behind.
+        # The digits that a float is written with count, not its binary value.
         number = Decimal(repr(number))
     whole = int(number)
     if whole != number:
@@ -79,7 +81,7 @@ def _exact(text: str) -> Number:
 
 
 def float_of_json(text: str) -> Number | str:
-    """Return a number of JSON; as text if it is beyond all that loaders hold."""
+    """Parse a JSON number; it stays text if it is beyond the range of a float."""
     if len(text) <= _SAFE_DIGITS and "e" not in text and "E" not in text:
         return float(text)
     try:
@@ -89,7 +91,7 @@ def float_of_json(text: str) -> Number | str:
 
 
 def integer_of_json(text: str) -> int | str:
-    """Return an integer of JSON; as text if it has more digits than Python takes."""
+    """Parse a JSON integer; it stays text if Python can't hold its digits."""
     try:
         return int(text)
     except ValueError:
@@ -99,8 +101,8 @@ def integer_of_json(text: str) -> int | str:
 decode: t.Callable[[bytes], t.Any] = msgspec.json.Decoder(
     float_hook=float_of_json
 ).decode
-"""Reads JSON without a change to its numbers."""
+"""Decodes JSON and keeps every digit of its numbers."""
 encode: t.Callable[[t.Any], bytes] = msgspec.json.Encoder(
     decimal_format="number"
 ).encode
-"""Writes JSON that `decode` reads as it was."""
+"""Encodes JSON that `decode` turns into equal values."""

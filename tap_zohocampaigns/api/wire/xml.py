@@ -1,29 +1,29 @@
-"""XML bytes -> the plain values that JSON of the same page has.
+"""XML bytes -> the values that the JSON of the same page has.
 
-An element with `<fl val="name">` children is an object of those names; an element that
-is repeated is a list.
+An element with `<fl val="name">` children becomes an object with those names. A repeated
+element becomes a list.
 """
 
 from __future__ import annotations
 
 import re
-import typing as t
 from xml.parsers import expat
 
 import xmltodict
 
 from tap_zohocampaigns.api.errors import FatalError
+from tap_zohocampaigns.api.wire.types import Json, Row
 
 MAX_DEPTH = 40
-# What 10,000 rows of 100 fields have. An empty one takes ten bytes of XML, but hundreds
-# of memory.
+# 10,000 rows of 100 fields have fewer. An empty element takes ten bytes of XML, but
+# hundreds of bytes of memory.
 MAX_NODES = 2_000_000
-# Bytes that are checked at once: after a refusal, expat goes on to the end of them.
+# Bytes that are checked at once: expat stops only at the end of a piece.
 PIECE = 1 << 20
 
 _DECLARATION = re.compile(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1")
 _BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
-# XML has no place for them, however they are written.
+# XML allows none of these characters, bare or escaped.
 _CONTROL = re.compile(
     rb"""[\x00-\x08\x0b\x0c\x0e-\x1f]
     |&\#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|x0*(?:1[0-9A-Fa-f]|[0-8BbCcEeFf]));""",
@@ -31,29 +31,29 @@ _CONTROL = re.compile(
 )
 
 
-def read(text: bytes) -> t.Any:  # noqa: ANN401 (a document may be anything)
-    """Return the value of a document, mended if it is not quite XML.
+def parse(text: bytes) -> Json:
+    """Parse a document. Small faults are mended first: a bare `&`, control characters.
 
     Raises:
-        ValueError: It is not XML, mended or not.
-        FatalError: It is XML that no service has reason to send.
+        ValueError: It is not XML, even when mended.
+        FatalError: It has a DOCTYPE, or is too deep or too large.
     """
     try:
         return _parse(text)
     except ValueError:
         pass
-    # Zoho's own samples have a bare `&` in names, and declare XML 1.1. Mending a fault
-    # takes a hundred bytes of memory, so there is a bound.
+    # Zoho's own samples have a bare `&` in names, and declare XML 1.1. Mending one
+    # fault takes a hundred bytes of memory, so their number is limited.
     mended = _DECLARATION.sub(rb"\1.0", text, count=1)
     mended = _BARE.sub(b"&amp;", mended, count=MAX_NODES)
     mended = _CONTROL.sub(b"", mended, count=MAX_NODES)
     return _parse(mended.decode(errors="replace").encode())
 
 
-def _parse(text: bytes) -> t.Any:  # noqa: ANN401
+def _parse(text: bytes) -> Json:
     try:
         _check(text)
-        # A text keeps its spaces, as in JSON.
+        # Texts keep their spaces, as in JSON.
         document = xmltodict.parse(text, disable_entities=True, strip_whitespace=False)
     # LookupError: an encoding that Python does not know.
     except (expat.ExpatError, LookupError) as error:
@@ -62,7 +62,11 @@ def _parse(text: bytes) -> t.Any:  # noqa: ANN401
 
 
 def _check(text: bytes) -> None:
-    """Refuse what can exhaust the machine, before anything is built of it."""
+    """Refuse documents that could exhaust memory, before any of it is used.
+
+    Raises:
+        FatalError: The document has a DOCTYPE, or is too deep or too large.
+    """
     depth = nodes = 0
 
     def refuse_doctype(*_: object) -> None:
@@ -94,19 +98,19 @@ def _check(text: bytes) -> None:
     parser.Parse(b"", True)  # noqa: FBT003 (expat takes it by position)
 
 
-def _plain(value: t.Any) -> t.Any:  # noqa: ANN401
+def _plain(value: Json) -> Json:
     """Turn xmltodict's form of an element into the value that JSON has.
 
-    Text beside elements is noise: Zoho's own samples have some.
+    Text between elements is dropped: Zoho's own samples have stray text there.
     """
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
-    fields: dict[str, t.Any] = {}
+    fields: Row = {}
     for name, item in value.items():
         if name == "fl":
-            # A field without a name is noise if it has nothing but text.
+            # A field without a name is dropped if it has only text.
             for field in item if isinstance(item, list) else [item]:
                 if isinstance(field, dict):
                     fields[field.get("@val", "None")] = _plain(field)

@@ -1,4 +1,4 @@
-"""Where calls are kept: a file of this machine, a Redis, or the memory of this run."""
+"""Opens the store of the ledger: a file, a Redis, or the memory of this run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.quota.ledger import MemoryStore
+from tap_zohocampaigns.api.extras import needs_redis
+from tap_zohocampaigns.api.quota.memory import MemoryStore
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_zohocampaigns.api.quota.ledger import Quotas, Store
+    from tap_zohocampaigns.api.quota.ledger import Store
+    from tap_zohocampaigns.api.quota.limits import Quotas
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
@@ -24,11 +26,10 @@ REDIS = ("redis://", "rediss://")
 
 
 def find_file(where: str | None) -> Path | None:
-    """Return the file that `rate_limit_ledger` names; None if there is no place.
+    """Return the file that `rate_limit_ledger` names; None if there is no home folder.
 
     Args:
-        where: Its path. None is a file in the user's state folder, which a user without
-            a home folder has not.
+        where: Its path. None is a file in the user's state folder.
     """
     if where:
         return Path(where).expanduser()
@@ -36,7 +37,7 @@ def find_file(where: str | None) -> Path | None:
         folder = user_state_path("tap-zohocampaigns", appauthor=False)
     except (RuntimeError, KeyError):
         return None
-    # Where it knows no home, an older platformdirs leaves the tilde as it is.
+    # Without a home folder, an older platformdirs leaves the tilde in the path.
     return folder / "quota.sqlite3" if folder.is_absolute() else None
 
 
@@ -48,34 +49,27 @@ def open_store(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Store:
-    """Make the store that `rate_limit_ledger` names. Nothing is opened yet.
+    """Return the store that `rate_limit_ledger` names. Nothing is opened yet.
 
     Args:
         where: `memory`, a URL of Redis or the path of a file; None is a file in the
             user's state folder.
-        account: What the calls are counted for, as an opaque text without secrets.
+        account: ID of the account, without secrets.
         quotas: What each endpoint allows.
-        clock: Seconds since the machine started.
+        clock: Returns the seconds since the machine started.
         sleep: Waits for some seconds.
 
     Raises:
-        SettingError: It names no store that can be used.
+        SettingError: The setting names no usable store.
     """
     if where == "memory":
         return MemoryStore(quotas, clock=clock)
     if where and where.startswith(REDIS):
-        try:
-            # The package is an extra: who shares no ledger does without.
+        with needs_redis():
             from tap_zohocampaigns.api.quota.redis import RedisStore  # noqa: PLC0415
-        except ModuleNotFoundError:
-            msg = (
-                "`rate_limit_ledger` names a Redis, for which a package is missing: "
-                "install tap-zohocampaigns[redis]."
-            )
-            raise SettingError(msg) from None
         return RedisStore(where, account, quotas, clock=clock, sleep=sleep)
     if where and "://" in where:
-        # The rest of it may hold a password.
+        # The rest of the URL may hold a password.
         scheme = where.partition("://")[0]
         msg = (
             f"`rate_limit_ledger` is a URL of {scheme}://, which is not known: set the "
