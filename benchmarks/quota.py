@@ -34,14 +34,8 @@ from pathlib import Path
 import pyrate_limiter
 import redis
 
-from tap_zohocampaigns.api.quota.ledger import (
-    Ledger,
-    Quota,
-    Quotas,
-    Ticket,
-    Wait,
-    new_ticket,
-)
+from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket, Wait, new_ticket
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tap_zohocampaigns.api.quota.sqlite import SqliteStore
 from tests.api.conftest import RedisServer

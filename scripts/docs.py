@@ -15,8 +15,9 @@ import typing as t
 from pathlib import Path
 
 from scripts.meanings import MEANINGS, OF_ENDPOINTS
-from tap_zohocampaigns.api import hosts, scopes
-from tap_zohocampaigns.api.errors import RULES, UNKNOWN, Action
+from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api.codes import RULES, UNKNOWN, Action
+from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings import target as target_settings
 from tap_zohocampaigns.streams import STREAMS
@@ -25,7 +26,7 @@ from tap_zohocampaigns.sync.schemas import load_schema
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tap_zohocampaigns.api.errors import Rule
+    from tap_zohocampaigns.api.codes import Rule
     from tap_zohocampaigns.sync.base import ZohoStream
 
     Setting: t.TypeAlias = dict[str, t.Any]
@@ -214,10 +215,10 @@ def data_centers() -> str:
 def needed_scopes() -> str:
     """Return a row for each scope, with what needs it."""
     rows = []
-    for scope in dict.fromkeys(scopes.SCOPES.values()):
-        calls = {call for call, needed in scopes.SCOPES.items() if needed == scope}
+    for scope in dict.fromkeys(row.scope for row in ENDPOINTS.values()):
+        calls = {name for name, row in ENDPOINTS.items() if row.scope == scope}
         reads = code_spans(each.name for each in STREAMS if each.endpoint in calls)
-        writes = code_spans(sorted(calls & scopes.WRITES.keys()))
+        writes = code_spans(sorted(calls & WRITES.keys()))
         rows.append([f"`{scope}`", reads, writes])
     return table(("scope", "streams of the tap", "calls of the target"), rows)
 

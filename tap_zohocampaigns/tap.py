@@ -18,7 +18,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from tap_zohocampaigns import streams
 from tap_zohocampaigns.api import versions
-from tap_zohocampaigns.api.client import connect
+from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.commands.plan import as_text, make_plan

@@ -8,17 +8,22 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tap_zohocampaigns.api.errors import FatalError, SettingError
-from tap_zohocampaigns.api.wire import envelope as wire
-from tap_zohocampaigns.api.wire.parsers import (
-    changed_time,
-    read_segments,
-    read_subscribers,
-    sent_time,
-)
+from tap_zohocampaigns.api.wire.campaigns import changed_time, sent_time
+from tap_zohocampaigns.api.wire.parsers import parse_segments, parse_subscriber_counts
 from tap_zohocampaigns.sync.inventory import Inventory, Segment
 
 from . import samples
-from .api.support import CONFIG, Answer, Clock, ConfiguredStream, Zoho, as_json, error
+from .api.support import (
+    CONFIG,
+    Answer,
+    Clock,
+    Request,
+    Zoho,
+    as_json,
+    error,
+    payload,
+    read,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +50,7 @@ class Feeds:
         self.told = {"getmailinglists": lists, "recentcampaigns": campaigns}
         self.details = details
 
-    def answer(self, asked: ConfiguredStream) -> Answer:
+    def answer(self, asked: Request) -> Answer:
         """Answer a call."""
         told = self.told.get(asked.endpoint, self.details)
         if isinstance(told, str):
@@ -81,7 +86,7 @@ def xml_segments(inside: str) -> Any:
         f'<fl val="listkey">3z</fl><fl val="segments">{inside}</fl>'
         "</list></list_of_details></response>"
     )
-    (row,) = wire.payload("getmailinglists", wire.read(body.encode()))
+    (row,) = payload("getmailinglists", read(body.encode()))
     return row["segments"]
 
 
@@ -89,7 +94,7 @@ def xml_segments(inside: str) -> Any:
 
 
 def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() -> None:
-    rows = wire.payload("recentcampaigns", wire.read(samples.CAMPAIGNS_V1_XML))
+    rows = payload("recentcampaigns", read(samples.CAMPAIGNS_V1_XML))
     assert [sent_time(row) for row in rows] == [
         "2012-07-17T05:41:43.000Z",
         "2012-07-17T05:37:39.000Z",
@@ -105,7 +110,7 @@ def test_what_is_no_epoch_is_passed_over(text: object) -> None:
     assert sent_time(campaign) == "2012-07-17T05:40:40.000Z"
     now = "2026-01-01T00:00:00.000Z"
     assert changed_time(campaign, now) == "2012-07-17T05:40:40.000Z"
-    assert read_subscribers({"noofcontacts": "²", "noofunsubcnt": "3"}) == {
+    assert parse_subscriber_counts({"noofcontacts": "²", "noofunsubcnt": "3"}) == {
         "active": None,
         "unsub": 3,
         "bounce": None,
@@ -134,7 +139,7 @@ def test_what_is_no_epoch_is_passed_over(text: object) -> None:
     ids=range(12),
 )
 def test_a_list_without_segments_has_none(value: object) -> None:
-    assert read_segments(value) == {}
+    assert parse_segments(value).by_id == {}
 
 
 @pytest.mark.parametrize(
@@ -175,9 +180,9 @@ def test_a_list_without_segments_has_none(value: object) -> None:
     ids=range(17),
 )
 def test_segments_are_read_in_every_form_that_is_plausible(value: object) -> None:
-    found = read_segments(value)
-    assert found == OBJECTS
-    assert {type(cvid) for cvid in found} == {str}
+    segments = parse_segments(value).by_id
+    assert segments == OBJECTS
+    assert {type(cvid) for cvid in segments} == {str}
 
 
 @pytest.mark.parametrize(
@@ -197,14 +202,14 @@ def test_segments_are_read_in_every_form_that_is_plausible(value: object) -> Non
     ids=range(7),
 )
 def test_a_single_segment_is_read_as_well(value: object) -> None:
-    assert read_segments(value) == {ONE: {"segment_name": "Red"}}
+    assert parse_segments(value).by_id == {ONE: {"segment_name": "Red"}}
 
 
 @pytest.mark.parametrize(
     "value", [[ONE], [int(ONE)], ONE, int(ONE), xml_segments(ONE)], ids=range(5)
 )
 def test_a_segment_without_a_name_is_read_as_well(value: object) -> None:
-    assert read_segments(value) == {ONE: {}}
+    assert parse_segments(value).by_id == {ONE: {}}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,7 @@ def test_segments_in_another_form_fail_naming_the_setting(value: object) -> None
     with pytest.raises(
         FatalError, match=r"name the segments in the setting `cvids`\.$"
     ):
-        read_segments(value)
+        parse_segments(value)
 
 
 def test_segments_are_told_with_the_list_that_they_are_part_of() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from scripts import docs
 from tap_zohocampaigns import streams
-from tap_zohocampaigns.api.errors import RULES
+from tap_zohocampaigns.api.codes import RULES
 from tap_zohocampaigns.api.wire import counters
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings import target as target_settings

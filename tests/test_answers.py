@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.api.scopes import READS
+from tap_zohocampaigns.api.endpoints import READS
 from tap_zohocampaigns.commands.plan import make_plan
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns

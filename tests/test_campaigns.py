@@ -16,7 +16,7 @@ import pytest
 
 from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire.envelope import Envelope
-from tap_zohocampaigns.api.wire.parsers import read_counts
+from tap_zohocampaigns.api.wire.parsers import parse_counts
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.streams.events import read_reports
@@ -358,14 +358,17 @@ def test_counts_are_read_in_every_form_that_is_plausible() -> None:
         "{Korea, Republic of=2, India=1}",
         "{Korea, Republic of=2,India= 1 }",
     ):
-        assert [(name, int(number)) for name, number in read_counts(told)] == korea
-    assert read_counts("[{facebook=1, total=2}]") == [("facebook", "1"), ("total", "2")]
+        assert [(name, int(number)) for name, number in parse_counts(told)] == korea
+    assert parse_counts("[{facebook=1, total=2}]") == [
+        ("facebook", "1"),
+        ("total", "2"),
+    ]
     nothings: list[t.Any] = [None, "", " ", "null", "{}", "[]", {}, []]
     for nothing in nothings:
-        assert read_counts(nothing) == []
+        assert parse_counts(nothing) == []
     for other in ("India", ["India"], 3, [{"in": 1}, {"in": 2}]):
         with pytest.raises(FatalError, match="form that this version does not know"):
-            read_counts(other)
+            parse_counts(other)
 
 
 def answer(service: Service, endpoint: str, **body: t.Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.scopes import CONTACTS
+from tap_zohocampaigns.api.endpoints import CONTACTS
 from tap_zohocampaigns.api.wire.converter import Converter
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.sync.custom_fields import NAMES, fit, read_columns

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox import Call
 
-    from .api.support import ConfiguredStream
+    from .api.support import Request
 
 LISTS, CAMPAIGNS, FIELDS = "getmailinglists", "recentcampaigns", "contact/allfields"
 UNAUTHORIZED = as_json({"code": "1007", "message": "Unauthorized request."}, 401)
@@ -39,7 +39,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def lacks_contacts(asked: ConfiguredStream) -> Answer:
+def lacks_contacts(asked: Request) -> Answer:
     return success() if asked.endpoint == CAMPAIGNS else UNAUTHORIZED
 
 
@@ -77,7 +77,7 @@ def test_a_token_service_that_is_too_slow_is_asked_ten_times_in_ten_minutes(
 ) -> None:
     asked: list[float] = []
 
-    def slow(_: ConfiguredStream) -> Answer:
+    def slow(_: Request) -> Answer:
         asked.append(clock())
         # The call lasts longer than it may, and the token is made all the same.
         clock.advance(2)

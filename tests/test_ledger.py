@@ -17,7 +17,7 @@ import pytest
 import redis
 import requests
 
-from tap_zohocampaigns.api.client import name_account
+from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.singer.shutdown import Shutdown
@@ -87,7 +87,7 @@ def know_account(service: Service, ledger: dict[str, t.Any]) -> None:
     if ledger.get("rate_limit_ledger", "").startswith("redis:"):
         full = TapZohoCampaigns(config=service.config).settings
         with closing(redis.Redis.from_url(ledger["rate_limit_ledger"])) as client:
-            know(client, name_account(full))
+            know(client, account_name(full))
 
 
 def calls_of(service: Service) -> Counter[str]:

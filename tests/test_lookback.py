@@ -11,7 +11,7 @@ from tap_zohocampaigns.api.wire.counters import (
     ACTIONS,
     EVIDENCE,
     Counters,
-    read_counters,
+    parse_counters,
 )
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sync.lookback import (
@@ -69,7 +69,7 @@ MOVES: dict[str, tuple[dict[str, int], set[str]]] = {
 
 
 def counters(action: str, **changed: object) -> Counters:
-    return Counters.of(action, read_counters(REPORT | changed))
+    return Counters.of(action, parse_counters(REPORT | changed))
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -99,7 +99,7 @@ def test_every_action_has_its_evidence() -> None:
 def test_a_counter_is_a_whole_number_or_nothing(
     value: object, number: int | None
 ) -> None:
-    assert read_counters({"unopened": value})["unopened"] == number
+    assert parse_counters({"unopened": value})["unopened"] == number
 
 
 def looks_of(rows: int, hours: int, **changed: object) -> list[int]:
@@ -137,7 +137,7 @@ def test_more_rows_than_were_told_are_no_match_either() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_counter_of_0_saves_the_call_until_the_closing_look(action: str) -> None:
-    nothing = Counters.of(action, read_counters(dict.fromkeys(REPORT, "0")))
+    nothing = Counters.of(action, parse_counters(dict.fromkeys(REPORT, "0")))
     now = rfc3339(NOW)
     assert choose_look(None, nothing, now, closing=False) is Look.ASSUME_EMPTY
     assert choose_look(None, nothing, now, closing=True) is Look.READ

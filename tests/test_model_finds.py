@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns.api.wire import times
+from tap_zohocampaigns.api.wire import times, zones
 from tap_zohocampaigns.api.wire.counters import EVIDENCE, Evidence
 from tap_zohocampaigns.streams import recipients
 from tap_zohocampaigns.streams.recipients import CampaignStream
@@ -352,7 +352,7 @@ def play(life: Life, scene: Callable[[Life], None]) -> None:
 
 def believe_each_text_of_time(patch: Patch) -> None:
     """One text that contradicts its epoch is enough to know no zone."""
-    find = times.find_zone
+    find = zones.find_zone
 
     def found(*clues: t.Any) -> t.Any:
         finding = find(*clues)

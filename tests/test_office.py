@@ -9,8 +9,9 @@ from itertools import cycle
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Action, FatalError, find_rule
-from tap_zohocampaigns.api.wire.parsers import read_places
+from tap_zohocampaigns.api.codes import Action, find_rule
+from tap_zohocampaigns.api.errors import FatalError
+from tap_zohocampaigns.api.wire.parsers import parse_places
 from tap_zohocampaigns.api.wire.times import from_text, rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.sandbox.bodies import places
@@ -423,7 +424,7 @@ def test_places_of_another_form_are_kept(
 
 @pytest.mark.parametrize("told", [None, "", {}, "{}"])
 def test_no_places_are_none(told: object) -> None:
-    assert read_places(told) == []
+    assert parse_places(told) == []
 
 
 # As a real account answered; `values` is what picklists are known to have.

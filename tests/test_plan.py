@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, TAGS, WORKFLOWS
+from tap_zohocampaigns.api.endpoints import CAMPAIGNS, CONTACTS, READS, TAGS, WORKFLOWS
 from tap_zohocampaigns.commands.plan import as_text, make_plan
 from tap_zohocampaigns.streams import STREAMS
 
@@ -190,7 +190,7 @@ def test_a_lacking_scope_costs_its_streams_only(
     rows = {each["stream"]: each["rows"] for each in planned(service)["streams"]}
     for stream in STREAMS:
         if stream.endpoint:
-            assert bool(rows[stream.name]) is (READS[stream.endpoint] != lacking)
+            assert bool(rows[stream.name]) is (READS[stream.endpoint].scope != lacking)
     assert caplog.text.count(f"lacks the scope {lacking}") == 1
     assert "Streams left out of this run" in caplog.text
 

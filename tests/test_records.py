@@ -15,9 +15,10 @@ from singer_sdk.exceptions import MappingError
 from tap_zohocampaigns.airbyte.catalog import make_catalog, read_catalog
 from tap_zohocampaigns.airbyte.source import AirbyteTap
 from tap_zohocampaigns.airbyte.writer import plain
-from tap_zohocampaigns.api.client import name_account
+from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import FatalError, SettingError
-from tap_zohocampaigns.api.tokens.store import FileTokens, open_tokens
+from tap_zohocampaigns.api.tokens.file import FileTokens
+from tap_zohocampaigns.api.tokens.opening import open_tokens
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.settings.tap import complete, problems
 from tap_zohocampaigns.singer.user_errors import user_message
@@ -493,7 +494,7 @@ def test_another_name_of_the_account_writes_everything_again(service: Service) -
 def test_names_of_accounts(name: str) -> None:
     config = complete({"data_center": "sandbox", "account_id": name})
     assert not problems(config)
-    assert name_account(config | {"client_id": "c"}) == name
+    assert account_name(config | {"client_id": "c"}) == name
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a b", "a\n", "é", "a/b", 7, "\u0661"])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_zohocampaigns.api.endpoints import CAMPAIGNS, CONTACTS, READS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden
-from tap_zohocampaigns.api.scopes import CAMPAIGNS, CONTACTS, READS, WRITES
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.streams import STREAMS
 

@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from tap_zohocampaigns.api.wire.parsers import read_criteria
+from tap_zohocampaigns.api.wire.parsers import parse_criteria
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import ACTIONS, STATUSES, Reply, Service
 from tap_zohocampaigns.streams import STREAMS
@@ -398,7 +398,7 @@ def test_a_segment_deleted_meanwhile_is_left_out_with_one_warning(
 def test_criteria_of_odd_lengths_are_no_criteria() -> None:
     text = "{column_name=[a, b], column_comparator=[is], column_value=[x, y]}"
     with pytest.raises(ValueError, match="zip"):
-        read_criteria(text)
+        parse_criteria(text)
 
 
 CITY = {"column_name": "City", "comparator": "is", "column_value": "Pune"}
@@ -420,12 +420,12 @@ CITY = {"column_name": "City", "comparator": "is", "column_value": "Pune"}
     ],
 )
 def test_criteria_are_read_in_every_form_that_is_plausible(told: object) -> None:
-    assert read_criteria(told) == [CITY | {"operator": None}]
+    assert parse_criteria(told) == [CITY | {"operator": None}]
 
 
 @pytest.mark.parametrize("told", [None, "", "null", "{}", "[]", {}, {"criteria": None}])
 def test_no_criteria_are_none(told: object) -> None:
-    assert read_criteria(told) == []
+    assert parse_criteria(told) == []
 
 
 @pytest.mark.parametrize(

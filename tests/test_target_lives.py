@@ -21,7 +21,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS
+from tap_zohocampaigns.api.contacts import BULK, CALLS
 from tap_zohocampaigns.api.errors import (
     FatalError,
     Outage,
@@ -45,7 +45,7 @@ if t.TYPE_CHECKING:
 
 LIVES = int(os.environ.get("TARGET_LIVES", "400"))
 BLOCKS = 8
-CALLS = (BULK, *ENDPOINTS.values())
+EVERY_CALL = (BULK, *CALLS.values())
 PATIENCE = 40
 SENTENCE = "Zoho says no."
 CONTACTS = [f"{name}@example.com" for name in ("Ann", "bert", "cleo", "dora", "emil")]
@@ -90,7 +90,7 @@ class Zoho:
         self, action: str, contact: Mapping[str, str], params: Mapping[str, str]
     ) -> bool:
         key = (params.get("listkey", ""), params.get("topic_id", ""))
-        self._answer(ENDPOINTS[action], action, key, [contact["Contact Email"]])
+        self._answer(CALLS[action], action, key, [contact["Contact Email"]])
         return self.calls % 5 == 0
 
     def add(self, list_key: str, addresses: Sequence[str]) -> None:
@@ -251,7 +251,7 @@ class Life:
                 # Nobody was answered who could show that it is one contact.
                 assert isinstance(error, Outage)
                 assert "bad" in self.zoho.kinds.values()
-                assert not all(self.zoho.answers[name] for name in CALLS)
+                assert not all(self.zoho.answers[name] for name in EVERY_CALL)
                 return
             assert len(self.left) < len(before)
         self._look()

@@ -65,9 +65,7 @@ _LISTS = "check `list_keys`"
 _SEGMENTS = "check `cvids`"
 _CAMPAIGNS = "check `campaign_keys`"
 _LIST = "check `list_key`, of the settings or of the record"
-_ROOM = (
-    "the account has no room for more contacts: delete some in Zoho, or get a larger plan"
-)
+_ROOM = "the account has no room for more contacts: delete some, or get a larger plan"
 _WRITING = ("listsubscribe", "listunsubscribe", "contactdonotmail")
 _BULK = "addlistsubscribersinbulk"
 _WRITE_SCOPE = (

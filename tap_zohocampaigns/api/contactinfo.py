@@ -1,6 +1,6 @@
-"""The fields of a contact -> the text of `contactinfo`, in JSON or XML.
+"""The fields of a contact -> the text of the parameter `contactinfo`, in JSON or XML.
 
-Both are ASCII, so that no server can take the letters for those of another alphabet:
+Both are ASCII, so that no server can misread the encoding:
 https://www.zoho.com/campaigns/help/developers/contact-subscribe.html
 """
 
@@ -14,9 +14,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 ADDRESS: t.Final = "Contact Email"
-"""The name of the field that a contact is known by."""
+"""The name of the field that identifies a contact."""
 
-# What XML 1.0 can't hold, however it is written, and what is no character.
+# What XML 1.0 can't hold, even escaped, and what is not a character.
 _UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_IN_XML = re.compile("[^ !#-%(-;=?-~]")
 _SIGNS = {ord("+"): "%2B", ord("%"): "%25"}
@@ -29,22 +29,22 @@ def sendable(text: str) -> bool:
 
 
 def form(fields: Mapping[str, str], wanted: str) -> str:
-    """Return the format in which the fields arrive as they are.
+    """Return a format in which Zoho receives the fields unchanged.
 
     Args:
         fields: The fields by their display names.
         wanted: The format of the settings.
     """
     # How often the service decodes these signs is known for JSON only.
-    told = (*fields, *fields.values())
-    return "json" if any(sign in text for text in told for sign in "+%") else wanted
+    texts = (*fields, *fields.values())
+    return "json" if any(sign in text for text in texts for sign in "+%") else wanted
 
 
 def as_json(fields: Mapping[str, str]) -> str:
-    """Write an object of the fields by their display names.
+    """Return the fields as a JSON object.
 
-    The service decodes values twice as those of URLs are, or a `+` becomes a space. It
-    does not do so with names.
+    The service decodes values twice, as in URLs, so that a bare `+` would become a
+    space. It does not decode names.
     """
     pairs = (
         f"{json.dumps(name).translate(_ESCAPES)}:{json.dumps(value).translate(_SIGNS)}"
@@ -54,7 +54,7 @@ def as_json(fields: Mapping[str, str]) -> str:
 
 
 def as_xml(fields: Mapping[str, str]) -> str:
-    """Write a document of the fields by their display names."""
+    """Return the fields as an XML document."""
     pairs = (
         f'<fl val="{_escaped(name)}">{_escaped(value)}</fl>'
         for name, value in fields.items()
@@ -63,4 +63,4 @@ def as_xml(fields: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _NOT_IN_XML.sub(lambda found: f"&#{ord(found[0])};", text)
+    return _NOT_IN_XML.sub(lambda match: f"&#{ord(match[0])};", text)

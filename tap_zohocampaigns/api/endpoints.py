@@ -119,9 +119,7 @@ _TABLE = (
         v1={},
     ),
     Endpoint("workflow", WORKFLOWS, rows=("workflows",), json_only=True),
-    Endpoint(
-        "tag/getalltags", TAGS, rows=("tags",), key="tag_id", json_only=True
-    ),
+    Endpoint("tag/getalltags", TAGS, rows=("tags",), key="tag_id", json_only=True),
     Endpoint(
         "listsubscribe",
         CHANGES,

@@ -16,7 +16,7 @@ class FatalError(ZohoError):
 
 
 class Outage(FatalError):
-    """Zoho did not answer, or kept an endpoint locked, for longer than the tap waits."""
+    """Zoho did not answer, or kept an endpoint locked, for too long."""
 
 
 class Forbidden(FatalError):

@@ -21,6 +21,7 @@ from tap_zohocampaigns.api.errors import (
     Transient,
     Unauthorized,
     UnknownRejection,
+    WriteError,
 )
 from tap_zohocampaigns.api.redact import redact
 from tap_zohocampaigns.api.wire import payloads
@@ -47,7 +48,7 @@ _ERRORS = {
 class Context(t.NamedTuple):
     """What an error may say, and what it must not show."""
 
-    advice: Mapping[Action, str] = {}  # noqa: RUF012 (never changed)
+    advice: Mapping[Action, str] = {}
     """What the user should check, where it differs from the table of codes."""
     secrets: Iterable[str] = ()
     """Texts that must never be shown."""
@@ -115,19 +116,25 @@ def _error(
     is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if rule.action is Action.REFRESH_TOKEN or status == HTTPStatus.UNAUTHORIZED:
         return Unauthorized(sentence)
-    if endpoint.writes and is_server_error:
-        # The contact itself may be what Zoho's server fails with.
-        return Postponed(sentence, code, message)
-    if endpoint.writes and (status == HTTPStatus.OK or rule.action is Action.REJECT):
-        if rule.action is Action.RETRY:
-            return Postponed(sentence, code, message)
-        if rule.action is Action.REJECT:
-            return Rejected(sentence, code, message)
-        if rule is UNKNOWN:
-            return UnknownRejection(sentence, code, message)
+    if endpoint.writes and (write_error := _write_error(status, rule)):
+        return write_error(sentence, code, message)
     if rule.action is Action.RETRY or is_server_error:
         return Transient(answer + check)
     return _ERRORS.get(rule.action, FatalError)(sentence)
+
+
+def _write_error(status: int, rule: Rule) -> type[WriteError] | None:
+    """Return the error of one change; None if all changes would fail like it."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Zoho's server may fail because of this one contact.
+        return Postponed
+    if rule.action is Action.REJECT:
+        return Rejected
+    if status != HTTPStatus.OK:
+        return None
+    if rule.action is Action.RETRY:
+        return Postponed
+    return UnknownRejection if rule is UNKNOWN else None
 
 
 def _unreadable(

@@ -84,7 +84,7 @@ class RetryBudget:
 
     @contextmanager
     def resting(self) -> Iterator[None]:
-        """Count a caller that waits; while all wait, the time of failing stands still."""
+        """Count a caller that waits; while all wait, no time of failing passes."""
         with self._one_more("resting"):
             yield
 

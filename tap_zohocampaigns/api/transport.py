@@ -49,7 +49,7 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: t.Any) -> ProxyManager:
         if not proxy.lower().startswith("socks"):
             kwargs["proxy_ssl_context"] = deadlines.tls_context()
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = deadlines.POOLS
         return manager
@@ -86,9 +86,7 @@ class Transport:
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
 
     def _route(self, host: str) -> dict[str, t.Any]:
-        settings = self._session.merge_environment_settings(
-            host, {}, None, None, None
-        )
+        settings = self._session.merge_environment_settings(host, {}, None, None, None)
         # Calls to this machine, with their credentials, never go through a proxy.
         proxies = {} if hosts.is_local(host) else settings["proxies"]
         return {

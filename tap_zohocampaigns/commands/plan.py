@@ -12,15 +12,16 @@ import typing as t
 from collections import Counter
 
 from tap_zohocampaigns.api.errors import Forbidden
-from tap_zohocampaigns.api.wire.counters import Counters, read_counters
-from tap_zohocampaigns.api.wire.envelope import Envelope, as_objects
-from tap_zohocampaigns.api.wire.parsers import read_subscribers
+from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
+from tap_zohocampaigns.api.wire.envelope import Envelope
+from tap_zohocampaigns.api.wire.parsers import parse_subscriber_counts
+from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.streams.events import EventStream
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.wire.counters import Counts
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
@@ -60,11 +61,11 @@ class Rehearsal:
             envelope = self._client.call(endpoint, params, tally)
             if endpoint == "campaignreports":
                 rows = as_objects(envelope.payload) if envelope else []
-                counts = read_counters(rows[0] if rows else None)
+                counts = parse_counters(rows[0] if rows else None)
                 self._counts[params["campaignkey"]] = counts
             elif endpoint == "getmailinglists" and envelope:
                 for row in envelope.payload:
-                    for status, count in read_subscribers(row).items():
+                    for status, count in parse_subscriber_counts(row).items():
                         self.members[f"{row.get('listkey')}/{status}"] = count or 0
             return envelope
         with self._guard:
@@ -89,7 +90,7 @@ class Rehearsal:
             return self.members.get(params["cvid"], 0)
         if endpoint == "getlistsubscribers":
             return self.members.get(f"{params['listkey']}/{params['status']}", 0)
-        counts = self._counts.get(params["campaignkey"], read_counters(None))
+        counts = self._counts.get(params["campaignkey"], parse_counters(None))
         counters = Counters.of(params["action"], counts)
         self.unsure = self.unsure or counters.unsure
         return counters.reported or 0

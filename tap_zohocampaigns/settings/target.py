@@ -6,7 +6,7 @@ import typing as t
 
 from singer_sdk import typing as th
 
-from tap_zohocampaigns.api.contacts import ENDPOINTS
+from tap_zohocampaigns.api.contacts import CALLS
 from tap_zohocampaigns.settings import shared
 
 if t.TYPE_CHECKING:
@@ -16,7 +16,7 @@ SCHEMA = th.PropertiesList(
     *shared.account("ZohoCampaigns.contact.UPDATE and ZohoCampaigns.contact.CREATE"),
     th.Property(
         "streams",
-        th.ObjectType(additional_properties=th.StringType(allowed_values=[*ENDPOINTS])),
+        th.ObjectType(additional_properties=th.StringType(allowed_values=[*CALLS])),
         description=(
             "What is done with the records of an input stream, by its name: "
             "`subscribe`, `unsubscribe` or `do_not_mail`. An example is "

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 
 from tap_zohocampaigns.api.errors import FatalError
-from tap_zohocampaigns.api.wire.converter import as_key
-from tap_zohocampaigns.api.wire.envelope import as_objects
-from tap_zohocampaigns.api.wire.parsers import (
-    read_counts,
-    read_segments,
-)
+from tap_zohocampaigns.api.wire.casts import as_key
+from tap_zohocampaigns.api.wire.parsers import parse_counts, parse_segments
+from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.base import Part, ZohoStream
 from tap_zohocampaigns.sync.campaigns import LookbackStream, SentStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Envelope, Row
+    from tap_zohocampaigns.api.wire.envelope import Envelope
+    from tap_zohocampaigns.api.wire.types import Row
 
 
 from tap_zohocampaigns.api.errors import NotFound
-from tap_zohocampaigns.api.wire.parsers import changed_time, is_sent
+from tap_zohocampaigns.api.wire.campaigns import changed_time, is_sent
 from tap_zohocampaigns.sync.pagination import fingerprint
 from tap_zohocampaigns.sync.prefetch import Batch
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Envelope, Row
+    from tap_zohocampaigns.api.wire.envelope import Envelope
+    from tap_zohocampaigns.api.wire.types import Row
 
     Records: t.TypeAlias = list[Row]
 
@@ -175,7 +173,7 @@ class CampaignReach(ReportStream):
         """Return a row a channel."""
         return [
             {"channel": channel, "reached": number}
-            for channel, number in read_counts(envelope.body.get("campaign-reach"))
+            for channel, number in parse_counts(envelope.body.get("campaign-reach"))
         ]
 
 
@@ -193,7 +191,7 @@ class CampaignLocations(ReportStream):
         )
         return [
             {"country": country, "reached": number}
-            for country, number in read_counts(told)
+            for country, number in parse_counts(told)
         ]
 
 
@@ -239,18 +237,17 @@ class CampaignLists(DetailStream):
 
     def rows(self, envelope: Envelope) -> list[Row]:
         """Return a row a list, and a row a segment."""
-        lost = Counter[str]()
         lists = as_objects(envelope.body.get("associated_mailing_lists"))
         try:
-            segments = read_segments(envelope.body.get("segments_info"), lost)
+            segments = parse_segments(envelope.body.get("segments_info"))
         except FatalError:
             raise FatalError(_CAMPAIGN_LISTS) from None
         return [
             *({**row, "source_id": as_key(row.get("listkey"))} for row in lists),
             *(
                 {**row, "cvid": cvid, "source_id": cvid}
-                for cvid, row in segments.items()
+                for cvid, row in segments.by_id.items()
             ),
             # Those without an ID are told of with the lists that have no key.
-            *({} for _ in range(lost.total())),
+            *({} for _ in range(segments.without_id)),
         ]

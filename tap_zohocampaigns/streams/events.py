@@ -6,13 +6,13 @@ import typing as t
 from collections import Counter
 
 from tap_zohocampaigns.api.wire.converter import CUSTOM
-from tap_zohocampaigns.api.wire.envelope import as_list
+from tap_zohocampaigns.api.wire.shapes import as_list
 from tap_zohocampaigns.sync.base import Part
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.incremental import PartSnapshot
 
 
@@ -20,7 +20,7 @@ import typing as t
 from functools import cached_property, partial
 
 from tap_zohocampaigns.api.errors import Forbidden
-from tap_zohocampaigns.api.wire.counters import Counters, read_counters
+from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
 from tap_zohocampaigns.streams.recipients import row_of
 from tap_zohocampaigns.sync.campaigns import RecipientStream
 from tap_zohocampaigns.sync.incremental import PartSnapshot
@@ -31,7 +31,7 @@ from tap_zohocampaigns.sync.prefetch import Batch
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
     Records: t.TypeAlias = list[Row]
 
@@ -111,7 +111,7 @@ class EventStream(RecipientStream):
     def _read_send(
         self, key: str, line: Row, sent_key: str, *, closing: bool
     ) -> Iterator[Batch]:
-        counts = read_counters(row_of(self.report_of(sent_key)))
+        counts = parse_counters(row_of(self.report_of(sent_key)))
         noted = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
         full = line.get("full", {}).get(sent_key, ())
         for action in self.actions:

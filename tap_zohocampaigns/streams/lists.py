@@ -6,12 +6,12 @@ import typing as t
 
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire.converter import CUSTOM
-from tap_zohocampaigns.api.wire.envelope import inside
 from tap_zohocampaigns.api.wire.parsers import (
-    read_criteria,
-    read_places,
-    read_subscribers,
+    parse_criteria,
+    parse_places,
+    parse_subscriber_counts,
 )
+from tap_zohocampaigns.api.wire.shapes import object_at
 from tap_zohocampaigns.sync.base import Part, ZohoStream
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.sync.members import MembersStream
@@ -19,7 +19,7 @@ from tap_zohocampaigns.sync.members import MembersStream
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
 
 # https://www.zoho.com/campaigns/help/developers/view-total-contacts.html
@@ -72,12 +72,12 @@ class ListDetails(ZohoStream):
             return
         body = envelope.body
         record = self.converter.record(
-            inside(body, "list_details")
-            | inside(body, "list_dashboard_data", "contact_stats")
+            object_at(body, "list_details")
+            | object_at(body, "list_dashboard_data", "contact_stats")
         )
         told = body.get("local_subscribers")
         try:
-            record["places"] = read_places(told) or None
+            record["places"] = parse_places(told) or None
         except (FatalError, TypeError, ValueError):
             kept = {"local_subscribers": told}
             record[CUSTOM] = {**(record.get(CUSTOM) or {}), **kept}
@@ -108,7 +108,7 @@ class Segments(ZohoStream):
             envelope = self.call(self.endpoint, part.params)
             told = envelope.payload if envelope else None
             try:
-                record["criteria"] = read_criteria(told) or None
+                record["criteria"] = parse_criteria(told) or None
             except (FatalError, ValueError):
                 record[CUSTOM] = {
                     **(record.get(CUSTOM) or {}),
@@ -180,7 +180,7 @@ class ListSubscribers(MembersStream):
     def parts(self) -> Iterator[Part]:
         """Return the lists, in each status."""
         for mailing_list in self.inventory.lists:
-            for status, count in read_subscribers(mailing_list).items():
+            for status, count in parse_subscriber_counts(mailing_list).items():
                 params = {"listkey": mailing_list["listkey"], "status": status}
                 owner = "/".join(params.values())
                 keys = self.keys_of(owner)

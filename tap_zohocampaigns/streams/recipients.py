@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_zohocampaigns.api.wire.envelope import as_objects
+from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.base import Part
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.incremental import PartSnapshot
 
 
@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import replace
 from functools import partial
 
-from tap_zohocampaigns.api.wire.counters import ACTIONS, Counters, read_counters
+from tap_zohocampaigns.api.wire.counters import ACTIONS, Counters, parse_counters
 from tap_zohocampaigns.sync.campaigns import RecipientStream
 from tap_zohocampaigns.sync.incremental import PartSnapshot
 from tap_zohocampaigns.sync.lookback import Look, choose_look, note_look
@@ -28,7 +28,7 @@ from tap_zohocampaigns.sync.prefetch import Batch
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.inventory import Report
 
     Records: t.TypeAlias = list[Row]
@@ -89,7 +89,7 @@ class CampaignStream(RecipientStream):
     ) -> Iterator[Batch]:
         """Read what has moved of one sending of a campaign."""
         known = seen.get(sent_key, {})
-        counts = read_counters(row_of(self.report_of(sent_key)))
+        counts = parse_counters(row_of(self.report_of(sent_key)))
         for action in self.actions:
             counters, noted = Counters.of(action, counts), known.get(action)
             look = choose_look(noted, counters, self._zoho.run_time, closing=closing)
@@ -109,9 +109,9 @@ class CampaignStream(RecipientStream):
 
     def _begin_action(self, noted: Row, counters: Counters, *, closing: bool) -> Row:
         """Return where an earlier run was stopped, or where to begin."""
-        now = {"count": counters.told, "closing": closing}
+        now = {"count": counters.to_remember, "closing": closing}
         begun: Row | None = noted.get("begun")
-        if begun is None or counters.told is None or begun != begun | now:
+        if begun is None or counters.to_remember is None or begun != begun | now:
             begun = {"at": self._zoho.run_time, **now}
             begun |= {"rows": 0, "start": 1, "tail": []}
         return begun

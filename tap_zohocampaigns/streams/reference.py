@@ -10,7 +10,7 @@ from tap_zohocampaigns.sync.base import Part, ZohoStream
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
 
 import typing as t
@@ -19,7 +19,7 @@ from math import gcd
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.base import Part
 
 # Pages of so many rows are known to be given.

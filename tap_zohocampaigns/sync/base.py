@@ -36,7 +36,8 @@ if t.TYPE_CHECKING:
     from singer_sdk import singerlib as singer
     from singer_sdk.mapper import StreamMap
 
-    from tap_zohocampaigns.api.wire.envelope import Envelope, Row
+    from tap_zohocampaigns.api.wire.envelope import Envelope
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.singer.writer import Page
     from tap_zohocampaigns.sync.inventory import Inventory
     from tap_zohocampaigns.sync.pagination import Cursor, Reading

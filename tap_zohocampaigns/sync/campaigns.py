@@ -10,11 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from tap_zohocampaigns.api.errors import NotFound
-from tap_zohocampaigns.api.wire.parsers import (
-    is_sent,
-    is_unfinished,
-    sent_time,
-)
+from tap_zohocampaigns.api.wire.campaigns import is_sent, is_unfinished, sent_time
 from tap_zohocampaigns.sync.base import Part
 from tap_zohocampaigns.sync.incremental import (
     PartSnapshot,
@@ -27,7 +23,7 @@ from tap_zohocampaigns.sync.pagination import fingerprint
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.inventory import Report
     from tap_zohocampaigns.sync.prefetch import Batch
 

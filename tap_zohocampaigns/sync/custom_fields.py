@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.singerlib import CatalogEntry
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
 NAMES = "x-zoho-names"
 """Beside a column in a catalog: what Zoho calls the field in its feeds."""

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.singer.writer import Page
 
     Records: t.TypeAlias = list[Row]

@@ -13,17 +13,19 @@ from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.errors import FatalError, Forbidden, NotFound, SettingError
-from tap_zohocampaigns.api.wire import times
-from tap_zohocampaigns.api.wire.converter import as_key
-from tap_zohocampaigns.api.wire.envelope import as_objects
-from tap_zohocampaigns.api.wire.parsers import is_sent, read_segments, sent_time
+from tap_zohocampaigns.api.wire import zones
+from tap_zohocampaigns.api.wire.campaigns import is_sent, sent_time
+from tap_zohocampaigns.api.wire.casts import as_key
+from tap_zohocampaigns.api.wire.parsers import parse_segments
+from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tap_zohocampaigns.api.client import Client
-    from tap_zohocampaigns.api.wire.envelope import Envelope, Row
+    from tap_zohocampaigns.api.wire.envelope import Envelope
+    from tap_zohocampaigns.api.wire.types import Row
 
     Call: t.TypeAlias = Callable[[str, Row], Envelope | None]
 
@@ -122,10 +124,12 @@ class Inventory:
         """The segments of the lists, narrowed by `cvids`, and others that it names."""
         found = []
         for mailing_list in self.lists:
-            list_key, lost = mailing_list["listkey"], Counter[str]()
-            segments = read_segments(mailing_list.get("segments"), lost)
-            found += [Segment(cvid, list_key, told) for cvid, told in segments.items()]
-            if number := lost.total():
+            list_key = mailing_list["listkey"]
+            segments = parse_segments(mailing_list.get("segments"))
+            found += [
+                Segment(cvid, list_key, told) for cvid, told in segments.by_id.items()
+            ]
+            if number := segments.without_id:
                 logger.warning(
                     "Left out %d segments of the list %s without their ID.",
                     number,
@@ -226,9 +230,9 @@ class Inventory:
         if name := self._config.get("timezone"):
             return ZoneInfo(name)
         pairs, hints = self._clues()
-        found = times.find_zone(pairs, hints)
+        found = zones.find_zone(pairs, hints)
         if found is None or not found.is_clear:
-            found = times.find_zone([*pairs, *self._clues_of_lists()], hints)
+            found = zones.find_zone([*pairs, *self._clues_of_lists()], hints)
         if found is None:
             logger.warning(
                 "The account's time zone can't be found, so times are taken for UTC; "
@@ -256,7 +260,7 @@ class Inventory:
             )
         return found.zone
 
-    def _clues(self) -> tuple[list[times.Pair], list[str]]:
+    def _clues(self) -> tuple[list[zones.Pair], list[str]]:
         """Return what campaigns tell of the zone: pairs, and names of zones."""
         try:
             campaigns = self.campaigns
@@ -266,21 +270,21 @@ class Inventory:
             str(name) for c in campaigns if (name := c.get("sent_time_zone"))
         )
         pairs = [
-            times.Pair(str(campaign.get(f"{what}_time_gmt")), str(text))
+            zones.Pair(str(campaign.get(f"{what}_time_gmt")), str(text))
             for campaign in campaigns
             for what in ("sent", "created", "updated")
             if (text := campaign.get(f"{what}_date_string"))
         ]
         return pairs, [name for name, _ in hints.most_common()]
 
-    def _clues_of_lists(self) -> list[times.Pair]:
+    def _clues_of_lists(self) -> list[zones.Pair]:
         """Return what lists tell of the zone."""
         try:
             lists = self.lists
         except Forbidden:
             return []
         return [
-            times.Pair(str(row.get("created_time_gmt")), str(row["date"]))
+            zones.Pair(str(row.get("created_time_gmt")), str(row["date"]))
             for row in lists
             if row.get("date")
         ]

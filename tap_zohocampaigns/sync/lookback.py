@@ -13,7 +13,7 @@ from datetime import datetime
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.counters import Counters
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
     Counts: t.TypeAlias = dict[str, int | None]
 
@@ -54,7 +54,7 @@ def choose_look(
     if counters.reported == 0 and not known["rows"]:
         return Look.SKIP
     due = "due" in known and now > known["due"]
-    read = counters.told is None or _moved(known, counters) or due
+    read = counters.to_remember is None or _moved(known, counters) or due
     return Look.READ if read else Look.SKIP
 
 
@@ -83,8 +83,8 @@ def note_look(
     if vanished and "vanished" not in known:
         return {**known, **looks, "vanished": True}
     matched = rows == counters.reported
-    noted: Row = {"count": counters.told, "rows": rows, **looks}
-    if counters.told is not None and not matched:
+    noted: Row = {"count": counters.to_remember, "rows": rows, **looks}
+    if counters.to_remember is not None and not matched:
         since = now if _moved(known, counters) else known.get("since", now)
         # Each pause is as long as all before; if bounces explain the difference, three
         # times as long.
@@ -93,8 +93,8 @@ def note_look(
             "due": _later(now, since, 3 if rows == counters.delivered else 1),
         }
     if closing:
-        unreported = counters.told is None and known.get("count") is not None
-        settled = (matched or counters.told is None) and not unreported
+        unreported = counters.to_remember is None and known.get("count") is not None
+        settled = (matched or counters.to_remember is None) and not unreported
         noted["final"] = settled or looks["looks"] >= CLOSING_LOOKS
     return noted
 
@@ -124,7 +124,7 @@ def note_answer(line: Row, rows: int | None, *, sent: bool) -> bool:
 
 
 def _moved(known: Row, counters: Counters) -> bool:
-    return bool(known.get("count") != counters.told)
+    return bool(known.get("count") != counters.to_remember)
 
 
 def _later(now: str, since: str, growth: int) -> str:

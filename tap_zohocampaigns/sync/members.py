@@ -19,7 +19,7 @@ from tap_zohocampaigns.sync.spool import Spool
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.base import Part
 
     Records: t.TypeAlias = list[Row]

@@ -20,7 +20,7 @@ from tap_zohocampaigns.sync.spool import Spool, Spooled
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")

@@ -10,7 +10,7 @@ from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.wire import numbers
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.api.wire.envelope import Row
+    from tap_zohocampaigns.api.wire.types import Row
 
 # Bytes that are kept in memory if the disk takes no more.
 _MEMORY = 64 << 20

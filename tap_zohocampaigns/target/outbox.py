@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections import deque
 
-from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS, MOST_AT_ONCE
+from tap_zohocampaigns.api.contacts import BULK, CALLS, MOST_AT_ONCE
 from tap_zohocampaigns.api.errors import (
     FatalError,
     Postponed,
@@ -215,7 +215,7 @@ class Outbox:
                 self._send_groups([list_key])
 
     def _endpoint(self, change: Change) -> str:
-        return BULK if change.bare and self._bulk else ENDPOINTS[change.action]
+        return BULK if change.bare and self._bulk else CALLS[change.action]
 
     def _send(self, matter: PendingChange, *, last: bool = False) -> None:
         """Send a change alone.

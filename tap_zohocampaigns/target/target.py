@@ -17,10 +17,10 @@ from singer_sdk.singerlib.json import deserialize_json, serialize_json
 from singer_sdk.sinks import RecordSink
 
 from tap_zohocampaigns.api import versions
-from tap_zohocampaigns.api.client import connect
-from tap_zohocampaigns.api.contacts import BULK, ENDPOINTS, Writes
+from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.contacts import BULK, CALLS, ContactWriter
+from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import FatalError, SettingError, StoppedAtLock
-from tap_zohocampaigns.api.scopes import SCOPES
 from tap_zohocampaigns.settings import target as target_settings
 from tap_zohocampaigns.settings.shared import reachable
 from tap_zohocampaigns.singer.plugin import Plugin, add_bounds, mapping
@@ -135,7 +135,7 @@ class ContactSink(RecordSink):
             SettingError: Nobody has said it, or it can't be done.
         """
         action = self._zoho.action(self.stream_name)
-        self._zoho.version.form(ENDPOINTS[action], {})
+        self._zoho.version.form(CALLS[action], {})
         return action
 
     def get_validator(self) -> None:
@@ -163,7 +163,7 @@ class Rehearsal:
     ) -> bool:
         """Count a call."""
         del contact, params
-        self._tally[ENDPOINTS[action]] += 1
+        self._tally[CALLS[action]] += 1
         return False
 
     def add(self, list_key: str, addresses: Sequence[str]) -> None:
@@ -234,8 +234,8 @@ class TargetZohoCampaigns(Plugin, Target):
             return Rehearsal(self.report.calls)
         # One call after the other: what is done with a contact has an order.
         config = reachable(self.settings) | {"concurrency": 1}
-        self._client = connect(config, calls=SCOPES, sleep=self.shutdown.sleep)
-        return Writes(self._client, self.report.calls)
+        self._client = connect(config, endpoints=ENDPOINTS, sleep=self.shutdown.sleep)
+        return ContactWriter(self._client, self.report.calls)
 
     @cached_property
     def rejects(self) -> RejectFile:
@@ -276,7 +276,7 @@ class TargetZohoCampaigns(Plugin, Target):
             SettingError: Nobody has said it.
         """
         action = (self.settings.get("streams") or {}).get(stream, stream)
-        if action not in ENDPOINTS:
+        if action not in CALLS:
             msg = (
                 f"What is to be done with the stream `{stream}`? Name it in `streams`, "
                 f"as one of: {', '.join(ENDPOINTS)}; or leave it out in the tap."

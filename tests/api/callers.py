@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tap_zohocampaigns.api.quota.ledger import Quota, Quotas
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
+from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-from tap_zohocampaigns.api.quota.stores import open_store
 
 from .support import take
 

@@ -7,7 +7,8 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
-from tap_zohocampaigns.api.quota.ledger import Quota, Quotas, Ticket, Wait
+from tap_zohocampaigns.api.quota.ledger import Ticket, Wait
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
 from tap_zohocampaigns.sandbox.server.limits import Quota as Gate
 from tap_zohocampaigns.sandbox.world.randomness import draws, pick

@@ -15,15 +15,20 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from tap_zohocampaigns.api.client import Client, connect
+from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.wire import envelope, payloads
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.quota.ledger import Ledger, Store
+    from tap_zohocampaigns.api.wire.envelope import Envelope
+    from tap_zohocampaigns.api.wire.types import Json
 
 CLIENT_ID = "1000.CLIENTID"
 # Short ones, which no rule about long keys hides.
@@ -33,7 +38,7 @@ AUTH_TOKEN = "planted-auth"
 ADDRESS = "planted.person+news@example.com"
 LONG_KEY = "3z" + "ab01" * 16
 
-ENDPOINTS = (
+NAMES = (
     "getmailinglists",
     "getsegmentcontacts",
     "getsegmentdetails",
@@ -42,9 +47,21 @@ ENDPOINTS = (
     "getcampaignrecipientsdata",
     "getcampaigndetails",
 )
+ROWS = {name: row.rows for name, row in ENDPOINTS.items() if row.rows}
+VALUES = {name: row.value for name, row in ENDPOINTS.items() if row.value}
 _TOKEN = "/oauth/v2/token"
 # A client that asks for ever is hung up on, so that its test can fail.
 _PATIENCE = 500
+
+
+def read(content: bytes) -> Envelope:
+    """Return the envelope of a body, if it is whole."""
+    return payloads.check(envelope.parse(content))
+
+
+def payload(name: str, answer: Envelope) -> Json:
+    """Return what a call was asked for."""
+    return payloads.payload(ENDPOINTS[name], answer)
 
 
 class Clock:
@@ -113,7 +130,7 @@ def restless() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class ConfiguredStream:
+class Request:
     """A request as it came."""
 
     method: str
@@ -158,11 +175,11 @@ class Zoho:
 
     def __init__(
         self,
-        api: Callable[[ConfiguredStream], Answer | None],
-        token: Callable[[ConfiguredStream], Answer | None] | None = None,
+        api: Callable[[Request], Answer | None],
+        token: Callable[[Request], Answer | None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.asked: list[ConfiguredStream] = []
+        self.asked: list[Request] = []
         self.over = threading.Event()
         self.api = api
         self.token = token or self._fresh
@@ -192,7 +209,7 @@ class Zoho:
         self._thread.join()
 
     @property
-    def calls(self) -> list[ConfiguredStream]:
+    def calls(self) -> list[Request]:
         """The calls of the API so far."""
         return [one for one in self.asked if one.path != _TOKEN]
 
@@ -208,14 +225,14 @@ class Zoho:
             CONFIG | urls | settings, clock=clock, wall=clock, sleep=clock.sleep
         )
 
-    def answer(self, asked: ConfiguredStream) -> Answer | None:
+    def answer(self, asked: Request) -> Answer | None:
         """Answer a request."""
         self.asked.append(asked)
         if len(self.asked) > _PATIENCE:
             return None
         return self.token(asked) if asked.path == _TOKEN else self.api(asked)
 
-    def _fresh(self, _: ConfiguredStream) -> Answer:
+    def _fresh(self, _: Request) -> Answer:
         return token(f"access-{self.tokens}")
 
 
@@ -253,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         form = dict(parse_qsl(body.decode()))
         headers = {name.title(): value for name, value in self.headers.items()}
-        asked = ConfiguredStream(self.command, self.path, form, headers)
+        asked = Request(self.command, self.path, form, headers)
         answer = self.server.zoho.answer(asked)
         if answer is None:
             return

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tap_zohocampaigns.api.auth import Authenticator, AuthToken, TokenWait
-from tap_zohocampaigns.api.client import connect
+from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.errors import (
     FatalError,
     SettingError,
@@ -25,7 +25,7 @@ from .support import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONFIG,
-    ENDPOINTS,
+    NAMES,
     REFRESH_TOKEN,
     V1,
     Answer,
@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.client import Client
 
-    from .support import ConfiguredStream
+    from .support import Request
 
 
 class Tokens:
@@ -291,11 +291,11 @@ def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None
 
 
 def test_whose_a_token_is_tells_nothing_of_it() -> None:
-    whose = AuthToken.whose(V1)
-    assert whose == AuthToken.whose(V1)
-    assert whose != AuthToken.whose(V1 | {"auth_token": "another"})
+    whose = AuthToken.client_of(V1)
+    assert whose == AuthToken.client_of(V1)
+    assert whose != AuthToken.client_of(V1 | {"auth_token": "another"})
     assert AUTH_TOKEN not in whose
-    assert Authenticator.whose(CONFIG) == CLIENT_ID
+    assert Authenticator.client_of(CONFIG) == CLIENT_ID
 
 
 # What a refusal costs a run.
@@ -334,7 +334,7 @@ def test_wrong_credentials_are_asked_about_once(
     refusal = as_json({"error": word})
     with Zoho(lambda _: success(), token=lambda _: refusal) as zoho:
         client = zoho.client(clock, concurrency=4, rate_limit_ledger=ledger)
-        errors = called(client, ENDPOINTS * 4)
+        errors = called(client, NAMES * 4)
         assert (zoho.tokens, zoho.calls) == (1, [])
     assert len({str(error) for error in errors}) == 1
     assert {type(error) for error in errors} <= {SettingError, FatalError}
@@ -361,15 +361,15 @@ def test_a_run_that_is_refused_everywhere_asks_for_two_tokens(
             zoho.api = lambda _: UNAUTHORIZED
         if concurrency == 1:
             errors: list[ZohoError] = []
-            for endpoint in ENDPOINTS * 3:
+            for endpoint in NAMES * 3:
                 with pytest.raises(FatalError) as failed:
                     client.call(endpoint, {})
                 errors.append(failed.value)
         else:
-            errors = [e for e in called(client, ENDPOINTS * 3) if e]
+            errors = [e for e in called(client, NAMES * 3) if e]
         assert zoho.tokens == 2
         assert len(zoho.calls) < 3 * len(errors)
-    assert len(errors) == len(ENDPOINTS) * 3
+    assert len(errors) == len(NAMES) * 3
     (sentence,) = {str(error) for error in errors}
     assert "`data_center`" in sentence
     assert ("the same access token again" in sentence) == repeats
@@ -409,7 +409,7 @@ def test_a_repeated_token_that_another_process_kept_is_given_up_too(
 def test_an_endpoint_that_refuses_good_tokens_costs_one_and_no_other_endpoint(
     concurrency: int, clock: Clock
 ) -> None:
-    def api(asked: ConfiguredStream) -> Answer:
+    def api(asked: Request) -> Answer:
         refused = asked.endpoint == "listsubscriberscount"
         return UNAUTHORIZED if refused else success()
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.api.client import connect
+from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import (
     FatalError,
     Forbidden,
@@ -27,12 +28,11 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
-from tap_zohocampaigns.api.scopes import SCOPES
 
-from .support import CONFIG, Answer, Clock, ConfiguredStream, Zoho, error, success
+from .support import CONFIG, Answer, Clock, Request, Zoho, error, success
 
 if TYPE_CHECKING:
-    from tap_zohocampaigns.api.tokens.store import Token
+    from tap_zohocampaigns.api.tokens.entry import Token
 
 
 def spend(budget: RetryBudget, error: type[Exception] | None) -> None:
@@ -184,7 +184,7 @@ def test_nine_rejections_in_a_row_are_no_outage() -> None:
     clock = Clock()
     numbers = iter(range(1000))
 
-    def api(_: ConfiguredStream) -> Answer | None:
+    def api(_: Request) -> Answer | None:
         if next(numbers) % 3 == 0:
             return None
         return Answer(error("2004", "Invalid."))
@@ -192,7 +192,7 @@ def test_nine_rejections_in_a_row_are_no_outage() -> None:
     with Zoho(api) as zoho:
         urls = {"api_url": zoho.url, "accounts_url": zoho.url}
         config = CONFIG | urls | {"retry_max_seconds": 30}
-        client = connect(config, calls=SCOPES, clock=clock, sleep=clock.sleep)
+        client = connect(config, endpoints=ENDPOINTS, clock=clock, sleep=clock.sleep)
         for _ in range(60):
             with pytest.raises(Rejected):
                 client.call("listsubscribe", {})
@@ -265,7 +265,7 @@ def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
         take(budget)
         at.append(last.read)
 
-    def fail(_: ConfiguredStream) -> Answer:
+    def fail(_: Request) -> Answer:
         return Answer(b"oops", 503)
 
     def sleep(seconds: float) -> None:

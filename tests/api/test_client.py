@@ -18,6 +18,8 @@ import pytest
 
 from tap_zohocampaigns.api import client as api
 from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.endpoints import ENDPOINTS, READS, WRITES
 from tap_zohocampaigns.api.errors import (
     FatalError,
     Forbidden,
@@ -30,7 +32,6 @@ from tap_zohocampaigns.api.errors import (
     UnknownRejection,
     ZohoError,
 )
-from tap_zohocampaigns.api.scopes import READS, SCOPES, WRITES
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.sync.pagination import Page, Paginator
@@ -41,12 +42,14 @@ from .support import (
     ADDRESS,
     CLIENT_SECRET,
     CONFIG,
-    ENDPOINTS,
     LONG_KEY,
+    NAMES,
     REFRESH_TOKEN,
+    ROWS,
+    VALUES,
     Answer,
     Clock,
-    ConfiguredStream,
+    Request,
     Zoho,
     as_json,
     error,
@@ -60,7 +63,7 @@ if TYPE_CHECKING:
 
     from tap_zohocampaigns.api.client import Client
 
-LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = ENDPOINTS
+LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = NAMES
 UNAUTHORIZED = as_json(
     {
         "message": "Unauthorized request.",
@@ -78,19 +81,19 @@ def connected(zoho: Zoho, clock: Clock, **settings: object) -> Client:
     """Connect with all scopes, those for writing too."""
     urls = {"api_url": zoho.url, "accounts_url": zoho.url}
     config = CONFIG | urls | settings
-    return api.connect(config, calls=SCOPES, clock=clock, sleep=clock.sleep)
+    return connect(config, endpoints=ENDPOINTS, clock=clock, sleep=clock.sleep)
 
 
 # What the success of any call has.
 EVERYTHING: dict[str, object] = {
     name: [{"a": {"b": "c"}}]
-    for names in (*wire.LISTS.values(), *wire.OBJECTS.values())
+    for names in (*ROWS.values(), *VALUES.values())
     for name in names
     if name != "no_of_contacts"
 }
 
 
-def in_turn(*answers: Answer | None) -> Callable[[ConfiguredStream], Answer | None]:
+def in_turn(*answers: Answer | None) -> Callable[[Request], Answer | None]:
     """Return what gives these answers one after the other, the last again and again."""
     numbers = count()
     return lambda _: answers[min(next(numbers), len(answers) - 1)]
@@ -387,7 +390,7 @@ def test_every_call_and_every_retry_is_entered_and_counted(
 
 def test_one_token_serves_a_run_of_many_calls(clock: Clock) -> None:
     with Service(LivingAccount(), monotonic=clock) as service:
-        client = api.connect(CONFIG | service.config, clock=clock, sleep=clock.sleep)
+        client = connect(CONFIG | service.config, clock=clock, sleep=clock.sleep)
         for _ in range(12):
             assert client.call(LISTS, {}) is not None
             assert client.call(CAMPAIGNS, {}) is not None
@@ -588,7 +591,7 @@ def test_a_refusal_without_an_envelope_is_not_tried_again(
 
 
 def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
-    def never(_: ConfiguredStream) -> None:
+    def never(_: Request) -> None:
         zoho.over.wait()
 
     with Zoho(never) as zoho:
@@ -602,7 +605,7 @@ def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
     answered: bool,  # noqa: FBT001 (a parameter of the test)
     clock: Clock,
 ) -> None:
-    def answer(_: ConfiguredStream) -> Answer | None:
+    def answer(_: Request) -> Answer | None:
         clock.advance(20)
         return success() if answered else None
 
@@ -660,7 +663,7 @@ def test_a_body_without_end_is_given_up_naming_the_setting(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("at", [*ENDPOINTS, "token"])
+@pytest.mark.parametrize("at", [*NAMES, "token"])
 def test_a_redirect_is_refused_and_its_target_never_asked(
     at: str, status: int, clock: Clock
 ) -> None:
@@ -801,7 +804,7 @@ def test_certificates_that_are_not_there_are_told_in_a_sentence(
 ) -> None:
     environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
     urls = {"api_url": "https://127.0.0.1:1", "accounts_url": "https://127.0.0.1:1"}
-    client = api.connect(
+    client = connect(
         CONFIG | urls | {"retry_max_seconds": 0}, clock=clock, sleep=clock.sleep
     )
     with pytest.raises(ZohoError):
@@ -877,7 +880,7 @@ def test_an_endpoint_that_stays_locked_fails_with_a_sentence(
 
 
 def test_other_endpoints_go_on_while_one_rests(clock: Clock) -> None:
-    def answer(asked: ConfiguredStream) -> Answer:
+    def answer(asked: Request) -> Answer:
         first = len(zoho.calls) == 1
         return LOCKS["Z101"] if asked.endpoint == LISTS and first else success()
 
@@ -889,7 +892,7 @@ def test_other_endpoints_go_on_while_one_rests(clock: Clock) -> None:
 
     with Zoho(answer) as zoho:
         urls = {"api_url": zoho.url, "accounts_url": zoho.url}
-        client = api.connect(CONFIG | urls, clock=clock, sleep=sleep)
+        client = connect(CONFIG | urls, clock=clock, sleep=sleep)
         assert client.call(LISTS, {}) is not None
         called = [call.endpoint for call in zoho.calls]
     assert called == [LISTS, CAMPAIGNS, LISTS]
@@ -904,7 +907,7 @@ def test_a_service_that_allows_less_than_was_thought_is_read_whole_all_the_same(
     with Service(
         LivingAccount(), quota_calls=5, lock_form=form, monotonic=clock
     ) as service:
-        client = api.connect(CONFIG | service.config, clock=clock, sleep=clock.sleep)
+        client = connect(CONFIG | service.config, clock=clock, sleep=clock.sleep)
         for _ in range(12):
             assert client.call(LISTS, {"range": 1}) is not None
     assert clock.waits == [1800, 1800]
@@ -916,7 +919,7 @@ def test_the_quota_is_kept_so_that_no_lock_comes(clock: Clock) -> None:
     ) as service:
         settings = {"rate_limit_calls": 5, "rate_limit_seconds": 60}
         config = CONFIG | service.config | settings
-        client = api.connect(config, clock=clock, sleep=clock.sleep)
+        client = connect(config, clock=clock, sleep=clock.sleep)
         for _ in range(12):
             clock.advance(1)
             assert client.call(LISTS, {"range": 1}) is not None
@@ -1034,7 +1037,7 @@ def test_every_recipient_of_the_sandbox_comes_once(
     campaign, expected = max(rows.items(), key=lambda item: len(item[1]))
     with Service(account, clamp=clamp, echo_clamped=echo == "echo") as service:
         config = CONFIG | service.config | {"response_format": form}
-        client = api.connect(config, clock=clock, sleep=clock.sleep)
+        client = connect(config, clock=clock, sleep=clock.sleep)
 
         def ask(fromindex: int, size: int) -> Page:
             params = {"campaignkey": campaign, "action": "sentcontacts"}
@@ -1074,7 +1077,7 @@ def test_the_api_imports_nothing_of_the_tap_from_above_it() -> None:
 def test_settings_are_all_that_connecting_needs_and_nothing_is_sent(
     clock: Clock,
 ) -> None:
-    client = api.connect(CONFIG, clock=clock, sleep=clock.sleep)
+    client = connect(CONFIG, clock=clock, sleep=clock.sleep)
     assert client.calls.total() == 0
     with pytest.raises(SettingError, match="`api_url`"):
-        api.connect(json.loads(json.dumps(CONFIG)) | {"api_url": "http://example.com"})
+        connect(json.loads(json.dumps(CONFIG)) | {"api_url": "http://example.com"})

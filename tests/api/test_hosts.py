@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tap_zohocampaigns.api import hosts
-from tap_zohocampaigns.api.client import name_account
+from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import SettingError
 
 SETTINGS = ("api_url", "accounts_url")
@@ -123,7 +123,7 @@ def test_the_same_host_is_the_same_account_however_it_is_written(
     url: str, account: str
 ) -> None:
     config = CREDENTIALS | {"data_center": "eu", "api_url": url}
-    assert name_account(config) == account
+    assert account_name(config) == account
 
 
 @pytest.mark.parametrize(
@@ -139,5 +139,5 @@ def test_the_same_host_is_the_same_account_however_it_is_written(
 def test_another_host_is_another_account(url: str) -> None:
     config = CREDENTIALS | {"data_center": "eu", "api_url": url}
     known = {"a4fdbb7163ebb637", "e3c60e8fcf1f4948"}
-    assert name_account(config) not in known
+    assert account_name(config) not in known
     assert hosts.canonical(url) == url

@@ -37,7 +37,7 @@ JSON = st.from_regex(r"\A-?(0|[1-9][0-9]{0,39})(\.[0-9]{1,40})?([eE]-?[0-9]{1,3}
     ],
 )
 def test_a_number_keeps_its_digits(text: str, expected: numbers.Number) -> None:
-    number = numbers.read(text)
+    number = numbers.parse(text)
     assert number == expected
     assert type(number) is type(expected)
 
@@ -68,7 +68,7 @@ def test_a_number_keeps_its_digits(text: str, expected: numbers.Number) -> None:
 )
 def test_what_is_no_number_or_beyond_all_bounds_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"(?s).*"):
-        numbers.read(text)
+        numbers.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_what_is_no_number_or_beyond_all_bounds_is_a_value_error(text: str) -> N
     ],
 )
 def test_an_integer_may_be_written_as_a_whole_number(text: str, expected: int) -> None:
-    assert numbers.read_integer(text) == expected
-    assert type(numbers.read_integer(text)) is int
+    assert numbers.parse_integer(text) == expected
+    assert type(numbers.parse_integer(text)) is int
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_integer_may_be_written_as_a_whole_number(text: str, expected: int) -
 )
 def test_what_is_not_whole_is_no_integer(text: str) -> None:
     with pytest.raises(ValueError, match=r"(?s).*"):
-        numbers.read_integer(text)
+        numbers.parse_integer(text)
 
 
 @given(TEXTS)
@@ -105,7 +105,7 @@ def test_what_is_not_whole_is_no_integer(text: str) -> None:
 @example("9007199254740992.9")
 def test_a_number_is_written_as_it_was_read(text: str) -> None:
     try:
-        number = numbers.read(text)
+        number = numbers.parse(text)
     except ValueError:
         assert math.isinf(float(text)) or not float(text)
         return

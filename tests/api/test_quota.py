@@ -6,14 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tap_zohocampaigns.api.quota.ledger import (
-    OWN,
-    Ledger,
-    MemoryStore,
-    Quota,
-    Quotas,
-    Wait,
-)
+from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
+from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
+from tap_zohocampaigns.api.quota.memory import MemoryStore
 
 from .support import Clock, Narrow, enter, restless
 
@@ -74,7 +70,7 @@ def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> No
 
 
 def test_what_zoho_allows_is_told_in_order_of_the_windows() -> None:
-    for quota in OWN.values():
+    for quota in OWN_QUOTAS.values():
         assert [*quota.windows] == sorted(quota.windows)
         assert quota.longest == quota.windows[-1][1]
 

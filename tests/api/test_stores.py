@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.quota import redis as redis_module
-from tap_zohocampaigns.api.quota.ledger import Ledger, MemoryStore, Quota, Quotas, Wait
+from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
+from tap_zohocampaigns.api.quota.memory import MemoryStore
+from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-from tap_zohocampaigns.api.quota.stores import open_store
 
 from .callers import ACCOUNT, quotas_of
 from .day import most_in_a_window

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import FatalError
-from tap_zohocampaigns.api.quota.ledger import Ledger, Quota, Quotas, Ticket
+from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 
 from .callers import ACCOUNT

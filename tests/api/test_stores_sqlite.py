@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.quota import sqlite
-from tap_zohocampaigns.api.quota.ledger import Ledger, Quota, Quotas
+from tap_zohocampaigns.api.quota.ledger import Ledger
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
+from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-from tap_zohocampaigns.api.quota.stores import open_store
 
 from .callers import ACCOUNT, quotas_of
 from .support import Clock, about, enter, take

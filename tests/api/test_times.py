@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.wire import times
-from tap_zohocampaigns.api.wire.times import Pair
+from tap_zohocampaigns.api.wire.zones import Pair, find_zone
 
 # What a zone is called, without the folders of other systems' tables.
 ZONES = sorted(name for name in available_timezones() if "/" in name)
@@ -56,7 +56,7 @@ def test_both_layouts_are_read_with_noon_and_midnight(
     text: str, hour: int, minute: int
 ) -> None:
     expected = datetime.fromisoformat(f"2013-08-02T{hour:02}:{minute:02}")
-    assert times.read_text(text) == expected
+    assert times.parse_local(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_other_layouts_are_read_that_leave_nothing_to_guess(
     text: str, expected: str
 ) -> None:
     local = datetime.fromisoformat(expected)
-    assert times.read_text(text) == local
+    assert times.parse_local(text) == local
     zone = ZoneInfo("Asia/Kolkata")
     assert times.from_text(text, zone) == times.rfc3339(local.replace(tzinfo=zone))
 
@@ -116,7 +116,7 @@ def test_all_ways_to_write_a_time_are_read(
     day = f"{local.day:0{width}}"
     date = f"{name} {day}, " if month_first else f"{day} {name} "
     comma = "," if has_comma else ""
-    assert times.read_text(f"{date}{local.year}{comma} {clock}{noon}") == local
+    assert times.parse_local(f"{date}{local.year}{comma} {clock}{noon}") == local
 
 
 @given(st.datetimes(datetime.fromisoformat("1000-01-01"), timezones=st.just(UTC)))
@@ -124,8 +124,8 @@ def test_every_minute_of_the_calendar_is_read_back(instant: datetime) -> None:
     text = shown(instant, "UTC")
     day, month, year, *clock = text.replace(",", "").split()
     minute = instant.replace(second=0, microsecond=0, tzinfo=None)
-    assert times.read_text(text) == minute
-    assert times.read_text(f"{month} {day}, {year} {' '.join(clock)}") == minute
+    assert times.parse_local(text) == minute
+    assert times.parse_local(f"{month} {day}, {year} {' '.join(clock)}") == minute
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_every_minute_of_the_calendar_is_read_back(instant: datetime) -> None:
 )
 def test_rubbish_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"(?s).*"):
-        times.read_text(text)
+        times.parse_local(text)
     with pytest.raises(ValueError, match=r"(?s).*"):
         times.from_text(text, ZoneInfo("UTC"))
 
 
 @given(st.text() | st.text("0123456789 ,:APMJanFeb", min_size=21, max_size=21))
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
-    for read in (times.read_text, times.from_epoch):
+    for read in (times.parse_local, times.from_epoch):
         try:
             read(text)
         except ValueError:
@@ -221,7 +221,7 @@ def test_names_of_months_are_english_in_every_locale() -> None:
     try:
         locale.setlocale(locale.LC_TIME, names[0])
         expected = datetime.fromisoformat("2013-05-02T12:39")
-        assert times.read_text("02 May 2013, 12:39 PM") == expected
+        assert times.parse_local("02 May 2013, 12:39 PM") == expected
     finally:
         locale.setlocale(locale.LC_TIME, before)
 
@@ -280,7 +280,7 @@ def test_instants_are_ordered_as_their_texts(
 def test_a_zone_that_is_found_has_the_offsets_of_the_true_one(
     zone: str, instants: list[datetime]
 ) -> None:
-    found = times.find_zone([pair(instant, zone) for instant in instants])
+    found = find_zone([pair(instant, zone) for instant in instants])
     assert found is not None
     for instant in instants:
         offset = instant.astimezone(found.zone).utcoffset()
@@ -309,7 +309,7 @@ def test_of_zones_that_fit_the_hinted_and_the_common_ones_are_preferred(
     zone: str, hints: list[str], expected: str
 ) -> None:
     pairs = [pair(SUMMER, zone), pair(WINTER, zone)]
-    found = times.find_zone(pairs, hints)
+    found = find_zone(pairs, hints)
     assert found is not None
     assert found.zone.key == expected
 
@@ -334,7 +334,7 @@ def test_of_zones_that_fit_the_hinted_and_the_common_ones_are_preferred(
     ids=range(13),
 )
 def test_a_hint_that_is_no_zone_is_passed_over(hint: str) -> None:
-    found = times.find_zone([pair(SUMMER, "Asia/Kolkata")], [hint])
+    found = find_zone([pair(SUMMER, "Asia/Kolkata")], [hint])
     assert found is not None
     assert found.zone.key == "Asia/Kolkata"
 
@@ -354,13 +354,13 @@ NO_PAIRS = pytest.mark.parametrize(
 
 @NO_PAIRS
 def test_without_pairs_and_hints_no_zone_is_found(pairs: list[Pair]) -> None:
-    assert times.find_zone(pairs) is None
-    assert times.find_zone(pairs, ["null", "Eastern Time"]) is None
+    assert find_zone(pairs) is None
+    assert find_zone(pairs, ["null", "Eastern Time"]) is None
 
 
 @NO_PAIRS
 def test_without_pairs_the_zone_is_the_first_that_is_hinted(pairs: list[Pair]) -> None:
-    found = times.find_zone(pairs, ["Eastern Time", "America/Toronto", "Asia/Tokyo"])
+    found = find_zone(pairs, ["Eastern Time", "America/Toronto", "Asia/Tokyo"])
     assert found is not None
     assert found.zone.key == "America/Toronto"
     assert found.pairs == found.disagree
@@ -383,7 +383,7 @@ def test_the_zone_is_what_most_pairs_tell(seconds: int) -> None:
     for place in range(8):
         told = [*pairs]
         told[place] = off(told[place], seconds)
-        found = times.find_zone(told, ["Asia/Tokyo", "America/La_Paz"])
+        found = find_zone(told, ["Asia/Tokyo", "America/La_Paz"])
         assert found is not None
         assert (found.zone.key, found.pairs, found.disagree) == (
             *("America/New_York", 8, 1),
@@ -437,7 +437,7 @@ def test_of_several_zones_one_is_chosen(
     pairs: list[Pair], hints: list[str], expected: str, disagree: int
 ) -> None:
     for told in (pairs, pairs[::-1]):
-        found = times.find_zone(told, hints)
+        found = find_zone(told, hints)
         assert found is not None
         assert (found.zone.key, found.disagree) == (expected, disagree)
 
@@ -457,7 +457,7 @@ def test_of_several_zones_one_is_chosen(
 def test_a_zone_is_clear_if_all_pairs_agree_in_summer_and_winter(
     pairs: list[Pair], clear: object
 ) -> None:
-    found = times.find_zone(pairs)
+    found = find_zone(pairs)
     assert found is not None
     assert found.is_clear is clear
 
@@ -473,12 +473,12 @@ def test_no_zone_fits_more_pairs_than_the_one_that_is_found(
         pair(instant, data.draw(st.sampled_from([zone, zone, *others])))
         for instant in instants
     }
-    found = times.find_zone(pairs)
+    found = find_zone(pairs)
     assert found is not None
 
     def agreeing(zone: ZoneInfo) -> int:
         return sum(
-            abs(times.read_text(told.text) - _local(told.epoch, zone)) <= MINUTE
+            abs(times.parse_local(told.text) - _local(told.epoch, zone)) <= MINUTE
             for told in pairs
         )
 
@@ -496,14 +496,14 @@ def test_pairs_are_read_in_all_layouts() -> None:
     epoch = pair(SUMMER, "Asia/Kolkata").epoch
     texts = ("Jul 1, 2025 6:04:56 PM", "1 July 2025, 18:04", "2025-07-01T18:04:56")
     for text in texts:
-        found = times.find_zone([Pair(epoch, text)])
+        found = find_zone([Pair(epoch, text)])
         assert found is not None
         assert found.zone.key == "Asia/Kolkata"
 
 
 def test_pairs_that_can_not_be_read_do_not_spoil_the_others() -> None:
     good = pair(SUMMER, "Asia/Kolkata")
-    found = times.find_zone([Pair("null", "x"), good, Pair(good.epoch, "undefined")])
+    found = find_zone([Pair("null", "x"), good, Pair(good.epoch, "undefined")])
     assert found is not None
     assert found.zone.key == "Asia/Kolkata"
 
@@ -514,7 +514,7 @@ def test_a_text_that_is_cut_or_rounded_to_the_minute_fits(seconds: int) -> None:
     rounded = pair(instant + timedelta(seconds=30), "Asia/Kolkata").text
     epoch = pair(instant, "Asia/Kolkata").epoch
     for text in (rounded, shown(instant, "Asia/Kolkata")):
-        found = times.find_zone([Pair(epoch, text)])
+        found = find_zone([Pair(epoch, text)])
         assert found is not None
         assert found.zone.key == "Asia/Kolkata"
 
@@ -523,7 +523,7 @@ def test_a_text_that_is_cut_or_rounded_to_the_minute_fits(seconds: int) -> None:
 def test_a_pair_at_the_end_of_the_calendar_fits_no_zone_and_breaks_nothing(
     epoch: str,
 ) -> None:
-    assert times.find_zone([Pair(epoch, "02 Aug 2013, 12:39 PM")]) is None
+    assert find_zone([Pair(epoch, "02 Aug 2013, 12:39 PM")]) is None
 
 
 @pytest.mark.parametrize(

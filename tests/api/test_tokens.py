@@ -11,16 +11,13 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.api.client import name_account
+from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.tokens.entry import Token
+from tap_zohocampaigns.api.tokens.file import FileTokens
+from tap_zohocampaigns.api.tokens.opening import open_tokens
 from tap_zohocampaigns.api.tokens.redis import RedisTokens
-from tap_zohocampaigns.api.tokens.store import (
-    FileTokens,
-    Token,
-    TokenStore,
-    open_tokens,
-)
 
 from .support import (
     CLIENT_SECRET,
@@ -38,8 +35,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tap_zohocampaigns.api.tokens.store import TokenStore
+
     from .conftest import RedisServer
-    from .support import ConfiguredStream
+    from .support import Request
 
 TEXT = "1000.planted-access"
 BUSY = Wait(0.1, locked=False)
@@ -604,7 +603,7 @@ with ThreadPoolExecutor(8) as threads:
 def test_threads_of_many_processes_share_a_token_and_its_refusal(
     where: str, request: pytest.FixtureRequest
 ) -> None:
-    def api(asked: ConfiguredStream) -> Answer:
+    def api(asked: Request) -> Answer:
         # The first token is revoked when they are in the middle of it.
         revoked = len(zoho.asked) > 30
         old = asked.headers["Authorization"].endswith("-1")
@@ -615,7 +614,7 @@ def test_threads_of_many_processes_share_a_token_and_its_refusal(
         config = CONFIG | urls | {"rate_limit_ledger": where, "concurrency": 8}
         if where.startswith("redis:"):
             server: RedisServer = request.getfixturevalue("own_redis")
-            server.know(name_account(config))
+            server.know(account_name(config))
         command = [sys.executable, "-c", CALLS, json.dumps(config)]
         running = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

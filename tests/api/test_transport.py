@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 from urllib3.response import DeflateDecoder, HTTPResponse
 
-from tap_zohocampaigns.api.client import connect
+from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.errors import FatalError
 
-from .support import CONFIG, Answer, Clock, ConfiguredStream, Zoho
+from .support import CONFIG, Answer, Clock, Request, Zoho
 from .test_client import CERTIFICATE, KEY, LISTS
 
 if t.TYPE_CHECKING:
@@ -409,7 +409,7 @@ def test_only_what_is_asked_for_is_decoded(monkeypatch: pytest.MonkeyPatch) -> N
     )
     accepted: list[str] = []
 
-    def answer(asked: ConfiguredStream) -> Answer:
+    def answer(asked: Request) -> Answer:
         accepted.append(asked.headers["Accept-Encoding"])
         return Answer(b"{}", headers={"Content-Encoding": "br, gzip"})
 

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from singer_sdk.singerlib import RecordMessage
 
-from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.api.wire.converter import Converter
 from tap_zohocampaigns.singer.writer import PageWriter
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 from tap_zohocampaigns.sync.spool import Spool
 from tests import samples
+
+from .support import payload, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ def typed(**kinds: object) -> Converter:
 
 
 def records(stream: str, endpoint: str, content: bytes) -> list[dict[str, Any]]:
-    rows = wire.payload(endpoint, wire.read(content))
+    rows = payload(endpoint, read(content))
     return [*map(converter(stream).record, rows)]
 
 
@@ -345,7 +346,7 @@ def test_numbers_keep_their_digits_from_the_wire_to_the_message(
     )
     found = []
     for content in contents:
-        page = wire.payload("getsegmentcontacts", wire.read(content.encode()))
+        page = payload("getsegmentcontacts", read(content.encode()))
         convert = Converter("typed", {"properties": AMOUNTS}, no_zone)
         with closing(Spool()) as spool:
             (record,) = spool.read(spool.write(convert.records(page)))

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zohocampaigns.api import client as api
+from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
-from tap_zohocampaigns.api.scopes import SCOPES, WRITES
-from tap_zohocampaigns.api.versions import VERSIONS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests import samples
 
@@ -23,7 +22,7 @@ from .support import (
     V1,
     Answer,
     Clock,
-    ConfiguredStream,
+    Request,
     Zoho,
     as_json,
     error,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
 
 FORMS = ("json", "xml")
-CALLS = VERSIONS["1"].calls or {}
+CALLS = {name: row.v1 for name, row in ENDPOINTS.items() if row.v1 is not None}
 REFUSED = {
     "message": "Unauthorized key",
     "version": "1",
@@ -62,7 +61,7 @@ def clock() -> Clock:
 def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
     """Connect without OAuth, by version 1."""
     config = V1 | {"api_url": zoho.url} | settings
-    return api.connect(config, calls=SCOPES, clock=clock, sleep=clock.sleep)
+    return connect(config, endpoints=ENDPOINTS, clock=clock, sleep=clock.sleep)
 
 
 # How a call is made.
@@ -122,7 +121,7 @@ def test_what_the_version_has_not_is_told_and_never_asked(
 def test_each_data_center_is_called_and_no_other_host(
     center: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: ConfiguredStream) -> Answer:
+    def refuse(_: Request) -> Answer:
         return Answer(b"", 403)
 
     with Zoho(refuse) as proxy:
@@ -131,7 +130,7 @@ def test_each_data_center_is_called_and_no_other_host(
         monkeypatch.setenv("https_proxy", proxy.url)
         config = V1 | {"data_center": center, "retry_max_seconds": 0}
         with pytest.raises(FatalError, match="`data_center`"):
-            api.connect(config, clock=clock, sleep=clock.sleep).call(LISTS, {})
+            connect(config, clock=clock, sleep=clock.sleep).call(LISTS, {})
         targets = [(asked.method, asked.target) for asked in proxy.asked]
     host = DATA_CENTERS[center].api.removeprefix("https://")
     assert targets == [("CONNECT", f"{host}:443")]
@@ -177,11 +176,11 @@ def test_an_error_names_what_to_check_of_version_1(
 def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
     with Service(LivingAccount()) as service:
         config = V1 | service.config_v1 | {"response_format": form}
-        client = api.connect(config, clock=clock, sleep=clock.sleep)
+        client = connect(config, clock=clock, sleep=clock.sleep)
         with pytest.raises(FatalError, match=f"{COUNT} with code 1003 "):
             client.call(COUNT, {})
         wrong = config | {"auth_token": AUTH_TOKEN}
-        client = api.connect(wrong, clock=clock, sleep=clock.sleep)
+        client = connect(wrong, clock=clock, sleep=clock.sleep)
         with pytest.raises(SettingError, match=r"\(Unauthorized key\).*`auth_token`"):
             client.call(LISTS, {})
         assert [call.version for call in service.calls] == ["1", "1"]
@@ -216,7 +215,7 @@ def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
 
 
 def left(config: dict[str, Any], clock: Clock) -> int:
-    return api.connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
+    return connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
 
 
 def test_the_ledger_knows_whose_calls_they_are_and_not_the_token(

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.api.wire import xml
-from tap_zohocampaigns.api.wire.java_text import java_map
+from tap_zohocampaigns.api.wire.envelope import Envelope, Unreadable
+from tap_zohocampaigns.api.wire.java_text import parse_map
+from tap_zohocampaigns.api.wire.shapes import as_objects
 from tests import samples
+
+from .support import ROWS, VALUES, payload, read
 
 XML_CONTACT = {
     "added_time": "02 Aug 2013, 12:39 PM",
@@ -91,7 +95,7 @@ CAMPAIGNS_V1 = [
 
 
 def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
-    return wire.payload(endpoint, wire.read(content))
+    return payload(endpoint, read(content))
 
 
 @pytest.mark.parametrize(
@@ -110,9 +114,9 @@ def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
 def test_the_samples_of_the_documentation_are_read(
     content: bytes, endpoint: str, expected: object
 ) -> None:
-    envelope = wire.read(content)
+    envelope = read(content)
     assert (envelope.code, envelope.status, envelope.success) == ("0", "success", True)
-    assert wire.payload(endpoint, envelope) == expected
+    assert payload(endpoint, envelope) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,12 +139,12 @@ def test_the_samples_of_the_documentation_are_read(
 def test_a_success_with_a_message_only_has_no_rows_to_give(
     content: bytes, message: str
 ) -> None:
-    envelope = wire.read(content)
+    envelope = read(content)
     assert envelope.success
     assert envelope.message == message
-    for endpoint in wire.LISTS | wire.OBJECTS:
-        with pytest.raises(wire.Unreadable):
-            wire.payload(endpoint, envelope)
+    for endpoint in ROWS | VALUES:
+        with pytest.raises(Unreadable):
+            payload(endpoint, envelope)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +213,7 @@ def test_an_envelope_is_read_in_every_spelling(
     status: str,
     good: object,
 ) -> None:
-    envelope = wire.read(content)
+    envelope = read(content)
     assert (envelope.code, envelope.message) == (code, message)
     assert envelope.success is good
     assert envelope.status == (status or "none")
@@ -246,7 +250,7 @@ def test_an_envelope_is_read_in_every_spelling(
 def test_what_the_answer_repeats_of_the_request_is_found(
     content: bytes, total: int | None, used: object
 ) -> None:
-    envelope = wire.read(content)
+    envelope = read(content)
     assert envelope.total == total
     assert envelope.detail("range") == used
 
@@ -269,7 +273,7 @@ def test_what_the_answer_repeats_of_the_request_is_found(
 def test_the_text_of_a_java_map_is_read_one_level_deep(
     text: str, expected: dict[str, str]
 ) -> None:
-    assert java_map(text) == expected
+    assert parse_map(text) == expected
 
 
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1)
@@ -278,7 +282,7 @@ WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1)
 @given(st.dictionaries(WORDS, WORDS))
 def test_a_java_map_of_plain_words_is_read_back(words: dict[str, str]) -> None:
     text = ", ".join(f"{name}={value}" for name, value in words.items())
-    assert java_map(f"{{{text}}}") == words
+    assert parse_map(f"{{{text}}}") == words
 
 
 @pytest.mark.parametrize(
@@ -380,7 +384,7 @@ def test_rows_are_read_from_what_sloppy_writers_send(
     content: bytes, expected: list[dict[str, str]] | None
 ) -> None:
     if expected is None:
-        with pytest.raises(wire.Unreadable):
+        with pytest.raises(Unreadable):
             rows_of(content)
     else:
         assert rows_of(content) == expected
@@ -389,8 +393,8 @@ def test_rows_are_read_from_what_sloppy_writers_send(
 @pytest.mark.parametrize("whole", WHOLE)
 def test_a_body_that_is_cut_anywhere_is_unreadable(whole: bytes) -> None:
     for end in range(len(whole)):
-        with pytest.raises(wire.Unreadable):
-            wire.read(whole[:end])
+        with pytest.raises(Unreadable):
+            read(whole[:end])
 
 
 @pytest.mark.parametrize("fault", [b"&", b"\xff", b"\x01"])
@@ -399,10 +403,10 @@ def test_a_body_that_has_to_be_mended_is_still_unreadable_when_cut(
 ) -> None:
     for whole in (samples.SEGMENT_CONTACTS_XML, samples.RECIPIENTS_JSON):
         sloppy = whole.replace(b"user512", fault).replace(b"meganath", fault)
-        assert wire.read(sloppy).success
+        assert read(sloppy).success
         for end in range(len(sloppy)):
-            with pytest.raises(wire.Unreadable):
-                wire.read(sloppy[:end])
+            with pytest.raises(Unreadable):
+                read(sloppy[:end])
 
 
 @pytest.mark.parametrize(
@@ -443,8 +447,8 @@ def test_a_body_that_has_to_be_mended_is_still_unreadable_when_cut(
     ids=count(),
 )
 def test_what_is_no_answer_of_the_service_is_unreadable(content: bytes) -> None:
-    with pytest.raises(wire.Unreadable):
-        wire.read(content)
+    with pytest.raises(Unreadable):
+        read(content)
 
 
 @pytest.mark.parametrize(
@@ -462,22 +466,22 @@ def test_what_is_no_answer_of_the_service_is_unreadable(content: bytes) -> None:
         "0",
     ],
 )
-@pytest.mark.parametrize("endpoint", sorted(wire.LISTS))
+@pytest.mark.parametrize("endpoint", sorted(ROWS))
 def test_rows_of_a_wrong_type_are_unreadable_and_never_none(
     endpoint: str, rows: str
 ) -> None:
-    for name in wire.LISTS[endpoint]:
-        with pytest.raises(wire.Unreadable):
+    for name in ROWS[endpoint]:
+        with pytest.raises(Unreadable):
             rows_of(f'{{"code":"0","{name}":{rows}}}'.encode(), endpoint)
 
 
-@pytest.mark.parametrize("endpoint", sorted(wire.LISTS | wire.OBJECTS))
+@pytest.mark.parametrize("endpoint", sorted(ROWS | VALUES))
 def test_a_success_without_what_was_asked_for_is_unreadable(endpoint: str) -> None:
     for content in (
         b'{"status":"success","code":"0"}',
         b"<response><status>success</status><code>0</code></response>",
     ):
-        with pytest.raises(wire.Unreadable):
+        with pytest.raises(Unreadable):
             rows_of(content, endpoint)
 
 
@@ -499,7 +503,7 @@ def element(value: object) -> str:
 
 
 FORMS = ("json", "xml")
-CODELESS = sorted(wire.LISTS | wire.OBJECTS)
+CODELESS = sorted(ROWS | VALUES)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -507,7 +511,7 @@ CODELESS = sorted(wire.LISTS | wire.OBJECTS)
 def test_rows_without_a_code_are_a_success_and_no_rows_are_none(
     endpoint: str, form: str
 ) -> None:
-    for name in (wire.LISTS | wire.OBJECTS)[endpoint]:
+    for name in (ROWS | VALUES)[endpoint]:
         full: object = {"a": {"b": "c"}}
         empty: list[object] = [[], {}, "", "{}"]
         if endpoint == "listsubscriberscount":
@@ -517,7 +521,7 @@ def test_rows_without_a_code_are_a_success_and_no_rows_are_none(
             endpoint == "tag/getalltags"
         )
         for nothing in empty:
-            with pytest.raises(wire.Unreadable):
+            with pytest.raises(Unreadable):
                 rows_of(as_bytes({name: nothing}, form), endpoint)
         for fault in (
             {"status": "error"},
@@ -528,20 +532,20 @@ def test_rows_without_a_code_are_a_success_and_no_rows_are_none(
             {"code": "2603"},
         ):
             answer = as_bytes({name: full} | fault, form)
-            with pytest.raises(wire.Unreadable):
-                wire.payload(endpoint, good(wire.read(answer)))
+            with pytest.raises(Unreadable):
+                payload(endpoint, good(read(answer)))
 
 
-def good(envelope: wire.Envelope) -> wire.Envelope:
+def good(envelope: Envelope) -> Envelope:
     """Return an envelope if it is a success."""
     if not envelope.success:
-        raise wire.Unreadable
+        raise Unreadable
     return envelope
 
 
 def test_a_count_of_nobody_without_a_code_is_no_answer() -> None:
     assert rows_of(b'{"code":"0","no_of_contacts":0}', "listsubscriberscount") == 0
-    with pytest.raises(wire.Unreadable):
+    with pytest.raises(Unreadable):
         rows_of(b'{"no_of_contacts":0}', "listsubscriberscount")
 
 
@@ -555,8 +559,8 @@ ODD: list[object] = [
 @pytest.mark.parametrize("odd", ODD, ids=count())
 def test_a_head_of_any_type_is_read_or_unreadable(name: str, odd: object) -> None:
     body = {"status": "success", "code": "0", "list_of_details": [{"listkey": "a"}]}
-    with suppress(wire.Unreadable):
-        envelope = wire.read(json.dumps(body | {name: odd}).encode())
+    with suppress(Unreadable):
+        envelope = read(json.dumps(body | {name: odd}).encode())
         assert isinstance(envelope.code, str)
         assert isinstance(envelope.message, str)
         assert isinstance(envelope.status, str)
@@ -571,7 +575,7 @@ def test_details_of_any_type_are_numbers_or_nothing(name: str, odd: object) -> N
         {"code": "0", name: odd},
         {"code": "0", "requestdetails": {name: odd}},
     ):
-        envelope = wire.read(json.dumps(body).encode())
+        envelope = read(json.dumps(body).encode())
         assert (envelope.used_range or 1) > 0
         assert (envelope.total or 0) >= 0
 
@@ -581,21 +585,21 @@ def test_details_of_any_type_are_numbers_or_nothing(name: str, odd: object) -> N
 )
 def test_a_status_that_tells_of_an_error_anywhere_is_one(status: object) -> None:
     body = {"status": status, "code": "0", "list_of_details": []}
-    assert not wire.read(json.dumps(body).encode()).success
+    assert not read(json.dumps(body).encode()).success
 
 
 @pytest.mark.parametrize(
     "codes", [{"code": "0", "Code": "2603"}, {"Code": "2603", "code": "0"}]
 )
 def test_of_two_codes_that_of_an_error_counts(codes: dict[str, str]) -> None:
-    assert wire.read(json.dumps(codes).encode()).code == "2603"
+    assert read(json.dumps(codes).encode()).code == "2603"
 
 
 def test_a_text_of_many_brackets_is_refused_with_a_sentence() -> None:
     with pytest.raises(FatalError, match="form that this version does not know"):
-        wire.as_objects("[" * 5000 + "]" * 5000)
+        as_objects("[" * 5000 + "]" * 5000)
     with pytest.raises(FatalError):
-        wire.as_objects([[["a"]]])
+        as_objects([[["a"]]])
 
 
 LAUGHS = b'<!ENTITY a "lol">' + b"".join(
@@ -626,14 +630,14 @@ def test_xml_that_can_exhaust_the_machine_is_refused_with_a_sentence(
     content: bytes, word: str
 ) -> None:
     with pytest.raises(FatalError, match=rf"^Zoho sent XML .*{word}.*\.$"):
-        wire.read(content)
+        read(content)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_a_doctype_is_read_in_no_encoding(encoding: str) -> None:
     for text in (DOCTYPE + REPLY, b'<?xml version="1.0"?>' + DOCTYPE + REPLY):
         with pytest.raises(ZohoError):
-            wire.read(text.decode().encode(encoding))
+            read(text.decode().encode(encoding))
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "shift_jis", "utf-7", "bogus", "hex"])
@@ -642,13 +646,13 @@ def test_xml_in_an_encoding_that_no_parser_knows_is_an_error_of_ours(
 ) -> None:
     declared = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
     with pytest.raises(ZohoError):
-        wire.read(declared + samples.COUNT_XML)
+        read(declared + samples.COUNT_XML)
 
 
 def test_xml_of_the_deepest_nesting_that_is_allowed_is_read() -> None:
     deep = b"<a>" * (xml.MAX_DEPTH - 1) + b"</a>" * (xml.MAX_DEPTH - 1)
     body = b"<response><code>0</code>" + deep + b"</response>"
-    assert wire.read(body).success
+    assert read(body).success
 
 
 def test_a_body_of_too_many_bytes_is_refused_naming_the_setting(
@@ -656,9 +660,9 @@ def test_a_body_of_too_many_bytes_is_refused_naming_the_setting(
 ) -> None:
     monkeypatch.setattr(wire, "MAX_BYTES", 1 << 20)
     filling = b" " * ((1 << 20) - len(samples.COUNT_JSON))
-    assert wire.read(filling + samples.COUNT_JSON).success
+    assert read(filling + samples.COUNT_JSON).success
     with pytest.raises(FatalError, match=r"more than 1 MiB at once: lower `page_size`"):
-        wire.read(filling + b" " + samples.COUNT_JSON)
+        read(filling + b" " + samples.COUNT_JSON)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
@@ -675,7 +679,7 @@ def test_rows_of_json_are_read_as_they_are(rows: list[dict[str, object]]) -> Non
 def test_any_bytes_are_an_envelope_or_an_error_of_ours(content: bytes) -> None:
     for start in (b"", b"<response>", b'{"code":'):
         try:
-            envelope = wire.read(start + content)
+            envelope = read(start + content)
         except ZohoError:
             continue
         assert envelope.code

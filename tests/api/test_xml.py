@@ -16,9 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import FatalError, ZohoError
-from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.api.wire import xml
+from tap_zohocampaigns.api.wire.envelope import MAX_BYTES, Envelope, Unreadable
 from tests import samples
+
+from .support import payload, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,16 +39,16 @@ CONTROL = b"|".join(
 BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
 
 
-def reference(text: bytes) -> wire.Envelope:
+def reference(text: bytes) -> Envelope:
     """Read XML by way of a tree."""
     mended = BARE.sub(b"&amp;", text)
     mended = re.sub(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1", rb"\1.0", mended)
     mended = re.sub(CONTROL, b"", mended)
     for attempt in (text, mended.decode(errors="replace").encode()):
         with suppress(expat.ExpatError, LookupError, ValueError):
-            return wire.read(json.dumps(plain(tree(attempt))).encode())
+            return read(json.dumps(plain(tree(attempt))).encode())
     msg = "a body that is not whole"
-    raise wire.Unreadable(msg)
+    raise Unreadable(msg)
 
 
 def tree(text: bytes) -> Element:
@@ -102,7 +104,7 @@ def plain(element: Element) -> Any:
     return fields or "".join([element.text or "", *tails])
 
 
-def outcome(read: Callable[[bytes], wire.Envelope], text: bytes) -> str:
+def outcome(read: Callable[[bytes], Envelope], text: bytes) -> str:
     """Return all that an answer or an error says, in its order."""
     try:
         return json.dumps(read(text))
@@ -214,7 +216,7 @@ def documents(draw: st.DrawFn) -> bytes:
 def test_xml_is_read_as_the_reference_reads_it(text: bytes, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(xml, "PIECE", piece)
-        assert outcome(wire.read, text) == outcome(reference, text)
+        assert outcome(read, text) == outcome(reference, text)
 
 
 @pytest.mark.parametrize(
@@ -255,21 +257,21 @@ def test_an_element_is_the_value_that_json_has(
     inner: str, expected: dict[str, object]
 ) -> None:
     text = f"<response><code>0</code>{inner}</response>".encode()
-    assert wire.read(text).body == {"code": "0", **expected}
-    assert outcome(wire.read, text) == outcome(reference, text)
+    assert read(text).body == {"code": "0", **expected}
+    assert outcome(read, text) == outcome(reference, text)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp1252", "utf-16"])
 def test_the_encoding_that_is_declared_is_used(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><code>0 \u00e9</code>'
     content = text.encode("utf-16-le" if encoding == "utf-16" else encoding)
-    assert wire.read(content).code == "0 \u00e9"
+    assert read(content).code == "0 \u00e9"
 
 
 def test_what_only_looks_like_a_doctype_is_read() -> None:
     inner = b"<!-- <!DOCTYPE a> --><a><![CDATA[<!DOCTYPE a>]]></a>"
     text = b"<!-- <!DOCTYPE a> --><response><code>0</code>" + inner + b"</response>"
-    assert wire.read(text).body == {"code": "0", "a": "<!DOCTYPE a>"}
+    assert read(text).body == {"code": "0", "a": "<!DOCTYPE a>"}
 
 
 @pytest.mark.parametrize("broken", ["", "&nbsp;", "</b>", "<"])
@@ -278,16 +280,16 @@ def test_what_was_too_deep_before_it_broke_is_refused(
     start: str, end: str, broken: str
 ) -> None:
     with pytest.raises(FatalError, match="nested deeper than 40 elements"):
-        wire.read((start * 41 + end * 41 + broken).encode())
-    with pytest.raises(wire.Unreadable):
-        wire.read((start * 40 + broken).encode())
+        read((start * 41 + end * 41 + broken).encode())
+    with pytest.raises(Unreadable):
+        read((start * 40 + broken).encode())
 
 
 def peak_of(text: bytes, error: type[ZohoError], match: str) -> int:
     """Return how much memory a refusal takes."""
     tracemalloc.start()
     with pytest.raises(error, match=match):
-        wire.read(text)
+        read(text)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
@@ -316,18 +318,18 @@ def test_nothing_is_built_of_too_many_elements(
 def test_attributes_count_as_elements_do(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b'<response a="" b=""><code>0</code></response>'
     monkeypatch.setattr(xml, "MAX_NODES", 4)
-    assert wire.read(text).success
+    assert read(text).success
     monkeypatch.setattr(xml, "MAX_NODES", 3)
     with pytest.raises(FatalError, match="too many elements"):
-        wire.read(text)
+        read(text)
 
 
 @pytest.mark.parametrize("piece", [b"<a/>", b"<a b=''/>", b"<fl val=''>1</fl>"])
 def test_as_many_bytes_as_are_read_at_all_are_not_too_many(piece: bytes) -> None:
     start, end = b"<response><code>0</code>", b"</response>"
-    text = start + piece * ((wire.MAX_BYTES - 50) // len(piece)) + end
+    text = start + piece * ((MAX_BYTES - 50) // len(piece)) + end
     with pytest.raises(FatalError, match="too many elements"):
-        wire.read(text)
+        read(text)
 
 
 @pytest.mark.parametrize("fault", [b"& ", b"&#0;", b"\x01"])
@@ -336,9 +338,9 @@ def test_few_faults_are_mended_and_not_any_number_of_them(
 ) -> None:
     monkeypatch.setattr(xml, "MAX_NODES", 1000)
     start, end = b"<response><code>0</code><a>", b"</a></response>"
-    assert wire.read(start + fault * 1000 + end).success
+    assert read(start + fault * 1000 + end).success
     text = start + fault * 100_000 + end
-    assert peak_of(text, wire.Unreadable, "not whole") < 10 * len(text)
+    assert peak_of(text, Unreadable, "not whole") < 10 * len(text)
 
 
 TEXTS = st.text(
@@ -354,7 +356,7 @@ def test_rows_are_the_same_in_both_formats(rows: list[dict[str, str]]) -> None:
     )
     body = {"code": "0", "contacts": rows}
     assert [
-        wire.payload("getcampaignrecipientsdata", wire.read(content))
+        payload("getcampaignrecipientsdata", read(content))
         for content in (page(inner), json.dumps(body).encode())
     ] == [rows, rows]
 
@@ -380,7 +382,7 @@ def test_rows_beside_others_keep_their_places() -> None:
     odd = '<contact><br/><fl val="a">3</fl></contact>'
     inner = contact(field("1")) * 2 + odd + contact(field("4")) + "<contact/>"
     expected = [{"a": "1"}, {"a": "1"}, {"br": None, "a": "3"}, {"a": "4"}, None]
-    assert wire.read(page(inner)).body["contacts"] == {"contact": expected}
+    assert read(page(inner)).body["contacts"] == {"contact": expected}
 
 
 @pytest.mark.parametrize(
@@ -411,7 +413,7 @@ def test_rows_beside_others_keep_their_places() -> None:
     ],
 )
 def test_rows_in_odd_places_are_read_as_the_reference_reads_them(text: bytes) -> None:
-    assert outcome(wire.read, text) == outcome(reference, text)
+    assert outcome(read, text) == outcome(reference, text)
 
 
 OUT_OF_PLACE = [
@@ -434,4 +436,4 @@ def test_a_piece_that_is_out_of_place_is_read_as_the_reference_reads_it(
     # By the first character the format is told.
     for place in range(1, len(text) + 1):
         changed = text[:place] + piece + text[place:]
-        assert outcome(wire.read, changed) == outcome(reference, changed)
+        assert outcome(read, changed) == outcome(reference, changed)

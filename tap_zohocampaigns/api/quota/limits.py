@@ -52,7 +52,7 @@ class Quotas(t.NamedTuple):
 
     other: Quota
     """For all endpoints without an own quota."""
-    own: Mapping[str, Quota] = {}  # noqa: RUF012 (never changed)
+    own: Mapping[str, Quota] = {}
     """Endpoints with an own quota."""
     underway: float = 70.0
     """Seconds after its entry in which a call reaches the service, or never does."""

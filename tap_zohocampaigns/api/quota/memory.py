@@ -33,7 +33,7 @@ class _Calls:
         del self.counted[: bisect_right(self.counted, now - longest)]
 
     def wait(self, calls: int, window: float, now: float) -> float | None:
-        """Return how long a window stays full at least (seconds); None if it has room."""
+        """Return how long a window stays full (seconds); None if it has room."""
         others = calls - len(self.underway)
         if others <= 0:
             # An answer may come at any moment.

@@ -49,7 +49,8 @@ class RedisStore:
     """Keeps calls in a Redis, counted by a script with the server's clock.
 
     While the server is away, nothing is sent: other machines could exceed the quota. A
-    server that evicts keys to save memory (any policy but `noeviction`) is not suitable.
+    server that evicts keys to save memory (a policy other than `noeviction`) is not
+    suitable.
     """
 
     def __init__(  # noqa: PLR0913 (two of them are the world's)

@@ -35,8 +35,8 @@ ON noted (account, endpoint, boot)
 """,
 )
 # Entries made before a restart of the machine, or on another machine, are moved to the
-# clock of this boot. Entries from the future were made now at the latest. Each part uses
-# an index, since a day holds 75,000 calls of some endpoints.
+# clock of this boot. Entries from the future were made now at the latest. Each part
+# uses an index, since a day holds 75,000 calls of some endpoints.
 ADOPT = """
 UPDATE noted
 SET boot = :boot,

@@ -227,8 +227,8 @@ class SqliteStore:
         )
         try:
             _insist(db, "PRAGMA journal_mode = WAL")
-            # Entries survive the end of the process. The last seconds before a power cut
-            # may be lost; to keep those too would cost each call some milliseconds.
+            # Entries survive the end of the process. The last seconds before a power
+            # cut may be lost; to keep those too would cost each call milliseconds.
             _insist(db, "PRAGMA synchronous = NORMAL")
             with db:
                 _insist(db, "BEGIN IMMEDIATE")

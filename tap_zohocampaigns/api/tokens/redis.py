@@ -112,7 +112,7 @@ class RedisTokens(TokenStore):
     def _settle(
         self, *, issued: bool = True, rests: bool = False, **token: str | float
     ) -> None:
-        # This process has its token. The next request finds out that the server is away.
+        # This process has its token. The next request shows that the server is away.
         with suppress(redis.RedisError):
             super()._settle(issued=issued, rests=rests, **token)
 

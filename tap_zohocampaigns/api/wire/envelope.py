@@ -10,8 +10,9 @@ import msgspec
 
 from tap_zohocampaigns.api.errors import FatalError, Transient
 from tap_zohocampaigns.api.wire import java_text, numbers, xml
-from tap_zohocampaigns.api.wire.shapes import as_list
-from tap_zohocampaigns.api.wire.types import Json, Row
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.api.wire.types import Json, Row
 
 MAX_BYTES = 64 * 1024 * 1024
 _SUCCESSES = {"0", "200", "3023", "6201"}

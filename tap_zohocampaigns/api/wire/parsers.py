@@ -11,8 +11,6 @@ from tap_zohocampaigns.api.wire.casts import as_key
 from tap_zohocampaigns.api.wire.shapes import as_list, as_objects
 
 if t.TYPE_CHECKING:
-    from collections import Counter
-
     from tap_zohocampaigns.api.wire.types import Json, Row
 
 _COUNT = re.compile(r"([^=]*)=\s*([0-9]+)\s*(?:,\s*|$)")
@@ -185,9 +183,7 @@ def parse_subscriber_counts(mailing_list: Row) -> dict[str, int | None]:
         "unsub": "noofunsubcnt",
         "bounce": "noofbouncecnt",
     }
-    texts = {
-        status: str(mailing_list.get(name)) for status, name in counters.items()
-    }
+    texts = {status: str(mailing_list.get(name)) for status, name in counters.items()}
     return {
         status: int(text) if text.isdecimal() else None
         for status, text in texts.items()

@@ -1,18 +1,21 @@
 """XML bytes -> the values that the JSON of the same page has.
 
-An element with `<fl val="name">` children becomes an object with those names. A repeated
-element becomes a list.
+An element with `<fl val="name">` children becomes an object with those names. A
+repeated element becomes a list.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 import xmltodict
 
 from tap_zohocampaigns.api.errors import FatalError
-from tap_zohocampaigns.api.wire.types import Json, Row
+
+if TYPE_CHECKING:
+    from tap_zohocampaigns.api.wire.types import Json, Row
 
 MAX_DEPTH = 40
 # 10,000 rows of 100 fields have fewer. An empty element takes ten bytes of XML, but
