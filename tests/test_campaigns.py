@@ -544,11 +544,11 @@ def test_events_that_are_read_ahead_are_not_taken_for_written(
     config = service.config | settings | {"rate_limit_ledger": "memory"}
     stream = StillTap(config=config, state=state).streams["recipient_events"]
     stream.begin()
-    known = deepcopy(stream.before)
+    known = deepcopy(stream.previous_state)
     assert known["open"][newest]["begun"]
     for part in stream.parts():
         assert [*stream.read(part)]
-    assert stream.before == known
+    assert stream.previous_state == known
 
 
 def timelines(service: Service, reports: dict[str, list[str]]) -> None:

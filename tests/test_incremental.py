@@ -255,7 +255,7 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
                 yield Batch(rows)
 
         lines = {"1": line} if known else {}
-        stream.before = {"selection": stream.selection}
+        stream.previous_state = {"selection": stream.selection}
         stream.stream_state["pass"] = 1
         tracemalloc.start()
         taken = stream._take_part(Part(owner="1"), batches(), lines)  # noqa: SLF001

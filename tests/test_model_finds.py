@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from tap_zohocampaigns.api.wire import times, zones
+from tap_zohocampaigns.api.wire import counters, zones
 from tap_zohocampaigns.api.wire.counters import EVIDENCE, Evidence
 from tap_zohocampaigns.streams import recipients
 from tap_zohocampaigns.streams.recipients import CampaignStream
-from tap_zohocampaigns.sync import campaigns, incremental, lookback, pagination
+from tap_zohocampaigns.sync import campaigns, lookback, members, pagination
 from tap_zohocampaigns.sync.base import ZohoStream
 from tap_zohocampaigns.sync.campaigns import LookbackStream, RecipientStream
 from tap_zohocampaigns.sync.incremental import SnapshotStream, StatefulStream
@@ -358,13 +358,13 @@ def believe_each_text_of_time(patch: Patch) -> None:
         finding = find(*clues)
         return None if finding and finding.disagree else finding
 
-    patch.setattr(times, "find_zone", found)
+    patch.setattr(zones, "find_zone", found)
 
 
 def trust_one_counter(patch: Patch) -> None:
     """An action is unchanged if its own counter is."""
     alone = {"unopenedcontacts": Evidence(("unopened",))}
-    patch.setattr(lookback, "EVIDENCE", {**EVIDENCE, **alone})
+    patch.setattr(counters, "EVIDENCE", {**EVIDENCE, **alone})
 
 
 def settle_what_does_not_match(patch: Patch) -> None:
@@ -447,7 +447,7 @@ def close_spans_of_time(patch: Patch) -> None:
     parts = LookbackStream.parts
 
     def left(self: t.Any) -> t.Any:
-        closed = self.before["closed"]
+        closed = self.previous_state["closed"]
         times = [
             self.time_of(c) for c in self.campaigns() if c["campaign_key"] in closed
         ]
@@ -474,7 +474,7 @@ def tell_nothing_of_what_is_deleted(patch: Patch) -> None:
 
 def take_hidden_for_deleted(patch: Patch) -> None:
     """What is missing in one run is deleted."""
-    patch.setattr(incremental, "MISSING_RUNS", 1)
+    patch.setattr(members, "MISSING_RUNS", 1)
 
 
 def take_hidden_campaigns_for_deleted(patch: Patch) -> None:
@@ -522,7 +522,7 @@ def forget_what_was_underway(patch: Patch) -> None:
     dirty = MembersStream._is_doubtful  # noqa: SLF001 (what is taken out)
 
     def forgotten(self: t.Any, line: t.Any) -> t.Any:
-        self.before.pop("underway", None)
+        self.previous_state.pop("underway", None)
         return dirty(self, line)
 
     patch.setattr(MembersStream, "_is_doubtful", forgotten)
@@ -567,7 +567,7 @@ def forget_what_was_written(patch: Patch) -> None:
 
 def believe_an_end_for_ever(patch: Patch) -> None:
     """An end that was asked for once is not asked for again."""
-    patch.setattr(incremental, "_PROOF_HOLDS", timedelta.max)
+    patch.setattr(members, "_PROOF_HOLDS", timedelta.max)
 
 
 @pytest.mark.parametrize(

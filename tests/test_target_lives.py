@@ -219,7 +219,7 @@ class Life:
         target.most_waiting = self.chance.choice([1, 2, 3, 5, 8, 13, 100])
         target.clock = lambda: self.zoho.now  # type: ignore[method-assign]
         target.shutdown.sleep = self.zoho.sleep  # type: ignore[method-assign]
-        target.__dict__ |= {"wires": self.zoho, "rejects": self.rejects}
+        target.__dict__ |= {"sender": self.zoho, "rejects": self.rejects}
         written, error = io.StringIO(), None
         with redirect_stdout(written):
             try:

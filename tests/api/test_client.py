@@ -121,7 +121,7 @@ def jitter(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", NAMES)
 def test_no_published_code_looks_like_an_empty_account(
     endpoint: str, form: str, clock: Clock
 ) -> None:
@@ -331,7 +331,7 @@ def test_the_cause_of_an_outage_is_named_without_its_address(
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", NAMES)
 def test_a_call_carries_its_parameters_and_credentials_in_a_header_only(
     endpoint: str, form: str, clock: Clock
 ) -> None:

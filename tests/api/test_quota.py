@@ -17,7 +17,8 @@ QUOTA = Quota(3, 300, 1800)
 
 
 def ledger_of(quota: Quota, clock: Clock) -> Ledger:
-    return Ledger(MemoryStore(Quotas(quota), clock=clock), sleep=clock.sleep)
+    store = MemoryStore(Quotas(quota, OWN_QUOTAS), clock=clock)
+    return Ledger(store, sleep=clock.sleep)
 
 
 def test_calls_within_the_quota_wait_for_nothing() -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.quota import redis as redis_module
 from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
@@ -76,7 +77,9 @@ class Kind(t.NamedTuple, t.Generic[Clock_co]):
 def in_memory() -> Kind[Clock]:
     clock = Clock()
     return Kind(
-        clock, lambda _, quota: MemoryStore(Quotas(quota), clock=clock), shared=False
+        clock,
+        lambda _, quota: MemoryStore(Quotas(quota, OWN_QUOTAS), clock=clock),
+        shared=False,
     )
 
 
@@ -86,7 +89,9 @@ def in_a_file(folder: Path) -> Kind[Clock]:
     path = folder / "quota.sqlite3"
     return Kind(
         clock,
-        lambda account, quota: SqliteStore(path, account, Quotas(quota), clocks=clocks),
+        lambda account, quota: SqliteStore(
+            path, account, Quotas(quota, OWN_QUOTAS), clocks=clocks
+        ),
     )
 
 
@@ -102,7 +107,7 @@ def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
         server.know(account)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(redis_module, "_SCRIPT", script)
-            return RedisStore(server.url, account, Quotas(quota))
+            return RedisStore(server.url, account, Quotas(quota, OWN_QUOTAS))
 
     return Kind(ServerClock(server), open_timed, longer=2)
 
@@ -286,7 +291,7 @@ def test_a_call_without_an_answer_counts_as_long_as_it_may_be_underway(
     with closing(kind.open(next(accounts), quota)) as store:
         simulation.send(store)
         simulation.send(store)
-        expected = Quotas(quota).underway + quota.window + kind.longer
+        expected = Quotas(quota, OWN_QUOTAS).underway + quota.window + kind.longer
         assert kind.clock() == pytest.approx(expected, abs=1e-4)
 
 

@@ -411,7 +411,7 @@ def test_where_the_ledger_can_not_be_kept_either_it_says_so_itself(
 HOLD = """
 import sys, time
 from pathlib import Path
-from tap_zohocampaigns.api.tokens import FileTokens
+from tap_zohocampaigns.api.tokens.file import FileTokens
 assert FileTokens(Path(sys.argv[1]), "key").take(()) is None
 print("held", flush=True)
 time.sleep(600)

@@ -160,7 +160,7 @@ def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
         ("2706", Forbidden, "check that the user of `auth_token` may see this"),
         ("901", FatalError, "`auth_token` belongs to an active account"),
         ("1004", FatalError, "`api_version`"),
-        ("1002", FatalError, "this version of the tap"),
+        ("1002", FatalError, "update the tap"),
     ],
 )
 def test_an_error_names_what_to_check_of_version_1(

@@ -85,7 +85,7 @@ class Ledger:
         self._sleep = sleep
         self._waits: list[tuple[str, float]] = []
         self.resting: Callable[[str, float], None] = lambda *_: None
-        """Called when a wait is long: endpoint, and the end of the wait (epoch seconds)."""
+        """Called when a wait is long: endpoint, end of the wait (epoch seconds)."""
         self.take = store.take
         self.done = store.done
         self.lock = store.lock
