@@ -482,7 +482,7 @@ def take_hidden_campaigns_for_deleted(patch: Patch) -> None:
     note = RecipientStream.note_missing
 
     def noted(self: t.Any, opened: t.Any, closed: t.Any) -> None:
-        listed = {each["campaign_key"] for each in self.account.campaigns}
+        listed = {each["campaign_key"] for each in self.inventory.campaigns}
         self.stream_state["missing"] = [*({*opened} | {*closed}) - listed]
         note(self, opened, closed)
 
