@@ -1,44 +1,48 @@
-"""The tap: its settings, its streams, its command line."""
+"""The tap: settings in, streams out."""
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
+import time
 import typing as t
 from contextlib import suppress
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import click
 from singer_sdk import Tap
-from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from tap_zohocampaigns import streams
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.connect import connect
-from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.wire.times import rfc3339
-from tap_zohocampaigns.commands.plan import as_text, make_plan
 from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.settings.checks import unknown_names
 from tap_zohocampaigns.settings.shared import SANDBOX, reachable
 from tap_zohocampaigns.singer import files
-from tap_zohocampaigns.singer.plugin import Plugin, mapping
-from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
-from tap_zohocampaigns.singer.user_errors import QUIET, Command
+from tap_zohocampaigns.singer.maps import register_maps
+from tap_zohocampaigns.singer.plugin import Plugin
+from tap_zohocampaigns.singer.shutdown import Shutdown, saved_when_stopped
+from tap_zohocampaigns.singer.summary import Summary
+from tap_zohocampaigns.singer.user_errors import SDK_LINES
 from tap_zohocampaigns.singer.writer import PageWriter
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync import custom_fields
+from tap_zohocampaigns.sync.discovery import add_custom_fields
 from tap_zohocampaigns.sync.inventory import Inventory
-from tap_zohocampaigns.sync.prefetch import Crew
+from tap_zohocampaigns.sync.run import Run
+from tap_zohocampaigns.sync.turns import in_turn
+from tap_zohocampaigns.sync.workers import Workers
 
 if t.TYPE_CHECKING:
+    from tap_zohocampaigns.api.wire.types import Json, Row
     from tap_zohocampaigns.sync.base import ZohoStream
+    from tap_zohocampaigns.sync.run import RunningStream
 
 
-class TapZohoCampaigns(Plugin, Tap):
+class TapZohoCampaigns(Plugin, Run):
     """Singer tap for Zoho Campaigns."""
 
     name = "tap-zohocampaigns"
@@ -52,7 +56,7 @@ class TapZohoCampaigns(Plugin, Tap):
     ]
 
     def __init__(self, **kwargs: t.Any) -> None:
-        """Take the settings; nothing is sent yet."""
+        """Check the settings; nothing is sent yet."""
         self._given_catalog = kwargs.get("catalog")
         if isinstance(self._given_catalog, dict):
             files.as_catalog(self._given_catalog)
@@ -61,9 +65,9 @@ class TapZohoCampaigns(Plugin, Tap):
         self.shutdown.listen()
         self.writer.writing = self.shutdown.writing
         self._left_out: dict[str, str] = {}
-        self.first: ZohoStream | None = None
-        """The stream whose turn was the first of this run."""
-        # A line for each stream tells the same in words.
+        self._has_told = False
+        self.first: RunningStream | None = None
+        # One line per stream says the same in words.
         if not self.logger.isEnabledFor(logging.DEBUG):
             self.metrics_logger.setLevel(logging.WARNING)
         if self._given_catalog is not None and not any(
@@ -74,41 +78,28 @@ class TapZohoCampaigns(Plugin, Tap):
             )
 
     def load_state(self, state: dict[str, t.Any]) -> None:
-        """Take the state of an earlier run; it tells which streams are read first.
+        """Load the state of an earlier run, and order the streams by it.
 
         Raises:
-            SettingError: It is not one of this tap.
+            SettingError: It is not a state of this tap.
         """
         state = files.as_state(state)
         for name, bookmark in state.get("bookmarks", {}).items():
-            # Streams that other versions have are left alone.
+            # Streams of other versions are left alone.
             if stream := self.streams.get(name):
                 files.check_bookmark(name, bookmark, stream.schema["properties"])
         super().load_state(files.without_old_notes(state))
         self._streams = {stream.name: stream for stream in self.in_turn()}
 
     def setup_mapper(self) -> None:
-        """Make the stream maps, for deselected streams too.
-
-        The SDK gives those an empty schema, for which no map is good.
-        """
+        """Make the stream maps, for deselected streams too."""
         self.prepare_maps()
         super(Tap, self).setup_mapper()
-        for name, stream in self.streams.items():
-            entry = self.catalog.get_stream(name)
-            mask = entry.metadata.resolve_selection() if entry else None
-            if entry and mask is not None and mask.get((), True):
-                schema = get_selected_schema(name, entry.schema.to_dict(), mask)
-                keys = entry.key_properties
-            else:
-                # A map changes what it is given.
-                schema, keys = deepcopy(stream.schema), [*stream.primary_keys]
-            with mapping(name):
-                self.mapper.register_raw_stream_schema(name, schema, keys)
-        self.tell_idle_maps(self.streams)
+        register_maps(self.mapper, self.catalog, self.streams)
+        self.warn_of_idle_maps(self.streams)
 
     @cached_property
-    def settings(self) -> dict[str, t.Any]:
+    def settings(self) -> dict[str, Json]:
         """The settings, with their defaults."""
         return tap_settings.complete(self.config)
 
@@ -116,19 +107,23 @@ class TapZohoCampaigns(Plugin, Tap):
         """Return what is wrong with the settings: a sentence each."""
         return tap_settings.problems(self.settings)
 
+    def unknown_settings(self) -> list[str]:
+        """Return the names of given settings that do not exist."""
+        return unknown_names(self.config, self.config_jsonschema)
+
     @cached_property
     def inventory(self) -> Inventory:
-        """The account that all streams read, over one session."""
+        """What streams share: client, lists, segments, campaigns, time zone."""
         client = connect(reachable(self.settings), sleep=self.shutdown.sleep)
         if self.settings["data_center"] == SANDBOX:
-            # Its port is another one in each run.
+            # Its port, and so the hash of its host, is another one in each run.
             client.account_id = self.settings.get("account_id") or SANDBOX
         return Inventory(client, self.settings, self.now)
 
     @cached_property
-    def crew(self) -> Crew:
-        """The threads that all streams share, besides the one that each has."""
-        return Crew(self.settings["concurrency"] - 1)
+    def workers(self) -> Workers:
+        """The threads that all streams share."""
+        return Workers(self.settings["concurrency"] - 1)
 
     @property
     def writer(self) -> PageWriter:
@@ -137,7 +132,7 @@ class TapZohoCampaigns(Plugin, Tap):
 
     @property
     def start(self) -> str:
-        """The time before which nothing is read; empty if there is none."""
+        """The time of `start_date`; empty if it is not set."""
         start = self.settings.get("start_date")
         if not start:
             return ""
@@ -145,19 +140,19 @@ class TapZohoCampaigns(Plugin, Tap):
         return rfc3339(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 
     def now(self) -> datetime:
-        """Return the time of day."""
+        """Return the current time."""
         return datetime.now(UTC)
 
     def time(self) -> str:
-        """Return the time of day as records have it."""
+        """Return the current time in the form of records."""
         return rfc3339(self.now())
 
     @cached_property
     def run_time(self) -> str:
-        """The time of this run as records have it, later than that of any run before.
+        """The time of this run, which is later than that of any earlier run.
 
-        A clock may step back. Then the time is a millisecond after the latest that the
-        state has, so that what was written before stays older than what is written now.
+        If a clock was set back, the time is a millisecond after the latest one in the
+        state. So what was written before stays older than what is written now.
         """
         newest = datetime.min.replace(tzinfo=UTC)
         for bookmark in self.state.get("bookmarks", {}).values():
@@ -172,68 +167,52 @@ class TapZohoCampaigns(Plugin, Tap):
         return rfc3339(self.now() - lookback)
 
     def checkpoint(self, *, due: bool = False) -> None:
-        """Write the state, if it has changed; all that it claims is written before.
-
-        Args:
-            due: Whether it has to be written now. If not, it is left to a later
-                checkpoint while it would take more space than the records since the
-                last one.
-        """
+        """Write the state, if it has changed and is worth its space, or is `due`."""
         if due or self.writer.state_is_due:
             self.state_writer.write_state(self.state)
         self.writer.flush()
 
-    def begin(self, stream: ZohoStream) -> None:
-        """Begin to read a stream whose turn has come, and others beside it."""
+    def begin(self, stream: RunningStream) -> None:
+        """Start to read a stream whose turn has come, and others beside it."""
         self.first = self.first or stream
-        stream.begin()
-        if self.settings["concurrency"] > 1 and not stream.connection_test:
+        current = t.cast("ZohoStream", stream)
+        current.begin()
+        if self.settings["concurrency"] > 1 and not current.connection_test:
             for other in self.zoho_streams:
                 if other.selected and not other.read_last:
                     other.begin()
 
     def end(self) -> None:
-        """Read no more."""
+        """Stop reading in all threads."""
         self.shutdown.end()
         for stream in self.zoho_streams:
             stream.reading.close()
 
     def in_turn(self) -> list[ZohoStream]:
-        """Return the streams in the order of their turns, by the loaded state.
-
-        Runs may end early, again and again. Each begins with the stream whose last turn
-        is longest ago.
-        """
-        bookmarks = self.state.get("bookmarks", {})
-        return sorted(
-            self.zoho_streams,
-            key=lambda each: (
-                each.read_last,
-                bookmarks.get(each.name, {}).get("turn", ""),
-            ),
-        )
+        """Return the streams in the order of their turns, by the loaded state."""
+        return in_turn(self.zoho_streams, self.state.get("bookmarks", {}))
 
     def leave_out(self, name: str, why: str) -> None:
-        """Go on without a stream that the token may not read; say so once a reason."""
+        """Go on without a stream, and log the reason once."""
         if why not in self._left_out.values():
             self.logger.warning("Left out: %s", why)
         self._left_out[name] = why
 
     def tell_left_out(self) -> None:
-        """Say at the end of a run what is not in it."""
-        if self._left_out:
+        """Log at the end of a run which streams were left out."""
+        if self._left_out and not self._has_told:
             names = ", ".join(self._left_out)
             self.logger.warning("Streams left out of this run: %s", names)
-            self._left_out.clear()
+            self._has_told = True
 
     @property
     def streams(self) -> dict[str, t.Any]:
         """The streams by name, in the order of their turns."""
         if self._streams is None:
             # The SDK orders them by name.
-            found = t.cast("dict[str, ZohoStream]", super().streams)
-            order = sorted(found, key=lambda name: found[name].read_last)
-            self._streams = {name: found[name] for name in order}
+            by_name = t.cast("dict[str, ZohoStream]", super().streams)
+            order = sorted(by_name, key=lambda name: by_name[name].read_last)
+            self._streams = {name: by_name[name] for name in order}
         return self._streams
 
     @property
@@ -243,93 +222,76 @@ class TapZohoCampaigns(Plugin, Tap):
 
     def _save(self) -> None:
         self.checkpoint(due=True)
-        left = [stream.remaining for stream in self.zoho_streams if stream.remaining]
-        self.logger.info("Left to read: %s", ", ".join(left) or "nothing")
+        rest = [stream.remaining for stream in self.zoho_streams if stream.remaining]
+        self.logger.info("Left to read: %s", ", ".join(rest) or "nothing")
 
     @property
     def snapshots(self) -> Snapshots:
-        """The stream that others write to when they have read a part."""
+        """The stream that other streams write to."""
         return t.cast("Snapshots", self.streams[Snapshots.name])
 
     def discover_streams(self) -> list[ZohoStream]:
-        """Return the streams of the API's version; nothing is asked of Zoho."""
+        """Return the streams of the API version; nothing is sent."""
         version = versions.find(self.settings)
-        found = [
+        offered = [
             stream(self) for stream in streams.STREAMS if version.reads(stream.endpoint)
         ]
-        for stream in found:
-            stream.logger.addFilter(QUIET)
-        return found
+        for stream in offered:
+            stream.logger.addFilter(SDK_LINES)
+        return offered
 
-    def columns_of(self, stream: str) -> dict[str, dict[str, t.Any]]:
+    def columns_of(self, stream: str) -> dict[str, Row]:
         """Return the columns that the catalog has for custom fields of contacts."""
         return custom_fields.in_catalog(self._given_catalog, stream)
 
-    def known_columns(self, stream: str) -> dict[str, t.Any] | None:
-        """Return the columns that the catalog knows; None if it does not tell."""
+    def known_columns(self, stream: str) -> Row | None:
+        """Return the columns that the catalog knows; None if it names none."""
         return custom_fields.known_in(self._given_catalog, stream)
 
     def run_discovery(self) -> str:
-        """Write the catalog."""
+        """Print the catalog."""
         text = json.dumps(self.discovered(), indent=2)
         click.echo(text)
         return text
 
     def discovered(self) -> dict[str, t.Any]:
-        """Return the catalog; custom fields are columns, if the token may read them."""
-        catalog = self.catalog_dict
-        found = self._custom_columns()
-        for entry in catalog["streams"]:
-            stream = self.streams[entry["tap_stream_id"]]
-            if stream.has_custom_fields:
-                fitting = custom_fields.fit(found, stream.annotated["properties"])
-                custom_fields.add_to_catalog(entry, fitting)
-        return catalog
+        """Return the catalog. Custom fields become columns, if they may be read."""
+        return add_custom_fields(
+            self.catalog_dict, self.streams, self.problems(), self.logger
+        )
 
-    def _custom_columns(self) -> dict[str, dict[str, t.Any]]:
-        """Ask for the fields of contacts, unless there is nobody to be asked."""
-        fields = self.streams.get("contact_fields")
-        if fields is None:
-            return {}
-        if problems := self.problems():
-            why = " ".join(problems)
-            self.logger.warning("Custom fields have no columns of their own: %s", why)
-            return {}
-        try:
-            (part,) = fields.parts()
-            records = [row for rows in fields.records(part) for row in rows]
-        except Forbidden as error:
-            self.logger.warning("Custom fields have no columns of their own: %s", error)
-            return {}
-        taken = {
-            name
-            for stream in self.zoho_streams
-            if stream.has_custom_fields
-            for name in stream.annotated["properties"]
-        }
-        return custom_fields.read_columns(records, taken)
+    def summary(self, seconds: float) -> Summary:
+        """Return what the run has done.
+
+        Args:
+            seconds: How long it took.
+        """
+        client = self.inventory.client
+        return Summary(
+            rows=sum(stream.progress.value for stream in self.zoho_streams),
+            calls=client.calls,
+            seconds=seconds,
+            left_out=tuple(self._left_out),
+            free_at=client.ledger.free_at(client.calls),
+        )
 
     @classmethod
     def invoke(
         cls,
         *,
-        word: str | None = None,
         about: bool = False,
         about_format: str | None = None,
         **given: t.Any,
     ) -> None:
-        """Run, and if the run is stopped, save what it has read."""
-        if word:
-            cls.plan(about_format=about_format, **given)
-            return
+        """Run; if the run is stopped, save what it has read."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        try:
-            cls.of_files(**given).sync_all()
-        except Stopped as stopped:
-            stopped.save()
-            cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
-            sys.exit(stopped.status)
+        with saved_when_stopped(cls.logger):
+            tap = cls.of_files(**given)
+            started = time.monotonic()
+            tap.sync_all()
+            seconds = time.monotonic() - started
+            cls.logger.info(tap.summary(seconds).sentence)
 
     @classmethod
     def of_files(
@@ -339,7 +301,7 @@ class TapZohoCampaigns(Plugin, Tap):
         state: str | None = None,
         catalog: str | None = None,
     ) -> TapZohoCampaigns:
-        """Make the tap of what the command line names."""
+        """Return the tap for the files that the command line names."""
         return cls(
             config=config.config if config else None,
             state=files.as_state(files.load("state", state)) if state else None,
@@ -348,35 +310,3 @@ class TapZohoCampaigns(Plugin, Tap):
             else None,
             parse_env_config=bool(config and config.parse_env),
         )
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the command, with errors that are sentences."""
-        command = super().get_singer_command()
-        for option in command.params:
-            # Whatever is wrong with a file is told by us.
-            if option.name in {"catalog", "state"}:
-                option.type = click.STRING
-        word = click.Argument(["word"], type=click.Choice(["plan"]), required=False)
-        return Command(
-            name=command.name,
-            callback=command.callback,
-            params=[*command.params, word],
-            help=(
-                f"{command.help} With `plan`: tell what a sync would cost, without "
-                "reading contacts; as a table, or with `--format json`."
-            ),
-            context_settings=command.context_settings,
-            logger=cls.logger,
-        )
-
-    @classmethod
-    def plan(
-        cls,
-        *,
-        about_format: str | None = None,
-        **given: t.Any,
-    ) -> None:
-        """Print what a sync would cost."""
-        plan = make_plan(cls.of_files(**given))
-        click.echo(json.dumps(plan) if about_format == "json" else as_text(plan))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tap_zohocampaigns import streams
 from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.sync import prefetch
-from tap_zohocampaigns.sync.prefetch import Batch, Crew, Prefetch, begin
+from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
+from tap_zohocampaigns.sync.workers import Workers, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def seen_of(reading: Prefetch[int], skipped: frozenset[int]) -> list[object]:
         for item, batches in reading:
             seen.append(item)
             if item not in skipped:
-                seen += [(batch.rows, batch.about) for batch in batches]
+                seen += [(batch.rows, batch.note) for batch in batches]
     except BrokenError as error:
         seen.append(str(error))
     return seen
@@ -213,7 +214,7 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
     monkeypatch.setattr(prefetch, "_ROOM", room)
     monkeypatch.setattr(prefetch, "_DISK", 0)
     before = threading.active_count()
-    crew = Crew(concurrency - 1)
+    pool = Workers(concurrency - 1)
     most = 0
 
     def ask(number: int) -> list[dict[str, Any]]:
@@ -234,12 +235,12 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
             yield Batch(ask(number), item)
 
     each = read if concurrency > 1 else read_inline
-    many = [Prefetch(lambda: range(20), each, concurrency, crew) for _ in range(12)]
+    many = [Prefetch(lambda: range(20), each, concurrency, pool) for _ in range(12)]
     for stream in many:
         stream.start()
     for stream in many:
         seen = [
-            (item, batch.about, batch.rows)
+            (item, batch.note, batch.rows)
             for item, batches in stream
             for batch in batches
         ]
@@ -254,14 +255,14 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
 
 
 def test_all_threads_read_what_one_stream_has_left() -> None:
-    crew, together = Crew(7), threading.Barrier(8)
+    pool, together = Workers(7), threading.Barrier(8)
 
     def read(_: int) -> Iterator[Batch]:
         together.wait(PATIENCE)
         yield Batch(rows(1))
 
-    short = Prefetch[int](list, read, 8, crew)
-    long = Prefetch(lambda: range(16), read, 8, crew)
+    short = Prefetch[int](list, read, 8, pool)
+    long = Prefetch(lambda: range(16), read, 8, pool)
     for stream in (short, long):
         stream.start()
     assert [*short] == []
@@ -269,7 +270,7 @@ def test_all_threads_read_what_one_stream_has_left() -> None:
 
 
 def test_a_stream_that_rests_keeps_no_other_from_reading() -> None:
-    crew, over = Crew(3), threading.Event()
+    pool, over = Workers(3), threading.Event()
 
     def rest(_: int) -> Iterator[Batch]:
         over.wait(PATIENCE)
@@ -278,8 +279,8 @@ def test_a_stream_that_rests_keeps_no_other_from_reading() -> None:
     def read(item: int) -> Iterator[Batch]:
         yield Batch(begin(lambda: rows(item)).result())
 
-    resting = Prefetch(lambda: range(9), rest, 4, crew)
-    going = Prefetch(lambda: range(9), read, 4, crew)
+    resting = Prefetch(lambda: range(9), rest, 4, pool)
+    going = Prefetch(lambda: range(9), read, 4, pool)
     resting.start()
     assert eventually(lambda: len(workers()) == 4)
     taken = [len(batch.rows) for _, batches in going for batch in batches]
@@ -294,8 +295,8 @@ def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", 4)
     monkeypatch.setattr(prefetch, "_DISK", 0)
-    crew = Crew(3)
-    full = Prefetch(lambda: range(40), lambda _: iter([Batch(rows(3))]), 4, crew)
+    pool = Workers(3)
+    full = Prefetch(lambda: range(40), lambda _: iter([Batch(rows(3))]), 4, pool)
     full.start()
     assert eventually(lambda: len(workers()) <= 4 and full._held >= 4)  # noqa: SLF001
     helped = threading.Event()
@@ -307,14 +308,14 @@ def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
         assert helped.wait(PATIENCE)
         yield Batch(rows(1))
 
-    going = Prefetch(lambda: range(8), read, 4, crew)
+    going = Prefetch(lambda: range(8), read, 4, pool)
     assert sum(len([*batches]) for _, batches in going) == 8
     assert sum(len([*batches]) for _, batches in full) == 40
     assert eventually(lambda: not workers())
 
 
 def test_what_nobody_waits_for_is_not_begun_any_more() -> None:
-    crew, over, begun = Crew(1), threading.Event(), list[int]()
+    pool, over, begun = Workers(1), threading.Event(), list[int]()
 
     def read(_: int) -> Iterator[Batch]:
         waiting = begin(partial(over.wait, PATIENCE))
@@ -326,7 +327,7 @@ def test_what_nobody_waits_for_is_not_begun_any_more() -> None:
         pages[0].result(PATIENCE)
         yield Batch(rows(1))
 
-    reading = Prefetch(lambda: range(1), read, 2, crew)
+    reading = Prefetch(lambda: range(1), read, 2, pool)
     assert sum(len([*batches]) for _, batches in reading) == 2
     assert eventually(lambda: not workers())
     assert begun == [1]

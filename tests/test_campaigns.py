@@ -16,20 +16,19 @@ import pytest
 
 from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire.envelope import Envelope
-from tap_zohocampaigns.api.wire.parsers import parse_counts
+from tap_zohocampaigns.api.wire.parsers import parse_counts, parse_event_times
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tap_zohocampaigns.streams.events import read_reports
 
 from .conftest import NOW, Output, StillTap, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
-    from tap_zohocampaigns.streams.campaigns import (
+    from tap_zohocampaigns.streams.campaigns import CampaignLocations
+    from tap_zohocampaigns.streams.details import (
         CampaignAbVariants,
         CampaignDetails,
         CampaignLists,
-        CampaignLocations,
     )
 
     from .conftest import Sync
@@ -304,7 +303,7 @@ def test_details_that_were_interrupted_go_on(account: LivingAccount) -> None:
     ],
 )
 def test_times_of_events_are_read_in_every_form(told: t.Any, times: list[str]) -> None:
-    assert read_reports(told) == times
+    assert parse_event_times(told) == times
 
 
 def envelope(**body: t.Any) -> Envelope:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tap_zohocampaigns.api.endpoints import CONTACTS
 from tap_zohocampaigns.api.wire.converter import Converter
 from tap_zohocampaigns.sandbox import Service
-from tap_zohocampaigns.sync.custom_fields import NAMES, fit, read_columns
+from tap_zohocampaigns.sync.custom_fields import NAMES, fit, make_columns
 from tap_zohocampaigns.sync.schemas import load_schema
 
 from .conftest import run_tap
@@ -106,7 +106,7 @@ def field(display_name: str, **more: str) -> dict[str, str]:
 
 
 def test_names_and_types_of_columns() -> None:
-    columns = read_columns(
+    columns = make_columns(
         [
             field("Contact Email", field_name="contact_email", field_type="standard"),
             field("First Name", field_name="firstname"),
@@ -136,7 +136,7 @@ def test_older_fields_have_the_better_names_whatever_their_order() -> None:
     older = field("Size", field_id="9", field_name="first")
     newer = field("size", field_id="10", field_name="second")
     for fields in ([older, newer], [newer, older]):
-        columns = read_columns(fields, ())
+        columns = make_columns(fields, ())
         assert "first" in columns["size"][NAMES]
         assert "second" in columns["size_custom"][NAMES]
 
@@ -155,7 +155,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", [*KINDS, "A kind that is new"])
 def test_each_documented_kind_of_field_has_a_type(kind: str) -> None:
     for ui_type in (kind, kind.lower(), kind.upper()):
-        (column,) = read_columns([field("x", ui_type=ui_type)], ()).values()
+        (column,) = make_columns([field("x", ui_type=ui_type)], ()).values()
         assert column["type"] == [KINDS.get(kind, "string"), "null"]
 
 
@@ -179,7 +179,7 @@ def test_a_column_is_filled_from_the_name_that_the_feed_has(
     shown: str, wire: str, column: str
 ) -> None:
     assert shown.lower() == wire
-    columns = read_columns([field(shown)], ())
+    columns = make_columns([field(shown)], ())
     assert [*columns] == [column]
     schema = load_schema("segment_contacts")
     schema["properties"] |= {
@@ -203,13 +203,13 @@ def test_a_name_that_is_too_long_is_cut_and_told_apart_by_a_hash() -> None:
         "😀x" * 30,
     ]
     (columns,) = {
-        tuple(read_columns([field(each) for each in told], ()))
+        tuple(make_columns([field(each) for each in told], ()))
         for told in (long, long[::-1])
     }
     assert len(columns) == len(long)
     assert all(len(name.encode()) <= 63 for name in columns)
     assert "a" * 63 in columns
-    assert [*read_columns([field("a" * 90)], ())] == ["a" * 54 + "_57c838a3"]
+    assert [*make_columns([field("a" * 90)], ())] == ["a" * 54 + "_57c838a3"]
 
 
 FIELDS = st.lists(
@@ -235,7 +235,7 @@ def test_a_field_keeps_its_column_whatever_the_order_and_whatever_is_added(
         for number, name in enumerate(names)
     ]
     taken = {"action", "cvid", "contact_email"}
-    columns = read_columns(fields, taken)
+    columns = make_columns(fields, taken)
     assert len(columns) == len(fields)
     for name in columns:
         assert 0 < len(name.encode()) <= 63
@@ -245,19 +245,19 @@ def test_a_field_keeps_its_column_whatever_the_order_and_whatever_is_added(
     assert len({name.upper() for name in columns}) == len(columns)
     assert len({unicodedata.normalize("NFC", name) for name in columns}) == len(columns)
     shuffled = data.draw(st.permutations(fields))
-    assert read_columns(shuffled, taken) == columns
+    assert make_columns(shuffled, taken) == columns
     before = data.draw(st.integers(0, len(fields)))
-    older = read_columns(fields[:before], taken)
+    older = make_columns(fields[:before], taken)
     assert {name: columns.get(name) for name in older} == older
 
 
 def test_of_fields_of_one_name_a_third_keeps_its_column_when_others_go() -> None:
     fields = [field("Size", field_id=str(number)) for number in (1, 2, 3, 4)]
-    names = [*read_columns(fields, ())]
+    names = [*make_columns(fields, ())]
     assert names[:2] == ["size", "size_custom"]
     assert all(re.fullmatch("size_custom_[0-9a-f]{8}", name) for name in names[2:])
     del fields[2]
-    assert [*read_columns(fields, ())] == [*names[:2], names[3]]
+    assert [*make_columns(fields, ())] == [*names[:2], names[3]]
 
 
 @pytest.mark.parametrize("id_", ["", "x", "²", "٣", None])
@@ -266,15 +266,15 @@ def test_fields_without_a_number_have_an_order_too(id_: str | None) -> None:
         {"display_name": name, "field_id": id_, "field_name": f"f{number}"}
         for number, name in enumerate(("Size", "size", "sizE"))
     ]
-    columns = read_columns(fields, ())
+    columns = make_columns(fields, ())
     assert len(columns) == 3
-    assert read_columns(fields[::-1], ()) == columns
+    assert make_columns(fields[::-1], ()) == columns
 
 
 def test_columns_take_no_name_that_a_stream_has() -> None:
     schema = load_schema("campaign_recipients")["properties"]
     fields = [field("Action"), field("City"), field("Mobile No"), field("cvid")]
-    fitting = fit(read_columns(fields, {*schema, "cvid"}), schema)
+    fitting = fit(make_columns(fields, {*schema, "cvid"}), schema)
     assert "action_custom" in fitting
     assert "cvid_custom" in fitting
     assert "mobile_no" in fitting

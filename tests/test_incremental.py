@@ -20,8 +20,8 @@ import pytest
 from tap_zohocampaigns.api.wire import numbers
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tap_zohocampaigns.sync.base import Part
 from tap_zohocampaigns.sync.members import Members
+from tap_zohocampaigns.sync.parts import Part
 from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.spool import Spool
 
@@ -198,7 +198,7 @@ def test_a_segment_whose_older_members_change_is_written_whole() -> None:
     def again(records: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
         compared = Members("added_time", line)
         compared.add(records)
-        return compared.new(records)
+        return compared.to_write(records)
 
     joined = {"contact_email": "3@example.com", "added_time": "2024-03"}
     entered = {"contact_email": "4@example.com", "added_time": "2023-01"}
@@ -229,7 +229,7 @@ def test_whoever_enters_a_segment_that_was_empty_is_written() -> None:
     compared = Members("added_time", line)
     entered = [{"contact_email": "1@example.com", "added_time": "2024-01"}]
     compared.add(entered)
-    assert compared.new(entered) == entered
+    assert compared.to_write(entered) == entered
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["first", "again"])
@@ -258,7 +258,7 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
         stream.previous_state = {"selection": stream.selection}
         stream.stream_state["pass"] = 1
         tracemalloc.start()
-        taken = stream._take_part(Part(owner="1"), batches(), lines)  # noqa: SLF001
+        taken = stream._write_part(Part(owner="1"), batches(), lines)  # noqa: SLF001
         written = sum(map(len, taken))
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -11,13 +11,15 @@ import pytest
 from tap_zohocampaigns.api.wire import counters, zones
 from tap_zohocampaigns.api.wire.counters import EVIDENCE, Evidence
 from tap_zohocampaigns.streams import recipients
-from tap_zohocampaigns.streams.recipients import CampaignStream
-from tap_zohocampaigns.sync import campaigns, lookback, members, pagination
+from tap_zohocampaigns.streams.recipients import CampaignRecipients
+from tap_zohocampaigns.sync import lookback, members
 from tap_zohocampaigns.sync.base import ZohoStream
-from tap_zohocampaigns.sync.campaigns import LookbackStream, RecipientStream
+from tap_zohocampaigns.sync.campaigns import LookbackStream
 from tap_zohocampaigns.sync.incremental import SnapshotStream, StatefulStream
 from tap_zohocampaigns.sync.lookback import Look
 from tap_zohocampaigns.sync.members import MembersStream
+from tap_zohocampaigns.sync.reading import Reading
+from tap_zohocampaigns.sync.recipients import RecipientStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 from .life import DAY, HOUR
@@ -413,7 +415,7 @@ def trust_counters_to_the_end(patch: Patch) -> None:
 
 def keep_a_closing_look_for_final(patch: Patch) -> None:
     """A closing look counts, though the window has opened again since then."""
-    take = CampaignStream.take
+    take = CampaignRecipients.write_campaign
 
     def taken(self: t.Any, part: t.Any, batches: t.Any, line: t.Any) -> t.Any:
         before = {
@@ -427,19 +429,19 @@ def keep_a_closing_look_for_final(patch: Patch) -> None:
             line["seen"][key][action].setdefault("final", final)
         return over
 
-    patch.setattr(CampaignStream, "take", taken)
+    patch.setattr(CampaignRecipients, "write_campaign", taken)
 
 
 def ask_for_tests_once(patch: Patch) -> None:
     """The tests that a campaign named first are all."""
-    tests = CampaignStream._tests  # noqa: SLF001 (what is taken out)
+    tests = CampaignRecipients._tests  # noqa: SLF001 (what is taken out)
 
     def asked(self: t.Any, campaign: t.Any, line: t.Any, *, closing: bool) -> t.Any:
         if line.get("tests"):
             return line["tests"], line.get("named", "")
         return tests(self, campaign, line, closing=closing)
 
-    patch.setattr(CampaignStream, "_tests", asked)
+    patch.setattr(CampaignRecipients, "_tests", asked)
 
 
 def close_spans_of_time(patch: Patch) -> None:
@@ -452,7 +454,7 @@ def close_spans_of_time(patch: Patch) -> None:
             self.time_of(c) for c in self.campaigns() if c["campaign_key"] in closed
         ]
         newest = max(times, default="")
-        return [each for each in parts(self) if self.time_of(each.about) > newest]
+        return [each for each in parts(self) if self.time_of(each.fields) > newest]
 
     patch.setattr(LookbackStream, "parts", left)
 
@@ -491,13 +493,13 @@ def take_hidden_campaigns_for_deleted(patch: Patch) -> None:
 
 def close_what_is_gone_once(patch: Patch) -> None:
     """A campaign is closed before it is told that a test of it is deleted."""
-    note = RecipientStream.note_gone
+    note = RecipientStream.note_not_found
 
     def noted(*args: t.Any) -> bool:
         note(*args)
         return True
 
-    patch.setattr(campaigns.RecipientStream, "note_gone", noted)
+    patch.setattr(RecipientStream, "note_not_found", noted)
 
 
 def begin_at_the_beginning(patch: Patch) -> None:
@@ -546,9 +548,9 @@ def take_a_short_page_for_the_last(patch: Patch) -> None:
     """A page that has fewer rows than were asked for is the last."""
 
     def last(self: t.Any, answer: t.Any) -> bool:
-        return bool(len(answer.keys) < self._pages.size)
+        return bool(len(answer.keys) < self._paginator.size)
 
-    patch.setattr(pagination.Reading, "_is_surely_last", last)
+    patch.setattr(Reading, "_is_surely_last", last)
 
 
 def forget_what_was_written(patch: Patch) -> None:

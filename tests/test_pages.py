@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.errors import FatalError, RangeRefused
 from tap_zohocampaigns.sync.pagination import Page, Paginator
+from tap_zohocampaigns.sync.reading import Reading
 
 # An endpoint that ignores `fromindex` is told from one that has few rows by these.
 DEFAULT = 20
@@ -61,7 +62,7 @@ def read(
     endpoint: Endpoint, size: int, at_once: int = 1, expected: int | None = None
 ) -> list[dict[str, Any]]:
     pages = Paginator(size, itemgetter("key"), at_once)
-    told = pages.read(endpoint.ask, expected=expected)
+    told = Reading(pages, endpoint.ask, expected=expected)
     return [row for page, _ in told for row in page]
 
 
@@ -151,7 +152,7 @@ def test_what_was_learned_of_one_part_loses_no_row_of_another(
     pages = Paginator(size, itemgetter("key"))
     for rows in parts:
         endpoint = Endpoint(numbered(rows), clamp)
-        found = [row for page, _ in pages.read(endpoint.ask) for row in page]
+        found = [row for page, _ in Reading(pages, endpoint.ask) for row in page]
         assert found == numbered(rows)
         assert len(endpoint.calls) <= most_calls(rows, size, clamp)
 
@@ -173,7 +174,7 @@ def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
         return endpoint.ask(fromindex, size)
 
     pages = Paginator(500, itemgetter("key"))
-    assert [row for page, _ in pages.read(ask) for row in page] == numbered(rows)
+    assert [row for page, _ in Reading(pages, ask) for row in page] == numbered(rows)
 
 
 @pytest.mark.parametrize("echoed", [True, False])
@@ -185,9 +186,9 @@ def test_a_clamp_that_falls_between_parts_loses_no_row(
     pages = Paginator(500, itemgetter("key"))
     for clamp in clamps:
         endpoint = Endpoint(numbered(rows), clamp, echoed=echoed)
-        assert [r for page, _ in pages.read(endpoint.ask) for r in page] == numbered(
-            rows
-        )
+        assert [
+            r for page, _ in Reading(pages, endpoint.ask) for r in page
+        ] == numbered(rows)
 
 
 @pytest.mark.parametrize("total", [None, 100])
@@ -206,8 +207,8 @@ def test_a_count_that_is_met_exactly_saves_the_call_that_asks_for_the_end() -> N
         (Endpoint(numbered(137), off=0, echoed=True), None, False),
         (Endpoint(numbered(30), off=0, echoed=True), None, False),
     ):
-        reading = Paginator(500, itemgetter("key")).read(
-            endpoint.ask, expected=expected
+        reading = Reading(
+            Paginator(500, itemgetter("key")), endpoint.ask, expected=expected
         )
         assert [row for page, _ in reading for row in page] == endpoint.rows
         assert reading.proved is proved
@@ -226,7 +227,9 @@ def test_what_no_count_tells_is_asked_for(
     rows: int, expected: int | None, calls: int
 ) -> None:
     endpoint = Endpoint(numbered(rows))
-    reading = Paginator(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+    reading = Reading(
+        Paginator(500, itemgetter("key")), endpoint.ask, expected=expected
+    )
     assert [row for page, _ in reading for row in page] == numbered(rows)
     assert len(endpoint.calls) == calls
     assert reading.proved is (rows != expected)
@@ -238,10 +241,10 @@ def test_what_no_count_tells_is_asked_for(
 def test_an_end_that_is_to_be_proved_is_asked_for(rows: int, off: int | None) -> None:
     endpoint = Endpoint(numbered(rows), off=off, echoed=True)
     pages = Paginator(500, itemgetter("key"))
-    reading = pages.read(endpoint.ask, expected=rows, prove=True)
+    reading = Reading(pages, endpoint.ask, expected=rows, prove=True)
     assert [row for page, _ in reading for row in page] == numbered(rows)
     assert reading.proved
-    assert reading.told == (None if off is None else rows)
+    assert reading.reported == (None if off is None else rows)
     assert endpoint.calls[-1][0] == rows + 1 or endpoint.calls[-2][0] == rows + 1
 
 
@@ -250,10 +253,12 @@ def test_an_end_that_contradicts_a_count_is_asked_for_and_told(
     off: int | None, expected: int | None
 ) -> None:
     endpoint = Endpoint(numbered(37), off=off, echoed=True)
-    reading = Paginator(500, itemgetter("key")).read(endpoint.ask, expected=expected)
+    reading = Reading(
+        Paginator(500, itemgetter("key")), endpoint.ask, expected=expected
+    )
     assert [row for page, _ in reading for row in page] == numbered(37)
     assert (reading.proved, reading.short) == (True, True)
-    assert reading.told == (None if off is None else 40)
+    assert reading.reported == (None if off is None else 40)
 
 
 @given(
@@ -279,7 +284,7 @@ def test_a_range_that_is_refused_amid_the_pages_loses_no_row() -> None:
     endpoint = Endpoint(numbered(250), largest=100)
     pages = Paginator(100, itemgetter("key"))
     found = []
-    for page, _ in pages.read(endpoint.ask):
+    for page, _ in Reading(pages, endpoint.ask):
         found += page
         endpoint.largest = 40
     assert found == numbered(250)
@@ -362,7 +367,7 @@ def test_a_burst_that_makes_a_page_come_again_is_no_end(
             endpoint.rows = [*new, *endpoint.rows]
         return endpoint.ask(fromindex, size)
 
-    reading = Paginator(500, itemgetter("key")).read(ask)
+    reading = Reading(Paginator(500, itemgetter("key")), ask)
     found = [row for page, _ in reading for row in page]
     assert [row for row in found if row in numbered(137)] == numbered(137)
 
@@ -377,7 +382,7 @@ def test_a_clamp_below_the_overlap_loses_no_row(clamp: int) -> None:
             endpoint.clamp = next(lengths)  # noqa: B023 (it is called at once)
             return endpoint.ask(fromindex, size)  # noqa: B023
 
-        reading = Paginator(500, itemgetter("key")).read(ask)
+        reading = Reading(Paginator(500, itemgetter("key")), ask)
         assert [row for page, _ in reading for row in page] == numbered(137)
         assert reading.proved
 
@@ -388,7 +393,7 @@ def test_a_row_that_stands_twice_hides_none_between(there: int, *, prove: bool) 
     rows = numbered(130)
     rows.insert(there, {"key": 1})
     endpoint = Endpoint(rows, clamp=12)
-    reading = Paginator(12, itemgetter("key")).read(endpoint.ask, prove=prove)
+    reading = Reading(Paginator(12, itemgetter("key")), endpoint.ask, prove=prove)
     assert [row for page, _ in reading for row in page] == numbered(130)
 
 
@@ -402,7 +407,7 @@ def test_a_row_that_moves_down_hides_none_between(moved: int, to: int) -> None:
             endpoint.rows.insert(to, endpoint.rows.pop(moved))
         return endpoint.ask(fromindex, size)
 
-    reading = Paginator(10, itemgetter("key")).read(ask)
+    reading = Reading(Paginator(10, itemgetter("key")), ask)
     found = [row["key"] for page, _ in reading for row in page]
     assert sorted(found) == [*range(50)]
 
@@ -417,7 +422,7 @@ def test_rows_that_leave_take_none_with_them(left: int) -> None:
                 del endpoint.rows[:left]  # noqa: B023
             return endpoint.ask(fromindex, size)  # noqa: B023
 
-        reading = Paginator(10, itemgetter("key")).read(ask)
+        reading = Reading(Paginator(10, itemgetter("key")), ask)
         found = {row["key"] for page, _ in reading for row in page}
         assert found >= {*range(left, 43)}
 
@@ -430,7 +435,7 @@ def test_rows_that_leave_while_the_end_is_asked_for_take_none_with_them() -> Non
             del endpoint.rows[:3]
         return endpoint.ask(fromindex, size)
 
-    reading = Paginator(500, itemgetter("key")).read(ask, prove=True)
+    reading = Reading(Paginator(500, itemgetter("key")), ask, prove=True)
     assert [row for page, _ in reading for row in page] == numbered(20)
 
 
@@ -440,7 +445,7 @@ def test_a_row_without_its_key_is_left_out_and_counted(place: int, clamp: int) -
     rows = numbered(11)
     rows[place]["key"] = rows[5]["key"] = None
     endpoint = Endpoint(rows, clamp)
-    reading = Paginator(500, itemgetter("key")).read(endpoint.ask)
+    reading = Reading(Paginator(500, itemgetter("key")), endpoint.ask)
     found = [row for page, _ in reading for row in page]
     assert found == [row for row in rows if row["key"] is not None]
     assert reading.without_key == 2
@@ -450,13 +455,13 @@ def test_a_row_without_its_key_is_left_out_and_counted(place: int, clamp: int) -
 def test_rows_without_their_key_occupy_an_index() -> None:
     rows = [{"key": None}, *numbered(6), {"key": None}]
     endpoint = Endpoint(rows, off=0, echoed=True)
-    reading = Paginator(500, itemgetter("key")).read(endpoint.ask)
+    reading = Reading(Paginator(500, itemgetter("key")), endpoint.ask)
     [(found, place)] = reading
     assert found == numbered(6)
     assert place.start == 9
     assert (reading.without_key, reading.short, len(endpoint.calls)) == (2, False, 1)
     only = Endpoint([{"key": None}] * 30, clamp=7)
-    reading = Paginator(500, itemgetter("key")).read(only.ask)
+    reading = Reading(Paginator(500, itemgetter("key")), only.ask)
     assert [*reading] == []
     assert reading.without_key == 30
 
@@ -466,20 +471,20 @@ def test_rows_without_their_key_occupy_an_index() -> None:
 def test_a_reading_goes_on_where_it_was_stopped(stop: int, clamp: int) -> None:
     rows = numbered(40)
     pages = Paginator(20, itemgetter("key"))
-    first = pages.read(Endpoint(rows, clamp).ask)
+    first = Reading(pages, Endpoint(rows, clamp).ask)
     pieces = [next(first) for _ in range(stop)]
     found = [row for page, _ in pieces for row in page]
     place = pieces[-1][1]
     assert place.start == len(found) + 1
     assert len(place.tail) == min(5, len(found))
     endpoint = Endpoint(rows, clamp)
-    rest = [row for page, _ in pages.read(endpoint.ask, place) for row in page]
+    rest = [row for page, _ in Reading(pages, endpoint.ask, place) for row in page]
     assert found + rest == rows
     assert endpoint.calls[0][0] > place.start - 6
     for left in range(1, place.start):
         # Some have left in between.
         later = Endpoint(rows[left:], clamp)
-        rest = [row for page, _ in pages.read(later.ask, place) for row in page]
+        rest = [row for page, _ in Reading(pages, later.ask, place) for row in page]
         assert {row["key"] for row in found + rest} == {*range(40)}
 
 
@@ -516,7 +521,7 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_a_window(
         return key
 
     found = 0
-    for page, _ in Paginator(size, key_of).read(ask):
+    for page, _ in Reading(Paginator(size, key_of), ask):
         found += len(page)
     assert found == 1000
     assert max(count for count, _ in alive) <= size
@@ -559,7 +564,7 @@ def test_pages_are_underway_at_once_where_their_number_is_known() -> None:
         return endpoint.ask(fromindex, size)
 
     pages = Paginator(10, itemgetter("key"), 4)
-    came = [row["key"] for page, _ in pages.read(ask) for row in page]
+    came = [row["key"] for page, _ in Reading(pages, ask) for row in page]
     assert came == [*range(95)]
 
 
@@ -575,7 +580,7 @@ def test_pages_that_were_foreseen_in_vain_are_asked_for_anew() -> None:
         return page
 
     pages = Paginator(10, itemgetter("key"), 3)
-    assert [r["key"] for page, _ in pages.read(ask) for r in page] == [*range(60)]
+    assert [r["key"] for page, _ in Reading(pages, ask) for r in page] == [*range(60)]
 
 
 def test_an_error_of_a_page_comes_at_its_turn() -> None:
@@ -586,7 +591,7 @@ def test_an_error_of_a_page_comes_at_its_turn() -> None:
             raise FatalError
         return endpoint.ask(fromindex, size)
 
-    told = Paginator(10, itemgetter("key"), 4).read(ask)
+    told = Reading(Paginator(10, itemgetter("key"), 4), ask)
     assert [row["key"] for _ in range(4) for row in next(told)[0]] == [*range(25)]
     with pytest.raises(FatalError):
         next(told)

@@ -22,8 +22,9 @@ from random import Random
 import pytest
 
 from tap_zohocampaigns.api.errors import FatalError, RangeRefused
-from tap_zohocampaigns.sync import pagination
-from tap_zohocampaigns.sync.pagination import Cursor, Page, Paginator, Reading
+from tap_zohocampaigns.sync import pagination, reading
+from tap_zohocampaigns.sync.pagination import Answer, Cursor, Page, Paginator
+from tap_zohocampaigns.sync.reading import Reading
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,7 +251,7 @@ def read(account: Adversary) -> Read:
 
     def begin(place: Cursor | None, expected: int | None) -> Reading:
         reader = Paginator(account.size, lambda row: row.get("key"), account.at_once)
-        return reader.read(account.ask, place, expected, prove=account.prove)
+        return Reading(reader, account.ask, place, expected, prove=account.prove)
 
     reading = begin(None, account.expected)
     stop, place = random.choice((None, None, random.randint(0, 6))), Cursor()
@@ -298,8 +299,8 @@ def judge(account: Adversary) -> None:
     if account.counter == "right" and not (account.resized or resumed):
         lost = {*account.rows} - {None} - {*keys}
         check(not lost or reading.short, "what is lost is told")
-    if not resumed and account.at_once == 1 and reading.told is not None:
-        check(reading.told == max(p.total or 0 for p in account.answers), "told")
+    if not resumed and account.at_once == 1 and reading.reported is not None:
+        check(reading.reported == max(p.total or 0 for p in account.answers), "told")
 
 
 def _is_right(account: Adversary, reading: Reading) -> bool:
@@ -316,7 +317,10 @@ def _is_right(account: Adversary, reading: Reading) -> bool:
     check(rows < account.size, "a full page is never the last")
     check(rows < (last.used or 0) or not rows, "nor one as its echo")
     check(rows % 10 or last.total is not None or not rows, "nor a round one")
-    check(max(reading.told or 0, account.expected or 0) <= (count or 0), "more is told")
+    check(
+        max(reading.reported or 0, account.expected or 0) <= (count or 0),
+        "more is told",
+    )
     return count == account.lengths[id(last)]
 
 
@@ -343,8 +347,8 @@ def test_no_row_is_lost_to_an_adversary() -> None:
 
 def _remembered(self: Reading, answer: t.Any) -> bool:
     """Believe that a page shorter than another one is the last."""
-    rows, longest = len(answer.keys), getattr(self._pages, "longest", 0)
-    self._pages.longest = max(rows, longest)  # type: ignore[attr-defined]
+    rows, longest = len(answer.keys), getattr(self._paginator, "longest", 0)
+    self._paginator.longest = max(rows, longest)  # type: ignore[attr-defined]
     return rows < longest
 
 
@@ -359,7 +363,7 @@ def _lowest_match(self: Reading, answer: t.Any) -> t.Any:
 
 def _repeated(self: Reading, answer: t.Any) -> None:
     """Take a page that comes twice for a service that ignores `fromindex`."""
-    first, keys = self._last
+    first, keys = self._index._last  # noqa: SLF001 (what is taken out)
     if first != answer.first and keys == answer.keys:
         if len(keys) >= SMALLEST:
             msg = "Zoho repeats the same page."
@@ -369,12 +373,12 @@ def _repeated(self: Reading, answer: t.Any) -> None:
 
 def _against_counter(_: Reading, answer: t.Any) -> bool:
     """Believe that a page with room for more is the last, whatever is told."""
-    return bool(answer.aligned and answer.tells_of_room)
+    return bool(answer.aligned and answer.had_room)
 
 
 def _round(self: Reading, answer: t.Any) -> bool:
     """Believe that a round page is the last if a counter agrees."""
-    return bool(answer.tells_of_room and self._is_as_told(answer))
+    return bool(answer.had_room and self._is_as_reported(answer))
 
 
 def _first_sight(self: Reading, *_: object) -> None:
@@ -402,16 +406,16 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "lengths that are remembered": (Reading, "_is_surely_last", _remembered),
     "a cut at the lowest match": (Reading, "_judge", _lowest_match),
     "a page as long as its echo": (
-        pagination._Answer,  # noqa: SLF001
+        Answer,
         "full",
         property(_as_long_as_its_echo),
     ),
-    "a repeated page": (Reading, "_see_whether_index_counts", _repeated),
+    "a repeated page": (Reading, "_check_index", _repeated),
     "an end against a counter": (Reading, "_is_surely_last", _against_counter),
     "a round page": (Reading, "_is_surely_last", _round),
     "a page of old rows": (Reading, "_judge_end", _first_sight),
     "a page that is not connected": (Reading, "_judge", _any_page),
-    "one old row": (pagination, "_ANCHORS", 1),
+    "one old row": (reading, "_ANCHORS", 1),
     "an empty page": (Reading, "_judge_nothing", _nothing),
 }
 

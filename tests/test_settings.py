@@ -10,7 +10,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_zohocampaigns.airbyte.spec import flatten
-from tap_zohocampaigns.settings.shared import mistaken
+from tap_zohocampaigns.settings.checks import invalid_values
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
@@ -236,7 +236,7 @@ def test_lists_have_texts_and_none_twice(name: str) -> None:
 
 def test_the_sentences_of_names_come_before_those_of_values() -> None:
     schema: dict[str, t.Any] = {"properties": {"page_size": {"maximum": 1}}}
-    assert mistaken({"page_sise": 1, "page_size": 2}, schema) == [
+    assert invalid_values({"page_sise": 1, "page_size": 2}, schema) == [
         "There is no setting `page_sise`: write `page_size`, or leave it out.",
         "Setting `page_size` must be at most 1.",
     ]

@@ -71,7 +71,7 @@ def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
         reading = Prefetch(lambda: range(3), read, 4)
         reading.start()
         taken = [
-            (item, batch.rows, batch.about)
+            (item, batch.rows, batch.note)
             for item, batches in reading
             for batch in batches
         ]

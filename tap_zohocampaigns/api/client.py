@@ -20,7 +20,7 @@ from tap_zohocampaigns.api.errors import (
     Transient,
     Unauthorized,
 )
-from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.quota.ledger import Wait, clock_time
 from tap_zohocampaigns.api.refusals import (
     TOKEN_SERVICE,
     NoProbe,
@@ -258,7 +258,7 @@ class Client:
             except QuotaWait as waiting:
                 wait = waiting.wait
                 if wait.locked and self._stop_on_lock:
-                    msg = f"Zoho has locked {endpoint} until {_end(wait)}"
+                    msg = f"Zoho has locked {endpoint} until {clock_time(wait.seconds)}"
                     raise StoppedAtLock(msg) from None
                 with self._budget.resting(), patience.resting():
                     self.ledger.rest(endpoint, wait)
@@ -271,7 +271,7 @@ class Client:
         if wait.locked and self._stop_on_lock:
             msg = (
                 f"{TOKEN_SERVICE} was asked too often and gives no access token until "
-                f"{_end(wait)}"
+                f"{clock_time(wait.seconds)}"
             )
             raise StoppedAtLock(msg) from None
         if wait.seconds <= _BRIEF:
@@ -329,7 +329,3 @@ class Client:
 
     def _post_token(self, form: dict[str, str]) -> Reply:
         return self._transport.send("POST", self._hosts.accounts, TOKEN_PATH, form)
-
-
-def _end(wait: Wait) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(time.time() + wait.seconds))

@@ -1,32 +1,34 @@
-"""What a sync would cost: the sync is rehearsed, and the big endpoints are not read.
+"""`tap-zohocampaigns plan`: what a sync would cost, without reading contacts.
 
-The streams do what they always do, down to the last page, but where contacts would come
-the client answers itself, with as many as counters, lists and the state tell of.
+The streams do a dry run, down to the last page. Where they would read contacts, the
+client answers itself, with as many rows as counters, lists and the state say.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import typing as t
 from collections import Counter
+
+import click
 
 from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
 from tap_zohocampaigns.api.wire.envelope import Envelope
 from tap_zohocampaigns.api.wire.parsers import parse_subscriber_counts
 from tap_zohocampaigns.api.wire.shapes import as_objects
-from tap_zohocampaigns.streams.events import EventStream
+from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.wire.counters import Counts
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.base import ZohoStream
-    from tap_zohocampaigns.tap import TapZohoCampaigns
 
-# What has to be known before anything can be told; all of them are small.
-_ASKED = {
+# These are called, since a plan needs their answers; all of them are small.
+_CALLED = {
     *("getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"),
     *("contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"),
 }
@@ -34,30 +36,30 @@ _RECIPIENTS = "getcampaignrecipientsdata"
 _ROWS = {"getlistsubscribers", "getsegmentcontacts", _RECIPIENTS}
 
 
-class Rehearsal:
-    """A client that asks for what is small, and makes up the rest."""
+class DryRunClient:
+    """Calls the small endpoints, and makes up the answers of the others."""
 
     def __init__(self, client: Client) -> None:
-        """Take the client that asks."""
+        """Wrap the client that makes the calls."""
         self.ledger = client.ledger
         self.account_id = client.account_id
         self.granted_scopes = client.granted_scopes
         self.calls: Counter[str] = Counter()
         self.members: dict[str, int] = {}
-        """How many contacts each segment has, by its ID; each list, in each status."""
+        """Number of contacts, by segment ID, and by list key and status."""
         self._client = client
         self.unsure = False
-        """Whether no counter tells how many rows an action has, or two don't agree."""
+        """Whether some action has no counter of its rows, or counters that disagree."""
         self._counts: dict[str, Counts] = {}
         self._guard = threading.Lock()
 
     def call(
         self, endpoint: str, params: Row, tally: Counter[str] | None = None
     ) -> Envelope | None:
-        """Return an answer like the one that a sync would get."""
+        """Return an answer of the kind that a sync would get."""
         with self._guard:
             self.calls[endpoint] += 1
-        if endpoint in _ASKED:
+        if endpoint in _CALLED:
             envelope = self._client.call(endpoint, params, tally)
             if endpoint == "campaignreports":
                 rows = as_objects(envelope.payload) if envelope else []
@@ -72,15 +74,15 @@ class Rehearsal:
             if tally is not None:
                 tally[endpoint] += 1
         if endpoint not in _ROWS:
-            # One row, whatever is in it.
+            # One row; its content does not matter.
             return Envelope("0", "", "success", {}, "")
         first, size = params["fromindex"], params["range"]
         last = min(first + size - 1, self._rows(endpoint, params))
-        # An event each, where events are asked for: who opens once may open again.
-        more = (
+        # One event per contact, where events are asked for. There may be more.
+        events = (
             {"reports": [{"time": "Jan 01, 2000 12:00 AM"}]} if "type" in params else {}
         )
-        rows = [{"contact_email": str(n), **more} for n in range(first, last + 1)]
+        rows = [{"contact_email": str(n), **events} for n in range(first, last + 1)]
         details = {"fromindex": first, "range": size}
         body: Row = {"requestdetails": details}
         return Envelope("0", "", "success", body, rows) if rows else None
@@ -97,24 +99,24 @@ class Rehearsal:
 
 
 def make_plan(tap: TapZohoCampaigns) -> Row:
-    """Rehearse a sync; return what it would cost.
+    """Do a dry run, and return what a sync would cost.
 
     Returns:
-        `endpoints`: of each its `calls`, and the `minutes` that its quota makes them
-        last; `streams`: of each its `calls` and `rows`; `calls`, `rows` and `minutes`
-        of the whole sync; `at_most` and `at_least`: names whose figures can only be
-        too high or too low; `asked`: how many calls the plan itself has cost.
+        `endpoints`: the `calls` of each, and the `minutes` that its quota makes them
+        last; `streams`: the `calls` and `rows` of each; `calls`, `rows` and `minutes`
+        of the whole sync; `at_most` and `at_least`: names whose figures may be too high
+        or too low; `asked`: how many calls the plan itself has made.
     """
     client, settings = tap.inventory.client, tap.settings
     read = [stream for stream in tap.zoho_streams if stream.selected]
-    rehearsal = Rehearsal(client)
-    tap.inventory.client = t.cast("Client", rehearsal)
-    known, guessed = _members(tap, read)
-    rehearsal.members |= known
+    dry_run = DryRunClient(client)
+    tap.inventory.client = t.cast("Client", dry_run)
+    members, guessed = _members(tap, read)
+    dry_run.members |= members
     streams: list[Row] = [
         {
             "stream": stream.name,
-            "rows": _rehearse(tap, stream),
+            "rows": _rows_of(tap, stream),
             "calls": stream.progress.calls.total(),
         }
         for stream in read
@@ -127,13 +129,13 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
             "calls": calls,
             "minutes": _minutes(calls, client.ledger.remaining(endpoint), settings),
         }
-        for endpoint, calls in sorted(rehearsal.calls.items())
+        for endpoint, calls in sorted(dry_run.calls.items())
     ]
     minutes: list[float] = [each["minutes"] for each in endpoints]
     return {
         "endpoints": endpoints,
         "streams": streams,
-        "calls": rehearsal.calls.total(),
+        "calls": dry_run.calls.total(),
         "rows": sum(each["rows"] for each in streams),
         # Streams are read side by side, unless they may not be.
         "minutes": max(minutes, default=0)
@@ -141,8 +143,8 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         else sum(minutes),
         "at_most": ["getsegmentcontacts", "segment_contacts"] if guessed else [],
         "at_least": [
-            *((_RECIPIENTS, "campaign_recipients") if rehearsal.unsure else ()),
-            *(each.name for each in read if isinstance(each, EventStream)),
+            *((_RECIPIENTS, "campaign_recipients") if dry_run.unsure else ()),
+            *(stream.name for stream in read if stream.plan_is_minimum),
         ],
         "asked": client.calls.total(),
     }
@@ -196,26 +198,26 @@ def as_text(plan: Row) -> str:
 def _members(
     tap: TapZohoCampaigns, read: list[ZohoStream]
 ) -> tuple[dict[str, int], bool]:
-    """Return how many contacts segments have, and whether that is a guess for some."""
-    streams = [each for each in read if each.endpoint == "getsegmentcontacts"]
-    if not streams:
+    """Return the number of contacts of segments, and whether some are guessed."""
+    segments = next((each for each in read if each.name == "segment_contacts"), None)
+    if segments is None:
         return {}, False
-    parts = streams[0].known_state().get("parts", {})
+    parts = segments.known_state().get("parts", {})
     known = {name: line["rows"] for name, line in parts.items() if "rows" in line}
-    account = tap.inventory
+    inventory = tap.inventory
     try:
-        lists = {row["listkey"]: row for row in account.lists}
+        lists = {row["listkey"]: row for row in inventory.lists}
     except Forbidden:
         return known, False
     guessed = {
         segment.cvid: int(lists[segment.list_key].get("noofcontacts") or 0)
-        for segment in account.segments
+        for segment in inventory.segments
         if segment.cvid not in known and segment.list_key in lists
     }
     return guessed | known, bool(guessed)
 
 
-def _rehearse(tap: TapZohoCampaigns, stream: ZohoStream) -> int:
+def _rows_of(tap: TapZohoCampaigns, stream: ZohoStream) -> int:
     rows = 0
     try:
         stream.begin()
@@ -242,3 +244,22 @@ def _table(head: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> list[str
         ).rstrip()
         for row in [head, *rows]
     ]
+
+
+@click.command()
+@click.option("--config", multiple=True, help="File with settings, or ENV.")
+@click.option("--state", help="File with the state of the last run.")
+@click.option("--catalog", help="File with the catalog.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
+    """Show what a sync would cost, without reading contacts."""
+    given = {**(ctx.obj or {})}
+    if given.pop("about_format", None) == "json":
+        form = "json"
+    given.pop("about", None)
+    if config := files.pop("config"):
+        given["config"] = TapZohoCampaigns.given_config(config)
+    given |= {name: path for name, path in files.items() if path}
+    plan = make_plan(TapZohoCampaigns.of_files(**given))
+    click.echo(json.dumps(plan) if form == "json" else as_text(plan))

@@ -1,45 +1,29 @@
-"""The settings that reading and writing share: which account, and how it is called."""
+"""The settings that tap and target share: the account, its quota, and retries."""
 
 from __future__ import annotations
 
-import re
 import typing as t
 from contextlib import suppress
 from decimal import Decimal
-from difflib import get_close_matches
-from pathlib import Path
 
-from jsonschema import Draft7Validator
 from singer_sdk import typing as th
-from singer_sdk.helpers import capabilities
 
 from tap_zohocampaigns.api import hosts, versions
-from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.api.redact import redact
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tap_zohocampaigns.api.wire.types import Json
 
     Schema: t.TypeAlias = dict[str, t.Any]
 
 SANDBOX = "sandbox"
 DAY = 86_400
-# Settings that the SDK has for some taps and targets; others pass them to all.
-_OF_THE_SDK = frozenset(
-    name
-    for config in vars(capabilities).values()
-    if isinstance(config, dict)
-    for name in config.get("properties", ())
-)
-# How much a name has to have in common with a known one, to be taken for it.
-_ALIKE = 0.75
-_LONGEST = 100
-# A line break at the end is none of them.
-_ACCOUNT_ID = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
-_NO_ACCOUNT_ID = "must be 1 to 64 letters, digits, `-` or `_`"
+# Without the last part, a line break at the end would be accepted.
+ACCOUNT_ID = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
 
 
-def whole(
+def whole_number(
     name: str, default: int | None, bounds: tuple[int, int], description: str
 ) -> th.Property[t.Any]:
     """Return a setting that is a whole number within bounds."""
@@ -49,10 +33,10 @@ def whole(
 
 
 def account(scopes: str) -> list[th.Property[t.Any]]:
-    """Return the settings that tell which account it is.
+    """Return the settings of the account and its credentials.
 
     Args:
-        scopes: Those that a token needs, in words.
+        scopes: The scopes that a token needs, in words.
     """
     return [
         th.Property(
@@ -84,7 +68,7 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
         ),
         th.Property(
             "account_id",
-            th.StringType(pattern=_ACCOUNT_ID),
+            th.StringType(pattern=ACCOUNT_ID),
             description=(
                 "Your own name for the account: 1 to 64 letters, digits, `-` and `_`. "
                 "Accounts that share a client need one each; the tap writes it into "
@@ -135,20 +119,20 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
 
 
 QUOTA: list[th.Property[t.Any]] = [
-    whole(
+    whole_number(
         "rate_limit_calls",
         490,
         (1, 1_000_000),
         "Calls of one endpoint that are allowed within `rate_limit_seconds`. Zoho "
         "allows 500 in 5 minutes.",
     ),
-    whole(
+    whole_number(
         "rate_limit_seconds",
         300,
         (1, DAY),
         "Seconds in which `rate_limit_calls` are allowed.",
     ),
-    whole(
+    whole_number(
         "rate_limit_lock_seconds",
         1800,
         (1, DAY),
@@ -175,14 +159,14 @@ QUOTA: list[th.Property[t.Any]] = [
     ),
 ]
 PATIENCE: list[th.Property[t.Any]] = [
-    whole(
+    whole_number(
         "request_timeout",
         60,
         (1, 3_600),
         "Seconds that a whole call may take, from the look-up of the host to the last "
         "byte.",
     ),
-    whole(
+    whole_number(
         "retry_max_seconds",
         180,
         (0, DAY),
@@ -192,26 +176,26 @@ PATIENCE: list[th.Property[t.Any]] = [
 
 
 def complete(config: Mapping[str, t.Any], schema: Schema) -> dict[str, t.Any]:
-    """Return the settings with their defaults; one that is null is as if unset."""
+    """Return the settings with their defaults; null counts as unset."""
     defaults = {
-        name: about["default"]
-        for name, about in schema["properties"].items()
-        if "default" in about
+        name: property_schema["default"]
+        for name, property_schema in schema["properties"].items()
+        if "default" in property_schema
     }
-    known = defaults | {
+    complete = defaults | {
         name: _plain(value) for name, value in config.items() if value is not None
     }
-    version = known["api_version"]
-    # YAML and JSON take it for a number, environments for a text.
+    version = complete["api_version"]
+    # It is a number in YAML and JSON, and a text in an environment.
     if isinstance(version, Decimal | float | int) and not isinstance(version, bool):
-        known["api_version"] = f"{version:g}"
-    return known
+        complete["api_version"] = f"{version:g}"
+    return complete
 
 
-def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON)
-    """Return a whole number as such however it is written, and a list without doubles.
+def _plain(value: Json) -> Json:
+    """Return a whole number as an integer, and a list without repeated items.
 
-    What is not hashable has no place in a list of settings, and is told of later.
+    Lists of objects stay as they are; they are reported later.
     """
     if isinstance(value, Decimal | float):
         number = float(value)
@@ -222,116 +206,13 @@ def _plain(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON)
     return value
 
 
-def mistaken(config: Mapping[str, t.Any], schema: Schema) -> list[str]:
-    """Return which settings have no such value: a sentence each, without the values.
-
-    Args:
-        config: The settings, complete.
-        schema: What they may be.
-    """
-    close, _ = unknown(config, schema)
-    found: dict[object, str] = {}
-    for error in Draft7Validator(schema).iter_errors(dict(config)):
-        found.setdefault(error.path[0], _sentence(error))
-    return [
-        *(
-            f"There is no setting `{name}`: write `{meant}`, or leave it out."
-            for name, meant in close.items()
-        ),
-        *found.values(),
-    ]
-
-
-def unknown(
-    config: Mapping[str, t.Any], schema: Schema
-) -> tuple[dict[str, str], list[str]]:
-    """Return the names that are no settings, fit for a log.
-
-    Names that begin with an underscore are those of whoever runs the program.
-
-    Args:
-        config: The settings.
-        schema: What they may be.
-
-    Returns:
-        Those that look like a slip of the pen, with the setting that is meant; and all
-        others.
-    """
-    known = {_letters(name): name for name in [*_OF_THE_SDK, *schema["properties"]]}
-    close: dict[str, str] = {}
-    others: list[str] = []
-    for name in config:
-        if name in known.values() or name.startswith("_") or config[name] is None:
-            continue
-        alike = get_close_matches(_letters(name)[:_LONGEST], known, 1, _ALIKE)
-        if alike:
-            close[redact(name)] = known[alike[0]]
-        else:
-            others.append(redact(name))
-    return close, others
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).casefold()
-
-
-def problems(config: Mapping[str, t.Any]) -> list[str]:
-    """Return why the account can't be reached: a sentence each, without the values."""
-    found = [] if config["data_center"] == SANDBOX else _credential_problems(config)
-    for name in ("rate_limit_ledger", "reject_file"):
-        try:
-            Path(config.get(name) or "").expanduser()
-        except RuntimeError:
-            found.append(f"Setting `{name}` is in the home of a user who is not known.")
-    try:
-        hosts.find(config)
-    except SettingError as error:
-        found.append(str(error))
-    return found
-
-
 def reachable(config: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Return the settings; for the data center `sandbox`, those of one that starts."""
+    """Return the settings; those of a new sandbox for the data center `sandbox`."""
     if config["data_center"] != SANDBOX:
         return config
     from tap_zohocampaigns import sandbox  # noqa: PLC0415 (for this one setting)
 
     service = sandbox.serve()
-    # Its quota begins and ends with it.
+    # The quota of a sandbox ends with it.
     own = {"rate_limit_ledger": "memory", "api_version": config["api_version"]}
     return config | service.config_v1 | service.config | own
-
-
-def _credential_problems(config: Mapping[str, t.Any]) -> list[str]:
-    version = config["api_version"]
-    needed = versions.VERSIONS[version].credentials
-    if config.get("auth_token") and "auth_token" not in needed:
-        return [
-            "Setting `auth_token` is for `api_version` 1: set that, or leave it out."
-        ]
-    return [
-        f"Setting `{name}` is missing, which `api_version` {version} needs; without an "
-        f"account, set `data_center` to `{SANDBOX}`."
-        for name in needed
-        if not config.get(name)
-    ]
-
-
-def _sentence(error: t.Any) -> str:  # noqa: ANN401 (jsonschema's error is untyped)
-    name = error.path[0]
-    if error.validator == "enum":
-        return f"Setting `{name}` must be one of: {', '.join(error.validator_value)}."
-    if error.validator == "minimum":
-        return f"Setting `{name}` must be at least {error.validator_value}."
-    if error.validator == "maximum":
-        return f"Setting `{name}` must be at most {error.validator_value}."
-    if error.validator == "pattern":
-        named = error.validator_value == _ACCOUNT_ID
-        why = _NO_ACCOUNT_ID if named else "has an entry that is empty"
-        return f"Setting `{name}` {why}."
-    if error.validator != "type":
-        return f"Setting `{name}` has a value of another form than it needs."
-    kinds = error.validator_value
-    kind = kinds if isinstance(kinds, str) else kinds[0]
-    within = "Each of " if len(error.path) > 1 else ""
-    return f"{within}setting `{name}` must be of the type {kind}.".capitalize()

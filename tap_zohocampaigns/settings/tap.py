@@ -1,4 +1,4 @@
-"""The settings of the tap: what they are, and whether they make sense together."""
+"""The settings of the tap: their schema, and what can be wrong with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from singer_sdk import typing as th
 
 from tap_zohocampaigns.api.wire.counters import ACTIONS
 from tap_zohocampaigns.settings import shared
-from tap_zohocampaigns.settings.shared import whole
+from tap_zohocampaigns.settings.checks import account_problems, invalid_values
+from tap_zohocampaigns.settings.shared import whole_number
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ def _strings(name: str, description: str, **more: t.Any) -> th.Property[t.Any]:
 
 SCHEMA = th.PropertiesList(
     *shared.account("ZohoCampaigns.contact.READ and ZohoCampaigns.campaign.READ"),
-    whole("page_size", 500, (1, 10_000), "Rows asked for in one call."),
+    whole_number("page_size", 500, (1, 10_000), "Rows asked for in one call."),
     th.Property(
         "timezone",
         th.StringType,
@@ -40,7 +41,7 @@ SCHEMA = th.PropertiesList(
         th.DateTimeType,
         description="Read nothing that was sent or added before this time.",
     ),
-    whole(
+    whole_number(
         "lookback_days",
         30,
         (0, 3_650),
@@ -56,8 +57,8 @@ SCHEMA = th.PropertiesList(
         allowed_values=list(ACTIONS),
     ),
     *shared.QUOTA,
-    whole("concurrency", 4, (1, 64), "How many calls are underway at once."),
-    whole(
+    whole_number("concurrency", 4, (1, 64), "How many calls are underway at once."),
+    whole_number(
         "max_duration_minutes",
         None,
         (1, 43_200),
@@ -69,7 +70,7 @@ SCHEMA = th.PropertiesList(
 
 
 def complete(config: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the settings with their defaults; one that is null is as if unset."""
+    """Return the settings with their defaults; null counts as unset."""
     return shared.complete(config, SCHEMA)
 
 
@@ -77,23 +78,23 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
     """Return what is wrong with the settings: a sentence each, without their values.
 
     Args:
-        config: The settings, complete.
+        config: The settings, with their defaults.
     """
-    if mistaken := shared.mistaken(config, SCHEMA):
-        return mistaken
-    found = shared.problems(config)
+    if invalid := invalid_values(config, SCHEMA):
+        return invalid
+    sentences = account_problems(config)
     if (name := config.get("timezone")) and not _is_zone(name):
-        found.append(
+        sentences.append(
             "Setting `timezone` is no time zone; its names are like America/New_York."
         )
     if start := config.get("start_date"):
-        found += _problems_of_time(start)
+        sentences += _problems_of_time(start)
     if not all(cvid.isascii() and cvid.isdigit() for cvid in config.get("cvids", ())):
-        found.append(
+        sentences.append(
             "Setting `cvids` has an ID that is not a number; Zoho's segment IDs are "
             "digits."
         )
-    return found
+    return sentences
 
 
 def _problems_of_time(text: str) -> list[str]:
@@ -104,7 +105,7 @@ def _problems_of_time(text: str) -> list[str]:
             "Setting `start_date` is no time; it is written like 2024-01-31T00:00:00Z."
         ]
     day = instant.date()
-    # The day may have begun elsewhere.
+    # In other time zones the day may have begun.
     if _FIRST_DAY <= day <= datetime.now(UTC).date() + timedelta(days=1):
         return []
     return ["Setting `start_date` must be between the year 1900 and today."]

@@ -1,4 +1,4 @@
-"""The settings of the target: what they are, and whether they make sense together."""
+"""The settings of the target: their schema, and what can be wrong with them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from singer_sdk import typing as th
 
 from tap_zohocampaigns.api.contacts import CALLS
 from tap_zohocampaigns.settings import shared
+from tap_zohocampaigns.settings.checks import account_problems, invalid_values
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ SCHEMA = th.PropertiesList(
             "Set it to false to change contacts."
         ),
     ),
-    shared.whole(
+    shared.whole_number(
         "max_writes",
         None,
         (1, 10_000_000),
@@ -68,7 +69,7 @@ SCHEMA = th.PropertiesList(
 
 
 def complete(config: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the settings with their defaults; one that is null is as if unset."""
+    """Return the settings with their defaults; null counts as unset."""
     return shared.complete(config, SCHEMA)
 
 
@@ -76,6 +77,6 @@ def problems(config: Mapping[str, t.Any]) -> list[str]:
     """Return what is wrong with the settings: a sentence each, without their values.
 
     Args:
-        config: The settings, complete.
+        config: The settings, with their defaults.
     """
-    return shared.mistaken(config, SCHEMA) or shared.problems(config)
+    return invalid_values(config, SCHEMA) or account_problems(config)

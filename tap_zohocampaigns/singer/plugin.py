@@ -1,34 +1,25 @@
-"""What tap and target have in common: settings are judged before they are used."""
+"""What tap and target have in common: settings, command line, stream maps."""
 
 from __future__ import annotations
 
 import abc
 import json
-import logging
 import os
-import traceback
 import typing as t
-from contextlib import contextmanager, suppress
-from fnmatch import fnmatch
+from contextlib import suppress
 
-from singer_sdk import mapper
+import click
 from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import (
-    ConfigValidationError,
-    MappingError,
-    StreamMapConfigError,
-)
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
-from tap_zohocampaigns.api.redact import redact
-from tap_zohocampaigns.settings import shared
 from tap_zohocampaigns.singer import files
+from tap_zohocampaigns.singer.maps import idle_maps, silence_mapper
+from tap_zohocampaigns.singer.user_errors import SDK_LINES, Command
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import click
+    from collections.abc import Iterable
 
 # The SDK reads it itself.
 _LEVEL: t.Final = "loglevel"
@@ -45,41 +36,19 @@ _BOUNDS: t.Final = {
 
 
 def add_bounds(config_jsonschema: dict[str, t.Any]) -> None:
-    """Give bounds to the numbers among the settings of the SDK."""
+    """Give bounds to the SDK's settings that are numbers."""
     properties = config_jsonschema["properties"]
     for name, bounds in _BOUNDS.items():
         properties[name] = properties[name] | bounds
 
 
-@contextmanager
-def mapping(stream: str) -> Iterator[None]:
-    """Tell of a stream map that fails without what it fails with.
-
-    Args:
-        stream: The stream that the map is for.
-
-    Raises:
-        StreamMapConfigError: It fails.
-    """
-    try:
-        yield
-    except MappingError as error:
-        told = str(error).rstrip(".")
-        msg = f"{told}, for the stream `{stream}`."
-        raise StreamMapConfigError(msg) from None
-    except Exception as error:
-        frames = traceback.walk_tb(error.__traceback__)
-        if all(one.f_code.co_filename != mapper.__file__ for one, _ in frames):
-            raise
-        msg = (
-            f"an expression for the stream `{stream}` fails with "
-            f"{type(error).__name__}: let it take every value, also null."
-        )
-        raise StreamMapConfigError(msg) from None
-
-
 class Plugin(PluginBase):
-    """A tap or target whose settings are told of without their values."""
+    """A tap or target that never shows the values of its settings."""
+
+    def __init__(self, **kwargs: t.Any) -> None:
+        """Check the settings."""
+        self.logger.addFilter(SDK_LINES)
+        super().__init__(**kwargs)
 
     @classmethod
     def cb_config(
@@ -88,26 +57,39 @@ class Plugin(PluginBase):
         param: click.Option,
         value: tuple[str, ...],
     ) -> _ConfigInput:
-        """Return the settings of the files that the command line names."""
+        """Read the settings from the files that the command line names."""
         del ctx, param
-        given = _ConfigInput(parse_env="ENV" in value)
-        for path in value:
+        return cls.given_config(value)
+
+    @staticmethod
+    def given_config(paths: Iterable[str]) -> _ConfigInput:
+        """Return the settings of files; `ENV` stands for the environment.
+
+        Raises:
+            SettingError: A file can't be read, or holds no settings.
+        """
+        paths = [*paths]
+        given = _ConfigInput(parse_env="ENV" in paths)
+        for path in paths:
             if path != "ENV":
                 given.config |= files.as_config(files.load("config", path))
         return given
 
     def _setup_signal_handlers(self) -> None:
-        """Do nothing: the SDK would write a state, and end with 0."""
+        """Do nothing: the SDK would write a state and exit with 0."""
 
     @abc.abstractmethod
     def problems(self) -> list[str]:
         """Return what is wrong with the settings: a sentence each."""
 
+    @abc.abstractmethod
+    def unknown_settings(self) -> list[str]:
+        """Return the names of given settings that do not exist."""
+
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        # The SDK's own check prints the values that it doesn't like, secrets too.
+        # The SDK's own check prints invalid values, secrets too.
         self.append_builtin_config(self.config_jsonschema)
-        _, ignored = shared.unknown(self.config, self.config_jsonschema)
-        if ignored:
+        if ignored := self.unknown_settings():
             self.logger.warning(
                 "Ignored, as there are no such settings: %s", ", ".join(ignored)
             )
@@ -118,20 +100,31 @@ class Plugin(PluginBase):
         return errors
 
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, whose errors are one sentence each."""
+        command = super().get_singer_command()
+        for option in command.params:
+            # Errors of these files are reported by `files`, not by click.
+            if option.name in {"catalog", "state"}:
+                option.type = click.STRING
+        return Command(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )
+
+    @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
-        """Add the settings of the SDK, its numbers with bounds."""
+        """Add the SDK's own settings, with bounds for numbers."""
         super().append_builtin_config(config_jsonschema)
         add_bounds(config_jsonschema)
 
-    def tell_idle_maps(self, streams: Iterable[str]) -> None:
-        """Warn of stream maps that are for none of the streams: a mask is not worn."""
-        idle = [
-            redact(name)
-            for name, about in (self.config.get("stream_maps") or {}).items()
-            if not name.startswith("__")
-            and not any(fnmatch(stream, _source(name, about)) for stream in streams)
-        ]
-        if idle:
+    def warn_of_idle_maps(self, streams: Iterable[str]) -> None:
+        """Warn of stream maps for unknown streams: such a map may have to hide data."""
+        if idle := idle_maps(self.config.get("stream_maps") or {}, streams):
             self.logger.warning(
                 "`stream_maps` names streams that are not there, so these maps are not "
                 "applied: %s",
@@ -144,43 +137,42 @@ class Plugin(PluginBase):
         super().setup_mapper()
 
     def prepare_maps(self) -> None:
-        """Take what is null as if it were unset, and let no map tell of values."""
-        # At DEBUG it tells what filters have come to, which may be an address.
-        mapper.logger.setLevel(logging.INFO)
+        """Treat null as unset, and keep the SDK from logging values."""
+        silence_mapper()
         self._config = {n: v for n, v in self._config.items() if v is not None}
 
     @classproperty
     def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805
         """Return the settings of the environment.
 
-        The SDK takes all words but four for false, also none at all, which would switch
-        `dry_run` off; and what is no number is an error that names no setting.
+        The SDK parses unknown and empty texts as false, which would switch `dry_run`
+        off. For a number that can't be parsed, its error names no setting.
         """
         cls.append_builtin_config(cls.config_jsonschema)
         properties = cls.config_jsonschema["properties"]
-        # It understands lists.
+        # The SDK can parse lists.
         texts = {
-            name: about if "array" in about["type"] else {"type": "string"}
-            for name, about in properties.items()
+            name: schema if "array" in schema["type"] else {"type": "string"}
+            for name, schema in properties.items()
         }
-        told = parse_environment_config({"properties": texts}, cls._env_var_prefix)
+        values = parse_environment_config({"properties": texts}, cls._env_var_prefix)
         config = {
-            name: _understood(text, properties[name]["type"])
-            for name, text in told.items()
-            # What is empty is as if unset.
+            name: _parsed(text, properties[name]["type"])
+            for name, text in values.items()
+            # An empty value counts as unset.
             if text not in ("", [""])
         }
         return cls._unknown_of_environment(config) | config
 
     @classmethod
     def _unknown_of_environment(cls, known: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return what the environment has besides settings, to be told of."""
+        """Return names of the environment that are no settings, for a warning."""
         properties, prefix = cls.config_jsonschema["properties"], cls._env_var_prefix
-        # Meltano names the fields of an object like this.
+        # Meltano passes the fields of an object like this.
         objects = tuple(
             f"{name}_"
-            for name, about in properties.items()
-            if "object" in about["type"]
+            for name, schema in properties.items()
+            if "object" in schema["type"]
         )
         names = (
             name.removeprefix(prefix).lower()
@@ -194,18 +186,13 @@ class Plugin(PluginBase):
         }
 
 
-def _source(name: str, about: t.Any) -> str:  # noqa: ANN401 (JSON)
-    """Return the stream, or the pattern of streams, that a map is for."""
-    return str(about.get("__source__", name)) if isinstance(about, dict) else name
-
-
-def _understood(text: t.Any, kinds: list[str]) -> t.Any:  # noqa: ANN401 (JSON)
-    """Return a value; what can't be understood stays a text, which has no such type."""
-    if "boolean" in kinds:
+def _parsed(text: t.Any, types: list[str]) -> t.Any:  # noqa: ANN401 (any setting)
+    """Return the value of a text; an invalid one stays text, so that it is reported."""
+    if "boolean" in types:
         return _WORDS.get(text.lower(), text)
     with suppress(ValueError):
-        if "integer" in kinds:
+        if "integer" in types:
             return int(text)
-        if "object" in kinds:
+        if "object" in types:
             return json.loads(text)
     return text

@@ -1,4 +1,4 @@
-"""One line when a stream ends, and one a minute while it goes on."""
+"""Logs a line when a stream ends, and one per minute while it is read."""
 
 from __future__ import annotations
 
@@ -24,23 +24,32 @@ _EVERY = 60.0
 
 
 class Progress(metrics.Counter):
-    """Counts the records of a stream; tells of them from a thread of its own.
+    """Counts rows, parts and calls of a stream, and logs them from its own thread.
 
-    The line must come while a call waits for the quota too.
+    The line is also logged while a call waits for the quota.
     """
 
     def __init__(
         self, stream: str, endpoint: str, ledger: Ledger, every: float = _EVERY
     ) -> None:
-        """Start to count at nothing; nothing is told before the counter is entered."""
+        """Start at zero. Logging starts when the counter is entered.
+
+        Args:
+            stream: Name of the stream.
+            endpoint: Its endpoint, whose quota is logged.
+            ledger: Knows the quota.
+            every: Seconds between two lines.
+        """
         super().__init__(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: stream})
         self.ended = False
         self.done = 0
+        """How many parts have been read."""
         self.known = 0
+        """How many parts there are; 0 if that is not known."""
         self._stream = stream
         self._endpoint = endpoint
         self.calls: Counter[str] = Counter()
-        """The calls that the stream has made."""
+        """How often the stream called each endpoint."""
         self._ledger = ledger
         self._every = every
         self._since = 0.0
@@ -48,14 +57,14 @@ class Progress(metrics.Counter):
         self._thread = threading.Thread(target=self._tell, daemon=True)
 
     def increment(self, value: int = 1) -> None:
-        """Do nothing: what the SDK counts are pages."""
+        """Do nothing: the SDK would count pages."""
 
     def add(self, rows: int) -> None:
         """Count rows."""
         self.value += rows
 
     def __enter__(self) -> t.Self:
-        """Begin to tell."""
+        """Start to log."""
         self._since = time.monotonic()
         self._thread.start()
         return self
@@ -66,40 +75,46 @@ class Progress(metrics.Counter):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
-        """Tell how it ended."""
+        """Log how the stream ended."""
         self.ended = exc_type is None
         self._over.set()
         self._thread.join()
         logger.info(
-            "%s: %s, %d rows in %d calls, %.1f s",
+            "%s: %s, %s in %s, %.1f s",
             self._stream,
             "ended" if exc_type is None else "stopped",
-            self.value,
-            self.calls.total(),
+            counted(self.value, "row"),
+            counted(self.calls.total(), "call"),
             time.monotonic() - self._since,
         )
 
     def _tell(self) -> None:
         while not self._over.wait(self._every):
-            # A ledger that fails is told of by the call that needs it.
+            # If the ledger fails, the next call that needs it reports that.
             with suppress(ZohoError):
                 logger.info("%s: %s", self._stream, self.line())
 
     @property
-    def told(self) -> str:
-        """How much of it is done, if it is known how much there is."""
+    def fraction(self) -> str:
+        """How many parts are done of all, in words; empty if that is not known."""
         return f" ({self.done} of {self.known} done)" if self.known else ""
 
     def line(self) -> str:
-        """Return how far the stream is."""
-        said = [
+        """Return how far the stream is, in words."""
+        calls = self._ledger.remaining(self._endpoint)
+        words = [
             f"{self.done} of {self.known} parts done",
-            f"{self.value} rows",
-            f"{self.calls.total()} calls",
-            f"{self._ledger.remaining(self._endpoint)} calls left in this window",
+            counted(self.value, "row"),
+            counted(self.calls.total(), "call"),
+            f"{counted(calls, 'call')} left in this window",
         ]
         if until := self._ledger.waiting_until():
-            said.append(
+            words.append(
                 f"waiting until {time.strftime('%H:%M:%S', time.localtime(until))}"
             )
-        return ", ".join(said)
+        return ", ".join(words)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 call` or `2 calls`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,87 +1,102 @@
-"""Ends a run in good order: on a signal, after a time, at a lock."""
+"""Stops a run in good order: on a signal, after a time, or at a lock."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 import typing as t
 from contextlib import contextmanager
 
 if t.TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator
 
-# What a supervisor grants at least between asking and killing.
+# Supervisors wait at least this long between SIGTERM and SIGKILL (seconds).
 _GRACE = 1.8
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 POLL_SECONDS = 0.5
-"""How long the main thread waits at once (seconds).
+"""How long the main thread waits before it checks for signals (seconds).
 
-Python obeys a signal when that thread runs, and one that comes to another thread, or
-just before the wait begins, does not wake it.
+Python handles signals in the main thread. A signal that arrives in another thread, or
+just before a wait starts, does not wake it.
 """
 
 
 class Stopped(BaseException):
-    """The run ends here; what it has read can be saved, and the next one goes on.
+    """The run stops here. Its state can be saved, and the next run goes on.
 
-    Not an `Exception`, which the SDK reports as a failure of the stream.
+    It is not an `Exception`, because the SDK reports those as failures of a stream.
     """
 
     def __init__(self, reason: str, status: int, save: Callable[[], None]) -> None:
-        """Tell why, with which exit status, and how to save what has been read."""
+        """Keep how to end.
+
+        Args:
+            reason: For the log.
+            status: Exit status.
+            save: Writes the state.
+        """
         super().__init__(reason)
         self.status = status
         self.save = save
 
 
 class Shutdown:
-    """Turns signals and the end of the time into `Stopped`, never within a message."""
+    """Turns signals and the end of the time into `Stopped`, never inside a message."""
 
     def __init__(self, minutes: float | None, save: Callable[[], None]) -> None:
-        """Begin to count the time, if it is limited.
+        """Start to measure the time, if it is limited.
 
         Args:
-            minutes: How long the run may last.
+            minutes: How long the run may last; None for no limit.
             save: Writes the state.
         """
         self._minutes = minutes
         self._ends = None if minutes is None else time.monotonic() + minutes * 60
         self._save = save
-        self._asked: signal.Signals | None = None
+        self._signal: signal.Signals | None = None
         self._writing = 0
         self._over = threading.Event()
         self._stopped: Stopped | None = None
 
     def listen(self) -> None:
-        """Take over SIGTERM and SIGINT, in the main thread."""
+        """Handle SIGTERM and SIGINT, if called in the main thread."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, self._on_signal)
 
     def stop(self, reason: str, status: int = 0) -> t.NoReturn:
-        """End the run.
+        """Stop the run.
 
         Raises:
             Stopped: Always.
         """
-        # Other threads end for the same reason.
+        # Other threads stop for the same reason.
         self._stopped = self._stopped or Stopped(reason, status, self._save)
         self._over.set()
         raise self._stopped
 
     def check(self, wait: float = 0.0) -> None:
-        """Stop if the time is over, or will be after a wait.
+        """Stop the run if its time is over, or would be over after a wait.
+
+        Args:
+            wait: Seconds.
 
         Raises:
-            Stopped: There is no time left.
+            Stopped: No time is left.
         """
         if self._ends is not None and time.monotonic() + wait > self._ends:
             self.stop(f"{self._minutes:g} minutes are over (`max_duration_minutes`)")
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the time ends before, or the run does."""
+        """Wait for some seconds.
+
+        Raises:
+            Stopped: The time is over before, or the run stops.
+        """
         self.check(seconds)
         ends = time.monotonic() + seconds
         while not self._over.wait(min(max(ends - time.monotonic(), 0), POLL_SECONDS)):
@@ -90,38 +105,53 @@ class Shutdown:
         self.stop("the run is over")
 
     def end(self) -> None:
-        """Wake who waits: nobody asks for anything any more."""
+        """Stop all waits: no thread makes calls any more."""
         self._over.set()
 
     @staticmethod
     def let_go() -> None:
-        """Leave signals to the system: there is nothing left to save."""
+        """Leave signals to the system, when nothing is left to save."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Let a message be written to its end before a signal is obeyed."""
+        """Handle signals only after a message was written."""
         self._writing += 1
         try:
             yield
         finally:
             self._writing -= 1
-        self._obey()
+        self._handle()
 
     def _on_signal(self, number: int, _: object) -> None:
-        self._asked = signal.Signals(number)
+        self._signal = signal.Signals(number)
         # ConfiguredStream twice, it would end while it saves.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        # When the reader of stdout hangs, nothing can be saved any more.
+        # If the reader of stdout hangs, the state can't be saved.
         force = threading.Timer(_GRACE, os._exit, [128 + number])
         force.daemon = True
         force.start()
-        self._obey()
+        self._handle()
 
-    def _obey(self) -> None:
-        if self._asked and not self._writing:
-            asked, self._asked = self._asked, None
-            self.stop(f"{asked.name} came", 128 + asked)
+    def _handle(self) -> None:
+        if self._signal and not self._writing:
+            number, self._signal = self._signal, None
+            self.stop(f"{number.name} came", 128 + number)
+
+
+@contextmanager
+def saved_when_stopped(logger: logging.Logger) -> Iterator[None]:
+    """Save the state if the run is stopped, log the reason, and exit.
+
+    Raises:
+        SystemExit: The run was stopped.
+    """
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.save()
+        logger.info("Stopped, as %s; the next run goes on from here.", stopped)
+        sys.exit(stopped.status)

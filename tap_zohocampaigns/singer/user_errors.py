@@ -1,4 +1,4 @@
-"""The command line: whatever happens ends with one sentence."""
+"""Errors for the user: every failure ends with one sentence."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WORDS_OF_THE_INPUT = (RecordsWithoutSchemaException, MissingKeyPropertiesError)
+_INPUT_ERRORS = (RecordsWithoutSchemaException, MissingKeyPropertiesError)
 _EXPECTED = (
     ConfigValidationError,
     ZohoError,
     MappingError,
-    *_WORDS_OF_THE_INPUT,
+    *_INPUT_ERRORS,
 )
 
 
 class Command(SingerCommand):
-    """Ends with one sentence for the user, and exit status 1."""
+    """A command whose failures end with one sentence and exit status 1."""
 
     def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
         """Run the command line."""
@@ -47,55 +47,59 @@ class Command(SingerCommand):
             finally:
                 Shutdown.let_go()
         except _EXPECTED as error:
-            told = user_message(error)
+            message = user_message(error)
         except Stopped as stopped:
             self.logger.info("Stopped, as %s.", stopped)
             sys.exit(stopped.status or 1)
         except Exception as error:
-            told = user_message(error)
+            message = user_message(error)
             self.logger.debug("The error in full", exc_info=True)
-        self.logger.error(told)
+        self.logger.error(message)
         sys.exit(1)
 
     def make_context(self, *args: t.Any, **kwargs: t.Any) -> click.Context:
-        """Read the command line, which may be all that there is to do."""
+        """Parse the command line; options such as `--version` end the program."""
         with _stdout():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> t.Any:  # noqa: ANN401 (click's)
-        """Run the command; what goes wrong is told by `main` alone."""
+        """Run the command. Only `main` reports errors."""
         logging.captureWarnings(capture=True)
         warnings.filterwarnings("once", category=DeprecationWarning)
         with _stdout():
-            return click.Command.invoke(self, ctx)
+            return self.run_command(ctx)
+
+    def run_command(self, ctx: click.Context) -> t.Any:  # noqa: ANN401 (click's)
+        """Call the callback of the command."""
+        return click.Command.invoke(self, ctx)
 
 
 class StdoutError(ZohoError):
-    """Nothing more can be written to stdout."""
+    """Stdout can't be written to."""
 
 
 @contextmanager
 def _stdout() -> Iterator[None]:
-    """Tell of a stdout that nobody reads, or that is full.
+    """Report a stdout that nobody reads, or that is full.
 
-    click would end the program without a word.
+    click would end the program silently.
 
     Raises:
-        StdoutError: It is so.
+        StdoutError: Stdout can't be written to.
     """
     try:
         try:
             yield
         except (click.exceptions.Exit, SystemExit):
-            # The end of a command that has written all it has to.
+            # The command has ended and written everything.
             _flush()
             raise
         except Exception:
-            # It tells more than what a flush that fails would.
+            # This error says more than that of a failing flush.
             try:
                 _flush()
             except OSError:
-                _let_go()
+                _discard()
             raise
         else:
             _flush()
@@ -103,18 +107,18 @@ def _stdout() -> Iterator[None]:
         words = _STDOUT.get(error.errno or 0)
         if not words or error.filename:
             raise
-        _let_go()
+        _discard()
         raise StdoutError(words) from None
 
 
 def _flush() -> None:
-    # A shell can close it.
+    # A shell can close stdout.
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
-def _let_go() -> None:
-    # What is still to be flushed goes nowhere, instead of failing once more.
+def _discard() -> None:
+    # The rest of the buffer goes to the null device instead of failing again.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -131,35 +135,43 @@ _STDOUT = {
 }
 
 
+# Errors are reported in a sentence of ours; the others say nothing about the run.
+_SDK_LINES = (
+    "An unhandled error occurred while",
+    "Skipping parse of env var settings",
+    "Parsing env var for settings config",
+)
+
+
 class Quiet(logging.Filter):
-    """Drops what the SDK tells of an error, which is told in a sentence of ours."""
+    """Drops lines of the SDK that users have no use for."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a line is worth showing."""
-        return not str(record.msg).startswith("An unhandled error occurred while")
+        return not str(record.msg).startswith(_SDK_LINES)
 
 
-QUIET = Quiet()
+SDK_LINES = Quiet()
 
 
 def user_message(error: Exception) -> str:
-    """Return what went wrong in words for the user, without secrets and contacts."""
+    """Return what went wrong in one sentence, without secrets and contacts."""
     if isinstance(error, ConfigValidationError):
         return " ".join(error.errors)
     if isinstance(error, ZohoError):
         return str(error)
-    if isinstance(error, _WORDS_OF_THE_INPUT):
-        # Their texts name streams and fields, and nothing of what is in them.
-        told = " ".join(str(error).split())
-        return f"The input breaks the rules of Singer: {told}"
+    if isinstance(error, _INPUT_ERRORS):
+        # Their texts name streams and fields, but no values.
+        text = " ".join(str(error).split())
+        return f"The input breaks the rules of Singer: {text}"
     if isinstance(error, MappingError):
-        # It names expressions of the setting, and nothing that they are applied to.
+        # It names expressions of the setting, but no values.
         return f"The setting `stream_maps` can't be used: {error}"
     return _internal(error)
 
 
 def _internal(error: Exception) -> str:
-    # The text of an unknown error can hold a contact; its place can't.
+    # The text of an unknown error may hold a contact; its place does not.
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}, line {frame.lineno}"
     return (

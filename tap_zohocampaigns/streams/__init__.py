@@ -6,6 +6,7 @@ import typing as t
 
 from tap_zohocampaigns.streams import (
     campaigns,
+    details,
     events,
     lists,
     recipients,
@@ -24,9 +25,9 @@ STREAMS: tuple[type[ZohoStream], ...] = (
     lists.ListSubscriberCounts,
     lists.ListSubscribers,
     campaigns.Campaigns,
-    campaigns.CampaignDetails,
-    campaigns.CampaignAbVariants,
-    campaigns.CampaignLists,
+    details.CampaignDetails,
+    details.CampaignAbVariants,
+    details.CampaignLists,
     campaigns.CampaignReports,
     campaigns.CampaignReach,
     campaigns.CampaignLocations,

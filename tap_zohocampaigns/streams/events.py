@@ -4,75 +4,64 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-
-from tap_zohocampaigns.api.wire.converter import CUSTOM
-from tap_zohocampaigns.api.wire.shapes import as_list
-from tap_zohocampaigns.sync.base import Part
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tap_zohocampaigns.api.wire.types import Row
-    from tap_zohocampaigns.sync.incremental import PartSnapshot
-
-
-import typing as t
 from functools import cached_property, partial
 
 from tap_zohocampaigns.api.errors import Forbidden
+from tap_zohocampaigns.api.wire.converter import CUSTOM
 from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
-from tap_zohocampaigns.streams.recipients import row_of
-from tap_zohocampaigns.sync.campaigns import RecipientStream
-from tap_zohocampaigns.sync.incremental import PartSnapshot
+from tap_zohocampaigns.api.wire.parsers import parse_event_times
 from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
-from tap_zohocampaigns.sync.pagination import Cursor
+from tap_zohocampaigns.sync.parts import Part
 from tap_zohocampaigns.sync.prefetch import Batch
+from tap_zohocampaigns.sync.recipients import (
+    ActionProgress,
+    DeletedSends,
+    LineNote,
+    RecipientStream,
+    row_of,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
-
-    Records: t.TypeAlias = list[Row]
-
-
-class EventProgress(t.NamedTuple):
-    """How far an action of a sending has been read."""
-
-    part: Part
-    begun: Row
-    """When it was begun, and where to go on, as the state has it."""
-    reported: int | None
-    ended: bool = False
-    without_key: int = 0
-    unread: int = 0
-    """Events that are left out of the page, as their times can't be read."""
+    from tap_zohocampaigns.sync.recipients import Batches
 
 
-class EventStream(RecipientStream):
-    """A stream of each open and click, with its time.
+class RecipientEvents(RecipientStream):
+    """Each open and each click, with its time.
 
-    Counters may be of people, so an open campaign is read whole in each run.
+    Counters may count people instead of events, so an open campaign is read whole in
+    each run. Its line has `tests`, `begun` while it is read, `full` (the actions that
+    had contacts) and `vanished` (how often they were missing since).
     """
 
+    name = "recipient_events"
+    primary_keys = ("campaign_key", "action", "contact_email", "event_time")
+    replication_key = "event_time"
     endpoint = "getcampaignrecipientsdata"
     identity = "contact_email"
-    timelines: t.ClassVar[t.Mapping[str, str]] = {}
+    selected_by_default = False
+    plan_is_minimum = True
+    timelines: t.ClassVar[t.Mapping[str, str]] = {
+        "openedcontacts": "open_timeline",
+        "clickedcontacts": "click_timeline",
+    }
     """The actions, and the `type` that adds times to each."""
     _unread = 0
 
     @property
     def actions(self) -> list[str]:
         """The actions to read."""
-        wanted = self._zoho.settings.get("actions") or self.timelines
+        wanted = self.run.settings.get("actions") or self.timelines
         return [action for action in self.timelines if action in wanted]
 
-    def batches(self) -> Iterator[Records]:
+    def batches(self) -> Iterator[list[Row]]:
         """Yield the events of all campaigns.
 
         Raises:
-            Forbidden: There were contacts, and nothing told when they did what they
-                did. What is known of the form is from XML.
+            Forbidden: There were contacts, and none had times. The form of times is
+                known from XML only.
         """
         try:
             yield from super().batches()
@@ -84,8 +73,8 @@ class EventStream(RecipientStream):
                     self.name,
                     self._unread,
                 )
-        if self._timed == {False}:
-            form = self._zoho.settings["response_format"]
+        if self._have_times == {False}:
+            form = self.run.settings["response_format"]
             msg = (
                 f"Zoho gives no times of opens and clicks in {form.upper()}: set "
                 f"`response_format` to another format, or deselect `{self.name}`."
@@ -93,32 +82,31 @@ class EventStream(RecipientStream):
             raise Forbidden(msg)
 
     @cached_property
-    def _timed(self) -> set[bool]:
-        """Whether pages of contacts had times, as far as it was seen."""
+    def _have_times(self) -> set[bool]:
+        """For the pages of contacts so far: whether they had times."""
         return set()
 
-    def read(self, part: Part) -> Iterator[Batch]:
-        """Read the events of a campaign, going on where an earlier run was stopped."""
+    def read(self, part: Part) -> Batches:
+        """Read the events of a campaign, from where an earlier run was interrupted."""
         line = self.known_line(part.owner)
-        closing = self.is_closing(part.about, line)
-        sends = self.send_keys(part.about)
+        closing = self.is_closing(part.fields, line)
+        sends = self.send_keys(part.fields)
         tests = [*dict.fromkeys([*line.get("tests", ()), *sends[1:]])]
-        yield Batch([], {"tests": tests})
+        yield Batch([], LineNote({"tests": tests}))
         read = partial(self._read_send, part.owner, line, closing=closing)
-        gone = yield from self.read_sends([part.owner, *tests], read)
-        yield Batch([], gone)
+        yield from self.read_sends([part.owner, *tests], read)
 
     def _read_send(
         self, key: str, line: Row, sent_key: str, *, closing: bool
-    ) -> Iterator[Batch]:
+    ) -> Batches:
         counts = parse_counters(row_of(self.report_of(sent_key)))
-        noted = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
+        lines = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
         full = line.get("full", {}).get(sent_key, ())
         for action in self.actions:
-            begun = noted.get(action)
-            # What happened since then is read in the next run, unless this is the last.
+            begun = lines.get(action)
+            # Later events are read in the next run, unless this is the closing look.
             if begun is None or begun["closing"] != closing:
-                begun = {"at": self._zoho.run_time, "closing": closing, "rows": 0}
+                begun = {"at": self.run.run_time, "closing": closing, "rows": 0}
                 begun |= {"start": 1, "tail": [], "ended": False}
             if begun["ended"]:
                 continue
@@ -126,130 +114,97 @@ class EventStream(RecipientStream):
             params = {"campaignkey": sent_key, "action": action}
             params["type"] = self.timelines[action]
             part = Part(params, keys | {"snapshot_time": begun["at"]})
-            reported = Counters.of(action, counts).reported
-            timeline = EventProgress(part, begun, reported)
-            # A counter of 0 must not take away what was written before.
+            counters = Counters.of(action, counts)
+            reported = counters.reported
+            progress = ActionProgress(part, counters, begun, closing)
+            # A counter of 0 must not make events disappear that were written before.
             empty = reported == 0 and action not in full and "reopened" not in line
             if closing or self.full or not empty:
-                timeline = yield from self._read_timeline(timeline)
-            yield Batch([], timeline._replace(ended=True))
+                progress = yield from self.read_action(progress, reported)
+            yield Batch([], progress._replace(ended=True))
 
-    def _read_timeline(
-        self, timeline: EventProgress
-    ) -> Generator[Batch, None, EventProgress]:
-        begun = timeline.begun
-        place = Cursor(begun["start"], tuple(begun["tail"]))
-        reading = self.paged(timeline.part, place, timeline.reported)
-        for contacts, (start, tail) in reading:
-            rows = begun["rows"] + len(contacts)
-            begun = {**begun, "rows": rows, "start": start, "tail": [*tail]}
-            events, unread = self._events_of(contacts)
-            timeline = timeline._replace(begun=begun, unread=unread)
-            yield Batch(events, timeline)
-        return timeline._replace(without_key=reading.without_key)
-
-    def take(
+    def write_campaign(
         self, part: Part, batches: Iterator[Batch], line: Row
-    ) -> Generator[Records, None, bool]:
-        """Yield the events of a campaign, and tell when each action is whole."""
+    ) -> Generator[list[Row], None, bool]:
+        """Yield the events of a campaign; return whether it may be closed."""
         pending: dict[str, Row] = line.setdefault("begun", {})
-        gone: list[str] = []
-        for events, about in batches:
-            if isinstance(about, EventProgress):
-                keys = about.part.keys
-                sent_key, action = keys["campaign_key"], keys["action"]
-                if not about.ended:
-                    self._timed.add(bool(events or about.unread))
-                    self._unread += about.unread
-                else:
-                    rows, reported = about.begun["rows"], about.reported
-                    snapshot = PartSnapshot(self.name, keys, rows, reported)
-                    snapshot = snapshot._replace(without_key=about.without_key)
-                    self.tell_without_key(snapshot)
-                    if not self._has_vanished(line, about):
-                        self._zoho.snapshots.write(snapshot)
+        not_found: list[str] = []
+        for events, note in batches:
+            if isinstance(note, ActionProgress):
+                self._note_progress(events, note, line)
                 self.checkpoint()  # the page before has been written
-                yield self.add_keys(events, about.part)
-                noted = {**about.begun, "ended": about.ended}
-                pending.setdefault(sent_key, {})[action] = noted
-            elif isinstance(about, dict):
-                line |= about
-            else:
-                gone = about
-        settled = self.note_gone(part.owner, line, gone)
+                yield self.add_keys(events, note.part)
+                keys = note.part.keys
+                begun = {**note.begun, "ended": note.ended}
+                pending.setdefault(keys["campaign_key"], {})[keys["action"]] = begun
+            elif isinstance(note, LineNote):
+                line |= note.fields
+            elif isinstance(note, DeletedSends):
+                not_found = note.keys
+        settled = self.note_not_found(part.owner, line, not_found)
         line.pop("reopened", None)
         del line["begun"]
-        return self._note_full(line, pending) and settled
+        return _note_full(line, pending) and settled
 
-    def _has_vanished(self, line: Row, timeline: EventProgress) -> bool:
-        """Return whether contacts that were there are gone, and no counter says so."""
-        keys = timeline.part.keys
-        full = keys["action"] in line.get("full", {}).get(keys["campaign_key"], ())
-        first = "vanished" not in line
-        return full and first and not timeline.begun["rows"] and timeline.reported != 0
+    def _note_progress(
+        self, events: list[Row], progress: ActionProgress, line: Row
+    ) -> None:
+        if not progress.ended:
+            self._have_times.add(bool(events or progress.unread))
+            self._unread += progress.unread
+            return
+        snapshot = self.snapshot_of(progress)
+        if not _has_vanished(line, progress):
+            self.run.snapshots.write(snapshot)
 
-    def _note_full(self, line: Row, timelines: dict[str, Row]) -> bool:
-        """Note which actions had contacts; return whether a look can be the last.
-
-        An empty answer where there was a full one is asked again in the next runs.
-        """
-        full = {
-            sent_key: [action for action, begun in actions.items() if begun["rows"]]
-            for sent_key, actions in timelines.items()
-        }
-        vanished = any(
-            {*actions} - {*full.get(sent_key, ())}
-            for sent_key, actions in line.get("full", {}).items()
-        )
-        looks = line.pop("vanished", 0) + 1
-        if vanished and looks < CLOSING_LOOKS:
-            line["vanished"] = looks
-            return False
-        line["full"] = full
-        return True
-
-    def _events_of(self, contacts: Records) -> tuple[Records, int]:
-        """Return events of contacts, and the number of those without a clear time."""
-        events: Records = []
+    def records_of(self, rows: list[Row]) -> tuple[list[Row], int]:
+        """Return the events of contacts, and how many had no clear time."""
+        events: list[Row] = []
         unread = 0
-        for contact in contacts:
-            who = {name: contact.get(name) for name in ("contact_email", "contact_id")}
-            told = (contact.get(CUSTOM) or {}).get("reports")
+        for row in rows:
+            contact = {name: row.get(name) for name in ("contact_email", "contact_id")}
             times: Counter[str] = Counter()
-            for text in read_reports(told):
+            for text in parse_event_times((row.get(CUSTOM) or {}).get("reports")):
                 try:
                     times[self.converter.time(text)] += 1
                 except ValueError:
                     unread += 1
             events += [
-                who | {"event_time": event_time, "event_count": count}
+                contact | {"event_time": event_time, "event_count": count}
                 for event_time, count in times.items()
             ]
         return events, unread
 
 
-def read_reports(value: object) -> list[str]:
-    """Read the times in the `reports` of a contact.
+def _has_vanished(line: Row, progress: ActionProgress) -> bool:
+    """Return whether an action had contacts, has none now, and no counter says so."""
+    keys = progress.part.keys
+    was_full = keys["action"] in line.get("full", {}).get(keys["campaign_key"], ())
+    is_first = "vanished" not in line
+    is_empty = not progress.begun["rows"] and progress.counters.reported != 0
+    return was_full and is_first and is_empty
 
-    Only XML was seen, `<report><fl val="time">…`. Taken are: that, a list of objects
-    with a `time`, one such object, a list of texts, and any of these below `report`.
+
+def _note_full(line: Row, actions_of: dict[str, Row]) -> bool:
+    """Note which actions had contacts; return whether the campaign may be closed.
+
+    If an action had contacts and has none now, the next runs ask again.
+
+    Args:
+        line: The line of the campaign.
+        actions_of: For each sending, its actions as they were read.
     """
-    if isinstance(value, dict) and "report" in value:
-        value = value["report"]
-    found = [
-        each.get("time") if isinstance(each, dict) else each for each in as_list(value)
-    ]
-    return [str(time) for time in found if time]
-
-
-class RecipientEvents(EventStream):
-    """Each open and each click, with its time."""
-
-    name = "recipient_events"
-    primary_keys = ("campaign_key", "action", "contact_email", "event_time")
-    replication_key = "event_time"
-    selected_by_default = False
-    timelines: t.ClassVar = {
-        "openedcontacts": "open_timeline",
-        "clickedcontacts": "click_timeline",
+    full = {
+        sent_key: [action for action, begun in actions.items() if begun["rows"]]
+        for sent_key, actions in actions_of.items()
     }
+    vanished = any(
+        {*actions} - {*full.get(sent_key, ())}
+        for sent_key, actions in line.get("full", {}).items()
+    )
+    looks = line.pop("vanished", 0) + 1
+    if vanished and looks < CLOSING_LOOKS:
+        line["vanished"] = looks
+        return False
+    line["full"] = full
+    return True

@@ -1,4 +1,4 @@
-"""NEW."""
+"""Mailing lists, segments and their members."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from tap_zohocampaigns.api.wire.parsers import (
     parse_subscriber_counts,
 )
 from tap_zohocampaigns.api.wire.shapes import object_at
-from tap_zohocampaigns.sync.base import Part, ZohoStream
+from tap_zohocampaigns.sync.base import ZohoStream
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.sync.members import MembersStream
+from tap_zohocampaigns.sync.parts import Part
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ class MailingLists(ZohoStream):
     endpoint = "getmailinglists"
 
     def records(self, part: Part) -> Iterator[list[Row]]:
-        """Yield the lists that the account has read already for other streams."""
+        """Yield the lists, which several streams share."""
         del part
         rows = self.inventory.lists
         self.progress.calls[self.endpoint] = self.inventory.calls[self.endpoint]
@@ -47,11 +48,11 @@ class ListDetails(ZohoStream):
     name = "list_details"
     primary_keys = ("list_key",)
     endpoint = "getlistadvanceddetails"
-    # A call for each list.
+    # It costs a call for each list.
     selected_by_default = False
 
     def parts(self) -> Iterator[Part]:
-        """Return the lists; of the campaigns that come with each, one is the least."""
+        """Return the lists. At least one campaign comes with each."""
         for mailing_list in self.inventory.lists:
             key = mailing_list["listkey"]
             yield Part(
@@ -75,12 +76,12 @@ class ListDetails(ZohoStream):
             object_at(body, "list_details")
             | object_at(body, "list_dashboard_data", "contact_stats")
         )
-        told = body.get("local_subscribers")
+        places = body.get("local_subscribers")
         try:
-            record["places"] = parse_places(told) or None
+            record["places"] = parse_places(places) or None
         except (FatalError, TypeError, ValueError):
-            kept = {"local_subscribers": told}
-            record[CUSTOM] = {**(record.get(CUSTOM) or {}), **kept}
+            unknown = {"local_subscribers": places}
+            record[CUSTOM] = {**(record.get(CUSTOM) or {}), **unknown}
         yield [record]
 
 
@@ -98,21 +99,21 @@ class Segments(ZohoStream):
                 {"listkey": segment.list_key or "", "cvid": segment.cvid},
                 {"cvid": segment.cvid, "list_key": segment.list_key},
                 owner=segment.cvid,
-                about=segment.about,
+                fields=segment.fields,
             )
 
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the segment, with its conditions if its list is known."""
-        record = self.converter.record(part.about)
+        record = self.converter.record(part.fields)
         if part.params["listkey"]:
             envelope = self.call(self.endpoint, part.params)
-            told = envelope.payload if envelope else None
+            criteria = envelope.payload if envelope else None
             try:
-                record["criteria"] = parse_criteria(told) or None
+                record["criteria"] = parse_criteria(criteria) or None
             except (FatalError, ValueError):
                 record[CUSTOM] = {
                     **(record.get(CUSTOM) or {}),
-                    "segments_details": told,
+                    "segments_details": criteria,
                 }
         yield [record]
 
@@ -129,7 +130,7 @@ class SegmentContacts(MembersStream):
 
     def parts(self) -> Iterator[Part]:
         """Return the segments."""
-        setting = "cvids" if self._zoho.settings.get("cvids") else ""
+        setting = "cvids" if self.run.settings.get("cvids") else ""
         for cvid in self.inventory.cvids:
             keys = self.keys_of(cvid)
             yield Part({"cvid": cvid}, keys, owner=cvid, setting=setting)
@@ -163,7 +164,7 @@ class ListSubscriberCounts(StatefulStream):
         """Yield the one count; its day is that of the answer."""
         if envelope := self.call(self.endpoint, part.params):
             record = self.converter.record({"no_of_contacts": envelope.payload})
-            yield [record | {"counted_on": self._zoho.now().date().isoformat()}]
+            yield [record | {"counted_on": self.run.now().date().isoformat()}]
 
 
 class ListSubscribers(MembersStream):

@@ -1,77 +1,69 @@
-"""The base of streams of what is set up in an account: few rows, told in few calls."""
+"""Reference data: what is set up in an account, in few rows and few calls."""
 
 from __future__ import annotations
 
 import typing as t
-
-from tap_zohocampaigns.api.errors import FatalError
-from tap_zohocampaigns.sync.base import Part, ZohoStream
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tap_zohocampaigns.api.wire.types import Row
-
-
-import typing as t
 from math import gcd
 
+from tap_zohocampaigns.api.errors import FatalError
+from tap_zohocampaigns.sync.base import ZohoStream
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
-    from tap_zohocampaigns.sync.base import Part
+    from tap_zohocampaigns.sync.parts import Part
 
-# Pages of so many rows are known to be given.
+# The service is known to give pages of so many rows.
 _MOST = 200
-# So many pages further on there is nothing, unless `details` is ignored.
+# So many pages ahead there are no rows, unless `details` is ignored.
 _FAR = (100, 300, 200)
 
 
 class ReferenceStream(ZohoStream):
-    """A stream whose rows come all at once, or in pages that `details` asks for."""
+    """A stream whose rows come all at once, or in pages by the parameter `details`."""
 
     details = ""
-    """What asks for a page: its number `page`, or the rows `before` it, and `size`."""
+    """The parameter that asks for a page: a format of `page`, `before` and `size`."""
 
     def records(self, part: Part) -> Iterator[list[Row]]:
-        """Yield the rows of page after page, each once, until there is none new.
+        """Yield the rows page by page, each once, until a page has no new one.
 
-        A page may have fewer rows than it is asked for, or all rows there are.
+        A page may have fewer rows than asked for, or all rows at once.
 
         Raises:
-            FatalError: The service gives the first page only, and it is full.
+            FatalError: The service always gives the first page, and it is full.
         """
         name = self.primary_keys[-1]
-        size = most = min(self._zoho.settings["page_size"], _MOST)
+        size = most = min(self.run.settings["page_size"], _MOST)
         number, before, without_key = 1, 0, 0
         seen: set[str] = set()
-        heeded = False
+        page_counts = False
         while rows := self._page(part, number, before, size):
-            found = {row[name]: row for row in rows if row.get(name)}
-            if not (found or seen) and any(map(_holds, rows)):
+            by_key = {row[name]: row for row in rows if row.get(name)}
+            if not (by_key or seen) and any(map(_has_values, rows)):
                 msg = (
                     f"None of the rows of {self.endpoint} has its key, so they have a "
                     f"form that this version does not know: deselect `{self.name}`."
                 )
                 raise FatalError(msg)
-            fresh = [row for key, row in found.items() if key not in seen]
-            if before and not (fresh or heeded):
-                all_at_once = found and found.keys() >= seen and len(rows) != most
-                heeded = not all_at_once and self._heeds(part, number, before, size)
-                if not heeded:
+            fresh = [row for key, row in by_key.items() if key not in seen]
+            if before and not (fresh or page_counts):
+                all_at_once = by_key and by_key.keys() >= seen and len(rows) != most
+                page_counts = not all_at_once and self._ends(part, number, before, size)
+                if not page_counts:
                     self._refuse_repetition(rows, most)
                     break
             if fresh:
                 yield fresh
-                seen |= found.keys()
+                seen |= by_key.keys()
             without_key += sum(not row.get(name) for row in rows)
             if not self.details:
                 break
             before += len(rows)
             if len(rows) < size and "%(page)" in self.details:
-                # A page with a number begins behind so many that are asked for, and
-                # there may be no room for as many: take a size that begins right here.
+                # The service computes the first row of a page from its number and
+                # size, but gave fewer rows: use a size with a page that begins here.
                 size = gcd(before, len(rows))
             number = before // size + 1
         if without_key:
@@ -80,20 +72,20 @@ class ReferenceStream(ZohoStream):
             )
 
     def _page(self, part: Part, number: int, before: int, size: int) -> list[Row]:
-        asked = {"page": number, "before": before, "size": size}
-        params = {"details": self.details % asked} if self.details else {}
+        values = {"page": number, "before": before, "size": size}
+        params = {"details": self.details % values} if self.details else {}
         envelope = self.call(self.endpoint, part.params | params)
         return self.converter.records(envelope.payload) if envelope else []
 
-    def _heeds(self, part: Part, number: int, before: int, size: int) -> bool:
-        """Return whether there is an end, further on than rows that have moved."""
+    def _ends(self, part: Part, number: int, before: int, size: int) -> bool:
+        """Return whether there are no rows far ahead: then `details` counts."""
         return any(
             not self._page(part, number + far, before + far * size, size)
             for far in _FAR
         )
 
     def _refuse_repetition(self, rows: list[Row], most: int) -> None:
-        """Fail if a page that comes again and again may not be all there is."""
+        """Fail if a page that is repeated may not have all rows."""
         if len(rows) == most:
             msg = (
                 f"Zoho repeats the same page of {self.endpoint} whatever `details` "
@@ -102,7 +94,7 @@ class ReferenceStream(ZohoStream):
             raise FatalError(msg)
 
 
-def _holds(record: Row) -> bool:
+def _has_values(record: Row) -> bool:
     return any(value is not None for value in record.values())
 
 
@@ -162,9 +154,9 @@ class AccountRow(ZohoStream):
     read_last = True
 
     def records(self, part: Part) -> Iterator[list[Row]]:
-        """Yield what is known of the account."""
+        """Yield the one row."""
         del part
-        settings = self._zoho.settings
+        settings = self.run.settings
         record = {
             "account_id": self.inventory.client.account_id,
             "data_center": settings["data_center"],

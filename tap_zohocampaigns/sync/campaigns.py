@@ -1,7 +1,7 @@
-"""Streams of campaigns, which go on for weeks after their sending.
+"""Streams of campaigns, which change for weeks after their sending.
 
-Zoho can't be asked for what has changed. So a campaign is looked at until its window
-has ended, then once more, and then never again.
+A campaign is open until its window has ended. Each run looks at the open campaigns.
+After a closing look, a campaign is closed and costs no more calls.
 """
 
 from __future__ import annotations
@@ -11,57 +11,51 @@ from dataclasses import replace
 
 from tap_zohocampaigns.api.errors import NotFound
 from tap_zohocampaigns.api.wire.campaigns import is_sent, is_unfinished, sent_time
-from tap_zohocampaigns.sync.base import Part
-from tap_zohocampaigns.sync.incremental import (
-    PartSnapshot,
-    SnapshotStream,
-    StatefulStream,
-)
-from tap_zohocampaigns.sync.lookback import MISSING_RUNS, note_answer
+from tap_zohocampaigns.sync.incremental import StatefulStream
+from tap_zohocampaigns.sync.lookback import missing_twice, note_answer
 from tap_zohocampaigns.sync.pagination import fingerprint
+from tap_zohocampaigns.sync.parts import Part, PartSnapshot
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.inventory import Report
     from tap_zohocampaigns.sync.prefetch import Batch
 
-    Records: t.TypeAlias = list[Row]
-
 
 class LookbackStream(StatefulStream):
     """A stream that looks at campaigns for `lookback_days` after their sending.
 
-    Its state has `open`, a line for each campaign that is looked at again, and
-    `closed`, the names of those that are not.
+    Its state has `open`: a line for each open campaign; and `closed`: the names of the
+    closed ones, with their test sends.
     """
 
     def known_state(self) -> Row:
-        """Return a copy of what the state of an earlier run tells."""
+        """Return a copy of the stream's state of an earlier run."""
         return {"open": {}, "closed": {}} | super().known_state()
 
     def campaigns(self) -> Iterable[Row]:
-        """Return the campaigns that the stream is about, in the order of reading."""
+        """Return the campaigns of the stream, in the order of reading."""
         return self.inventory.sent_campaigns
 
     def time_of(self, campaign: Row) -> str:
-        """Return the time of a campaign that `start_date` bounds."""
+        """Return the time of a campaign that is compared with `start_date`."""
         return sent_time(campaign)
 
     def name_of(self, campaign: Row) -> str:
-        """Return what stands for a campaign among those that are closed."""
+        """Return the name of a campaign in `closed`."""
         return fingerprint(campaign["campaign_key"])
 
     def is_closing(self, campaign: Row, line: Row) -> bool:
-        """Return whether a look at a campaign can be the last one.
+        """Return whether the window of a campaign has ended.
 
         Args:
-            campaign: As it comes on the wire.
-            line: What is known of it.
+            campaign: A row of `recentcampaigns`.
+            line: The line of the campaign.
         """
         last = max(sent_time(campaign), line.get("last", ""))
-        return last <= self._zoho.horizon and not is_unfinished(campaign)
+        return last <= self.run.horizon and not is_unfinished(campaign)
 
     def parts(self) -> list[Part]:
         """Return the campaigns that need a look."""
@@ -74,89 +68,92 @@ class LookbackStream(StatefulStream):
         ]
 
     def part_of(self, campaign: Row) -> Part:
-        """Return the part that a campaign is."""
-        return Part(owner=campaign["campaign_key"], about=campaign)
+        """Return a campaign as a part."""
+        return Part(owner=campaign["campaign_key"], fields=campaign)
 
-    def batches(self) -> Iterator[Records]:
-        """Yield what has moved of the campaigns, and close those that are over."""
+    def batches(self) -> Iterator[list[Row]]:
+        """Yield the records that have to be written, and close campaigns."""
         state = self.stream_state
         opened: dict[str, Row] = state.setdefault("open", {})
         closed: dict[str, list[str]] = state.setdefault("closed", {})
-        # No state may claim that what was written before is of this selection.
+        # The state must not say that earlier records belong to this selection.
         if self.rewrites:
             self.reopen(opened, closed)
         self.note_run()
         for part, batches in self.turns():
-            tests = closed.pop(self.name_of(part.about), None)
+            tests = closed.pop(self.name_of(part.fields), None)
             new = {} if tests is None else self.reopened(tests)
             line = opened.setdefault(part.owner, new)
-            closing = self.is_closing(part.about, line)
+            closing = self.is_closing(part.fields, line)
             with self.skip_if_deleted(part):
-                over = yield from self.take(part, batches, line)
+                over = yield from self.write_campaign(part, batches, line)
                 # Late rows may have opened its window again.
-                if closing and over and self.is_closing(part.about, line):
+                if closing and over and self.is_closing(part.fields, line):
                     del opened[part.owner]
-                    closed[self.name_of(part.about)] = line.get("tests", [])
+                    closed[self.name_of(part.fields)] = line.get("tests", [])
             self.checkpoint()
         self.note_missing(opened, closed)
         self.checkpoint()
 
     def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
-        """Let all campaigns be looked at as if none had been."""
+        """Forget all earlier looks."""
         opened.clear()
         closed.clear()
 
     def reopened(self, tests: list[str]) -> Row:
-        """Return the line of a campaign that was closed, with these test sends."""
+        """Return the line of a campaign that was closed.
+
+        Args:
+            tests: Keys of its test sends.
+        """
         del tests
         return {}
 
-    def take(
+    def write_campaign(
         self, part: Part, batches: Iterator[Batch], line: Row
-    ) -> Generator[Records, None, bool]:
+    ) -> Generator[list[Row], None, bool]:
         """Yield the records of a campaign, and note in its line what was written.
 
+        A batch has the rows of one sending. Its note has the keys of the sending.
+
         Returns:
-            Whether this look can be the last one, if the window has ended.
+            Whether the campaign may be closed if its window has ended.
         """
         total: int | None = None
         answers = 0
         for batch in batches:
             answers += 1
-            keys = {**part.keys, **(batch.about or {})}
+            keys = {**part.keys, **(batch.note if isinstance(batch.note, dict) else {})}
             if self.has_snapshots:
-                keys["snapshot_time"] = self._zoho.run_time
+                keys["snapshot_time"] = self.run.run_time
             records = self.add_keys(batch.rows, replace(part, keys=keys))
             rows, lost = len(records), len(batch.rows) - len(records)
             yield records
             if self.has_snapshots and (rows or line.get("full")):
                 snapshot = PartSnapshot(self.name, keys, rows, without_key=lost)
-                self._zoho.snapshots.write(snapshot)
+                self.run.snapshots.write(snapshot)
             total = (total or 0) + rows
-        # Of an A/B campaign there is one for each sending.
+        # An A/B campaign has one answer for each sending.
         if answers < line.get("answers", 1):
             total = None
         elif answers > 1:
             line["answers"] = answers
-        return note_answer(line, total, sent=is_sent(part.about))
+        return note_answer(line, total, sent=is_sent(part.fields))
 
     @property
     def is_narrowed(self) -> bool:
         """Whether campaigns may be missing that are still in the account."""
         incomplete = "recentcampaigns" in self.inventory.incomplete
-        return incomplete or bool(self._zoho.settings.get("campaign_keys"))
+        return incomplete or bool(self.run.settings.get("campaign_keys"))
 
     def missing_again(self, missing: set[str]) -> list[str]:
-        """Return what is missing in two runs in a row.
-
-        What is missing once may be an error of the service. Without `snapshots` nobody
-        can be told, so it stays missing until they are selected.
-        """
-        again = missing & {*self.stream_state.get("missing", ())}
-        if self.has_snapshots and not self.writes_snapshots:
-            again = set()
-        self.stream_state["missing"] = sorted(missing - again)
-        return sorted(again)
+        """Return what was missing in two runs in a row, and note what is missing."""
+        earlier = self.stream_state.get("missing", ())
+        may_note = self.writes_snapshots or not self.has_snapshots
+        again, self.stream_state["missing"] = missing_twice(
+            missing, earlier, may_note=may_note
+        )
+        return again
 
     def note_missing(
         self, opened: dict[str, Row], closed: dict[str, list[str]]
@@ -184,7 +181,7 @@ class SentStream(LookbackStream):
         return [campaign["campaign_key"], *tests]
 
     def report_of(self, sent_key: str) -> Report | None:
-        """Return the report of a campaign, if there is one."""
+        """Return the report of a sending, if there is one."""
         if not self.inventory.version.reads("campaignreports"):
             return None
         try:
@@ -192,119 +189,10 @@ class SentStream(LookbackStream):
         except NotFound:
             return None
 
-
-class RecipientStream(SentStream, SnapshotStream):
-    """A stream of the recipients of each sending, in parts of one action each.
-
-    Its `closed` campaigns are known by their keys, since it tells when one is deleted.
-    """
-
-    resumes = True
-
-    @property
-    def actions(self) -> Iterable[str]:
-        """The actions to read."""
-        raise NotImplementedError
-
-    @property
-    def scope(self) -> tuple[object, ...]:
-        """What settings leave of each part."""
-        return (sorted(self.actions),)
-
-    def name_of(self, campaign: Row) -> str:
-        """Return what stands for a campaign among those that are closed."""
-        return str(campaign["campaign_key"])
-
-    def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
-        """Let all campaigns be looked at as if none had been."""
-        for key, line in opened.items():
-            opened[key] = self.reopened(line.get("tests", []))
-        for key in [*closed]:
-            opened[key] = self.reopened(closed.pop(key))
-
-    def reopened(self, tests: list[str]) -> Row:
-        """Return the line of a campaign that was closed, with these test sends.
-
-        Rows of it were written, so a counter of 0 must not take them away.
-        """
-        return {"reopened": True} | ({"tests": tests} if tests else {})
-
-    def known_line(self, key: str) -> Row:
-        """Return what an earlier run noted of a campaign."""
-        closed = self.previous_state["closed"]
-        line: Row = self.previous_state["open"].get(key, {})
-        if not line and key in closed:
-            return self.reopened(closed[key])
-        return line | {"reopened": True} if line and self.rewrites else line
-
-    def keys_of(self, campaign_key: str, sent_key: str, action: str) -> Row:
-        """Return the keys that the records of an action of a sending have."""
+    def keys_of_send(self, campaign_key: str, sent_key: str) -> Row:
+        """Return the fields that tell to which sending a record belongs."""
+        is_test = sent_key != campaign_key
         return {
             "campaign_key": sent_key,
-            "parent_campaign_key": None if sent_key == campaign_key else campaign_key,
-            "action": action,
+            "parent_campaign_key": campaign_key if is_test else None,
         }
-
-    def read_sends(
-        self, keys: list[str], read: Callable[[str], Iterator[Batch]]
-    ) -> Generator[Batch, None, list[str]]:
-        """Yield what is read of each sending; return the keys of those that are gone.
-
-        The final sending of an A/B campaign may never come, and a test be deleted.
-
-        Raises:
-            NotFound: All of them are.
-        """
-        gone: dict[str, NotFound] = {}
-        for key in keys:
-            try:
-                yield from read(key)
-            except NotFound as error:
-                gone[key] = error
-        if len(gone) == len(keys):
-            raise gone[keys[0]]
-        for each in gone.values():
-            self.logger.warning("Left out, as it is gone: %s", each)
-        return [*gone]
-
-    def note_gone(self, campaign_key: str, line: Row, gone: list[str]) -> bool:
-        """Note which sendings of a campaign are gone, and tell what is deleted.
-
-        Returns:
-            Whether it has been told of all of them.
-        """
-        known: dict[str, int] = line.get("gone", {})
-        line["gone"] = {key: known.get(key, 0) + 1 for key in gone}
-        for key, runs in line["gone"].items():
-            line.get("seen", {}).pop(key, None)
-            if runs == MISSING_RUNS:
-                self._note_deleted_sends(campaign_key, [key])
-        told = all(runs >= MISSING_RUNS for runs in line["gone"].values())
-        if not gone:
-            del line["gone"]
-        return told
-
-    def note_missing(
-        self, opened: dict[str, Row], closed: dict[str, list[str]]
-    ) -> None:
-        """Tell what is deleted."""
-        if self.is_narrowed:
-            return
-        listed = {campaign["campaign_key"] for campaign in self.inventory.campaigns}
-        missing = (opened.keys() | closed.keys() | self.gone) - (listed - self.gone)
-        over = {
-            campaign["campaign_key"]
-            for campaign in self.inventory.campaigns
-            if self.is_closing(campaign, {})
-        }
-        for key in self.missing_again(missing):
-            tests = closed.pop(key, []) or opened.pop(key, {}).get("tests", [])
-            self._note_deleted_sends(key, [key, *tests])
-            # A campaign that is listed, and has no recipients to be read, is closed.
-            if key in over:
-                closed[key] = tests
-
-    def _note_deleted_sends(self, campaign_key: str, sends: list[str]) -> None:
-        for sent_key in sends:
-            for action in self.actions:
-                self.note_deleted(self.keys_of(campaign_key, sent_key, action))

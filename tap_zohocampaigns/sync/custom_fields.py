@@ -1,7 +1,7 @@
 """Custom fields of contacts: at discovery they become columns with a type.
 
-A catalog carries them to the sync, so that no run has to ask for them again. What a
-catalog does not know is kept in `custom_fields`, as it is without a catalog.
+The catalog carries the columns to the sync, so that no run reads the fields again.
+Fields that the catalog does not know are kept in `custom_fields`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Row
 
 NAMES = "x-zoho-names"
-"""Beside a column in a catalog: what Zoho calls the field in its feeds."""
+"""Annotation of a column in a catalog: the names of the field in answers."""
 
 ACCOUNT = "account_id"
-"""The column of the user's own name for the account."""
-_ABOUT_ACCOUNT: t.Final[Row] = {
+"""The column of the setting `account_id`."""
+_ACCOUNT_SCHEMA: t.Final[Row] = {
     "type": "string",
     "description": "Your own name for the account, as the setting `account_id` has it.",
-    # No field of Zoho is read into it.
+    # It never comes from an answer.
     "x-wire-names": [],
 }
 
-# All kinds that Zoho documents, in small letters, and words that it uses for the same:
+# All types that Zoho documents, in small letters, and its synonyms:
 # https://www.zoho.com/campaigns/help/developers/create-custom-field.html
-# Dates stay texts, since the layout in the feeds is not known.
+# Dates stay texts, since their layout in answers is not known.
 _TYPES = {
     **dict.fromkeys(("text", "textarea", "phone", "email", "url"), "string"),
     **dict.fromkeys(("picklist", "radiooption", "multiselect"), "string"),
@@ -44,11 +44,11 @@ _TYPES = {
     **dict.fromkeys(("number", "decimal", "double", "currency", "percent"), "number"),
     **dict.fromkeys(("boolean", "checkbox"), "boolean"),
 }
-# PostgreSQL cuts what is longer, and other databases refuse it.
+# PostgreSQL truncates longer names, and other databases refuse them.
 _MOST_BYTES = 63
 _HASH_BYTES = 4
-# PostgreSQL and Redshift have these in each table. Names that loaders add begin with
-# `_`, and no column of ours does.
+# PostgreSQL and Redshift have these columns in each table. Columns that loaders add
+# begin with `_`, and none of ours does.
 _RESERVED = frozenset(
     [
         *("oid", "tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"),
@@ -65,11 +65,11 @@ _STANDARD = frozenset(
 )
 
 
-def read_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row]:
-    """Make columns of the custom ones among the fields of contacts.
+def make_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row]:
+    """Make columns for the custom fields of contacts.
 
-    A field has the same column in each run, whatever their order, and whatever fields
-    are added: an older field never gives its name up.
+    A field has the same column in each run, whatever the order of the fields, and
+    whatever fields are added: an older field keeps its name.
 
     Args:
         fields: The records of `contact_fields`, in any order.
@@ -86,11 +86,11 @@ def read_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row
         if not shown or kind == "standard" or (not kind and name in _STANDARD):
             continue
         column = next(
-            each for each in _names(field, str(shown)) if _folded(each) not in used
+            name for name in _names(field, str(shown)) if _folded(name) not in used
         )
         used.add(_folded(column))
         ui_type = re.sub(r"[\W_]", "", str(field.get("ui_type") or "").lower())
-        # The feeds have the names in small letters.
+        # Answers have the names in small letters.
         names = [str(shown).lower(), str(shown), *([name] if name else [])]
         columns[column] = {
             "type": [_TYPES.get(ui_type, "string"), "null"],
@@ -101,21 +101,21 @@ def read_columns(fields: Iterable[Row], taken: Collection[str]) -> dict[str, Row
 
 
 def _names(field: Row, shown: str) -> Iterator[str]:
-    """Yield names for the column of a field, best first."""
+    """Yield possible names for the column of a field, best first."""
     words = re.sub(r"\W+", "_", shown.lower()).strip("_")
     name = words or f"field_{field['field_id']}"
     yield _cut(name)
     yield _cut(name, "_custom")
-    # Of several fields of one name, this is the same whatever becomes of the others.
+    # If several fields have one name, this does not depend on the others.
     identity = f"{field.get('field_id')}/{field.get('field_name')}/{shown}"
     for number in count():
         yield _cut(name, f"_custom_{_hash(f'{identity}/{number}')}")
 
 
 def _cut(name: str, end: str = "") -> str:
-    """Return a name with an ending, not longer than databases take.
+    """Return a name with an ending, short enough for databases.
 
-    A name that is cut gets a hash of all of it.
+    A name that is cut gets a hash of the whole name.
     """
     if len((name + end).encode()) <= _MOST_BYTES:
         return name + end
@@ -129,81 +129,81 @@ def _hash(text: str) -> str:
 
 
 def _folded(name: str) -> str:
-    """Return what a name has in common with those that a database may not tell apart.
+    """Return a name in a form that is equal for names that a database may confuse.
 
-    Some turn names into capital letters, some compose accents.
+    Some databases ignore case, some compose accents.
     """
     return unicodedata.normalize("NFKC", name).casefold()
 
 
 def fit(columns: Mapping[str, Row], schema: Mapping[str, Row]) -> dict[str, Row]:
-    """Return columns without the names on the wire that a schema reads already.
+    """Return columns without the names that the schema of a stream already reads.
 
     Args:
-        columns: As `read_columns` makes them.
-        schema: The properties of a stream, with what they are called on the wire.
+        columns: As `make_columns` returns them.
+        schema: The properties of a stream, with annotations.
     """
-    known = {
+    used = {
         wire
-        for name, about in schema.items()
-        for wire in about.get("x-wire-names", [name])
+        for name, field in schema.items()
+        for wire in field.get("x-wire-names", [name])
     }
     fitting: dict[str, Row] = {}
-    for name, about in columns.items():
-        free = [wire for wire in about[NAMES] if wire not in known]
+    for name, column in columns.items():
+        free = [wire for wire in column[NAMES] if wire not in used]
         if free:
-            fitting[name] = {**about, NAMES: free}
+            fitting[name] = {**column, NAMES: free}
     return fitting
 
 
 def _age(field: Row) -> tuple[int, str, str]:
-    """Return what sorts older fields before newer ones, in one order only."""
+    """Return a sort key: older fields come first."""
     text = str(field.get("field_id"))
     number = int(text) if text.isascii() and text.isdecimal() else 0
     return number, str(field.get("field_name")), str(field.get("display_name"))
 
 
 def add_account(schema: Row) -> None:
-    """Add the column of the user's own name for the account, first among the keys."""
-    schema["properties"] = {ACCOUNT: {**_ABOUT_ACCOUNT}} | schema["properties"]
+    """Add the column of the setting `account_id`, first among the keys."""
+    schema["properties"] = {ACCOUNT: {**_ACCOUNT_SCHEMA}} | schema["properties"]
     keys = [name for name in schema["required"] if name != ACCOUNT]
     schema["required"] = [ACCOUNT, *keys]
 
 
 def fit_account(entry: CatalogEntry, fields: Mapping[str, Row]) -> None:
-    """Let the entry of a catalog have that column if the stream has it, and only then.
+    """Add or remove the column `account_id` of a catalog entry, as the stream has it.
 
-    The setting may be another than at discovery.
+    The setting may have changed since discovery.
 
     Args:
-        entry: What the catalog has of the stream.
-        fields: The properties of the schema of the stream.
+        entry: The entry of a stream; it is changed.
+        fields: The properties of the stream's schema.
     """
-    about = fields.get(ACCOUNT, {})
-    if NAMES in about:
-        # A custom field of contacts has that name, and there is no such setting.
+    column = fields.get(ACCOUNT, {})
+    if NAMES in column:
+        # A custom field has that name, and the setting is not used.
         return
-    known = {**(entry.schema.properties or {})}
+    properties = {**(entry.schema.properties or {})}
     keys, required = [*(entry.key_properties or ())], [*(entry.schema.required or ())]
-    place = ("properties", ACCOUNT)
-    known.pop(ACCOUNT, None)
-    entry.metadata.pop(place, None)
+    breadcrumb = ("properties", ACCOUNT)
+    properties.pop(ACCOUNT, None)
+    entry.metadata.pop(breadcrumb, None)
     for names in (keys, required):
         if ACCOUNT in names:
             names.remove(ACCOUNT)
-        if about:
+        if column:
             names.insert(0, ACCOUNT)
-    if about:
-        known = {ACCOUNT: Schema.from_dict(about), **known}
-        entry.metadata[place] = Metadata(Metadata.InclusionType.AUTOMATIC)
-    entry.schema.properties, entry.schema.required = known, required
+    if column:
+        properties = {ACCOUNT: Schema.from_dict(column), **properties}
+        entry.metadata[breadcrumb] = Metadata(Metadata.InclusionType.AUTOMATIC)
+    entry.schema.properties, entry.schema.required = properties, required
     entry.key_properties = keys
     if isinstance(root := entry.metadata.get(()), StreamMetadata):
         root.table_key_properties = keys
 
 
 def known_in(catalog: object, stream: str) -> Row | None:
-    """Return the columns that a catalog knows of a stream; None if it tells none."""
+    """Return the columns of a stream in a catalog; None if it has none."""
     entries = catalog.get("streams", []) if isinstance(catalog, dict) else []
     for entry in entries:
         if entry.get("tap_stream_id") == stream:
@@ -212,16 +212,16 @@ def known_in(catalog: object, stream: str) -> Row | None:
 
 
 def in_catalog(catalog: object, stream: str) -> dict[str, Row]:
-    """Return the columns that a catalog has for a stream."""
+    """Return the columns of custom fields that a catalog has for a stream."""
     return {
-        name: about
-        for name, about in (known_in(catalog, stream) or {}).items()
-        if isinstance(about, dict) and about.get(NAMES)
+        name: column
+        for name, column in (known_in(catalog, stream) or {}).items()
+        if isinstance(column, dict) and column.get(NAMES)
     }
 
 
 def add_to_catalog(entry: Row, columns: Mapping[str, Row]) -> None:
-    """Add columns to the entry of a stream in a catalog."""
+    """Add columns to a catalog entry."""
     entry["schema"]["properties"] |= columns
     entry["metadata"] += [
         {"breadcrumb": ["properties", name], "metadata": {"inclusion": "available"}}

@@ -1,8 +1,7 @@
-"""What is read again, and what of it is written again.
+"""Streams with a state of their own, in which a run notes what it has written.
 
-Zoho can't be asked for what has changed, so this is the tap's own work: the members of
-a segment are compared with a digest of those seen before. Campaigns have modules of
-their own.
+Zoho can't be asked for what has changed, so the tap works it out. `members` does so for
+segments and lists, `lookback` and `campaigns` for campaigns.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from hashlib import blake2b
 
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sync.base import ZohoStream
+from tap_zohocampaigns.sync.parts import PartSnapshot
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,109 +21,87 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_zohocampaigns.api.wire.types import Row
-    from tap_zohocampaigns.singer.writer import Page
+    from tap_zohocampaigns.singer.writer import Records
 
-    Records: t.TypeAlias = list[Row]
-
-_PLACE = ("campaign_key", "action", "cvid", "list_key", "status", "reported_on")
-# Where there were rows with a key before, so many without one are no other form yet.
+# If rows with a key came in earlier runs, more rows without one than this mean that the
+# form has changed.
 _FEW = 20
 
 
-class PartSnapshot(t.NamedTuple):
-    """What a row of `snapshots` tells of a part."""
-
-    stream: str
-    keys: Row
-    """The keys stamped into the records of the part, `snapshot_time` too."""
-    rows: int = 0
-    reported: int | None = None
-    """How many rows Zoho's own counter tells of, if it has one."""
-    without_key: int = 0
-    """How many rows came without their key, and were left out."""
-    deleted: bool = False
-    """Whether the part is not in the account any more."""
-
-    @property
-    def place(self) -> Row:
-        """The keys that tell the part from others of its stream."""
-        return {name: self.keys[name] for name in _PLACE if name in self.keys}
-
-
 class StatefulStream(ZohoStream):
-    """A stream with a state of its own, in which a run notes what it has written."""
+    """A stream that notes in its state what it has written."""
 
     @property
     def start(self) -> str:
-        """The time before which nothing is read; empty if there is none."""
-        return self._zoho.start
+        """The time of `start_date`; empty if it is not set."""
+        return self.run.start
 
-    def get_records(self, context: Context | None) -> Iterator[Page]:
-        """Yield the records of all parts."""
+    def get_records(self, context: Context | None) -> Iterator[Records]:
+        """Yield the records of all parts, a page at a time."""
         state = self.stream_state
-        self._zoho.begin(self)
+        self.run.begin(self)
         before = deepcopy(state)
         yield from super().get_records(context)
         if self.left_out:
-            # What may not be read is not gone. If something was written, the parts are
-            # as after a run that ended early.
-            read = state.get("parts", {}) != before.get("parts", {})
-            wrote = read or self.progress.value
+            # A part that the token may not read is not deleted. If records were
+            # written, the state is that of a run that ended early.
+            has_read = state.get("parts", {}) != before.get("parts", {})
+            has_written = has_read or self.progress.value
             kept = {
                 name: state[name]
                 for name in ("run", "pass", "underway")
-                if wrote and name in state
+                if has_written and name in state
             }
             state.clear()
             state |= before | kept
 
     def checkpoint(self, *, due: bool = False) -> None:
-        """Write the state; all that it claims has been written before."""
+        """Write the state. Everything that it covers has been written before."""
         bookmark = self.bookmark.newest
         if not self.full and bookmark:
-            old = self.stream_state.get("replication_key_value") or ""
+            earlier = self.stream_state.get("replication_key_value") or ""
             self.stream_state["replication_key"] = self.replication_key
-            self.stream_state["replication_key_value"] = max(old, bookmark)
+            self.stream_state["replication_key_value"] = max(earlier, bookmark)
         super().checkpoint(due=due)
 
     def note_deleted(self, keys: Row) -> None:
         """Write the snapshot of a part that is not in the account any more."""
-        keys = keys | {"snapshot_time": self._zoho.run_time}
-        self._zoho.snapshots.write(PartSnapshot(self.name, keys, deleted=True))
+        keys = keys | {"snapshot_time": self.run.run_time}
+        self.run.snapshots.write(PartSnapshot(self.name, keys, deleted=True))
 
     @property
     def scope(self) -> tuple[object, ...]:
-        """What settings leave of each part; what was read of another is not all."""
+        """Settings that decide which rows of a part are read."""
         return ()
 
     @cached_property
     def selection(self) -> str:
-        """A text that stands for what is written of each row.
+        """A hash of everything that decides what is written of each row.
 
-        When it changes, rows that did not change have to be written once more.
+        If it changes, unchanged rows must be written again.
         """
-        zone = self._zoho.settings.get("timezone")
-        whose = [*self.whose.values()]
-        text = repr((sorted(self.blank), zone, self.scope, *whose))
+        zone = self.run.settings.get("timezone")
+        account = [*self.account_keys.values()]
+        text = repr((sorted(self.columns), zone, self.scope, *account))
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @cached_property
     def rewrites(self) -> bool:
-        """Whether all is written, as if no run had written anything before."""
-        known = self.previous_state
+        """Whether everything is written, as in a first run."""
+        state = self.previous_state
         return (
             self.full
-            or known.get("selection") != self.selection
-            or self.writes_snapshots > known.get("snapshots", False)
+            or state.get("selection") != self.selection
+            or self.writes_snapshots > state.get("snapshots", False)
         )
 
     @property
     def writes_snapshots(self) -> bool:
         """Whether the snapshots of its parts are written."""
-        return self.has_snapshots and self._zoho.snapshots.selected
+        return self.has_snapshots and self.run.snapshots.selected
 
     def note_selection(self) -> None:
-        """Note the selection of this run, and log it if everything is written again."""
+        """Note the selection, and log it if everything is written again."""
         if self.rewrites and "selection" in self.previous_state and not self.full:
             self.logger.warning(
                 "%s: the selection or the settings have changed since the last run, so "
@@ -137,8 +115,8 @@ class StatefulStream(ZohoStream):
     def note_run(self) -> None:
         """Note what this run writes.
 
-        Where rows tell the time of the run, the state is written before them: so no
-        later run is earlier, wherever this one ends.
+        If rows have the time of the run, the state is written before them. So no later
+        run has an earlier time, wherever this one ends.
         """
         self.note_selection()
         if self.has_snapshots:
@@ -146,24 +124,24 @@ class StatefulStream(ZohoStream):
 
 
 class SnapshotStream(StatefulStream):
-    """A stream whose rows come and go, so that each tells when its part was read whole.
+    """A stream whose rows come and go, so each row tells when its part was read whole.
 
-    Its state is claimed in this order: rows, the snapshot of their part, the state. So
-    a run that ends anywhere has written what it claims.
+    Messages are written in this order: rows, the snapshot of their part, the state. So
+    a run that ends anywhere has written what its state covers.
     """
 
     _with_key = _without_key = 0
 
     @property
     def replaces_rows(self) -> bool:
-        """Whether the loader is told to drop what does not come again."""
+        """Whether the loader is told to drop rows that do not come again."""
         return self.full
 
-    def tell_without_key(self, snapshot: PartSnapshot) -> None:
-        """Tell of the rows of a part that came without their key, if there are any.
+    def warn_without_key(self, snapshot: PartSnapshot) -> None:
+        """Log the rows of a part that came without their key, if there are any.
 
         Args:
-            snapshot: The part, with the number of those that had it.
+            snapshot: The part; its `rows` are those that had their key.
         """
         self._with_key += snapshot.rows
         self._without_key += snapshot.without_key
@@ -172,14 +150,14 @@ class SnapshotStream(StatefulStream):
                 "%s: left out %d rows of %s without their key.",
                 self.name,
                 snapshot.without_key,
-                "/".join(snapshot.place.values()),
+                "/".join(snapshot.part_keys.values()),
             )
 
     def check_form(self) -> None:
-        """Check that rows had their keys: where none has one, their form is another.
+        """Check that rows have their keys.
 
         Raises:
-            FatalError: None had.
+            FatalError: No row has its key, so the rows have another form.
         """
         if self._with_key:
             self.stream_state["keyed"] = True

@@ -1,8 +1,9 @@
-"""What of a campaign is read again: decisions over values, without any call.
+"""Which actions of a campaign are read again: decisions over values, without any call.
 
-Zoho can't be asked for what has changed. Its counters tell when something probably has,
-but they lag, lead, stand still and stay 0. So they save calls while a campaign is open;
-the closing look, after the window of the campaign has ended, does not rely on them.
+Zoho can't be asked for what has changed. Its counters show when something probably has,
+but they lag, lead, stand still and stay 0. So they only save calls while a campaign is
+open. The closing look, after the window of the campaign has ended, does not rely on
+them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,9 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.counters import Counters
     from tap_zohocampaigns.api.wire.types import Row
 
-    Counts: t.TypeAlias = dict[str, int | None]
-
-
-# After its window, what Zoho's counters contradict is read so often, and no more.
+# After its window, an action whose rows and counters disagree is read so often.
 CLOSING_LOOKS = 3
-# What was there once and is not there now has to be missing in so many runs in a row.
+# Something that was there must be missing in so many runs in a row to be deleted.
 MISSING_RUNS = 2
 
 
@@ -29,85 +27,86 @@ class Look(enum.Enum):
 
     SKIP = enum.auto()
     ASSUME_EMPTY = enum.auto()
-    """It is not read: it never had rows, and its counter is 0."""
+    """It is not read, because it never had rows and its counter is 0."""
     READ = enum.auto()
 
 
 def choose_look(
-    known: Row | None, counters: Counters, now: str, *, closing: bool
+    line: Row | None, counters: Counters, now: str, *, closing: bool
 ) -> Look:
     """Decide whether an action is read.
 
     Args:
-        known: What an earlier run noted of it, as `note_look` made it.
-        counters: What the report tells now.
+        line: What an earlier run noted of it, as `note_look` returned it.
+        counters: What the report says now.
         now: The time of this run.
         closing: Whether the window of its campaign has ended.
     """
-    if known is None:
+    if line is None:
         empty = counters.reported == 0 and not closing
         return Look.ASSUME_EMPTY if empty else Look.READ
-    if "begun" in known or "vanished" in known:
+    if "begun" in line or "vanished" in line:
         return Look.READ
     if closing:
-        return Look.SKIP if known.get("final") else Look.READ
-    if counters.reported == 0 and not known["rows"]:
+        return Look.SKIP if line.get("final") else Look.READ
+    if counters.reported == 0 and not line["rows"]:
         return Look.SKIP
-    due = "due" in known and now > known["due"]
-    read = counters.to_remember is None or _moved(known, counters) or due
+    due = "due" in line and now > line["due"]
+    read = counters.to_remember is None or _have_moved(line, counters) or due
     return Look.READ if read else Look.SKIP
 
 
 def note_look(
-    known: Row | None, counters: Counters, rows: int, now: str, *, closing: bool
+    line: Row | None, counters: Counters, rows: int, now: str, *, closing: bool
 ) -> Row:
-    """Return what to note of an action that has been read whole.
+    """Return what to note of an action that was read whole.
 
     Args:
-        known: What an earlier run noted of it.
-        counters: What the report told.
+        line: What an earlier run noted of it.
+        counters: What the report said.
         rows: How many rows it had.
         now: The time of this run.
         closing: Whether the window of its campaign had ended.
 
     Returns:
-        `count`, the counters, and `rows`. If these don't agree, `since` when, and after
-        when it is `due` again. After the window, how many `looks` there were, and
-        whether the last one was `final`. `vanished` if there were rows before, there
-        are none now, and no counter says so: then nothing else is noted, since the
-        next run asks again.
+        `count` (the counters) and `rows`. If they disagree, `since` when, and `due`:
+        after which time the action is read again. After the window: the number of
+        `looks`, and whether the last one was `final`. `vanished` if there were rows
+        before, none now, and no counter says so: then the rest stays, and the next run
+        asks again.
     """
-    known = known or {}
-    looks = {"looks": known.get("looks", 0) + 1} if closing else {}
-    vanished = rows == 0 and known.get("rows") and counters.reported != 0
-    if vanished and "vanished" not in known:
-        return {**known, **looks, "vanished": True}
-    matched = rows == counters.reported
-    noted: Row = {"count": counters.to_remember, "rows": rows, **looks}
-    if counters.to_remember is not None and not matched:
-        since = now if _moved(known, counters) else known.get("since", now)
-        # Each pause is as long as all before; if bounces explain the difference, three
-        # times as long.
-        noted |= {
+    line = line or {}
+    looks = {"looks": line.get("looks", 0) + 1} if closing else {}
+    vanished = rows == 0 and line.get("rows") and counters.reported != 0
+    if vanished and "vanished" not in line:
+        return {**line, **looks, "vanished": True}
+    agree = rows == counters.reported
+    new: Row = {"count": counters.to_remember, "rows": rows, **looks}
+    if counters.to_remember is not None and not agree:
+        since = now if _have_moved(line, counters) else line.get("since", now)
+        # Each pause is as long as all pauses before; three times as long if bounces
+        # explain the difference.
+        new |= {
             "since": since,
             "due": _later(now, since, 3 if rows == counters.delivered else 1),
         }
     if closing:
-        unreported = counters.to_remember is None and known.get("count") is not None
-        settled = (matched or counters.to_remember is None) and not unreported
-        noted["final"] = settled or looks["looks"] >= CLOSING_LOOKS
-    return noted
+        had_counters = line.get("count") is not None
+        lost_counters = counters.to_remember is None and had_counters
+        settled = (agree or counters.to_remember is None) and not lost_counters
+        new["final"] = settled or looks["looks"] >= CLOSING_LOOKS
+    return new
 
 
 def note_answer(line: Row, rows: int | None, *, sent: bool) -> bool:
     """Note how many rows a look at a campaign gave.
 
-    An empty answer where there was a full one is asked again in the next runs, and so
-    is no answer where there was none.
+    If the answer is empty and an earlier one was not, the next runs ask again. So they
+    do if there was no answer.
 
     Args:
         line: What is known of the campaign; it is changed.
-        rows: How many there were; None if there was no answer.
+        rows: How many rows there were; None if there was no answer.
         sent: Whether the campaign has been sent.
 
     Returns:
@@ -123,8 +122,25 @@ def note_answer(line: Row, rows: int | None, *, sent: bool) -> bool:
     return bool(line["empty"] >= (CLOSING_LOOKS if full else MISSING_RUNS))
 
 
-def _moved(known: Row, counters: Counters) -> bool:
-    return bool(known.get("count") != counters.to_remember)
+def missing_twice(
+    missing: set[str], earlier: t.Iterable[str], *, may_note: bool
+) -> tuple[list[str], list[str]]:
+    """Return what was missing in two runs in a row, and what to remember as missing.
+
+    What is missing once may be an error of the service.
+
+    Args:
+        missing: What is missing now.
+        earlier: What was missing in the last run.
+        may_note: Whether a deletion can be written. If not, it stays missing until it
+            can be.
+    """
+    again = missing & {*earlier} if may_note else set[str]()
+    return sorted(again), sorted(missing - again)
+
+
+def _have_moved(line: Row, counters: Counters) -> bool:
+    return bool(line.get("count") != counters.to_remember)
 
 
 def _later(now: str, since: str, growth: int) -> str:

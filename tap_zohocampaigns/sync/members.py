@@ -1,4 +1,8 @@
-"""NEW."""
+"""Streams of members, whom Zoho computes: anyone may enter or leave at any time.
+
+Each part is read whole. Written are the members who were added since the last run; all
+of them, if anything else has changed.
+"""
 
 from __future__ import annotations
 
@@ -10,48 +14,45 @@ from hashlib import blake2b
 
 import msgspec
 
-from tap_zohocampaigns.sync.incremental import PartSnapshot, SnapshotStream
+from tap_zohocampaigns.sync.incremental import SnapshotStream
 from tap_zohocampaigns.sync.lookback import MISSING_RUNS
-from tap_zohocampaigns.sync.pagination import Reading
+from tap_zohocampaigns.sync.parts import PartSnapshot
 from tap_zohocampaigns.sync.prefetch import Batch
+from tap_zohocampaigns.sync.reading import Reading
 from tap_zohocampaigns.sync.spool import Spool
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
-    from tap_zohocampaigns.sync.base import Part
+    from tap_zohocampaigns.sync.parts import Part
 
-    Records: t.TypeAlias = list[Row]
-
-
-# The end of a part that looks unchanged is asked for after this time. Else a cap that
-# is as long as the part was would hide whoever enters it, for ever.
+# After this time, the end of an unchanged part is asked for again. Otherwise a page
+# size equal to the number of members would hide new ones for ever.
 _PROOF_HOLDS = timedelta(days=1)
 
 
 class MembersStream(SnapshotStream):
-    """A stream of parts whose members Zoho works out, so that any may come or go.
+    """A stream of the members of segments or lists.
 
-    Each part is read whole. What is written is what was added since the last run; all
-    of it, when anything else has changed.
+    Its state has `parts`: a line per part, as `Members.line` makes it.
     """
 
-    def batches(self) -> Iterator[Records]:
-        """Yield what is new of all parts."""
+    def batches(self) -> Iterator[list[Row]]:
+        """Yield the records of all parts that have to be written."""
         state = self.stream_state
         lines: dict[str, Row] = state.setdefault("parts", {})
         for line in lines.values():
-            # It stays so in later runs, if this one does not come to the part.
+            # The digest stays away in later runs if this one does not reach the part.
             if self._is_doubtful(line):
                 line.pop("digest", None)
-        # A run that ends early leaves this, and parts of which it noted nothing.
+        # A run that ends early leaves `underway`, and parts with an older `pass`.
         state |= {"pass": self.previous_state.get("pass", 0) + 1, "underway": True}
         self.note_run()
         met = set()
         for part, batches in self.turns():
             with self.skip_if_deleted(part):
-                yield from self._take_part(part, batches, lines)
+                yield from self._write_part(part, batches, lines)
                 met.add(part.owner)
         if not self.is_narrowed:
             self._note_missing(lines, met)
@@ -61,21 +62,21 @@ class MembersStream(SnapshotStream):
     def is_narrowed(self) -> bool:
         """Whether parts may be missing that are still in the account."""
         names = ("list_keys", "cvids")
-        narrowed = any(self._zoho.settings.get(name) for name in names)
+        narrowed = any(self.run.settings.get(name) for name in names)
         return narrowed or "getmailinglists" in self.inventory.incomplete
 
     def keys_of(self, owner: str) -> Row:
-        """Return the keys that the records of a part have."""
+        """Return the fields that all records of a part have."""
         raise NotImplementedError
 
     def _note_missing(self, lines: dict[str, Row], met: set[str]) -> None:
-        """Tell what is deleted: what is missing in two runs in a row.
+        """Write the snapshots of parts that were missing in two runs in a row.
 
-        A list that is missing once may be an error of the service.
+        A part that is missing once may be an error of the service.
         """
         for owner in [*lines]:
             missing = 0 if owner in met else lines[owner].get("missing", 0) + 1
-            # Without `snapshots` nobody is told, so it is told when they are selected.
+            # Without the stream `snapshots`, the deletion is noted for a later run.
             if missing >= MISSING_RUNS and self.writes_snapshots:
                 self.note_deleted(self.keys_of(owner))
                 del lines[owner]
@@ -83,12 +84,18 @@ class MembersStream(SnapshotStream):
                 lines[owner]["missing"] = missing
 
     def read(self, part: Part) -> Iterator[Batch]:
-        """Read a part; about as many rows are expected as it had before."""
+        """Read a part; about as many rows are expected as in the last run.
+
+        Yields:
+            The pages, and at the end an empty batch with the reading.
+        """
         line = self.previous_state.get("parts", {}).get(part.owner, {})
         proved = line.get("proved")
-        # Of a time to come, a clock was wrong.
+        # A time in the future comes from a wrong clock.
         prove = bool(proved) and not (
-            timedelta() <= self._zoho.now() - _instant(proved) < _PROOF_HOLDS
+            timedelta()
+            <= self.run.now() - datetime.fromisoformat(proved)
+            < _PROOF_HOLDS
         )
         expected = line.get("rows", part.expected)
         reading = self.paged(part, expected=expected, prove=prove)
@@ -96,13 +103,13 @@ class MembersStream(SnapshotStream):
             yield Batch(records)
         yield Batch([], reading)
 
-    def _take_part(
+    def _write_part(
         self, part: Part, batches: Iterator[Batch], lines: dict[str, Row]
-    ) -> Iterator[Records]:
-        before = lines.get(part.owner, {})
-        is_known = "digest" in before and before["start"] <= self.start
-        known = before if is_known else None
-        now = replace(part, keys=part.keys | {"snapshot_time": self._zoho.run_time})
+    ) -> Iterator[list[Row]]:
+        earlier = lines.get(part.owner, {})
+        is_known = "digest" in earlier and earlier["start"] <= self.start
+        known = earlier if is_known else None
+        now = replace(part, keys=part.keys | {"snapshot_time": self.run.run_time})
         members = Members(self.replication_key or "", known)
         if known is None:
             for records in self._in_scope(batches, members):
@@ -117,77 +124,79 @@ class MembersStream(SnapshotStream):
                 if members.unchanged:
                     now.keys["snapshot_time"] = known["at"]
                 for records in map(spool.read, pages):
-                    yield self.add_keys(members.new(records), now)
+                    yield self.add_keys(members.to_write(records), now)
         reported = part.expected if members.reported is None else members.reported
         snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
         snapshot = snapshot._replace(without_key=members.without_key)
-        self.tell_without_key(snapshot._replace(rows=members.with_key))
-        self._zoho.snapshots.write(snapshot)
+        self.warn_without_key(snapshot._replace(rows=members.with_key))
+        self.run.snapshots.write(snapshot)
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
-        if members.proved or "proved" not in before:
-            line["proved"] = self._zoho.time()
+        if members.proved or "proved" not in earlier:
+            line["proved"] = self.run.time()
         else:
-            line["proved"] = before["proved"]
+            line["proved"] = earlier["proved"]
         lines[part.owner] = line
         self.checkpoint()
 
     def _is_doubtful(self, line: Row) -> bool:
-        """Return whether what was written of a part may differ from what is noted.
+        """Return whether a line may not show everything that was written of its part.
 
-        An earlier run that ended early may have written members of whom it noted
-        nothing. If they have left since then, only a new snapshot tells.
+        An earlier run that ended early may have written members that its state does not
+        cover. If they have left since then, only a new snapshot shows it.
         """
-        before = self.previous_state
-        ended_early = before.get("underway") and line.get("pass") != before.get("pass")
+        state = self.previous_state
+        ended_early = state.get("underway") and line.get("pass") != state.get("pass")
         return self.rewrites or bool(ended_early)
 
     def _in_scope(
         self, batches: Iterator[Batch], members: Members
-    ) -> Iterator[Records]:
+    ) -> Iterator[list[Row]]:
+        """Yield the rows that `start_date` leaves, and note how the part was read."""
         key = self.replication_key or ""
         for batch in batches:
-            if isinstance(batch.about, Reading):
-                members.proved = batch.about.proved
-                members.reported = batch.about.told
-                members.without_key = batch.about.without_key
+            if isinstance(batch.note, Reading):
+                members.proved = batch.note.proved
+                members.reported = batch.note.reported
+                members.without_key = batch.note.without_key
             members.with_key += len(batch.rows)
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
 
 class Members:
-    """Compares the members of a part with those that were there before.
+    """Compares the members of a part with those of an earlier run.
 
-    Those up to the newest time of before are told by the sum of the hashes of their
-    records: it does not depend on their order, and takes the same space for any number.
+    The earlier members are kept as the sum of the hashes of their records. The sum does
+    not depend on their order, and takes the same space for any number of members.
     """
 
-    def __init__(self, key: str, known: Row | None) -> None:
-        """Begin with none.
+    def __init__(self, key: str, line: Row | None) -> None:
+        """Start without members.
 
         Args:
             key: The field that tells when a member was added.
-            known: What an earlier run noted of the part.
+            line: What an earlier run noted of the part, as `line` returns it.
         """
         self._key = key
-        self._known = known or {"added": "", "digest": ""}
+        self._line = line or {"added": "", "digest": ""}
         self._encoder = msgspec.json.Encoder(order="sorted")
         self._older = 0
         self._all = 0
-        self._newest = self._known["added"]
+        self._newest = self._line["added"]
         self.rows = 0
+        """Rows within the scope of `start_date`."""
         self.with_key = 0
-        """Rows that came with it, also those that are too old."""
+        """Rows with a key, also those before `start_date`."""
         self.without_key = 0
-        """Rows that came without their key, so that they can't be told from others."""
+        """Rows without a key, which were left out."""
         self.proved = False
-        """Whether the service was asked for more, and had none."""
+        """Whether the service was asked for more rows, and had none."""
         self.reported: int | None = None
-        """How many rows the answers told of, if they did."""
+        """The number of rows that the answers reported, if they did."""
 
-    def add(self, records: Records) -> None:
-        """Take in members."""
-        bookmark = self._known["added"]
+    def add(self, records: list[Row]) -> None:
+        """Add the records of a page."""
+        bookmark = self._line["added"]
         for record in records:
             record_hash = blake2b(self._encoder.encode(record), digest_size=16).digest()
             number = int.from_bytes(record_hash)
@@ -201,18 +210,23 @@ class Members:
 
     @property
     def unchanged(self) -> bool:
-        """Whether all who were there before are there, as they were."""
-        return bool(_hexadecimal(self._older) == self._known["digest"])
+        """Whether all earlier members are still there, with the same records."""
+        return bool(_hexadecimal(self._older) == self._line["digest"])
 
-    def new(self, records: Records) -> Records:
-        """Return those of the members that have to be written."""
+    def to_write(self, records: list[Row]) -> list[Row]:
+        """Return the records that have to be written."""
         if not self.unchanged:
             return records
-        bookmark = self._known["added"]
+        bookmark = self._line["added"]
         return [r for r in records if (added := r.get(self._key)) and added >= bookmark]
 
     def line(self, at: str, start: str) -> Row:
-        """Return what to note of the part."""
+        """Return what to note of the part.
+
+        Args:
+            at: Its `snapshot_time`.
+            start: The time of `start_date`.
+        """
         return {
             "added": self._newest,
             "digest": _hexadecimal(self._all),
@@ -224,7 +238,3 @@ class Members:
 
 def _hexadecimal(number: int) -> str:
     return f"{number % (1 << 128):032x}"
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

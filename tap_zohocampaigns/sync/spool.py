@@ -1,4 +1,4 @@
-"""Pages on disk, for as long as it is not known what is to be done with them."""
+"""Keeps pages on disk until it is known what to do with them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tap_zohocampaigns.api.wire import numbers
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Row
 
-# Bytes that are kept in memory if the disk takes no more.
+# How many bytes are kept in memory if the disk is full.
 _MEMORY = 64 << 20
 
 
 class Spooled(t.NamedTuple):
-    """Where a page is."""
+    """The place of a page."""
 
     offset: int
     length: int
@@ -26,17 +26,17 @@ class Spooled(t.NamedTuple):
 
 
 class Spool:
-    """A file without a name, which is gone when it is closed.
+    """A file without a name, which disappears when it is closed.
 
-    Containers may have no folder for such files, or a full one.
+    In containers there may be no folder for such files, or a full one.
     """
 
     def __init__(self) -> None:
-        """Begin without pages."""
+        """Start without pages."""
         self._reason = errno.ENOSPC
         self._file: t.Any = None
         try:
-            # A buffer would tell of a full disk only later.
+            # With a buffer, a full disk would show only later.
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (`close` closes it)
         except OSError as error:
             self._reason = error.errno or errno.ENOENT
@@ -45,15 +45,15 @@ class Spool:
         self._in_memory = 0
 
     def close(self) -> None:
-        """Give the space back."""
+        """Delete the file."""
         if self._file is not None:
             self._file.close()
 
     def write(self, rows: list[Row]) -> Spooled:
-        """Keep a page, on disk if possible.
+        """Write a page, to disk if possible.
 
         Raises:
-            SettingError: There is no room for it.
+            SettingError: There is no space left.
         """
         page = numbers.encode(rows)
         if place := self._append(page):
@@ -70,7 +70,7 @@ class Spool:
         return Spooled(0, 0, page)
 
     def write_to_disk(self, rows: list[Row]) -> Spooled | None:
-        """Keep a page on disk, if that is possible."""
+        """Write a page to disk; return None if that is not possible."""
         return self._append(numbers.encode(rows))
 
     def _append(self, page: bytes) -> Spooled | None:
@@ -89,7 +89,7 @@ class Spool:
         return place
 
     def read(self, place: Spooled) -> list[Row]:
-        """Return a page."""
+        """Read a page."""
         page = place.page
         if page is None:
             self._file.seek(place.offset)

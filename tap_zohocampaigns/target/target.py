@@ -22,10 +22,11 @@ from tap_zohocampaigns.api.contacts import BULK, CALLS, ContactWriter
 from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import FatalError, SettingError, StoppedAtLock
 from tap_zohocampaigns.settings import target as target_settings
+from tap_zohocampaigns.settings.checks import unknown_names
 from tap_zohocampaigns.settings.shared import reachable
-from tap_zohocampaigns.singer.plugin import Plugin, add_bounds, mapping
-from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
-from tap_zohocampaigns.singer.user_errors import Command
+from tap_zohocampaigns.singer.maps import mapping
+from tap_zohocampaigns.singer.plugin import Plugin, add_bounds
+from tap_zohocampaigns.singer.shutdown import Shutdown, saved_when_stopped
 from tap_zohocampaigns.target.asides import Patience
 from tap_zohocampaigns.target.changes import InvalidRecord, Reader
 from tap_zohocampaigns.target.faults import Faults
@@ -36,8 +37,6 @@ from tap_zohocampaigns.target.report import REJECTED, Report
 if t.TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
-
-    import click
 
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.target.changes import Record
@@ -222,6 +221,10 @@ class TargetZohoCampaigns(Plugin, Target):
         """Return what is wrong with the settings: a sentence each."""
         return target_settings.problems(self.settings)
 
+    def unknown_settings(self) -> list[str]:
+        """Return the names of given settings that do not exist."""
+        return unknown_names(self.config, self.config_jsonschema)
+
     @cached_property
     def version(self) -> versions.Version:
         """The version of the API."""
@@ -310,7 +313,7 @@ class TargetZohoCampaigns(Plugin, Target):
     def process_endofpipe(self) -> None:
         """Send what waits."""
         if self.mapper.stream_maps:
-            self.tell_idle_maps(self.mapper.stream_maps)
+            self.warn_of_idle_maps(self.mapper.stream_maps)
         self.faults.end()
         self.outbox.end()
         super().process_endofpipe()
@@ -377,30 +380,13 @@ class TargetZohoCampaigns(Plugin, Target):
             config=config.config if config else None,
             parse_env_config=bool(config and config.parse_env),
         )
-        try:
+        # `Stopped` calls `target.end` too, in case it came within the end.
+        with saved_when_stopped(cls.logger):
             try:
                 target.listen(file_input)
+            except StoppedAtLock as locked:
+                msg = f"Stopped, as {locked}; the next run goes on from here."
+                raise FatalError(msg) from None
             finally:
                 target.end()
-        except StoppedAtLock as locked:
-            msg = f"Stopped, as {locked}; the next run goes on from here."
-            raise FatalError(msg) from None
-        except Stopped as stopped:
-            # It may have come within the end.
-            target.end()
-            cls.logger.info("Stopped, as %s; the next run goes on from here.", stopped)
-            sys.exit(stopped.status)
         sys.exit(target.status)
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the command, with errors that are sentences."""
-        command = super().get_singer_command()
-        return Command(
-            name=command.name,
-            callback=command.callback,
-            params=command.params,
-            help=command.help,
-            context_settings=command.context_settings,
-            logger=cls.logger,
-        )

@@ -35,6 +35,7 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.sync.pagination import Page, Paginator
+from tap_zohocampaigns.sync.reading import Reading
 from tests import samples
 from tests.test_pages import most_calls
 
@@ -1047,7 +1048,7 @@ def test_every_recipient_of_the_sandbox_comes_once(
 
         name = "contact_email" if form == "xml" else "contactemailaddress"
         pages = Paginator(size, lambda row: row.get(name))
-        found = [row[name] for page, _ in pages.read(ask) for row in page]
+        found = [row[name] for page, _ in Reading(pages, ask) for row in page]
     assert len(expected) > 100
     assert found == [one.contact.email for one in expected]
     assert client.calls[RECIPIENTS] <= most_calls(len(expected), size, clamp or size)

@@ -14,7 +14,7 @@ import time
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
@@ -101,7 +101,7 @@ class Ledger:
                 "%s: %s, waiting until %s",
                 endpoint,
                 "locked by Zoho" if wait.locked else "the quota is used up",
-                time.strftime("%H:%M:%S", time.localtime(until)),
+                clock_time(wait.seconds),
             )
             self.resting(endpoint, until)
         self._waits.append((endpoint, until))
@@ -113,3 +113,19 @@ class Ledger:
     def waiting_until(self) -> float | None:
         """Return until when calls wait (epoch seconds); None if no call waits."""
         return max((until for _, until in self._waits), default=None)
+
+    def free_at(self, endpoints: Iterable[str]) -> dict[str, str]:
+        """Return when endpoints are free whose quota is used up (local time of day)."""
+        times: dict[str, str] = {}
+        for endpoint in endpoints:
+            if not self.remaining(endpoint):
+                # A full window enters no call, and returns how long it is full.
+                result = self.take(endpoint)
+                if isinstance(result, Wait):
+                    times[endpoint] = clock_time(result.seconds)
+        return times
+
+
+def clock_time(seconds: float) -> str:
+    """Return the local time of day after some seconds, such as `14:05:00`."""
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))

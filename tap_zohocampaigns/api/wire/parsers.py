@@ -188,3 +188,18 @@ def parse_subscriber_counts(mailing_list: Row) -> dict[str, int | None]:
         status: int(text) if text.isdecimal() else None
         for status, text in texts.items()
     }
+
+
+def parse_event_times(value: Json) -> list[str]:
+    """Parse the texts of times in the `reports` of a contact.
+
+    Only the XML form was seen: `<report><fl val="time">…`. Accepted are that form, a
+    list of objects with a `time`, one such object, a list of texts, and any of these
+    below `report`.
+    """
+    if isinstance(value, dict) and "report" in value:
+        value = value["report"]
+    times = [
+        item.get("time") if isinstance(item, dict) else item for item in as_list(value)
+    ]
+    return [str(time) for time in times if time]

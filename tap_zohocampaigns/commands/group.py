@@ -1,0 +1,63 @@
+"""The command line of the tap: a Singer run, or one of its subcommands."""
+
+from __future__ import annotations
+
+import typing as t
+from importlib import import_module
+
+import click
+
+from tap_zohocampaigns.singer.user_errors import Command
+from tap_zohocampaigns.tap import TapZohoCampaigns
+
+SUBCOMMANDS: t.Final = {
+    "plan": "tap_zohocampaigns.commands.plan",
+    "sandbox": "tap_zohocampaigns.sandbox.__main__",
+}
+"""Name -> the module with its `command`, which is imported only when it is needed."""
+
+
+class TapGroup(Command, click.Group):
+    """Runs the tap if no subcommand is named.
+
+    Singer options may stand before a subcommand; it finds them in `ctx.obj`.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        del ctx
+        return [*SUBCOMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand; None if there is none of that name."""
+        del ctx
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command: click.Command = import_module(SUBCOMMANDS[cmd_name]).command
+        return command
+
+    def run_command(self, ctx: click.Context) -> t.Any:  # noqa: ANN401 (click's)
+        """Run a subcommand, or the tap."""
+        return click.Group.invoke(self, ctx)
+
+
+def tap_command() -> click.Command:
+    """Return the command line of `tap-zohocampaigns`."""
+    command = TapZohoCampaigns.get_singer_command()
+    run = command.callback
+
+    @click.pass_context
+    def callback(ctx: click.Context, /, **options: t.Any) -> None:
+        ctx.obj = options
+        if ctx.invoked_subcommand is None and run:
+            run(**options)
+
+    return TapGroup(
+        name=command.name,
+        callback=callback,
+        params=command.params,
+        help=command.help,
+        context_settings=command.context_settings,
+        logger=TapZohoCampaigns.logger,
+        invoke_without_command=True,
+    )

@@ -1,0 +1,36 @@
+"""The bookmark of a stream: one for all its parts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
+from singer_sdk.streams._state import StreamStateManager
+
+from tap_zohocampaigns.singer.writer import RECORDS
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.singer.writer import Records
+
+
+class Bookmark(StreamStateManager):
+    """Keeps the newest replication value, since rows come in no order of time."""
+
+    newest: str | None = None
+
+    def increment_state(
+        self,
+        latest_record: Records,
+        *,
+        context: Context | None = None,  # noqa: ARG002
+        replication_key: str,
+    ) -> None:
+        """Remember the newest value of a page.
+
+        Args:
+            latest_record: A page, as `writer.page` makes it.
+            context: Not used: parts are no partitions.
+            replication_key: Name of the field.
+        """
+        values = [record.get(replication_key) for record in latest_record[RECORDS]]
+        self.newest = max(filter(None, [self.newest, *values]), default=None)

@@ -1,0 +1,206 @@
+"""Streams of recipients: each sending of a campaign has a part per action."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_zohocampaigns.api.errors import NotFound
+from tap_zohocampaigns.api.wire.shapes import as_objects
+from tap_zohocampaigns.sync.campaigns import SentStream
+from tap_zohocampaigns.sync.incremental import SnapshotStream
+from tap_zohocampaigns.sync.lookback import MISSING_RUNS
+from tap_zohocampaigns.sync.pagination import Cursor
+from tap_zohocampaigns.sync.parts import PartSnapshot
+from tap_zohocampaigns.sync.prefetch import Batch
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from tap_zohocampaigns.api.wire.counters import Counters
+    from tap_zohocampaigns.api.wire.types import Row
+    from tap_zohocampaigns.sync.inventory import Report
+    from tap_zohocampaigns.sync.parts import Part
+
+    Batches: t.TypeAlias = Iterator[Batch]
+
+
+class LineNote(t.NamedTuple):
+    """Fields to be noted in the line of a campaign."""
+
+    fields: Row
+
+
+class ActionProgress(t.NamedTuple):
+    """How far an action of a sending has been read."""
+
+    part: Part
+    counters: Counters
+    begun: Row
+    """When it was begun, and where to go on. It is kept in the state."""
+    closing: bool
+    ended: bool = False
+    without_key: int = 0
+    unread: int = 0
+    """Rows that are left out of this page, because their times can't be parsed."""
+
+
+class DeletedSends(t.NamedTuple):
+    """The sendings of a campaign that are not in the account."""
+
+    keys: list[str]
+
+
+class RecipientStream(SentStream, SnapshotStream):
+    """A stream of the recipients of each sending, in parts of one action each.
+
+    Campaigns have their own keys in `closed`, so that deleted ones can be named.
+    """
+
+    resumes = True
+
+    @property
+    def actions(self) -> Iterable[str]:
+        """The actions to read."""
+        raise NotImplementedError
+
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """Settings that decide which rows of a part are read."""
+        return (sorted(self.actions),)
+
+    def name_of(self, campaign: Row) -> str:
+        """Return the name of a campaign in `closed`."""
+        return str(campaign["campaign_key"])
+
+    def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
+        """Forget all earlier looks, but not the test sends."""
+        for key, line in opened.items():
+            opened[key] = self.reopened(line.get("tests", []))
+        for key in [*closed]:
+            opened[key] = self.reopened(closed.pop(key))
+
+    def reopened(self, tests: list[str]) -> Row:
+        """Return the line of a campaign that was closed.
+
+        Its rows were written, so a counter of 0 must not make them disappear.
+
+        Args:
+            tests: Keys of its test sends.
+        """
+        return {"reopened": True} | ({"tests": tests} if tests else {})
+
+    def known_line(self, key: str) -> Row:
+        """Return the line of a campaign from an earlier run."""
+        closed = self.previous_state["closed"]
+        line: Row = self.previous_state["open"].get(key, {})
+        if not line and key in closed:
+            return self.reopened(closed[key])
+        return line | {"reopened": True} if line and self.rewrites else line
+
+    def keys_of(self, campaign_key: str, sent_key: str, action: str) -> Row:
+        """Return the fields that all records of an action of a sending have."""
+        return {**self.keys_of_send(campaign_key, sent_key), "action": action}
+
+    def records_of(self, rows: list[Row]) -> tuple[list[Row], int]:
+        """Return the records of a page, and how many were left out as unreadable."""
+        return rows, 0
+
+    def read_sends(self, keys: list[str], read: Callable[[str], Batches]) -> Batches:
+        """Yield the batches of each sending, then the sendings that were not found.
+
+        The final sending of an A/B campaign may never come, and tests may be deleted.
+
+        Raises:
+            NotFound: No sending was found.
+        """
+        errors: dict[str, NotFound] = {}
+        for key in keys:
+            try:
+                yield from read(key)
+            except NotFound as error:
+                errors[key] = error
+        if len(errors) == len(keys):
+            raise errors[keys[0]]
+        for not_found in errors.values():
+            self.logger.warning("Left out, as it is gone: %s", not_found)
+        yield Batch([], DeletedSends([*errors]))
+
+    def read_action(
+        self, progress: ActionProgress, expected: int | None
+    ) -> Generator[Batch, None, ActionProgress]:
+        """Yield the pages of an action, from where an earlier run was interrupted."""
+        begun = progress.begun
+        cursor = Cursor(begun["start"], tuple(begun["tail"]))
+        reading = self.paged(progress.part, cursor, expected)
+        for rows, (start, tail) in reading:
+            number = begun["rows"] + len(rows)
+            begun = begun | {"rows": number, "start": start, "tail": [*tail]}
+            records, unread = self.records_of(rows)
+            progress = progress._replace(begun=begun, unread=unread)
+            yield Batch(records, progress)
+        return progress._replace(without_key=reading.without_key)
+
+    def snapshot_of(self, progress: ActionProgress) -> PartSnapshot:
+        """Return the snapshot of an action that was read whole, and log lost rows."""
+        snapshot = PartSnapshot(
+            self.name,
+            progress.part.keys,
+            progress.begun["rows"],
+            progress.counters.reported,
+            progress.without_key,
+        )
+        self.warn_without_key(snapshot)
+        return snapshot
+
+    def note_not_found(self, campaign_key: str, line: Row, keys: list[str]) -> bool:
+        """Note which sendings were not found, and write those that are deleted.
+
+        Args:
+            campaign_key: Key of the campaign.
+            line: Its line.
+            keys: Of the sendings that were not found.
+
+        Returns:
+            Whether all of them have been written as deleted.
+        """
+        earlier: dict[str, int] = line.get("gone", {})
+        line["gone"] = {key: earlier.get(key, 0) + 1 for key in keys}
+        for key, runs in line["gone"].items():
+            line.get("seen", {}).pop(key, None)
+            if runs == MISSING_RUNS:
+                self._note_deleted_sends(campaign_key, [key])
+        written = all(runs >= MISSING_RUNS for runs in line["gone"].values())
+        if not keys:
+            del line["gone"]
+        return written
+
+    def note_missing(
+        self, opened: dict[str, Row], closed: dict[str, list[str]]
+    ) -> None:
+        """Write which campaigns are deleted."""
+        if self.is_narrowed:
+            return
+        listed = {campaign["campaign_key"] for campaign in self.inventory.campaigns}
+        known = opened.keys() | closed.keys() | self.deleted
+        over = {
+            campaign["campaign_key"]
+            for campaign in self.inventory.campaigns
+            if self.is_closing(campaign, {})
+        }
+        for key in self.missing_again(known - (listed - self.deleted)):
+            tests = closed.pop(key, []) or opened.pop(key, {}).get("tests", [])
+            self._note_deleted_sends(key, [key, *tests])
+            # A campaign that is listed, but whose recipients are not found, is closed.
+            if key in over:
+                closed[key] = tests
+
+    def _note_deleted_sends(self, campaign_key: str, sends: list[str]) -> None:
+        for sent_key in sends:
+            for action in self.actions:
+                self.note_deleted(self.keys_of(campaign_key, sent_key, action))
+
+
+def row_of(report: Report | None) -> Row | None:
+    """Return the row of a report; None if there is none."""
+    rows = as_objects(report.envelope.payload) if report else []
+    return rows[0] if rows else None
