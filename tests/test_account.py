@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-LOGGER = "tap-zohocampaigns.account"
+LOGGER = "tap-zohocampaigns.inventory"
 ONE, OTHER = "303000014567003", "303000014567005"
 NAMES = {ONE: "Blue, & green", OTHER: "Red"}
 OBJECTS = {cvid: {"segment_name": name} for cvid, name in NAMES.items()}

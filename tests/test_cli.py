@@ -152,11 +152,13 @@ def test_wrong_settings_are_one_line(tmp_path: Path, argument: str) -> None:
 # Signals.
 
 
-def patched(patch: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def patched(
+    patch: str, *arguments: str, module: str = "tap"
+) -> subprocess.CompletedProcess[str]:
     """Run the tap with a part of it replaced."""
     program = (
         "import os, signal, sys\n"
-        "from tap_zohocampaigns import tap as module\n"
+        f"import tap_zohocampaigns.{module} as module\n"
         f"{patch}\n"
         "from tap_zohocampaigns.cli import tap\n"
         "tap()\n"
@@ -188,7 +190,8 @@ def test_a_signal_leaves_neither_state_nor_traceback(
         "    return done\n"
         f"module.{where} = kill\n"
     )
-    done = patched(patch, "--config", str(path), argument)
+    module = "commands.plan" if argument == "plan" else "tap"
+    done = patched(patch, "--config", str(path), argument, module=module)
     assert done.returncode == 128 + number
     assert "Traceback" not in done.stderr
     assert "STATE" not in done.stdout

@@ -43,7 +43,8 @@ class TapGroup(Command, click.Group):
 
 def tap_command() -> click.Command:
     """Return the command line of `tap-zohocampaigns`."""
-    command = TapZohoCampaigns.get_singer_command()
+    # This also sets up logging.
+    command: click.Command = TapZohoCampaigns.cli
     run = command.callback
 
     @click.pass_context
