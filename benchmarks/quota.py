@@ -38,8 +38,8 @@ from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket, Wait, new_ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tap_zohocampaigns.api.quota.sqlite import SqliteStore
-from tests.api.conftest import RedisServer
-from tests.api.day import JOBS, OURS, Day, most_in_a_window, open_file
+from tests.support.day import JOBS, OURS, Day, most_in_a_window, open_file
+from tests.support.redis_server import RedisServer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

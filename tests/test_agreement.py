@@ -23,7 +23,7 @@ from tap_zohocampaigns.sync.schemas import load_schema
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text())

@@ -14,10 +14,9 @@ import pytest
 
 from tap_zohocampaigns.sandbox import Reply
 from tap_zohocampaigns.tap import TapZohoCampaigns
-
-from .airbyte.conftest import SOURCE
-from .conftest import Output, run_tap
-from .test_tap import TAP, errors, run
+from tests.support.source import SOURCE
+from tests.support.taps import Output, run_tap
+from tests.test_tap import TAP, errors, run
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Service

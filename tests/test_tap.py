@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply, Service
-
-from .conftest import Output
+from tests.support.taps import Output
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, LivingAccount

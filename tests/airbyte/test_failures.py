@@ -16,12 +16,11 @@ from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.streams.campaigns import Campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.conftest import run_tap
-from tests.test_incremental import LOCKED
+from tests.support.source import SOURCE, Messages, source
+from tests.support.taps import run_tap
+from tests.sync.test_incremental import LOCKED
 from tests.test_tap import errors
 from tests.test_tap import run as run_singer
-
-from .conftest import SOURCE, Messages, source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

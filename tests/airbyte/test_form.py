@@ -18,9 +18,8 @@ from tap_zohocampaigns.airbyte.spec import flatten
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.sync.incremental import StatefulStream
-from tests.api.support import AUTH_TOKEN
-
-from .conftest import Messages, arguments, source
+from tests.support.source import Messages, arguments, source
+from tests.support.zoho import AUTH_TOKEN
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -14,15 +14,14 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
-from tests.conftest import NOW, ROOT
-from tests.living import Warehouse
-
-from .conftest import read_all
+from tests.support.living import Warehouse
+from tests.support.source import read_all
+from tests.support.taps import NOW, ROOT
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .conftest import Image
+    from tests.airbyte.conftest import Image
 
     Json: t.TypeAlias = dict[str, t.Any]
     Tables: t.TypeAlias = dict[str, dict[tuple[t.Any, ...], Json]]

@@ -15,18 +15,17 @@ from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.conftest import NOW
-from tests.living import ZONE, Town, Warehouse
-from tests.test_kill import CUT, PAGE, SAMPLED, assert_whole
-
-from .conftest import MEMORY, Messages, read_all, source
+from tests.pipelines.test_kill import CUT, PAGE, SAMPLED, assert_whole
+from tests.support.living import ZONE, Town, Warehouse
+from tests.support.source import MEMORY, Messages, read_all, source
+from tests.support.taps import NOW
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call, LivingAccount, Reply
-    from tests.conftest import Output
+    from tests.support.taps import Output
 
     Json: t.TypeAlias = dict[str, t.Any]
     Configure: t.TypeAlias = Callable[..., Json]

@@ -14,8 +14,7 @@ from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
 from tap_zohocampaigns.airbyte.writer import MessageWriter, Status, StreamProgress
 from tap_zohocampaigns.singer.writer import page
-
-from .conftest import Messages
+from tests.support.source import Messages
 
 SOON = 1800.0
 

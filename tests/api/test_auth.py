@@ -19,8 +19,7 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.api.tokens.store import TokenStore
 from tap_zohocampaigns.api.transport import Reply
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-
-from .support import (
+from tests.support.zoho import (
     AUTH_TOKEN,
     CLIENT_ID,
     CLIENT_SECRET,
@@ -42,8 +41,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from tap_zohocampaigns.api.client import Client
-
-    from .support import Request
+    from tests.support.zoho import Request
 
 
 class Tokens:

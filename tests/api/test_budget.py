@@ -28,8 +28,7 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
-
-from .support import CONFIG, Answer, Clock, Request, Zoho, error, success
+from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho, error, success
 
 if TYPE_CHECKING:
     from tap_zohocampaigns.api.tokens.entry import Token

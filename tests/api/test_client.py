@@ -36,10 +36,9 @@ from tap_zohocampaigns.api.wire import envelope as wire
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
-from tests import samples
-from tests.test_pages import most_calls
-
-from .support import (
+from tests.api.test_errors import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
+from tests.support import samples
+from tests.support.zoho import (
     ADDRESS,
     CLIENT_SECRET,
     CONFIG,
@@ -57,7 +56,7 @@ from .support import (
     success,
     token,
 )
-from .test_errors import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
+from tests.sync.test_pagination import most_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from tap_zohocampaigns.api.codes import UNKNOWN, Action, find_rule
 from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.api.redact import redact
-
-from .support import ADDRESS, LONG_KEY, NAMES
+from tests.support.zoho import ADDRESS, LONG_KEY, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,7 @@ from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
 from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.memory import MemoryStore
-
-from .support import Clock, Narrow, enter, restless
+from tests.support.zoho import Clock, Narrow, enter, restless
 
 QUOTA = Quota(3, 300, 1800)
 

@@ -25,17 +25,15 @@ from tap_zohocampaigns.api.quota.memory import MemoryStore
 from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-
-from .callers import ACCOUNT, quotas_of
-from .day import most_in_a_window
-from .support import Clock, about, enter, take
+from tests.support.callers import ACCOUNT, quotas_of
+from tests.support.day import most_in_a_window
+from tests.support.zoho import Clock, about, enter, take
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_zohocampaigns.api.quota.ledger import Store, Ticket
-
-    from .conftest import RedisServer
+    from tests.support.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
 QUOTA = Quota(3, 300, 1800)
@@ -457,7 +455,7 @@ class Caller:
 
     def __init__(self, how: str, where: str, calls: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.api.callers", how, where, str(calls)],
+            [sys.executable, "-m", "tests.support.callers", how, where, str(calls)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -15,11 +15,10 @@ from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
-
-from .callers import ACCOUNT
-from .conftest import RedisServer
-from .support import Clock, about, enter, take
-from .test_stores import Kind, ServerClock, accounts, in_redis
+from tests.api.test_stores import Kind, ServerClock, accounts, in_redis
+from tests.support.callers import ACCOUNT
+from tests.support.redis_server import RedisServer
+from tests.support.zoho import Clock, about, enter, take
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

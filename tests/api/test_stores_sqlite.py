@@ -18,10 +18,9 @@ from tap_zohocampaigns.api.quota.ledger import Ledger
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-
-from .callers import ACCOUNT, quotas_of
-from .support import Clock, about, enter, take
-from .test_stores import Caller
+from tests.api.test_stores import Caller
+from tests.support.callers import ACCOUNT, quotas_of
+from tests.support.zoho import Clock, about, enter, take
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,8 +18,7 @@ from tap_zohocampaigns.api.tokens.entry import Token
 from tap_zohocampaigns.api.tokens.file import FileTokens
 from tap_zohocampaigns.api.tokens.opening import open_tokens
 from tap_zohocampaigns.api.tokens.redis import RedisTokens
-
-from .support import (
+from tests.support.zoho import (
     CLIENT_SECRET,
     CONFIG,
     REFRESH_TOKEN,
@@ -36,9 +35,8 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from tap_zohocampaigns.api.tokens.store import TokenStore
-
-    from .conftest import RedisServer
-    from .support import Request
+    from tests.support.redis_server import RedisServer
+    from tests.support.zoho import Request
 
 TEXT = "1000.planted-access"
 BUSY = Wait(0.1, locked=False)

@@ -22,9 +22,8 @@ from urllib3.response import DeflateDecoder, HTTPResponse
 
 from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.errors import FatalError
-
-from .support import CONFIG, Answer, Clock, Request, Zoho
-from .test_client import CERTIFICATE, KEY, LISTS
+from tests.api.test_client import CERTIFICATE, KEY, LISTS
+from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,9 +20,8 @@ from tap_zohocampaigns.singer.writer import PageWriter
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 from tap_zohocampaigns.sync.spool import Spool
-from tests import samples
-
-from .support import payload, read
+from tests.support import samples
+from tests.support.zoho import payload, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,17 @@ from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tests import samples
-
-from .support import (
+from tests.api.test_client import (
+    COUNT,
+    LISTS,
+    LOCKS,
+    RECIPIENTS,
+    in_turn,
+    leaks,
+    shown_by,
+)
+from tests.support import samples
+from tests.support.zoho import (
     ADDRESS,
     AUTH_TOKEN,
     CONFIG,
@@ -28,7 +36,6 @@ from .support import (
     error,
     success,
 )
-from .test_client import COUNT, LISTS, LOCKS, RECIPIENTS, in_turn, leaks, shown_by
 
 if TYPE_CHECKING:
     from pathlib import Path

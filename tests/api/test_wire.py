@@ -16,9 +16,8 @@ from tap_zohocampaigns.api.wire import xml
 from tap_zohocampaigns.api.wire.envelope import Envelope, Unreadable
 from tap_zohocampaigns.api.wire.java_text import parse_map
 from tap_zohocampaigns.api.wire.shapes import as_objects
-from tests import samples
-
-from .support import ROWS, VALUES, payload, read
+from tests.support import samples
+from tests.support.zoho import ROWS, VALUES, payload, read
 
 XML_CONTACT = {
     "added_time": "02 Aug 2013, 12:39 PM",

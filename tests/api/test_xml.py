@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire import xml
 from tap_zohocampaigns.api.wire.envelope import MAX_BYTES, Envelope, Unreadable
-from tests import samples
-
-from .support import payload, read
+from tests.support import samples
+from tests.support.zoho import payload, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-
-from .client import Client
-from .still import StillAccount
+from tests.support.sandbox_client import Client
+from tests.support.still_account import StillAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,10 @@ import pytest
 
 from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.sandbox.server.routes import CAMPAIGN, CONTACT, ENDPOINTS, SCOPES
-from tests import samples
-
-from .client import FORM, Answer, Client, fields
-from .still import SEGMENT, SENT, STREAMS, StillAccount
-from .test_docs import outline, shape
+from tests.sandbox.test_docs import outline, shape
+from tests.support import samples
+from tests.support.sandbox_client import FORM, Answer, Client, fields
+from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from tap_zohocampaigns.sandbox import Service
-from tests import samples
-
-from .client import Client, fields, parse
-from .still import SEGMENT, SENT, STREAMS, StillAccount
+from tests.support import samples
+from tests.support.sandbox_client import Client, fields, parse
+from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
 if TYPE_CHECKING:
     from typing import Any

@@ -14,9 +14,8 @@ from tap_zohocampaigns.sandbox import Contact, Member, Service
 from tap_zohocampaigns.sandbox.bodies import segments, times
 from tap_zohocampaigns.sandbox.bodies.envelope import Page, encode
 from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
-
-from .client import Client, fields, parse
-from .still import (
+from tests.support.sandbox_client import Client, fields, parse
+from tests.support.still_account import (
     BARE,
     CHILDREN,
     ODD,

@@ -17,15 +17,13 @@ from tap_zohocampaigns.sandbox import (
     tally,
 )
 from tap_zohocampaigns.sandbox.bodies import places
-
-from .conftest import NOON
+from tests.sandbox.conftest import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_zohocampaigns.sandbox import Campaign, Contact
-
-    from .client import Client
+    from tests.support.sandbox_client import Client
 
 CLOSED = timedelta(days=41)
 

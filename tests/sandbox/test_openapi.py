@@ -14,9 +14,8 @@ from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
 from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm
 from tap_zohocampaigns.sandbox.bodies.reports import PlacesForm, SegmentsInfoForm
 from tap_zohocampaigns.sandbox.server.routes import ENDPOINTS, WRITES
-
-from .client import Client
-from .conftest import NOON
+from tests.sandbox.conftest import NOON
+from tests.support.sandbox_client import Client
 
 Document = dict[str, Any]
 

@@ -14,10 +14,10 @@ from tap_zohocampaigns.sandbox import (
     LivingAccount,
     Service,
 )
-
-from .client import Client, fields
-from .conftest import NOON
-from .still import (
+from tests.sandbox.conftest import NOON
+from tests.sandbox.test_service import code
+from tests.support.sandbox_client import Client, fields
+from tests.support.still_account import (
     BARE,
     DELETED,
     DRAFT,
@@ -29,7 +29,6 @@ from .still import (
     TOPIC,
     StillAccount,
 )
-from .test_service import code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,15 +19,13 @@ from tap_zohocampaigns.sandbox import (
     Service,
     serve,
 )
-
-from .client import FORM, Client, fields
-from .conftest import NOON
-from .still import DRAFT, SEGMENT, SENT, STREAMS, StillAccount
+from tests.sandbox.conftest import NOON
+from tests.support.sandbox_client import FORM, Client, fields
+from tests.support.still_account import DRAFT, SEGMENT, SENT, STREAMS, StillAccount
 
 if TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.server.service import LockForm
-
-    from .conftest import Clock
+    from tests.sandbox.conftest import Clock
 
 LISTS = "/api/v1.1/getmailinglists"
 RECIPIENTS = "getcampaignrecipientsdata"

@@ -8,10 +8,9 @@ from urllib.parse import quote_plus, urlencode
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-
-from .client import FORM, Answer, Client
-from .conftest import NOON, Clock
-from .still import STREAMS, StillAccount
+from tests.sandbox.conftest import NOON, Clock
+from tests.support.sandbox_client import FORM, Answer, Client
+from tests.support.still_account import STREAMS, StillAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,221 @@
+"""A run may be killed at any call and at any message: the next one loses nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import typing as t
+from collections import Counter
+from contextlib import redirect_stdout
+from copy import deepcopy
+from datetime import timedelta
+
+import pytest
+
+from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.sandbox import Reply, Service
+from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.support.living import ZONE, Town, Warehouse, difference
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tap_zohocampaigns.sandbox import Call
+    from tests.support.living import Message
+
+pytestmark = pytest.mark.slow
+
+RECIPIENTS = "getcampaignrecipientsdata"
+PAGE = 6
+SAMPLED = ("segment_contacts", "campaign_recipients", "snapshots")
+CUT = Reply(200, b'{"status":"success","code', cut=True)
+TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli()"
+
+
+@pytest.fixture(scope="module")
+def town() -> Town:
+    """An account with parts of several pages."""
+    town = Town()
+    for members in (range(13), range(20), range(3, 8)):
+        town.add_segment(members)
+    for audience in (range(13), range(4), range(25)):
+        key = town.send(audience)
+        for number in [*audience][::2]:
+            town.open(key, number)
+    return town
+
+
+@pytest.fixture(scope="module")
+def service(town: Town) -> Iterator[Service]:
+    def clock() -> float:
+        return town.now.timestamp()
+
+    with Service(town, quota_calls=10**9, monotonic=clock) as service:
+        yield service
+
+
+def run(
+    town: Town,
+    service: Service,
+    state: t.Any = None,
+    intercept: Callable[[Call], Reply | None] | None = None,
+    concurrency: int = 1,
+) -> list[Message]:
+    """Run the tap to its end or its failure; return what it wrote."""
+    # The sandbox makes ten tokens in ten minutes.
+    town.now += timedelta(minutes=1)
+
+    class Tap(TapZohoCampaigns):
+        def now(self) -> t.Any:
+            return town.now
+
+    service.intercept = intercept
+    service.calls.clear()
+    config = service.config | {
+        "page_size": PAGE,
+        "timezone": ZONE.key,
+        "retry_max_seconds": 0,
+        "rate_limit_ledger": "memory",
+        "concurrency": concurrency,
+    }
+    # A process of its own would have read it from a file.
+    tap = Tap(config=config, state=deepcopy(state))
+    for name, stream in tap.streams.items():
+        stream.selected = name in SAMPLED
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written):
+        try:
+            tap.sync_all()
+        except ZohoError:
+            assert intercept, "only a run that is disturbed may fail"
+    written.seek(0)
+    return [*map(json.loads, written)]
+
+
+def last_state(messages: list[Message]) -> t.Any:
+    states = [m["value"] for m in messages if m["type"] == "STATE"]
+    return states[-1] if states else None
+
+
+def assert_whole(town: Town, warehouse: Warehouse, where: str) -> None:
+    current = warehouse.current()
+    parts = dict(town.segment_parts())
+    for campaign in town.campaigns():
+        parts |= town.campaign_parts(campaign.key)
+    assert not difference(current, parts), where
+
+
+def asked_again(state: t.Any, calls: list[Call]) -> Counter[str]:
+    """Count the calls of recipients that a state tells to have been answered."""
+    found: Counter[str] = Counter()
+    lines = (state or {}).get("bookmarks", {}).get("campaign_recipients", {})
+    for call in calls:
+        if call.endpoint != RECIPIENTS:
+            continue
+        for line in lines.get("open", {}).values():
+            seen = line["seen"].get(call.params["campaignkey"], {})
+            known = seen.get(call.params["action"])
+            if not known:
+                continue
+            begun = known.get("begun")
+            if begun is None or int(call.params["fromindex"]) < begun["start"] - PAGE:
+                found[call.params["action"]] += 1
+    return found
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_killed_at_any_message_the_next_run_goes_on(
+    town: Town, service: Service, at_once: int
+) -> None:
+    whole = run(town, service, concurrency=at_once)
+    assert len(whole) > 100
+    for position in range(0, len(whole), at_once):
+        before = whole[:position]
+        state = last_state(before)
+        warehouse = Warehouse()
+        warehouse.load(before)
+        warehouse.load(run(town, service, state, concurrency=at_once))
+        assert_whole(town, warehouse, f"killed before message {position}")
+        assert not asked_again(state, service.calls), position
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_killed_at_any_call_the_next_run_goes_on(
+    town: Town, service: Service, at_once: int
+) -> None:
+    run(town, service, concurrency=at_once)
+    for position in range(0, len(service.calls), at_once):
+        asked = 0
+
+        def fail(_: Call, position: int = position) -> Reply | None:
+            nonlocal asked
+            asked += 1
+            return CUT if asked > position else None
+
+        before = run(town, service, intercept=fail, concurrency=at_once)
+        assert asked > position
+        state = last_state(before)
+        warehouse = Warehouse()
+        warehouse.load(before)
+        warehouse.load(run(town, service, state, concurrency=at_once))
+        assert_whole(town, warehouse, f"killed at call {position}")
+        assert not asked_again(state, service.calls), position
+
+
+def test_what_comes_is_the_same_however_much_is_read_at_once(
+    town: Town, service: Service
+) -> None:
+    one, *others = (run(town, service, concurrency=n) for n in (1, 2, 4, 16))
+    for other in others:
+        assert plain(other) == plain(one)
+
+
+def plain(messages: list[Message]) -> list[Message]:
+    """Leave out the times of the run."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "", json.dumps(messages))
+    return t.cast("list[Message]", json.loads(text))
+
+
+@pytest.mark.parametrize("position", [1, 5, 9, 14, 20, 26])
+def test_a_process_that_is_killed_loses_nothing(
+    tmp_path: Path, town: Town, service: Service, position: int
+) -> None:
+    config, out = tmp_path / "config.json", tmp_path / "out.jsonl"
+    config.write_text(
+        json.dumps(service.config | {"page_size": PAGE, "timezone": ZONE.key})
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
+    asked = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    def kill(_: Call) -> Reply | None:
+        nonlocal asked
+        asked += 1
+        if asked == position and process:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        return None
+
+    town.now += timedelta(hours=1)
+    service.intercept = kill
+    with out.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", TAP, "--config", str(config)],
+            stdout=file,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+    assert process.wait(60) == -signal.SIGKILL
+    # A line that was cut is none: a loader would not take it either.
+    lines = out.read_text().split("\n")[:-1]
+    before = [*map(json.loads, lines)]
+    warehouse = Warehouse()
+    warehouse.load(before)
+    warehouse.load(run(town, service, last_state(before)))
+    assert_whole(town, warehouse, f"killed at call {position}")

@@ -1,0 +1,294 @@
+"""Config, catalog and state: whatever is wrong with a file is one sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from tap_zohocampaigns.airbyte.catalog import read_states
+from tap_zohocampaigns.airbyte.source import run as run_source
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.singer import files
+from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.commands.test_plan import run_plan
+from tests.test_tap import errors, run
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Service
+
+SANDBOX = {"data_center": "sandbox"}
+STATE = {
+    "bookmarks": {
+        "segment_contacts": {
+            "replication_key": "added_time",
+            "replication_key_value": "2026-01-31T00:00:00.000Z",
+            "parts": {"1": {"rows": 1}},
+            "selection": "a",
+        },
+        "gone": {"replication_key": "x"},
+    }
+}
+NAMES = ("config", "catalog", "state")
+
+
+def wrong_file(folder: Path, kind: str) -> Path:
+    """Return a file that is wrong in one way."""
+    path = folder / "given.json"
+    if kind == "is a directory":
+        path.mkdir()
+    elif kind != "is missing":
+        path.write_bytes(
+            {
+                "is empty": b" \n",
+                "is not JSON": b"{not json",
+                "is not UTF-8": b'{"a": "\xff"}',
+                "is too deep": b"[" * 100_000,
+            }[kind]
+        )
+    return path
+
+
+KINDS = {
+    "is missing": "is missing",
+    "is a directory": "can't be read (Is a directory)",
+    "is empty": "is empty",
+    "is not JSON": "is not JSON",
+    "is not UTF-8": "is not JSON",
+    "is too deep": "is not JSON",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sentence_says_which_file_and_what_is_wrong(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    path = wrong_file(tmp_path, kind)
+    with pytest.raises(SettingError) as raised:
+        files.load(name, str(path))
+    words = str(raised.value)
+    assert words.startswith(f"The {name} file given as --{name} {KINDS[kind]}")
+    assert words.endswith(str(path))
+
+
+@pytest.mark.parametrize("path", ["", "\0", "a" * 5000])
+def test_a_path_that_is_none_is_told(path: str) -> None:
+    with pytest.raises(SettingError, match="state file given as --state"):
+        files.load("state", path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["is missing", "is not JSON"])
+def test_every_command_tells_it_in_one_line(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    path = str(wrong_file(tmp_path, kind))
+    sentence = f"The {name} file given as --{name} {KINDS[kind]}"
+    stdout, stderr = run(tmp_path, SANDBOX, f"--{name}", path, status=1)
+    assert not stdout
+    (line,) = errors(stderr)
+    assert line.startswith(sentence)
+    plan = run_plan("--config", str(tmp_path / "config.json"), f"--{name}", path)
+    assert plan.returncode == 1
+    assert [each.startswith(sentence) for each in errors(plan.stderr)] == [True]
+    given = {each: str(tmp_path / f"{each}.json") for each in NAMES} | {name: path}
+    (tmp_path / "catalog.json").write_text('{"streams": []}')
+    (tmp_path / "state.json").write_text("[]")
+    assert sentence in airbyte(given)
+
+
+def airbyte(given: dict[str, str]) -> str:
+    """Return the errors of a read."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written):
+        words = [part for n, path in given.items() for part in (f"--{n}", path)]
+        assert run_source(["read", *words]) == 1
+    written.seek(0)
+    return written.read()
+
+
+def test_a_file_that_may_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(SettingError, match=r"can't be read \(Permission denied\)"):
+        files.load("state", str(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["[]", '"text"', "1", "null", "true"])
+def test_a_config_that_is_no_object_is_told(tmp_path: Path, content: str) -> None:
+    _, stderr = run(tmp_path, content, status=1)
+    (line,) = errors(stderr)
+    assert line.startswith("The config is ")
+
+
+# States.
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        STATE,
+        {"type": "STATE", "value": STATE},
+        {"singer_state": STATE},
+        {"type": "STATE", "value": {"singer_state": STATE}},
+        {"singer_state": {"type": "STATE", "value": STATE}},
+        {"singer_state": {"singer_state": STATE}, "completed": 1},
+    ],
+)
+def test_a_state_is_taken_out_of_what_it_is_wrapped_in(
+    wrapped: dict[str, t.Any],
+) -> None:
+    tap = TapZohoCampaigns(config=dict(SANDBOX), state=wrapped)
+    assert tap.state["bookmarks"] == STATE["bookmarks"]
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{}, {"bookmarks": {}}, {"singer_state": {}}, {"currently_syncing": None}],
+)
+def test_nothing_is_no_state(nothing: dict[str, t.Any]) -> None:
+    assert not TapZohoCampaigns(config=dict(SANDBOX), state=nothing).state.get(
+        "bookmarks"
+    )
+
+
+TEXTLESS: list[t.Any] = ["text", 1, [], {}, True, ""]
+OTHERS: list[t.Any] = [[], "text", 1, None, True]
+WRONG: list[t.Any] = [
+    *([], "text", 1, True, None, [STATE], {"client_id": "x"}, {"singer_state": None}),
+    *({"type": "STATE", "value": []}, {"type": "RECORD", "value": STATE}),
+    *({"bookmarks": odd} for odd in OTHERS),
+    *({"bookmarks": {"campaigns": odd}} for odd in OTHERS),
+    *({"bookmarks": {"gone": odd}} for odd in OTHERS),
+    *(
+        {"bookmarks": {"campaign_recipients": {"replication_key": odd}}}
+        for odd in TEXTLESS
+    ),
+    *(
+        {"bookmarks": {"segment_contacts": {"replication_key_value": odd}}}
+        for odd in TEXTLESS
+    ),
+    {"bookmarks": {"campaigns": {"replication_key": "no_such_field"}}},
+    {"bookmarks": {"campaigns": {"partitions": {}}}},
+    {"bookmarks": {"campaigns": {"progress_markers": []}}},
+]
+
+
+@pytest.mark.parametrize("state", WRONG)
+def test_a_state_of_another_shape_ends_the_run_before_it_begins(state: t.Any) -> None:
+    with pytest.raises(SettingError) as raised:
+        TapZohoCampaigns(config=dict(SANDBOX), state=files.as_state(state))
+    assert str(raised.value).startswith("The state ")
+    assert str(raised.value).endswith("or none to read everything.")
+
+
+@pytest.mark.parametrize("state", [[], {"bookmarks": None}])
+def test_it_is_one_line_of_every_command(
+    service: Service, tmp_path: Path, state: t.Any
+) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(state))
+    for word in ((), ("plan",)):
+        stdout, stderr = run(
+            tmp_path, service.config, *word, "--state", str(path), status=1
+        )
+        assert not stdout
+        (line,) = errors(stderr)
+        assert line.startswith("The state ")
+    assert not service.calls
+
+
+def airbyte_state(blob: t.Any) -> list[t.Any]:
+    stream = {"stream_descriptor": {"name": "campaigns"}, "stream_state": blob}
+    return [{"type": "STREAM", "stream": stream}]
+
+
+@pytest.mark.parametrize("blob", [[], "text", 1, True])
+def test_a_blob_of_airbyte_that_is_no_object_is_told(blob: t.Any) -> None:
+    with pytest.raises(SettingError, match="The state of campaigns"):
+        read_states(airbyte_state(blob))
+    assert read_states(airbyte_state(None)) == {"campaigns": {}}
+    assert read_states(airbyte_state({"a": 1})) == {"campaigns": {"a": 1}}
+
+
+# Catalogs.
+
+
+def catalog_of(*names: str) -> dict[str, t.Any]:
+    """Return a catalog that selects some streams."""
+    catalog = TapZohoCampaigns(config=dict(SANDBOX)).catalog_dict
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["tap_stream_id"] in names
+    return t.cast("dict[str, t.Any]", catalog)
+
+
+@pytest.mark.parametrize("catalog", [{"streams": []}, None])
+def test_an_empty_catalog_is_told_in_one_line(
+    service: Service, tmp_path: Path, catalog: t.Any
+) -> None:
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(catalog or catalog_of()))
+    stdout, stderr = run(tmp_path, service.config, "--catalog", str(path))
+    assert not stdout
+    assert stderr.count("The catalog selects no stream of this tap") == 1
+    assert not service.calls
+
+
+ENTRY: dict[str, t.Any] = {"tap_stream_id": "campaigns", "schema": {"properties": {}}}
+ODD: list[t.Any] = [[], {}, "text", 1, None, True]
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        *([], "text", 1, None, True, {}, {"stream": []}),
+        *({"streams": odd} for odd in ODD if odd != []),
+        *({"streams": [odd]} for odd in ODD),
+        *(
+            {"streams": [ENTRY | {"tap_stream_id": odd}]}
+            for odd in ODD
+            if odd != "text"
+        ),
+        *({"streams": [ENTRY | {"schema": odd}]} for odd in ODD),
+        *(
+            {"streams": [ENTRY | {"schema": {"properties": odd}}]}
+            for odd in ODD
+            if odd != {}
+        ),
+        *({"streams": [ENTRY | {"schema": {"properties": {"a": 1}}}]},),
+        *({"streams": [ENTRY | {"metadata": odd}]} for odd in ODD if odd != []),
+        *({"streams": [ENTRY | {"metadata": [odd]}]} for odd in ODD),
+        *(
+            {"streams": [ENTRY | {"metadata": [{"breadcrumb": [], "metadata": odd}]}]}
+            for odd in ODD
+            if odd != {}
+        ),
+        *(
+            {"streams": [ENTRY | {"metadata": [{"breadcrumb": odd, "metadata": {}}]}]}
+            for odd in [[1], [[]], "text", None]
+        ),
+    ],
+)
+def test_a_catalog_of_another_shape_is_told(catalog: t.Any) -> None:
+    with pytest.raises(SettingError) as raised:
+        files.as_catalog(catalog)
+    assert str(raised.value).startswith("The catalog ")
+    assert str(raised.value).endswith("discover it again.")
+    if isinstance(catalog, dict):
+        with pytest.raises(SettingError):
+            TapZohoCampaigns(config=dict(SANDBOX), catalog=catalog)
+
+
+def test_a_catalog_of_the_tap_is_taken() -> None:
+    files.as_catalog(catalog_of("campaigns"))

@@ -1,0 +1,410 @@
+"""What an enemy found in what runs leave to each other."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from copy import deepcopy
+from datetime import timedelta
+
+import pytest
+
+from tap_zohocampaigns.api.errors import FatalError
+from tap_zohocampaigns.sandbox import Reply
+from tests.sync.test_impolite import (
+    DAY,
+    MEMBERS,
+    NO_STATISTICS,
+    NOBODY,
+    RECIPIENTS,
+    Story,
+    full_table,
+    story,
+)
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Call
+
+__all__ = ["story"]
+
+GONE = {
+    "getcampaignrecipientsdata": Reply(200, b'{"status":"error","code":"6503"}'),
+    "getcampaigndetails": Reply(200, b'{"status":"error","code":"6503"}'),
+}
+
+
+# Selections
+
+
+@pytest.mark.parametrize("stream", ["campaign_recipients", "segment_contacts"])
+def test_a_run_that_is_killed_anywhere_does_not_claim_a_new_column(
+    story: Story, stream: str
+) -> None:
+    town = story.town
+    town.add_segment(range(9))
+    keys = [town.send(range(4)), town.send(range(3))]
+    hidden = {stream: "first_name"}
+    story.run(stream, "snapshots", deselected=hidden)
+    town.now += 40 * DAY
+    story.run(stream, "snapshots", deselected=hidden)
+    warehouse = deepcopy(story.warehouse)
+    story.run(stream, "snapshots")
+    written = story.messages
+    for number, message in enumerate(written):
+        if message["type"] != "STATE":
+            continue
+        story.state, story.warehouse = message["value"], deepcopy(warehouse)
+        story.warehouse.load(written[:number])
+        story.run(stream, "snapshots")
+        assert not story.wrong(*(keys if stream in RECIPIENTS else ()))
+
+
+@pytest.mark.parametrize("narrowed", [False, True], ids=["missing", "narrowed"])
+def test_a_column_is_written_of_segments_that_a_run_did_not_have(
+    story: Story, *, narrowed: bool
+) -> None:
+    town = story.town
+    away, here = town.add_segment(range(9)), town.add_segment(range(4))
+    story.run(*MEMBERS, deselected={"segment_contacts": "first_name"})
+    if narrowed:
+        story.run(*MEMBERS, cvids=[here])
+    else:
+        people = town.people.pop(away)
+        story.run(*MEMBERS)
+        town.people[away] = people
+    story.run(*MEMBERS)
+    assert not story.wrong()
+
+
+def test_who_left_after_a_killed_run_is_not_current_in_a_segment_it_missed(
+    story: Story,
+) -> None:
+    town = story.town
+    away = town.add_segment(range(9))
+    here = town.add_segment(range(9))
+    story.run(*MEMBERS)
+    town.join(away, 30)
+    story.run(*MEMBERS)
+    # The rows were loaded, and of the states only the first was kept.
+    story.state = next(
+        message["value"]
+        for message in story.messages
+        if message["type"] == "STATE"
+        and "underway" in message["value"]["bookmarks"]["segment_contacts"]
+    )
+    town.leave(away, 30)
+    story.run(*MEMBERS, cvids=[here])
+    story.run(*MEMBERS)
+    assert not story.wrong()
+
+
+# Test sends
+
+
+def test_a_test_send_that_is_missing_at_the_closing_look_is_asked_for_again(
+    story: Story,
+) -> None:
+    town = story.town
+    key = town.test((range(4), range(4, 9)))
+    town.conclude(key, range(9, 12))
+    first = town.mailings[key].campaign.children[0]
+    story.run(*RECIPIENTS)
+    town.open(first, 1)
+    town.now += 40 * DAY
+
+    def hide(call: Call) -> Reply | None:
+        hidden = call.params.get("campaignkey") == first
+        return GONE.get(call.endpoint) if hidden else None
+
+    story.service.intercept = hide
+    story.run(*RECIPIENTS)
+    story.service.intercept = None
+    story.run(*RECIPIENTS)
+    assert not story.wrong(key)
+
+
+def test_a_report_of_a_test_send_that_is_missing_once_does_not_close_it(
+    story: Story,
+) -> None:
+    town = story.town
+    key = town.test((range(4), range(4, 9)))
+    town.conclude(key, range(9, 12))
+    first = town.mailings[key].campaign.children[0]
+    story.run("campaign_reports")
+    town.open(first, 1)
+    town.now += 40 * DAY
+
+    def hide(call: Call) -> Reply | None:
+        hidden = call.params.get("campaignkey") == first
+        return NO_STATISTICS if hidden else None
+
+    story.service.intercept = hide
+    story.run("campaign_reports")
+    story.service.intercept = None
+    story.run("campaign_reports")
+    found = {
+        row["campaign_key"]: row["open_count"]
+        for row in story.records("campaign_reports")
+    }
+    assert found.get(first) == 1
+    assert [call.endpoint for call in story.run("campaign_reports")] == [
+        "recentcampaigns"
+    ]
+
+
+# Details
+
+
+def lists_of(told: dict[str, list[str]]) -> t.Callable[[Call], Reply | None]:
+    """Answer for details: the lists of each campaign."""
+
+    def details(call: Call) -> Reply | None:
+        if call.endpoint != "getcampaigndetails":
+            return None
+        lists = [
+            {"listkey": key, "listname": "L"}
+            for key in told[call.params["campaignkey"]]
+        ]
+        body = {"code": "0", "status": "success", "campaign-details": [{}]}
+        return Reply(
+            200, json.dumps(body | {"associated_mailing_lists": lists}).encode()
+        )
+
+    return details
+
+
+def current_lists(story: Story) -> set[str]:
+    """Return the lists that the query of the README finds."""
+    parts = story.warehouse.snapshots
+    return {
+        row["source_id"]
+        for row in story.warehouse.tables["campaign_lists"].values()
+        if row["snapshot_time"]
+        >= parts[f"campaign_lists/{row['campaign_key']}"]["snapshot_time"]
+    }
+
+
+def test_a_draft_that_loses_its_only_list_has_none(story: Story) -> None:
+    town = story.town
+    key = town.send((), status="Draft")
+    town.change(key, sent=None)
+    told = {key: ["3z" + "1" * 64]}
+    story.service.intercept = lists_of(told)
+    story.run("campaign_lists", "snapshots")
+    assert len(current_lists(story)) == 1
+    told[key] = []
+    town.change(key, updated=town.now)
+    for _ in range(3):
+        story.run("campaign_lists", "snapshots")
+    assert current_lists(story) == set()
+    # It is not asked for for ever.
+    assert len(story.run("campaign_lists", "snapshots")) == 1
+
+
+@pytest.mark.parametrize("status", ["Sent", "Draft"])
+@pytest.mark.parametrize("days", [0, 40], ids=["open", "closed"])
+def test_the_lists_of_a_deleted_campaign_are_not_current(
+    story: Story, status: str, days: int
+) -> None:
+    town = story.town
+    key, kept = town.send(range(4), status=status), town.send(range(3))
+    told = {key: ["3z" + "1" * 64], kept: ["3z" + "2" * 64]}
+    story.service.intercept = lists_of(told)
+    story.run("campaign_lists", "snapshots")
+    town.now += days * DAY
+    story.run("campaign_lists", "snapshots")
+    town.delete(key)
+    story.run("campaign_lists", "snapshots")
+    # It may be back in the next run.
+    assert current_lists(story) == {*told[key], *told[kept]}
+    story.run("campaign_lists", "snapshots")
+    assert current_lists(story) == {*told[kept]}
+    assert story.warehouse.snapshots[f"campaign_lists/{key}"]["deleted"]
+
+
+@pytest.mark.parametrize("stream", ["campaign_details", "campaign_reports"])
+def test_the_state_does_not_grow_with_the_age_of_an_account(
+    story: Story, stream: str
+) -> None:
+    town = story.town
+    draft = town.send((), status="Draft")
+    town.change(draft, sent=None)
+    sizes = []
+    for _ in range(8):
+        town.change(draft, updated=town.now)
+        key = town.send(range(2))
+        town.now += 40 * DAY
+        story.run(stream)
+        story.run(stream)
+        town.delete(key)
+        story.run(stream)
+        story.run(stream)
+        sizes.append(len(json.dumps(story.state)))
+    assert sizes[-1] - sizes[2] < 10, sizes
+
+
+def test_details_that_are_gone_are_not_asked_for_for_ever(story: Story) -> None:
+    town = story.town
+    town.send(range(4))
+    town.now += 40 * DAY
+    story.service.intercept = lambda call: GONE.get(call.endpoint)
+    for _ in range(6):
+        calls = story.run("campaign_details")
+    assert [call.endpoint for call in calls] == ["recentcampaigns"]
+
+
+def test_a_status_that_changes_without_a_time_is_seen_in_the_details(
+    story: Story,
+) -> None:
+    town = story.town
+    key = town.send((), status="Scheduled")
+    town.change(key, sent=None)
+    status = "Scheduled"
+
+    def details(call: Call) -> Reply | None:
+        if call.endpoint != "getcampaigndetails":
+            return None
+        about = {"campaign_name": "A", "campaign_key": key}
+        body = {"code": "0", "status": "success", "campaign-details": [about]}
+        return Reply(200, json.dumps(body | {"campaign_status": status}).encode())
+
+    story.service.intercept = details
+    story.run("campaign_details")
+    status = "Canceled"
+    town.change(key, status=status)
+    story.run("campaign_details")
+    [row] = story.warehouse.tables["campaign_details"].values()
+    assert row["campaign_status"] == status
+
+
+# Looks
+
+
+def test_the_closing_look_comes_again_if_the_window_has_opened_again(
+    story: Story,
+) -> None:
+    town = story.town
+    key = town.send(range(6))
+    town.open(key, 0)
+    story.run(*RECIPIENTS)
+    town.now += 20 * DAY
+    town.deliver(key, [8])
+    town.now += 11 * DAY
+    # This look would be the last one, but it finds somebody who came late.
+    story.run(*RECIPIENTS)
+    town.counters[key] = town.report(key)
+    town.open(key, 3)
+    town.now += 30 * DAY
+    story.run(*RECIPIENTS)
+    assert not story.wrong(key)
+
+
+def test_a_longer_window_takes_nobody_away_whose_counter_is_0(story: Story) -> None:
+    town = story.town
+    key = town.send(range(6))
+    town.open(key, 0)
+    town.counters[key] = {"opens_count": 0}
+    town.now += 40 * DAY
+    for _ in range(4):
+        story.run(*RECIPIENTS)
+    assert not story.wrong(key)
+    assert len(story.run(*RECIPIENTS)) == 1
+    story.run(*RECIPIENTS, lookback_days=60)
+    assert not story.wrong(key)
+
+
+def test_a_new_column_takes_nobody_away_whose_counter_fell_to_0(story: Story) -> None:
+    town = story.town
+    key = town.send(range(6))
+    town.open(key, 0)
+    story.run(*RECIPIENTS, deselected={"campaign_recipients": "last_name"})
+    town.counters[key] = {"opens_count": 0}
+    story.run(*RECIPIENTS)
+    assert not story.wrong(key)
+
+
+def test_a_full_table_has_everybody_though_a_counter_is_0(story: Story) -> None:
+    town = story.town
+    key = town.send(range(6))
+    town.open(key, 0)
+    town.counters[key] = {"opens_count": 0}
+    story.run(*RECIPIENTS, catalog=full_table())
+    assert not story.wrong(key)
+
+
+def test_events_stay_current_though_their_counter_falls_to_0(story: Story) -> None:
+    town = story.town
+    key = town.send(range(6))
+    town.open(key, 0)
+
+    def timeline(call: Call) -> Reply | None:
+        if call.params.get("type") != "open_timeline":
+            return None
+        reports = [{"time": "Oct 20, 2025 12:07 PM"}]
+        row = {"contactemailaddress": "p0@example.com", "reports": reports}
+        body = {"code": "0", "status": "success", "list_of_details": [row]}
+        asked = {"fromindex": 1, "range": 8}
+        first = call.params["fromindex"] == "1"
+        return (
+            Reply(200, json.dumps(body | {"requestdetails": asked}).encode())
+            if first
+            else NOBODY
+        )
+
+    story.service.intercept = timeline
+    story.run("recipient_events", "snapshots")
+    assert story.records("recipient_events")
+    town.counters[key] = {"opens_count": 0}
+    story.run("recipient_events", "snapshots")
+    part = story.warehouse.snapshots[f"recipient_events/{key}/openedcontacts"]
+    assert part["rows_read"] == 1
+
+
+# Turns and clocks
+
+
+def test_a_campaign_that_can_not_be_read_does_not_keep_others_from_it(
+    story: Story,
+) -> None:
+    town = story.town
+    good, bad, other = (town.send(range(4)) for _ in range(3))
+
+    def fail(call: Call) -> Reply | None:
+        if call.endpoint != "getcampaignrecipientsdata":
+            return None
+        broken = call.params["campaignkey"] == bad
+        return Reply(200, b'{"status":"error","code":"9999"}') if broken else None
+
+    story.service.intercept = fail
+    for _ in range(4):
+        with pytest.raises(FatalError, match="9999"):
+            story.run(*RECIPIENTS)
+    assert not story.wrong(good, other)
+
+
+def test_the_end_of_a_segment_is_asked_for_after_a_clock_was_far_ahead(
+    story: Story,
+) -> None:
+    town = story.town
+    town.add_segment(range(7))
+    story.behind = -400 * DAY
+    story.run(*MEMBERS)
+    story.behind = timedelta()
+    story.run(*MEMBERS)
+    few = len(story.run(*MEMBERS))
+    town.now += 2 * DAY
+    assert len(story.run(*MEMBERS)) > few
+
+
+@pytest.mark.parametrize("start", [None, "2025-10-18T00:00:00Z"])
+def test_as_many_members_are_expected_as_there_are(
+    story: Story, start: str | None
+) -> None:
+    cvid = story.town.add_segment(range(60))
+    settings: dict[str, t.Any] = {"start_date": start} if start else {}
+    story.run(*MEMBERS, **settings)
+    line = story.state["bookmarks"]["segment_contacts"]["parts"][cvid]
+    assert line["rows"] == 60
+    read = story.warehouse.snapshots[f"segment_contacts/{cvid}"]["rows_read"]
+    assert read == len(story.records("segment_contacts"))
+    assert (read < 60) is bool(start)

@@ -1,0 +1,587 @@
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tap_zohocampaigns.api.errors import FatalError, SettingError
+from tap_zohocampaigns.api.wire.campaigns import changed_time, sent_time
+from tap_zohocampaigns.api.wire.parsers import parse_segments, parse_subscriber_counts
+from tap_zohocampaigns.sync.inventory import Inventory, Segment
+from tests.support import samples
+from tests.support.zoho import (
+    CONFIG,
+    Answer,
+    Clock,
+    Request,
+    Zoho,
+    as_json,
+    error,
+    payload,
+    read,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Row = dict[str, Any]
+
+LOGGER = "tap-zohocampaigns.inventory"
+ONE, OTHER = "303000014567003", "303000014567005"
+NAMES = {ONE: "Blue, & green", OTHER: "Red"}
+OBJECTS = {cvid: {"segment_name": name} for cvid, name in NAMES.items()}
+NONE = {"getmailinglists": "2401", "recentcampaigns": "6101"}
+PLACES = {"getmailinglists": "list_of_details", "recentcampaigns": "recent_campaigns"}
+
+
+class Feeds:
+    """An account told as rows of lists and campaigns, or as errors."""
+
+    def __init__(
+        self,
+        lists: list[Row] | str = "2401",
+        campaigns: list[Row] | str = "6101",
+        details: Row | str = "2206",
+    ) -> None:
+        self.told = {"getmailinglists": lists, "recentcampaigns": campaigns}
+        self.details = details
+
+    def answer(self, asked: Request) -> Answer:
+        """Answer a call."""
+        told = self.told.get(asked.endpoint, self.details)
+        if isinstance(told, str):
+            return Answer(error(told))
+        if isinstance(told, dict):
+            return as_json({"code": "0", "campaign-details": [{}], **told})
+        first = int(asked.params["fromindex"]) - 1
+        rows = told[first : first + int(asked.params["range"])]
+        if not rows:
+            return Answer(error(NONE[asked.endpoint]))
+        return as_json({"code": "0", PLACES[asked.endpoint]: rows})
+
+
+@contextmanager
+def account_of(feeds: Feeds, **settings: object) -> Iterator[Inventory]:
+    clock = Clock()
+    with Zoho(feeds.answer) as zoho:
+        yield Inventory(zoho.client(clock), CONFIG | settings)
+
+
+def lists(*keys: str, **more: object) -> list[Row]:
+    return [{"listkey": key, **more} for key in keys]
+
+
+def campaigns(*keys: str, **more: object) -> list[Row]:
+    return [{"campaign_key": key, "campaign_status": "Sent", **more} for key in keys]
+
+
+def xml_segments(inside: str) -> Any:
+    """Return what the `segments` of a list become that are written in XML."""
+    body = (
+        "<response><code>0</code><status>success</status><list_of_details><list>"
+        f'<fl val="listkey">3z</fl><fl val="segments">{inside}</fl>'
+        "</list></list_of_details></response>"
+    )
+    (row,) = payload("getmailinglists", read(body.encode()))
+    return row["segments"]
+
+
+# Times, as the page of API v1 shows them.
+
+
+def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() -> None:
+    rows = payload("recentcampaigns", read(samples.CAMPAIGNS_V1_XML))
+    assert [sent_time(row) for row in rows] == [
+        "2012-07-17T05:41:43.000Z",
+        "2012-07-17T05:37:39.000Z",
+    ]
+    draft = {"created_time": "1342503640000", "sent_time": ""}
+    assert sent_time(draft) == "2012-07-17T05:40:40.000Z"
+    assert sent_time(rows[0] | {"sent_time_gmt": "0"}) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("text", ["9" * 30, "9" * 5000, "²", "١٢", "1_000", "soon", -1])
+def test_what_is_no_epoch_is_passed_over(text: object) -> None:
+    campaign = {"sent_time_gmt": text, "created_time_gmt": "1342503640000"}
+    assert sent_time(campaign) == "2012-07-17T05:40:40.000Z"
+    now = "2026-01-01T00:00:00.000Z"
+    assert changed_time(campaign, now) == "2012-07-17T05:40:40.000Z"
+    assert parse_subscriber_counts({"noofcontacts": "²", "noofunsubcnt": "3"}) == {
+        "active": None,
+        "unsub": 3,
+        "bounce": None,
+    }
+
+
+# Segments: Zoho documents only the empty form.
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        " ",
+        "{}",
+        "[]",
+        "null",
+        "undefined",
+        {},
+        [],
+        xml_segments(""),
+        xml_segments("\n\t"),
+        xml_segments("<segment/>"),
+    ],
+    ids=range(12),
+)
+def test_a_list_without_segments_has_none(value: object) -> None:
+    assert parse_segments(value).by_id == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NAMES,
+        OBJECTS,
+        {"segments": NAMES},
+        {"segment": OBJECTS},
+        [{"cvid": cvid, "segment_name": name} for cvid, name in NAMES.items()],
+        [{"CVID": int(cvid), "segment_name": name} for cvid, name in NAMES.items()],
+        [{"segmentId": cvid, "segment_name": name} for cvid, name in NAMES.items()],
+        [{"segment_id": cvid, "segment_name": name} for cvid, name in NAMES.items()],
+        [{cvid: name} for cvid, name in NAMES.items()],
+        [{"segment": {"cvid": c, "segment_name": n}} for c, n in NAMES.items()],
+        f"{{{ONE}=Blue, & green, {OTHER}=Red}}",
+        f" {{{ONE}=Blue, & green,{OTHER} = Red}} ",
+        xml_segments(
+            f'<fl val="{ONE}">Blue, &amp; green</fl><fl val="{OTHER}">Red</fl>'
+        ),
+        xml_segments(f"{{{ONE}=Blue, & green, {OTHER}=Red}}"),
+        xml_segments(
+            f'<segment><fl val="cvid">{ONE}</fl>'
+            '<fl val="segment_name">Blue, &amp; green</fl></segment>'
+            f'<segment><fl val="cvid">{OTHER}</fl>'
+            '<fl val="segment_name">Red</fl></segment>'
+        ),
+        xml_segments(
+            f"<segment><cvid>{ONE}</cvid><segment_name>Blue, &amp; green</segment_name>"
+            f"</segment><segment><cvid>{OTHER}</cvid>"
+            "<segment_name>Red</segment_name></segment>"
+        ),
+        xml_segments(
+            f'\n <fl val="{ONE}"><fl val="segment_name">Blue, &amp; green</fl></fl>\n'
+            f' <fl val="{OTHER}"><fl val="segment_name">Red</fl></fl>\n'
+        ),
+    ],
+    ids=range(17),
+)
+def test_segments_are_read_in_every_form_that_is_plausible(value: object) -> None:
+    segments = parse_segments(value).by_id
+    assert segments == OBJECTS
+    assert {type(cvid) for cvid in segments} == {str}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {ONE: "Red"},
+        [{"cvid": ONE, "segment_name": "Red"}],
+        {"cvid": int(ONE), "segment_name": "Red"},
+        {"segment": {"cvid": ONE, "segment_name": "Red"}},
+        f"{{cvid={ONE}, segment_name=Red}}",
+        xml_segments(
+            f'<segment><fl val="cvid">{ONE}</fl><fl val="segment_name">Red</fl>'
+            "</segment>"
+        ),
+        xml_segments(f'<fl val="cvid">{ONE}</fl><fl val="segment_name">Red</fl>'),
+    ],
+    ids=range(7),
+)
+def test_a_single_segment_is_read_as_well(value: object) -> None:
+    assert parse_segments(value).by_id == {ONE: {"segment_name": "Red"}}
+
+
+@pytest.mark.parametrize(
+    "value", [[ONE], [int(ONE)], ONE, int(ONE), xml_segments(ONE)], ids=range(5)
+)
+def test_a_segment_without_a_name_is_read_as_well(value: object) -> None:
+    assert parse_segments(value).by_id == {ONE: {}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Blue",
+        {"Blue": ONE},
+        {"name": "Blue", "size": 3},
+        {"id": ONE, "name": "Blue"},
+        [{"cvid": "", "segment_name": "Blue"}],
+        [{"cvid": None}],
+        [["Blue"]],
+        [OBJECTS, "more"],
+        True,
+        "[{a=b}]",
+        xml_segments("<segment>Blue</segment>"),
+        xml_segments("<br/>"),
+    ],
+    ids=range(12),
+)
+def test_segments_in_another_form_fail_naming_the_setting(value: object) -> None:
+    with pytest.raises(
+        FatalError, match=r"name the segments in the setting `cvids`\.$"
+    ):
+        parse_segments(value)
+
+
+def test_segments_are_told_with_the_list_that_they_are_part_of() -> None:
+    rows = lists("a", segments={ONE: "Red"}) + lists("b", segments={})
+    rows += lists("c", segments=f"{{{OTHER}=Blue}}")
+    with account_of(Feeds(rows)) as account:
+        assert account.segments == [
+            Segment(ONE, "a", {"segment_name": "Red"}),
+            Segment(OTHER, "c", {"segment_name": "Blue"}),
+        ]
+        assert account.cvids == [ONE, OTHER]
+        assert account.client.calls.total() == 2
+
+
+def test_configured_segments_are_told_with_what_the_lists_know_of_them() -> None:
+    rows = lists("a", segments={ONE: "Red", OTHER: "Blue"})
+    with account_of(Feeds(rows), cvids=["7", ONE]) as account:
+        assert account.cvids == ["7", ONE]
+        assert account.client.calls.total() == 0
+        assert account.segments == [
+            Segment("7", None, {}),
+            Segment(ONE, "a", {"segment_name": "Red"}),
+        ]
+
+
+def test_a_segment_that_is_configured_twice_is_read_once() -> None:
+    with account_of(Feeds(lists("a", segments=NAMES)), cvids=[ONE, ONE]) as account:
+        assert account.cvids == [ONE]
+        assert [segment.cvid for segment in account.segments] == [ONE]
+
+
+# Lists and campaigns.
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 6, 7])
+def test_lists_and_campaigns_are_read_page_by_page_and_once_a_run(rows: int) -> None:
+    keys = [f"key{number}" for number in range(rows)]
+    feeds = Feeds(lists(*keys), campaigns(*keys))
+    with account_of(feeds, page_size=3) as account:
+        for _ in range(2):
+            assert [row["listkey"] for row in account.lists] == keys
+            assert [row["campaign_key"] for row in account.campaigns] == keys
+        # Each page of three begins with the last two rows of the one before. Nothing
+        # tells how many there are, so the end of a full page is asked for with the last
+        # rows, behind them, and once more with them.
+        assert account.client.calls["getmailinglists"] <= max(rows - 2, 1) + 3
+        assert account.client.calls["recentcampaigns"] <= max(rows - 2, 1) + 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"),
+    [("lists", "getmailinglists"), ("campaigns", "recentcampaigns")],
+)
+@pytest.mark.parametrize(
+    "none", [{}, dict.fromkeys(["listkey", "campaign_key"], "null")]
+)
+def test_a_row_without_its_key_is_left_out_with_a_warning(
+    kind: str, endpoint: str, none: Row, caplog: pytest.LogCaptureFixture
+) -> None:
+    feeds = Feeds([*lists("a"), none, none], [none, *campaigns("a"), none])
+    with account_of(feeds) as account:
+        for _ in range(2):
+            [row] = getattr(account, kind)
+            assert "a" in row.values()
+    told = [each.getMessage() for each in caplog.records if each.name == LOGGER]
+    assert told == [f"Left out 2 rows of {endpoint} without their key."]
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "key"),
+    [
+        ("list_keys", "lists", "listkey"),
+        ("campaign_keys", "campaigns", "campaign_key"),
+    ],
+)
+def test_keys_in_the_settings_narrow_what_is_read_and_have_to_exist(
+    setting: str, kind: str, key: str
+) -> None:
+    feeds = Feeds(lists("a", "b", "c"), campaigns("a", "b", "c"))
+    with account_of(feeds, **{setting: ["c", "a", "c"]}) as account:
+        assert [row[key] for row in getattr(account, kind)] == ["c", "a"]
+    with account_of(feeds, **{setting: []}) as account:
+        assert [row[key] for row in getattr(account, kind)] == ["a", "b", "c"]
+    planted = "3z" + "0123456789" * 6
+    with account_of(feeds, **{setting: ["a", planted]}) as account:
+        with pytest.raises(SettingError, match=f"`{setting}`.*number 2") as raised:
+            getattr(account, kind)
+        assert planted not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        ("Sent", True),
+        ("sent", True),
+        ("In Progress", True),
+        ("inprogress", True),
+        ("Stopped", True),
+        ("Paused", True),
+        ("In Testing", True),
+        ("A state that is new", True),
+        ("Draft", False),
+        ("drafts", False),
+        ("Scheduled", False),
+        ("To be reviewed", False),
+        ("to-be-reviewed", False),
+        ("Reviewed", False),
+    ],
+)
+def test_only_campaigns_that_were_sent_have_recipients(
+    status: str, sent: object
+) -> None:
+    rows = campaigns("a", campaign_status=status, sent_time_gmt="1")
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.sent_campaigns == (rows if sent else [])
+
+
+@pytest.mark.parametrize("status", ["Canceled", "cancelled"])
+def test_a_canceled_campaign_has_recipients_if_its_sending_had_begun(
+    status: str,
+) -> None:
+    begun = campaigns("a", campaign_status=status, sent_time_gmt="5")
+    never = campaigns("b", campaign_status=status)
+    with account_of(Feeds(campaigns=begun + never)) as account:
+        assert account.sent_campaigns == begun
+
+
+def test_the_campaigns_sent_last_come_first() -> None:
+    times = {"b": "1375456161000", "d": "999999999999", "a": "1744203300000"}
+    rows = [
+        row for key, time in times.items() for row in campaigns(key, sent_time_gmt=time)
+    ]
+    with account_of(Feeds(campaigns=rows + campaigns("z"))) as account:
+        found = [row["campaign_key"] for row in account.sent_campaigns]
+    assert found == ["a", "b", "d", "z"]
+
+
+@pytest.mark.parametrize("nothing", ["", "null", "undefined", None], ids=range(4))
+def test_a_campaign_whose_sending_has_no_time_is_read_last(
+    nothing: str | None,
+) -> None:
+    rows = campaigns("a", sent_time_gmt=nothing) + campaigns("b", sent_time_gmt="5")
+    with account_of(Feeds(campaigns=rows)) as account:
+        found = [row["campaign_key"] for row in account.sent_campaigns]
+    assert found == ["b", "a"]
+
+
+def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
+    details = {
+        "AB-split-details": [
+            {
+                "a_child_campaignkey": "x",
+                "b_child_campaignkey": "y",
+                "a_open_count": "3",
+            }
+        ]
+    }
+    normal, tested = campaigns("a", campaigntype="normal") + campaigns(
+        "b", campaigntype="ABTesting"
+    )
+    with account_of(Feeds(details=details)) as account:
+        assert account.test_sends(normal, account.client.call) == []
+        assert account.test_sends({"campaign_key": "c"}, account.client.call) == []
+        assert account.client.calls.total() == 0
+        assert account.test_sends(tested, account.client.call) == ["x", "y"]
+        assert account.client.calls == {"getcampaigndetails": 1}
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "2206",
+        {},
+        {"AB-split-details": []},
+        {"AB-split-details": {}},
+        {"AB-split-details": [{"a_child_campaignkey": "", "a_open_count": "1"}]},
+        {"AB-split-details": [{"a_child_campaignkey": "null"}]},
+        {"AB-split-details": "{a_open_count=1}"},
+    ],
+    ids=range(7),
+)
+def test_tests_of_a_campaign_that_are_not_named_are_left_out_with_a_warning(
+    details: Row | str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tested,) = campaigns("b", campaigntype="abtesting")
+    with account_of(Feeds(details=details)) as account:
+        assert account.test_sends(tested, account.client.call) == []
+    told = [each for each in caplog.records if each.name == LOGGER]
+    assert [each.levelno for each in told] == [logging.WARNING]
+
+
+# The zone of the account.
+
+SUMMER = {"sent_time_gmt": "1375461561000", "sent_date_string": "02 Aug 2013, 12:39 PM"}
+WINTER = {
+    "created_time_gmt": "1357144761000",
+    "created_date_string": "02 Jan 2013, 11:39 AM",
+}
+LIST_TIME = {"created_time_gmt": "1744203300000", "date": "09 Apr 2025, 06:25 PM"}
+
+
+def test_the_zone_is_that_of_the_times_of_campaigns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feeds = Feeds(lists("a", **LIST_TIME), campaigns("a", **SUMMER, **WINTER))
+    with account_of(feeds) as account:
+        assert account.zone.key == "America/New_York"
+        assert account.client.calls["getmailinglists"] == 0
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+def test_the_zone_that_most_campaigns_were_planned_in_is_preferred() -> None:
+    rows = (
+        campaigns("a", **SUMMER, sent_time_zone="America/Detroit")
+        + campaigns("b", **SUMMER, sent_time_zone="America/Toronto")
+        + campaigns("c", **WINTER, sent_time_zone="America/Toronto")
+        + campaigns("d", sent_time_zone="Asia/Tokyo")
+    )
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.zone.key == "America/Toronto"
+
+
+@pytest.mark.parametrize("spelling", ["null", "undefined", "EST5", "Eastern Time"])
+def test_a_zone_that_zoho_spells_in_its_own_way_is_passed_over(spelling: str) -> None:
+    rows = campaigns("a", **SUMMER, **WINTER, sent_time_zone=spelling)
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.zone.key == "America/New_York"
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["6101", "6601", campaigns("a", sent_date_string="", created_date_string=None)],
+    ids=["none", "forbidden", "no texts"],
+)
+def test_the_zone_is_that_of_the_times_of_lists_where_no_campaign_tells(
+    told: list[Row] | str,
+) -> None:
+    feeds = Feeds(lists("a", **LIST_TIME), told)
+    with account_of(feeds) as account:
+        assert account.zone.key == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("lists_told", "campaigns_told"),
+    [
+        ("2401", "6101"),
+        ("2706", "6601"),
+        ("2401", "6601"),
+        (lists("a", date="null"), "6101"),
+        (lists("a", created_time_gmt="1744203300000"), "6101"),
+        (lists("a", date="09/04/2025 06:25 PM"), campaigns("a", sent_time_zone="IST")),
+        (
+            "2401",
+            campaigns("a", **SUMMER | {"sent_date_string": "02 Aug 2013, 12:46 PM"}),
+        ),
+    ],
+    ids=["none", "forbidden", "mixed", "unreadable", "no text", "guess", "minutes off"],
+)
+def test_without_a_clue_times_are_taken_for_utc_with_one_warning(
+    lists_told: list[Row] | str,
+    campaigns_told: list[Row] | str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with account_of(Feeds(lists_told, campaigns_told)) as account:
+        for _ in range(3):
+            assert account.zone == ZoneInfo("UTC")
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [each.name for each in told] == [LOGGER]
+    assert "`timezone`" in told[0].getMessage()
+
+
+def told_of_zone(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    return [
+        (each.levelno, each.getMessage())
+        for each in caplog.records
+        if each.name == LOGGER
+    ]
+
+
+@pytest.mark.parametrize("lists_told", ["2401", "2706", lists("a", **LIST_TIME)])
+def test_one_text_that_is_off_does_not_change_the_zone_and_is_counted(
+    caplog: pytest.LogCaptureFixture, lists_told: list[Row] | str
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    rows = campaigns("a", **SUMMER, **WINTER)
+    rows += campaigns("b", **SUMMER | {"sent_time_gmt": "1375461686000"})
+    rows += campaigns("c", **WINTER | {"created_time_gmt": "1357144762000"})
+    with account_of(Feeds(lists_told, rows)) as account:
+        assert account.zone.key == "America/New_York"
+        # Since something disagrees, lists are asked too.
+        assert account.client.calls["getmailinglists"]
+    ((level, text),) = told_of_zone(caplog)
+    assert level == logging.INFO
+    more = isinstance(lists_told, list)
+    assert f"America/New_York, as 3 of {4 + more} pairs" in text
+    assert f"({1 + more} disagree)" in text
+
+
+def test_lists_are_asked_too_where_campaigns_tell_of_one_season_only() -> None:
+    rows = lists("a", **LIST_TIME) + lists("b", **LIST_TIME)
+    rows[1]["created_time_gmt"] = "1744203301000"
+    with account_of(Feeds(rows, campaigns("a", **SUMMER))) as account:
+        assert account.zone.key == "Asia/Kolkata"
+        calls = account.client.calls["getmailinglists"]
+        # The streams of lists read what has been read.
+        assert account.lists == rows
+        assert account.client.calls["getmailinglists"] == calls > 0
+
+
+def test_pairs_that_contradict_each_other_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    texts = ("02 Aug 2013, 12:39 PM", "02 Aug 2013, 01:39 AM", "02 Aug 2013, 02:39 AM")
+    rows = [
+        row
+        for text in texts
+        for row in campaigns(text, **SUMMER | {"sent_date_string": text})
+    ]
+    with account_of(Feeds(campaigns=rows)) as account:
+        for _ in range(3):
+            assert account.zone.key == "America/New_York"
+    ((level, text),) = told_of_zone(caplog)
+    assert level == logging.WARNING
+    assert "1 of 3 pairs" in text
+    assert "`timezone`" in text
+
+
+def test_without_pairs_the_zone_is_that_of_planning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    rows = campaigns("a", sent_time_zone="Asia/Kolkata", sent_date_string="soon")
+    with account_of(Feeds(campaigns=rows)) as account:
+        assert account.zone.key == "Asia/Kolkata"
+    ((level, text),) = told_of_zone(caplog)
+    assert level == logging.INFO
+    assert "`timezone`" in text
+
+
+def test_the_setting_overrules_what_campaigns_tell_and_costs_no_call() -> None:
+    feeds = Feeds(campaigns=campaigns("a", **SUMMER))
+    with account_of(feeds, timezone="Asia/Tokyo") as account:
+        assert account.zone == ZoneInfo("Asia/Tokyo")
+        assert account.client.calls.total() == 0
+
+
+def test_a_call_that_fails_for_another_reason_is_not_taken_for_no_clue() -> None:
+    with account_of(Feeds(campaigns="901")) as account:
+        with pytest.raises(FatalError, match="code 901") as raised:
+            _ = account.zone
+        assert type(raised.value) is FatalError

@@ -1,0 +1,95 @@
+"""Pages that have to wait are not lost where there is no space for them."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_zohocampaigns.api.errors import SettingError
+from tap_zohocampaigns.sync import prefetch, spool
+from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
+from tap_zohocampaigns.sync.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.taps import Sync
+
+PAGES = [[{"row": f"{page}-{row}"} for row in range(500)] for page in range(40)]
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let no file become larger; with 0, no temporary folder is usable."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    known, tempfile.tempdir = tempfile.tempdir, None
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        tempfile.tempdir = known
+
+
+@pytest.mark.parametrize("size", [0, 100, 20_000, 1 << 20])
+def test_pages_come_back_whatever_the_disk_takes(size: int) -> None:
+    with files_up_to(size), closing(Spool()) as pages:
+        places = [pages.write(rows) for rows in PAGES]
+        assert pages.size <= size
+        assert [pages.read(place) for place in places] == PAGES
+        assert [pages.read(place) for place in places[::-1]] == PAGES[::-1]
+
+
+@pytest.mark.parametrize(("size", "reason"), [(0, "ENOENT"), (20_000, "EFBIG")])
+def test_memory_takes_so_much_and_then_a_sentence_names_what_to_set(
+    size: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_MEMORY", 100_000)
+    with (
+        files_up_to(size),
+        closing(Spool()) as pages,
+        pytest.raises(SettingError, match=f"{reason}.*TMPDIR") as caught,
+    ):
+        [pages.write(rows) for rows in PAGES]
+    assert "/" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [0, 20_000])
+def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefetch, "_ROOM", 1000)
+
+    def read(item: int) -> Iterator[Batch]:
+        yield from (Batch(rows, item) for rows in PAGES)
+
+    with files_up_to(size):
+        reading = Prefetch(lambda: range(3), read, 4)
+        reading.start()
+        taken = [
+            (item, batch.rows, batch.note)
+            for item, batches in reading
+            for batch in batches
+        ]
+    assert taken == [(item, rows, item) for item in range(3) for rows in PAGES]
+
+
+def test_a_run_needs_no_temporary_folder(sync: Sync) -> None:
+    state = sync("segment_contacts").state
+    settings: dict[str, Any] = {"state": state, "concurrency": 1}
+    expected = sync("segment_contacts", **settings)
+    with files_up_to(0):
+        assert sync("segment_contacts", **settings).state == expected.state
+
+
+def test_a_run_without_a_temporary_folder_ends_with_a_sentence(
+    sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = sync("segment_contacts").state
+    monkeypatch.setattr(spool, "_MEMORY", 1000)
+    with files_up_to(0), pytest.raises(SettingError, match="TMPDIR"):
+        sync("segment_contacts", state=state)
