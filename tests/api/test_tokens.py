@@ -588,7 +588,7 @@ def test_a_missing_package_is_told_with_how_to_install_it(
 CALLS = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
-from tap_zohocampaigns.api import connect
+from tap_zohocampaigns.api.connect import connect
 client = connect(json.loads(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

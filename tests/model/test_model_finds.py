@@ -359,7 +359,7 @@ def believe_each_text_of_time(patch: Patch) -> None:
         finding = find(*clues)
         return None if finding and finding.disagree else finding
 
-    patch.setattr(zones, "find_zone", found)
+    patch.setattr("tap_zohocampaigns.sync.zone.find_zone", found)
 
 
 def trust_one_counter(patch: Patch) -> None:
