@@ -3,7 +3,8 @@
     uv run --locked python -m scripts.docs
 
 fills the marked blocks of README.md and of the pages in docs/, and writes
-docs/llms.txt. With `--check` it writes nothing, names the stale files, and fails.
+docs/llms.txt and .env.example. With `--check` it writes nothing, names the stale files,
+and fails.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import textwrap
 import typing as t
 from pathlib import Path
 
@@ -33,42 +35,12 @@ if t.TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+_WIDTH = 118
+_CREDENTIALS = {"client_id", "client_secret", "refresh_token", "data_center"}
+_ENV_HEAD = """\
+# Copy this file to `.env`, and fill in the credentials. Meltano reads `.env`, and so
+# does `--config=ENV`. Never commit it. `python -m scripts.docs` writes this example."""
 START_PAGE = "index.md"
-
-_SHARED = "shared by all streams"
-_REPORTS = (
-    "one for each open campaign and test send, shared by the streams of this endpoint"
-)
-_DETAILS = (
-    "one for each campaign that is open or has changed, shared by the streams of this "
-    "endpoint"
-)
-CALLS: t.Final[Mapping[str, str]] = {
-    "mailing_lists": f"one for each 500 lists, {_SHARED}",
-    "list_details": "one a list",
-    "list_subscribers": "one for each 500 contacts, and three a list at least",
-    "segments": "one a segment",
-    "segment_contacts": "one for each 500 contacts",
-    "list_subscriber_counts": "four a list",
-    "campaigns": f"one for each 500 campaigns, {_SHARED}",
-    "campaign_details": _DETAILS,
-    "campaign_ab_variants": _DETAILS,
-    "campaign_lists": _DETAILS,
-    "campaign_reports": _REPORTS,
-    "campaign_reach": _REPORTS,
-    "campaign_locations": _REPORTS,
-    "campaign_recipients": "one for each 500 rows of an action that has moved",
-    "recipient_events": (
-        "one for each 500 who opened or clicked an open campaign, in each run"
-    ),
-    "contact_fields": "one",
-    "tags": "one",
-    "topics": "one for each 200, and one more",
-    "products": "one for each 200, and one more",
-    "workflows": "one for each 200, and one more",
-    "account": "none",
-    "snapshots": "none",
-}
 
 # What an action is called, and what to do when a rule has no advice of its own.
 _OUTCOMES: t.Final[Mapping[Action, tuple[str, str]]] = {
@@ -135,7 +107,7 @@ def streams() -> str:
             each.endpoint or "none",
             code_spans(each.primary_keys),
             replication(each),
-            CALLS[each.name],
+            load_schema(each.name)["x-calls"],
         ]
         for each in STREAMS
     )
@@ -200,7 +172,28 @@ def own_target_settings() -> str:
 
 def shared_settings() -> str:
     """Return the settings that mean the same for tap and target."""
-    return code_spans(name for name, about in TARGET.items() if TAP.get(name) == about)
+    names = code_spans(name for name in TARGET if TAP.get(name) == TARGET[name])
+    return textwrap.fill(names, _WIDTH, break_on_hyphens=False)
+
+
+def environment() -> str:
+    """Return an example of a file `.env`, with all settings of the tap and target."""
+    lines = [_ENV_HEAD]
+    for prefix, settings in (("TAP", TAP), ("TARGET", TARGET)):
+        lines.append(f"\n# {prefix.lower()}-zohocampaigns\n")
+        for name, about in settings.items():
+            default = about.get("default")
+            value = "" if default is None else str(default).lower()
+            sign = "" if name in _CREDENTIALS else "# "
+            text = textwrap.fill(
+                about["description"],
+                _WIDTH,
+                initial_indent="# ",
+                subsequent_indent="# ",
+                break_on_hyphens=False,
+            )
+            lines.append(f"{text}\n{sign}{prefix}_ZOHOCAMPAIGNS_{name.upper()}={value}")
+    return "\n".join(lines) + "\n"
 
 
 def data_centers() -> str:
@@ -364,7 +357,10 @@ def build() -> dict[Path, str]:
     paths = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
     texts = {path: fill(path.read_text(encoding="utf-8")) for path in paths}
     pages = {path.name: text for path, text in texts.items() if path.parent == DOCS}
-    return texts | {DOCS / "llms.txt": llms_text(pages)}
+    return texts | {
+        DOCS / "llms.txt": llms_text(pages),
+        ROOT / ".env.example": environment(),
+    }
 
 
 def stale() -> dict[Path, str]:

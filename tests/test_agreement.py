@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import shutil
@@ -157,21 +156,6 @@ def test_the_actions_are_those_of_zohos_page() -> None:
     assert len({*counters.ACTIONS}) == 9
     text = json.dumps(load_schema("campaign_recipients"))
     assert all(action in text for action in counters.ACTIONS)
-
-
-def test_the_api_knows_nothing_from_above_it() -> None:
-    package = ROOT / "tap_zohocampaigns"
-    for path in package.rglob("*.py"):
-        place = path.relative_to(package).parts[0]
-        for node in ast.walk(ast.parse(path.read_text())):
-            name = getattr(node, "module", None) or ""
-            if isinstance(node, ast.ImportFrom) and name.startswith(
-                "tap_zohocampaigns"
-            ):
-                if place == "api":
-                    assert name.startswith("tap_zohocampaigns.api"), path
-                if place not in {"sandbox", "connection.py"}:
-                    assert "sandbox" not in name, path
 
 
 def test_the_readme_names_the_commands_that_work() -> None:

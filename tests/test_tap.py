@@ -75,6 +75,7 @@ def test_the_messages_validate_against_their_schemas_and_name_every_record(
         if message["type"] == "SCHEMA":
             announced.add(message["stream"])
             assert "x-wire" not in json.dumps(message)
+            assert "x-calls" not in json.dumps(message)
         elif message["type"] == "RECORD":
             assert message["stream"] in announced
 

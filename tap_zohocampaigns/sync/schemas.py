@@ -51,7 +51,7 @@ def published(schema: Row) -> Row:
     """Return a schema without annotations, as loaders get it."""
     schema = deepcopy(schema)
     for level in (schema, *schema["properties"].values()):
-        for name in [name for name in level if name.startswith("x-wire-")]:
+        for name in [name for name in level if name.startswith(("x-wire-", "x-calls"))]:
             del level[name]
     return schema
 

@@ -8,10 +8,22 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tap_zohocampaigns.api.wire.types import Row
-    from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.sync.parts import Part
 
-Stream = t.TypeVar("Stream", bound="ZohoStream")
+
+class TakesTurns(t.Protocol):
+    """A stream that has a turn.
+
+    Attributes:
+        name: The name of the stream.
+        read_last: Whether it is read behind all others.
+    """
+
+    name: str
+    read_last: bool
+
+
+Stream = t.TypeVar("Stream", bound=TakesTurns)
 
 
 def begin_with(owner: str, parts: list[Part]) -> list[Part]:

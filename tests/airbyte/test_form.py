@@ -145,6 +145,7 @@ def test_the_catalog_has_the_streams_as_the_tap_has_them(discovered: Json) -> No
         assert told["source_defined_primary_key"] == [[k] for k in stream.primary_keys]
         properties = told["json_schema"]["properties"]
         assert "x-wire" not in json.dumps(told)
+        assert "x-calls" not in json.dumps(told)
         cursor = told.get("default_cursor_field", [])
         assert all(field in properties for field in cursor)
         incremental = "incremental" in told["supported_sync_modes"]
