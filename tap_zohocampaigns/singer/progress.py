@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import typing as t
 from collections import Counter
@@ -12,6 +11,7 @@ from contextlib import suppress
 from singer_sdk import metrics
 
 from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.singer.ticker import TICK_SECONDS, Ticker
 
 if t.TYPE_CHECKING:
     from types import TracebackType
@@ -19,8 +19,6 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.ledger import Ledger
 
 logger = logging.getLogger("tap-zohocampaigns.progress")
-
-_EVERY = 60.0
 
 
 class Progress(metrics.Counter):
@@ -30,7 +28,7 @@ class Progress(metrics.Counter):
     """
 
     def __init__(
-        self, stream: str, endpoint: str, ledger: Ledger, every: float = _EVERY
+        self, stream: str, endpoint: str, ledger: Ledger, every: float = TICK_SECONDS
     ) -> None:
         """Start at zero. Logging starts when the counter is entered.
 
@@ -51,10 +49,8 @@ class Progress(metrics.Counter):
         self.calls: Counter[str] = Counter()
         """How often the stream called each endpoint."""
         self._ledger = ledger
-        self._every = every
         self._since = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._tell, daemon=True)
+        self._ticker = Ticker(self._log, every)
 
     def increment(self, value: int = 1) -> None:
         """Do nothing: the SDK would count pages."""
@@ -66,7 +62,7 @@ class Progress(metrics.Counter):
     def __enter__(self) -> t.Self:
         """Start to log."""
         self._since = time.monotonic()
-        self._thread.start()
+        self._ticker.start()
         return self
 
     def __exit__(
@@ -77,8 +73,7 @@ class Progress(metrics.Counter):
     ) -> None:
         """Log how the stream ended."""
         self.ended = exc_type is None
-        self._over.set()
-        self._thread.join()
+        self._ticker.stop()
         logger.info(
             "%s: %s, %s in %s, %.1f s",
             self._stream,
@@ -88,11 +83,10 @@ class Progress(metrics.Counter):
             time.monotonic() - self._since,
         )
 
-    def _tell(self) -> None:
-        while not self._over.wait(self._every):
-            # If the ledger fails, the next call that needs it reports that.
-            with suppress(ZohoError):
-                logger.info("%s: %s", self._stream, self.line())
+    def _log(self) -> None:
+        # If the ledger fails, the next call that needs it reports that.
+        with suppress(ZohoError):
+            logger.info("%s: %s", self._stream, self.line())
 
     @property
     def fraction(self) -> str:
@@ -108,13 +102,17 @@ class Progress(metrics.Counter):
             counted(self.calls.total(), "call"),
             f"{counted(calls, 'call')} left in this window",
         ]
-        if until := self._ledger.waiting_until():
-            words.append(
-                f"waiting until {time.strftime('%H:%M:%S', time.localtime(until))}"
-            )
+        words += until_words(self._ledger.waiting_until())
         return ", ".join(words)
 
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as `1 call` or `2 calls`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def until_words(until: float | None) -> list[str]:
+    """Return until when a call waits (epoch seconds) in words; none if none waits."""
+    if not until:
+        return []
+    return [f"waiting until {time.strftime('%H:%M:%S', time.localtime(until))}"]

@@ -127,7 +127,7 @@ class Shutdown:
 
     def _on_signal(self, number: int, _: object) -> None:
         self._signal = signal.Signals(number)
-        # ConfiguredStream twice, it would end while it saves.
+        # A second signal must not end the run while it saves its state.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         # If the reader of stdout hangs, the state can't be saved.

@@ -1,4 +1,4 @@
-"""A record of a warehouse -> what is to be done with a contact."""
+"""Turns records of a warehouse into changes of contacts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     Key: t.TypeAlias = tuple[str, ...]
 
 _EMAIL = "contact_email"
-# What stands in the record beside the fields: its own name -> that of the parameter.
+# Action -> names of columns that are parameters, with Zoho's names of them.
 _PARAMS: t.Final = {
     "subscribe": {"list_key": "listkey", "topic_id": "topic_id", "source": "source"},
     "unsubscribe": {"list_key": "listkey", "topic_id": "topic_id"},
@@ -27,53 +27,55 @@ _PARAMS: t.Final = {
 }
 _CUSTOM = "custom_fields"
 _RESERVED = {_EMAIL, "list_key", "topic_id", "source", _CUSTOM}
-# As the streams of the tap name what Zoho shows by other names.
-_DISPLAYED = {
+# Columns that the tap names otherwise than Zoho.
+_DISPLAY_NAMES = {
     "first_name": "First Name",
     "last_name": "Last Name",
     "company_name": "Company Name",
     "phone": "Phone",
 }
-# Columns that loaders add.
-_LOADERS = "_sdc_"
-# No float has more before the point.
+# Prefix of columns that loaders add.
+_LOADER_PREFIX = "_sdc_"
+# No float has more digits before the point.
 _MOST_DIGITS = 308
 _PART = r"[^\s@<>()\[\]\\,;:\"]+"
-_LOOKS_RIGHT = re.compile(rf"{_PART}@{_PART}\.{_PART}")
+_ADDRESS_PATTERN = re.compile(rf"{_PART}@{_PART}\.{_PART}")
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
 _LONGEST_ADDRESS = 320
-_NAME_ADDRESS = "let `stream_maps` name the column of addresses so"
-_NAME_LIST = "set `list_key`, or let `stream_maps` name the column of lists so"
+_ADVICE_ADDRESS = "give the column of addresses that name with `stream_maps`"
+_ADVICE_LIST = (
+    "set `list_key`, or give the column of lists that name with `stream_maps`"
+)
 
 
 class InvalidRecord(Exception):
-    """A record can't be sent; the text says why, without what is in it."""
+    """A record can't be sent; the text says why, without its values."""
 
-    def __init__(self, reason: str, *, way_out: str = "", column: bool = False) -> None:
-        """Tell why.
+    def __init__(self, reason: str, *, advice: str = "", column: bool = False) -> None:
+        """Keep the reason.
 
         Args:
             reason: A sentence.
-            way_out: What to do when no record of the stream can be sent.
-            column: Whether it is about a column, not about what is in it: then it is
-                hardly the fault of one record.
+            advice: What to do if no record of the stream can be sent.
+            column: Whether a column is wrong, and not its value. Then other records
+                are likely to be invalid too.
         """
         super().__init__(reason)
-        self.way_out = way_out
+        self.advice = advice
         self.column = column
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be done with one contact.
+    """A change of one contact.
 
     Attributes:
-        number: Which record of the input it is, counted from one.
+        number: Number of the record in the input, from 1.
         stream: The stream of the record.
         action: `subscribe`, `unsubscribe` or `do_not_mail`.
         email: The address.
         params: The list and other parameters, as Zoho names them; none is empty.
-        fields: The other fields of the contact by their display names.
+        fields: Other fields of the contact, by display name.
         record: The record itself.
     """
 
@@ -86,45 +88,48 @@ class Change:
     record: Record
 
     @property
-    def who(self) -> str:
-        """What tells contacts apart, whatever the case of their addresses."""
+    def contact_id(self) -> str:
+        """The address in lower case, since Zoho ignores its case."""
         return self.email.lower()
 
     @property
     def key(self) -> Key:
-        """What the change is about: of two with the same key, the last one counts."""
-        return (self.who, *map(self.params.get, ("listkey", "topic_id")))  # type: ignore[arg-type]
+        """Contact, list and topics. Of two changes with one key, the last one counts."""
+        list_key, topics = (
+            self.params.get(name, "") for name in ("listkey", "topic_id")
+        )
+        return (self.contact_id, list_key, topics)
 
     @property
-    def bare(self) -> bool:
-        """Whether nothing is to be told of a new subscriber but the address."""
-        bare = not self.fields and self.params.keys() == {"listkey"}
-        # How often the service decodes a list of addresses is not known, and decoded
-        # twice these would be those of others.
+    def address_only(self) -> bool:
+        """Whether it subscribes a contact with only an address and a list."""
+        alone = not self.fields and self.params.keys() == {"listkey"}
+        # It is not known how often Zoho decodes a list of addresses. If it did so
+        # twice, these would become other addresses.
         plain = "%" not in self.email and not self.email.startswith("+")
-        return bare and plain and self.action == "subscribe"
+        return alone and plain and self.action == "subscribe"
 
     @property
     def contact(self) -> dict[str, str]:
-        """The fields, the address among them."""
+        """All fields, with the address."""
         return {**self.fields, ADDRESS: self.email}
 
     @property
     def digest(self) -> bytes:
-        """A hash of all that is sent."""
-        told = serialize_json([self.action, self.contact, self.params], sort_keys=True)
-        return blake2b(told.encode(), digest_size=16).digest()
+        """A hash of everything that is sent."""
+        text = serialize_json([self.action, self.contact, self.params], sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).digest()
 
 
-class Reader:
-    """Makes changes of records."""
+class ChangeReader:
+    """Turns records into changes."""
 
     def __init__(self, config: Mapping[str, t.Any]) -> None:
-        """Take the settings `list_key`, `topic_id` and `source`."""
+        """Keep the settings `list_key`, `topic_id` and `source`."""
         self._defaults = config
 
     def change(self, number: int, stream: str, action: str, record: Record) -> Change:
-        """Return what a record asks for.
+        """Return the change that a record asks for.
 
         Raises:
             InvalidRecord: It can't be sent.
@@ -132,62 +137,66 @@ class Reader:
         email = _text(record.get(_EMAIL)).strip()
         if not email:
             msg = f"`{_EMAIL}` is missing."
-            raise InvalidRecord(msg, way_out=_NAME_ADDRESS, column=_EMAIL not in record)
-        if len(email) > _LONGEST_ADDRESS or not _LOOKS_RIGHT.fullmatch(email):
-            msg = f"`{_EMAIL}` is no address."
+            raise InvalidRecord(
+                msg, advice=_ADVICE_ADDRESS, column=_EMAIL not in record
+            )
+        if len(email) > _LONGEST_ADDRESS or not _ADDRESS_PATTERN.fullmatch(email):
+            msg = f"`{_EMAIL}` is not an address."
             raise InvalidRecord(msg)
         named = {
             # Columns of a fixed width are padded.
             param: _text(record.get(name)).strip() or _text(self._defaults.get(name))
             for name, param in _PARAMS[action].items()
         }
-        params = {param: told for param, told in named.items() if told}
+        params = {param: text for param, text in named.items() if text}
         if "listkey" in named and "listkey" not in params:
             msg = "`list_key` is missing, in the record and in the settings."
-            raise InvalidRecord(msg, way_out=_NAME_LIST, column=True)
-        # To leave, nobody has to tell more than the address.
+            raise InvalidRecord(msg, advice=_ADVICE_LIST, column=True)
+        # Only a subscription has other fields than the address.
         fields = _fields(record) if action == "subscribe" else {}
-        told = (email, *params.values(), *fields, *fields.values())
-        if not all(map(sendable, told)):
-            msg = "It holds a character that no contact can."
+        texts = (email, *params.values(), *fields, *fields.values())
+        if not all(map(sendable, texts)):
+            msg = "It holds a character that Zoho can't store."
             raise InvalidRecord(msg)
         return Change(number, stream, action, email, params, fields, record)
 
 
 def _fields(record: Record) -> dict[str, str]:
-    # These have the names of Zoho already.
-    told = [*_custom_fields(record).items()]
-    told += [
-        (_DISPLAYED.get(name, name), value)
+    # Custom fields already have Zoho's names.
+    fields = [*_custom_fields(record).items()]
+    fields += [
+        (_DISPLAY_NAMES.get(name, name), value)
         for name, value in record.items()
         if name not in _RESERVED
     ]
-    # What is not known is not sent, and takes nothing from what is.
+    # Empty fields are not sent, so they delete nothing.
     return {
-        name: text for name, value in told if (text := _text(value)) and _is_field(name)
+        name: text
+        for name, value in fields
+        if (text := _text(value)) and _is_field(name)
     }
 
 
 def _is_field(name: str) -> bool:
-    # The address can't be a field too.
+    # The address is sent already.
     address = name.strip().casefold() == ADDRESS.casefold()
-    return bool(name) and not name.startswith(_LOADERS) and not address
+    return bool(name) and not name.startswith(_LOADER_PREFIX) and not address
 
 
 def _custom_fields(record: Record) -> Record:
-    told = record.get(_CUSTOM)
-    if isinstance(told, str):
-        # Databases without objects keep them as texts.
+    fields = record.get(_CUSTOM)
+    if isinstance(fields, str):
+        # Databases without a type for objects store their JSON.
         try:
-            told = deserialize_json(told) if told.strip() else None
+            fields = deserialize_json(fields) if fields.strip() else None
         except (ValueError, RecursionError):
-            told = ""
-    if told is None:
+            fields = ""
+    if fields is None:
         return {}
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         msg = f"`{_CUSTOM}` is neither an object nor the JSON of one."
         raise InvalidRecord(msg, column=True)
-    return told
+    return fields
 
 
 def _text(value: object) -> str:
@@ -205,7 +214,7 @@ def _text(value: object) -> str:
 
 def _number(number: Decimal) -> str:
     if not number.is_finite():
-        # So writers of JSON tell that there is none.
+        # Some writers of JSON write NaN for null.
         return ""
     short = abs(number.adjusted()) <= _MOST_DIGITS
     return f"{number:f}" if short else str(number)

@@ -1,14 +1,13 @@
-"""What waits to be sent, what has been answered, and the states that may be passed on.
+"""Keeps changes until they are sent, and sends them in order.
 
-Changes wait until the input ends, or there are very many of them, so that of those
-about the same contact and list only the last one is sent. A state is passed on when
-Zoho has answered everything before it, also what a later change stands for.
+Changes are kept until the input ends, or until there are very many, so that only the
+last change of a contact and list is sent. A state is passed on when Zoho has answered
+all changes before it, including those that a later change replaced.
 """
 
 from __future__ import annotations
 
 import typing as t
-from collections import deque
 
 from tap_zohocampaigns.api.contacts import BULK, CALLS, MOST_AT_ONCE
 from tap_zohocampaigns.api.errors import (
@@ -17,317 +16,281 @@ from tap_zohocampaigns.api.errors import (
     Rejected,
     UnknownRejection,
 )
-from tap_zohocampaigns.target.asides import Asides
+from tap_zohocampaigns.target.pending import Claim, PendingChange, StateQueue
+from tap_zohocampaigns.target.postponed import PostponedContacts
 from tap_zohocampaigns.target.rejects import Reject
 from tap_zohocampaigns.target.report import ALREADY, REJECTED, SENT, SKIPPED
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from tap_zohocampaigns.target.asides import Patience
     from tap_zohocampaigns.target.changes import Change, Key
+    from tap_zohocampaigns.target.dry_run import Sender
+    from tap_zohocampaigns.target.postponed import RetryPolicy
     from tap_zohocampaigns.target.rejects import RejectFile
     from tap_zohocampaigns.target.report import Report
 
-# Unknown codes about so many contacts in a row are not the fault of the contacts.
+# If this many contacts in a row get unknown codes, it is not the contacts.
 _MOST_UNKNOWN = 5
-
-
-class Sender(t.Protocol):
-    """Whoever sends changes; see `api.writes.Writes`."""
-
-    def change(
-        self, action: str, contact: Mapping[str, str], params: Mapping[str, str]
-    ) -> bool:
-        """Send one, and return whether it was so already."""
-
-    def add(self, list_key: str, addresses: Sequence[str]) -> None:
-        """Send subscribers of whom nothing but the address is known."""
-
-
-class Claim:
-    """A record that states wait for."""
-
-    def __init__(self) -> None:
-        """Begin unanswered."""
-        self.answered = False
-
-
-class PendingChange(Claim):
-    """What is to be done with a contact in a list; its last change counts."""
-
-    def __init__(self, change: Change) -> None:
-        """Take the first change."""
-        super().__init__()
-        self.change = change
-
-
-class State(t.NamedTuple):
-    """A state of the input; all before it has to be answered."""
-
-    value: dict[str, t.Any]
 
 
 class Outbox:
     """Sends changes in order, and passes on states behind them."""
 
-    def __init__(  # noqa: PLR0913 (what it is connected with)
+    def __init__(  # noqa: PLR0913 (its collaborators)
         self,
-        wires: Callable[[], Sender],
+        open_sender: Callable[[], Sender],
         rejects: RejectFile,
         report: Report,
         *,
         emit: Callable[[dict[str, t.Any]], None],
         undisturbed: Callable[[], AbstractContextManager[None]],
-        patience: Patience,
+        retries: RetryPolicy,
         bulk: bool,
         max_writes: int | None,
-        most_waiting: int,
+        most_pending: int,
     ) -> None:
-        """Begin empty.
+        """Start empty.
 
         Args:
-            wires: Opens what changes are sent with, when there is the first.
-            rejects: Takes what can't be sent, or is not accepted.
-            report: Counts what becomes of the records.
+            open_sender: Returns the sender. It is called when there is a change.
+            rejects: Stores records that can't be sent or are not accepted.
+            report: Counts records by outcome.
             emit: Passes a state on.
-            undisturbed: Entered while an answer is noted, which must not end within.
-            patience: How long a contact that Zoho postpones is tried again.
+            undisturbed: A context in which no signal ends the run.
+            retries: How long a postponed contact is tried again.
             bulk: Whether several subscribers can be sent in one call.
-            max_writes: How many changes may be made.
-            most_waiting: How many records may wait.
+            max_writes: How many changes may be made; None for no limit.
+            most_pending: After how many records they are sent.
         """
-        self._wires = wires
+        self._open_sender = open_sender
         self._rejects = rejects
         self._report = report
-        self._emit = emit
         self._undisturbed = undisturbed
         self._bulk = bulk
         self._max_writes = max_writes
-        self._most_waiting = most_waiting
-        self._claims: deque[Claim | State] = deque()
-        self._matters: dict[Key, PendingChange] = {}
+        self._most_pending = most_pending
+        self._states = StateQueue(emit)
+        self._pending: dict[Key, PendingChange] = {}
         self._groups: dict[str, dict[str, PendingChange]] = {}
-        self._asides: Asides[PendingChange] = Asides(patience)
+        """List -> contact -> what is sent in the next call for several contacts."""
+        self._postponed: PostponedContacts[PendingChange] = PostponedContacts(retries)
         self._doubtful: list[tuple[PendingChange, Rejected]] = []
-        """Records with the unknown codes that Zoho has answered in a row."""
+        """Records that got unknown codes since the last known answer."""
         self._last: dict[str, bytes] = {}
-        """What was done last with each contact, as a digest."""
-        self._writes = self._waiting = 0
+        """Contact -> digest of the last change that was made."""
+        self._writes = self._records = 0
 
     def add(self, change: Change) -> None:
-        """Take a change; one before it about the same is not sent."""
-        matter = self._matters.pop(change.key, None)
-        if matter:
-            self._note(SKIPPED, matter.change)
-            matter.change = change
+        """Add a change; an earlier one of the same key is not sent."""
+        pending = self._pending.pop(change.key, None)
+        if pending:
+            self._count(SKIPPED, pending.change)
+            pending.change = change
         else:
-            matter = PendingChange(change)
-        # To the end: the order of what is done with a contact is that of the records.
-        self._matters[change.key] = matter
-        self._claims.append(matter)
-        self._waiting += 1
-        if self._waiting >= self._most_waiting:
+            pending = PendingChange(change)
+        # At the end, since changes of a contact are made in the order of the records.
+        self._pending[change.key] = pending
+        self._states.add(pending)
+        self._records += 1
+        if self._records >= self._most_pending:
             self.send()
 
-    def hold(self) -> Claim:
-        """Let states wait for a record that is not judged yet."""
+    def reserve(self) -> Claim:
+        """Let states wait for a record that may still be rejected."""
         claim = Claim()
-        self._claims.append(claim)
+        self._states.add(claim)
         return claim
 
-    def refuse(self, reject: Reject, action: str, claim: Claim | None = None) -> None:
-        """Take what can't be sent, and what states have waited for if they have."""
+    def reject(self, reject: Reject, action: str, claim: Claim | None = None) -> None:
+        """Reject a record that can't be sent.
+
+        Args:
+            reject: The record and the reason.
+            action: What should have been done with the contact.
+            claim: What `reserve` returned for the record, if it was called.
+        """
         with self._undisturbed():
             self._rejects.add(reject)
-            self._report.note(REJECTED, action, reject.number)
+            self._report.count_record(REJECTED, action, reject.number)
             if claim:
                 claim.answered = True
-                self._pass_on()
+                self._states.pass_on()
 
-    def mark(self, state: dict[str, t.Any]) -> None:
-        """Take a state, to be passed on when everything before it is answered."""
-        if self._claims and isinstance(self._claims[-1], State):
-            self._claims.pop()
-        self._claims.append(State(state))
-        self._pass_on()
+    def add_state(self, state: dict[str, t.Any]) -> None:
+        """Add a state, which is passed on when all records before it are answered."""
+        self._states.add_state(state)
 
-    def end(self) -> None:
-        """Send everything that waits, since nothing comes behind it."""
+    def finish(self) -> None:
+        """Send all pending changes, since no record follows."""
         self.send()
-        while self._asides:
-            for aside in self._asides.all():
-                self._try_again(aside, last=True)
-            # What has waited for a contact that was put aside may fill groups again.
+        while self._postponed:
+            for pending in self._postponed.all():
+                self._try_again(pending, last=True)
+            # Changes behind a postponed contact may have filled groups again.
             self._send_groups([*self._groups])
-        self._believe()
+        self._reject_doubtful()
 
     def send(self) -> None:
-        """Send everything that waits, but for contacts that Zoho postpones.
+        """Send all pending changes, except those of postponed contacts.
 
         Raises:
-            FatalError: There is more than `max_writes` allows; nothing of it was sent.
+            FatalError: There are more than `max_writes`; none of them was sent.
         """
-        matters = [*self._matters.values()]
-        self._brake(matters)
-        self._matters, self._waiting = {}, 0
-        for matter in matters:
-            self._take(matter)
-            for due in self._asides.due():
+        batch = [*self._pending.values()]
+        self._check_max_writes(batch)
+        self._pending, self._records = {}, 0
+        for pending in batch:
+            self._dispatch(pending)
+            for due in self._postponed.due():
                 self._try_again(due)
         self._send_groups([*self._groups])
 
-    def _brake(self, matters: Iterable[PendingChange]) -> None:
-        """Count the changes before the first call."""
+    def _check_max_writes(self, batch: Iterable[PendingChange]) -> None:
         if self._max_writes is None:
             return
         last, before = dict[str, bytes](), self._writes
-        for matter in matters:
-            who, digest = matter.change.who, matter.change.digest
-            if last.get(who, self._last.get(who)) != digest:
-                last[who] = digest
+        for pending in batch:
+            contact, digest = pending.change.contact_id, pending.change.digest
+            if last.get(contact, self._last.get(contact)) != digest:
+                last[contact] = digest
                 self._writes += 1
         if self._writes > self._max_writes:
-            made = f", of which {before} are made" if before else ""
+            made = f", and {before} were made before" if before else ""
             msg = (
-                f"{self._writes - before} changes wait, and `max_writes` allows "
-                f"{self._max_writes} in one run{made}: none of those that wait was "
-                "sent; raise the setting if they are meant."
+                f"{self._writes - before} changes are pending, but `max_writes` allows "
+                f"{self._max_writes} in one run{made}: none of the pending ones was "
+                "sent; raise the setting if they are intended."
             )
             raise FatalError(msg)
 
-    def _take(self, matter: PendingChange) -> None:
-        change = matter.change
-        # What is not answered yet of the contact comes before all that is later.
-        self._send_groups([key for key, g in self._groups.items() if change.who in g])
-        if self._asides.queue(change.who, matter):
+    def _dispatch(self, pending: PendingChange) -> None:
+        """Send a change, or keep it for a call for several contacts."""
+        change = pending.change
+        contact = change.contact_id
+        # An unanswered change of the contact goes first.
+        self._send_groups([key for key, g in self._groups.items() if contact in g])
+        if self._postponed.queue(contact, pending):
             return
-        if self._last.get(change.who) == change.digest:
-            self._settle(matter, SKIPPED)
+        if self._last.get(contact) == change.digest:
+            self._finish(pending, SKIPPED)
         elif self._endpoint(change) != BULK:
-            self._send(matter)
+            self._send(pending)
         else:
             list_key = change.params["listkey"]
             group = self._groups.setdefault(list_key, {})
-            group[change.who] = matter
+            group[contact] = pending
             if len(group) == MOST_AT_ONCE:
                 self._send_groups([list_key])
 
     def _endpoint(self, change: Change) -> str:
-        return BULK if change.bare and self._bulk else CALLS[change.action]
+        return BULK if change.address_only and self._bulk else CALLS[change.action]
 
-    def _send(self, matter: PendingChange, *, last: bool = False) -> None:
+    def _send(self, pending: PendingChange, *, last: bool = False) -> None:
         """Send a change alone.
 
         Args:
-            matter: The change.
-            last: Whether nothing is left but contacts that were put aside.
+            pending: The change.
+            last: Whether only postponed contacts are left.
         """
-        change, endpoint = matter.change, self._endpoint(matter.change)
-        # What is refused may have been done all the same.
-        self._last.pop(change.who, None)
+        change, endpoint = pending.change, self._endpoint(pending.change)
+        contact = change.contact_id
+        # A call that fails may have made the change all the same.
+        self._last.pop(contact, None)
         try:
             already = self._call(endpoint, change)
         except Postponed as postponed:
-            if self._asides.put(change.who, matter, endpoint, postponed, last=last):
+            if self._postponed.put(contact, pending, endpoint, postponed, last=last):
                 return
-            self._reject(matter, postponed)
+            self._reject(pending, postponed)
         except UnknownRejection as rejected:
-            self._doubt(matter, rejected)
+            self._note_unknown(pending, rejected)
         except Rejected as rejected:
-            self._answered(endpoint)
-            self._reject(matter, rejected)
+            self._note_answer(endpoint)
+            self._reject(pending, rejected)
         else:
-            self._answered(endpoint)
-            self._settle(matter, ALREADY if already else SENT)
-        self._release(change.who)
+            self._note_answer(endpoint)
+            self._finish(pending, ALREADY if already else SENT)
+        self._release(contact)
 
-    def _try_again(self, matter: PendingChange, *, last: bool = False) -> None:
-        if postponed := self._asides.wait(matter.change.who):
-            self._reject(matter, postponed)
-            self._release(matter.change.who)
+    def _try_again(self, pending: PendingChange, *, last: bool = False) -> None:
+        contact = pending.change.contact_id
+        if postponed := self._postponed.wait(contact):
+            self._reject(pending, postponed)
+            self._release(contact)
         else:
-            self._send(matter, last=last)
+            self._send(pending, last=last)
 
-    def _release(self, who: str) -> None:
-        for waiting in self._asides.release(who):
-            self._take(waiting)
+    def _release(self, contact: str) -> None:
+        for pending in self._postponed.release(contact):
+            self._dispatch(pending)
 
     def _call(self, endpoint: str, change: Change) -> bool:
         if endpoint == BULK:
-            self._wires().add(change.params["listkey"], [change.email])
+            self._open_sender().add(change.params["listkey"], [change.email])
             return False
-        return self._wires().change(change.action, change.contact, change.params)
+        sender = self._open_sender()
+        return sender.change(change.action, change.contact, change.params)
 
     def _send_groups(self, list_keys: Sequence[str]) -> None:
         for list_key in list_keys:
             group = [*self._groups.pop(list_key, {}).values()]
-            if len(group) > 1 and self._add(list_key, group):
+            if len(group) > 1 and self._send_together(list_key, group):
                 continue
-            # The answer does not tell whose fault it is.
-            for matter in group:
-                self._send(matter)
+            # The answer does not name the contact that was not accepted.
+            for pending in group:
+                self._send(pending)
 
-    def _add(self, list_key: str, group: Sequence[PendingChange]) -> bool:
+    def _send_together(self, list_key: str, group: Sequence[PendingChange]) -> bool:
+        addresses = [pending.change.email for pending in group]
         try:
-            self._wires().add(list_key, [matter.change.email for matter in group])
+            self._open_sender().add(list_key, addresses)
         except (Rejected, Postponed):
             return False
-        self._answered(BULK)
+        self._note_answer(BULK)
         with self._undisturbed():
-            for matter in group:
-                self._settle(matter, SENT)
+            for pending in group:
+                self._finish(pending, SENT)
         return True
 
-    def _answered(self, endpoint: str) -> None:
-        self._asides.answered(endpoint)
-        self._believe()
+    def _note_answer(self, endpoint: str) -> None:
+        self._postponed.note_answer(endpoint)
+        self._reject_doubtful()
 
-    def _doubt(self, matter: PendingChange, rejected: UnknownRejection) -> None:
-        self._doubtful.append((matter, rejected))
-        if len({one.change.who for one, _ in self._doubtful}) == _MOST_UNKNOWN:
+    def _note_unknown(self, pending: PendingChange, rejected: UnknownRejection) -> None:
+        self._doubtful.append((pending, rejected))
+        contacts = {doubtful.change.contact_id for doubtful, _ in self._doubtful}
+        if len(contacts) == _MOST_UNKNOWN:
             msg = (
-                f"Zoho has answered {_MOST_UNKNOWN} contacts in a row with codes that "
-                f"are not known, so it is not the contacts; the last time: {rejected}"
+                f"Zoho answered {_MOST_UNKNOWN} contacts in a row with unknown codes, "
+                f"so the contacts are not the reason; the last answer: {rejected}"
             )
             raise FatalError(msg)
 
-    def _believe(self) -> None:
-        """Reject what unknown codes were about, as others were answered otherwise."""
+    def _reject_doubtful(self) -> None:
+        """Reject the records with unknown codes, since Zoho answers other contacts."""
         doubtful, self._doubtful = self._doubtful, []
-        for matter, rejected in doubtful:
-            self._reject(matter, rejected)
+        for pending, rejected in doubtful:
+            self._reject(pending, rejected)
 
-    def _reject(self, matter: PendingChange, why: Rejected | Postponed) -> None:
-        change = matter.change
+    def _reject(self, pending: PendingChange, why: Rejected | Postponed) -> None:
+        change = pending.change
         reject = Reject(
             change.number, change.stream, why.code, why.message, change.record
         )
         with self._undisturbed():
             self._rejects.add(reject)
-            self._settle(matter, REJECTED)
+            self._finish(pending, REJECTED)
 
-    def _settle(self, matter: PendingChange, fate: str) -> None:
-        change = matter.change
+    def _finish(self, pending: PendingChange, outcome: str) -> None:
+        change = pending.change
         with self._undisturbed():
-            self._note(fate, change)
-            if fate != REJECTED:
-                self._last[change.who] = change.digest
-            matter.answered = True
-            self._pass_on()
+            self._count(outcome, change)
+            if outcome != REJECTED:
+                self._last[change.contact_id] = change.digest
+            pending.answered = True
+            self._states.pass_on()
 
-    def _note(self, fate: str, change: Change) -> None:
-        self._report.note(fate, change.action, change.number)
-
-    def _pass_on(self) -> None:
-        passed = None
-        while self._claims:
-            claim = self._claims[0]
-            if isinstance(claim, State):
-                passed = claim
-            elif not claim.answered:
-                break
-            self._claims.popleft()
-        if passed:
-            self._emit(passed.value)
+    def _count(self, outcome: str, change: Change) -> None:
+        self._report.count_record(outcome, change.action, change.number)

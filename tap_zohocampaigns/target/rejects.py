@@ -1,4 +1,4 @@
-"""The file of records that can't be applied; nobody else may read it."""
+"""The file of rejected records. If the target makes it, only the user can read it."""
 
 from __future__ import annotations
 
@@ -17,59 +17,59 @@ from singer_sdk.singerlib.json import serialize_json
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.wire.times import rfc3339
 
-_MODE = 0o600
+_OWNER_ONLY = 0o600
 _OTHERS = 0o077
 
 
 class Reject(t.NamedTuple):
-    """A record that can't be applied, and why."""
+    """A rejected record, and the reason."""
 
     number: int
     stream: str
     code: str
-    """Zoho's code; empty when the record was not sent."""
+    """Zoho's code; empty if the record was not sent."""
     reason: str
     record: dict[str, t.Any]
 
 
 class RejectFile:
-    """Adds records to a file, a line of JSON each.
+    """Adds records to a file, one line of JSON each.
 
-    The state passes them by, so a later run must not overwrite what this one has added.
-    Only a file that is made here gets a mode: another may be a device, or be shared.
+    The state does not wait for rejected records, so no run may overwrite those of an
+    earlier one. Only a new file gets a mode: an existing one may be a device or shared.
     """
 
-    def __init__(self, where: str | None) -> None:
-        """Open nothing yet.
+    def __init__(self, path: str | None) -> None:
+        """Keep the path; nothing is opened yet.
 
         Args:
-            where: The setting `reject_file`.
+            path: The setting `reject_file`.
         """
-        self._where = where
+        self._path = path
         self._pipe: int | None = None
 
     @cached_property
     def path(self) -> Path:
-        """Where the file is.
+        """The path of the file.
 
         Raises:
-            SettingError: Nobody has said it, and the user has no home folder.
+            SettingError: `reject_file` is not set, and the user has no home folder.
         """
-        if self._where:
-            return Path(self._where).expanduser()
+        if self._path:
+            return Path(self._path).expanduser()
         with suppress(RuntimeError, KeyError):
             folder = user_state_path("tap-zohocampaigns", appauthor=False)
             if folder.is_absolute():
                 return folder / "rejected.jsonl"
         msg = (
-            "A record can't be applied, and there is no home folder for the file of "
-            "such records: set `reject_file`."
+            "A record is rejected, and there is no home folder for the file of such "
+            "records: set `reject_file`."
         )
         raise SettingError(msg)
 
     @property
     def private(self) -> bool:
-        """Whether nobody else may read it."""
+        """Whether only the owner can read the file."""
         with suppress(OSError):
             return not self.path.stat().st_mode & _OTHERS
         return False
@@ -80,8 +80,8 @@ class RejectFile:
         Raises:
             SettingError: The file can't be written.
         """
-        told = {"rejected_at": rfc3339(datetime.now(UTC)), **reject._asdict()}
-        line = serialize_json(told).encode(errors="surrogatepass") + b"\n"
+        entry = {"rejected_at": rfc3339(datetime.now(UTC)), **reject._asdict()}
+        line = serialize_json(entry).encode(errors="surrogatepass") + b"\n"
         try:
             self._add(line)
         except OSError as error:
@@ -92,7 +92,7 @@ class RejectFile:
             raise SettingError(msg) from None
 
     def end(self) -> None:
-        """Close what is kept open."""
+        """Close the file, if it is a device or a pipe."""
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
@@ -103,12 +103,12 @@ class RejectFile:
             return
         file = self._open()
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            # Closed, a pipe would end for whoever reads it.
+            # Closing a pipe would end the program that reads it.
             self._pipe = file
             _write(file, line)
             return
         try:
-            # Not every file system has locks. It ends with the closing.
+            # Not every file system has locks. Closing the file releases the lock.
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
             _write(file, b"\n" + line if _cut(file) else line)
@@ -119,21 +119,21 @@ class RejectFile:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(self.path.stat().st_mode):
-                # A pipe that nobody reads is an error, not a wait.
+                # Without this, a pipe without a reader would block.
                 file = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
                 os.set_blocking(file, True)
                 return file
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         try:
-            file = os.open(self.path, flags | os.O_EXCL, _MODE)
+            file = os.open(self.path, flags | os.O_EXCL, _OWNER_ONLY)
         except FileExistsError:
-            return os.open(self.path, flags, _MODE)
-        os.fchmod(file, _MODE)
+            return os.open(self.path, flags, _OWNER_ONLY)
+        os.fchmod(file, _OWNER_ONLY)
         return file
 
 
 def _cut(file: int) -> bool:
-    """Return whether the last line was not written to its end: the disk was full."""
+    """Return whether the last line is incomplete, as the disk was full."""
     size = os.fstat(file).st_size
     return size > 0 and os.pread(file, 1, size - 1) != b"\n"
 

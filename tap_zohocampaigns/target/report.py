@@ -1,103 +1,100 @@
-"""What became of the records: a line a minute, and a summary at the end."""
+"""What became of the records: a line per minute, and a summary at the end."""
 
 from __future__ import annotations
 
 import logging
-import threading
-import time
 import typing as t
 from collections import Counter, defaultdict
 from itertools import groupby
+
+from tap_zohocampaigns.singer.progress import until_words
+from tap_zohocampaigns.singer.ticker import TICK_SECONDS, Ticker
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 logger = logging.getLogger("target-zohocampaigns")
 
-_EVERY = 60.0
 _MOST_RANGES = 20
 
-SENT, ALREADY, REJECTED, SKIPPED = "sent", "already so", "rejected", "skipped"
-_ORDER = (SENT, ALREADY, REJECTED, SKIPPED)
+SENT, ALREADY = "sent", "already in effect"
+REJECTED, SKIPPED = "rejected", "skipped"
+_OUTCOMES = (SENT, ALREADY, REJECTED, SKIPPED)
 
 
 class Report:
-    """Counts records by what became of them; knows their numbers, and no address."""
+    """Counts records by outcome. It knows their numbers, but no address."""
 
     def __init__(
         self,
         waiting_until: Callable[[], float | None],
         *,
         dry: bool,
-        every: float = _EVERY,
+        every: float = TICK_SECONDS,
     ) -> None:
-        """Begin with no record.
+        """Start with no record.
 
         Args:
-            waiting_until: Until when a call waits (epoch seconds), if one does.
-            dry: Whether nothing is sent.
+            waiting_until: Until when a call waits (epoch seconds); None if none does.
+            dry: Whether this is a dry run.
             every: Seconds between two lines.
         """
         self.read = 0
+        """Records read so far."""
         self.calls: Counter[str] = Counter()
+        """Calls of each endpoint."""
         self.numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        """Outcome and action -> the numbers of the records."""
         self._dry = dry
         self._waiting_until = waiting_until
-        self._every = every
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._tell, daemon=True)
+        self._ticker = Ticker(self._log_progress, every)
 
-    def note(self, fate: str, action: str, number: int) -> None:
+    def count_record(self, outcome: str, action: str, number: int) -> None:
         """Count a record."""
-        self.numbers[fate, action].append(number)
+        self.numbers[outcome, action].append(number)
 
-    def count(self, fate: str) -> int:
-        """Return how many records have had a fate."""
-        # Another thread may add to them meanwhile.
-        known = [*self.numbers.items()]
-        return sum(len(each) for (one, _), each in known if one == fate)
+    def count(self, outcome: str) -> int:
+        """Return how many records have an outcome."""
+        # Another thread may add records meanwhile.
+        counted = [*self.numbers.items()]
+        return sum(len(numbers) for (known, _), numbers in counted if known == outcome)
 
-    def begin(self) -> None:
-        """Begin to tell how far it is."""
-        if not self._thread.is_alive() and not self._over.is_set():
-            self._thread.start()
+    def start(self) -> None:
+        """Start to log a line per minute."""
+        self._ticker.start()
 
     def end(self) -> bool:
-        """Tell what became of the records, once; return whether it was this time."""
-        if self._over.is_set():
+        """Log the summary, once; return whether it was logged now."""
+        if self._ticker.is_over:
             return False
-        self._over.set()
+        self._ticker.stop()
         sent = "would be sent, as `dry_run` is on" if self._dry else "sent"
         logger.info("Summary: %s", self._line().replace("sent", sent, 1))
-        for fate, action in sorted(self.numbers):
-            if self._dry or fate == REJECTED:
-                told = "to be sent" if self._dry and fate == SENT else fate
-                numbers = self.numbers[fate, action]
-                logger.info("%s, %s: records %s", action, told, ranges(numbers))
+        for outcome, action in sorted(self.numbers):
+            if self._dry or outcome == REJECTED:
+                words = "to be sent" if self._dry and outcome == SENT else outcome
+                numbers = self.numbers[outcome, action]
+                logger.info("%s, %s: records %s", action, words, ranges(numbers))
         return True
 
     def _line(self) -> str:
-        counts = [f"{self.count(fate)} {fate}" for fate in _ORDER]
+        counts = [f"{self.count(outcome)} {outcome}" for outcome in _OUTCOMES]
         return (
             f"{self.read} records read, {', '.join(counts)}, {self.calls.total()} calls"
         )
 
-    def _tell(self) -> None:
-        while not self._over.wait(self._every):
-            line = self._line()
-            if until := self._waiting_until():
-                at = time.strftime("%H:%M:%S", time.localtime(until))
-                line += f", waiting until {at}"
-            logger.info("Progress: %s", line)
+    def _log_progress(self) -> None:
+        words = [self._line(), *until_words(self._waiting_until())]
+        logger.info("Progress: %s", ", ".join(words))
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Write numbers such as 1, 2, 3, 7 as `1-3, 7`; very many are cut."""
+    """Return numbers such as 1, 2, 3, 7 as `1-3, 7`; very many are cut."""
     ordered = enumerate(sorted(numbers))
     runs = [[*run] for _, run in groupby(ordered, lambda pair: pair[1] - pair[0])]
-    told = [
+    texts = [
         f"{run[0][1]}-{run[-1][1]}" if len(run) > 1 else f"{run[0][1]}"
         for run in runs[:_MOST_RANGES]
     ]
-    more = ["…"] if len(runs) > _MOST_RANGES else []
-    return ", ".join(told + more)
+    cut = ["…"] if len(runs) > _MOST_RANGES else []
+    return ", ".join(texts + cut)

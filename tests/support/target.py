@@ -78,8 +78,8 @@ class Ran(t.NamedTuple):
     status: int
 
     def counts(self) -> tuple[int, int, int, int]:
-        """Return how many were sent, already so, rejected and skipped."""
-        fates = ("sent", "already so", "rejected", "skipped")
+        """Return how many were sent, already in effect, rejected and skipped."""
+        fates = ("sent", "already in effect", "rejected", "skipped")
         sent, already, rejected, skipped = map(self.report.count, fates)
         return sent, already, rejected, skipped
 
@@ -87,11 +87,11 @@ class Ran(t.NamedTuple):
 def run_target(
     service: Service, messages: Iterable[Message] | str, **settings: t.Any
 ) -> Ran:
-    """Run the target to its end or its failure; `most_waiting` is a setting here."""
+    """Run the target to its end or its failure; `most_pending` is a setting here."""
     own = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
-    most_waiting = settings.pop("most_waiting", TargetZohoCampaigns.most_waiting)
+    most_pending = settings.pop("most_pending", TargetZohoCampaigns.most_pending)
     target = TargetZohoCampaigns(config=service.config | own | settings)
-    target.most_waiting = most_waiting
+    target.most_pending = most_pending
     text = messages if isinstance(messages, str) else lines(messages)
     written, error = io.StringIO(), None
     with redirect_stdout(written):

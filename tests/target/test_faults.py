@@ -107,7 +107,7 @@ def test_what_waits_in_a_group_is_sent_before_the_same_is_done_again(
     ]
     # The sandbox subscribes nobody who is blocked; Zoho may.
     account.blocked = Mock(return_value=False)  # type: ignore[method-assign]
-    ran = run_target(service, messages, list_key=list_key, most_waiting=boundary)
+    ran = run_target(service, messages, list_key=list_key, most_pending=boundary)
     assert ran.error is None
     assert account.status(ANNA, list_key) == "donotmail"
     assert endpoints(service)[-1] == BLOCK
@@ -123,7 +123,7 @@ def test_a_topic_that_was_left_is_left_again(
         record("subscribe", ANNA),
         record("unsubscribe", ANNA, topic_id="12"),
     ]
-    run_target(service, messages, list_key=list_key, most_waiting=boundary)
+    run_target(service, messages, list_key=list_key, most_pending=boundary)
     assert endpoints(service)[-1] == UNSUBSCRIBE
 
 
@@ -138,7 +138,7 @@ def test_another_list_waits_too(
         record("subscribe", ANNA.title(), list_key=one),
         record("unsubscribe", ANNA, list_key=one, topic_id="12"),
     ]
-    run_target(service, messages, most_waiting=boundary)
+    run_target(service, messages, most_pending=boundary)
     assert endpoints(service)[-1] == UNSUBSCRIBE
     assert account.status(ANNA, other) == "active"
 
@@ -149,7 +149,7 @@ def test_what_was_refused_may_have_been_done(service: Service, list_key: str) ->
     )
     joined = record("subscribe", ANNA, **NAMED)
     messages = [joined, record("unsubscribe", ANNA), joined]
-    run_target(service, messages, list_key=list_key, most_waiting=1)
+    run_target(service, messages, list_key=list_key, most_pending=1)
     assert endpoints(service) == [SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]
 
 
@@ -334,14 +334,14 @@ def test_streams_are_judged_apart(service: Service, list_key: str) -> None:
 
 def test_a_boundary_does_not_pass_a_fault_of_all(service: Service) -> None:
     messages = with_states([record("subscribe", ANNA)] * 40)
-    ran = run_target(service, messages, most_waiting=4)
+    ran = run_target(service, messages, most_pending=4)
     assert "`list_key`" in str(ran.error)
     assert (ran.states, ran.counts()) == ([], (0, 0, 0, 0))
 
 
 def test_a_few_wrong_values_pass_a_boundary(service: Service) -> None:
     messages = with_states([record("unsubscribe", None)] * 9)
-    ran = run_target(service, messages, list_key="3z", most_waiting=4)
+    ran = run_target(service, messages, list_key="3z", most_pending=4)
     assert (ran.error, ran.counts()) == (None, (0, 0, 9, 0))
 
 
@@ -393,8 +393,8 @@ def test_a_file_that_was_there_keeps_its_mode(
     run_target(service, [record("subscribe", "x")], reject_file=str(path))
     assert stat.S_IMODE(target.stat().st_mode) == mode
     assert len(target.read_text().splitlines()) == 1
-    readers = "nobody else may" if mode == 0o600 else "others may, too,"
-    assert f"which {readers} read." in logged.text
+    readers = "only you" if mode == 0o600 else "others, too,"
+    assert f"which {readers} can read." in logged.text
 
 
 @pytest.mark.parametrize("linked", [True, False])

@@ -214,7 +214,7 @@ class Life:
         config = {"data_center": "sandbox", "dry_run": False, "stream_maps": self.maps}
         config |= {"retry_max_seconds": PATIENCE, **settings}
         target = TargetZohoCampaigns(config=json.loads(json.dumps(config)))
-        target.most_waiting = self.chance.choice([1, 2, 3, 5, 8, 13, 100])
+        target.most_pending = self.chance.choice([1, 2, 3, 5, 8, 13, 100])
         target.clock = lambda: self.zoho.now  # type: ignore[method-assign]
         target.shutdown.sleep = self.zoho.sleep  # type: ignore[method-assign]
         target.__dict__ |= {"sender": self.zoho, "rejects": self.rejects}
@@ -225,7 +225,7 @@ class Life:
             except (FatalError, Killed) as raised:
                 error = raised
             finally:
-                target.report._over.set()  # noqa: SLF001 (its thread ends)
+                target.report._ticker.stop()  # noqa: SLF001 (its thread ends)
         states = [*map(json.loads, written.getvalue().splitlines())]
         if states:
             values = [one.get("value") for one in self.left]

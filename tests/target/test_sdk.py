@@ -41,13 +41,13 @@ CONFIG = {
 def _ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """End reports as the command does, since the suite leaves them telling for ever."""
     begun: set[Report] = set()
-    begin = Report.begin
+    begin = Report.start
 
     def noted(report: Report) -> None:
         begun.add(report)
         begin(report)
 
-    monkeypatch.setattr(Report, "begin", noted)
+    monkeypatch.setattr(Report, "start", noted)
     yield
     for report in begun:
         report.end()

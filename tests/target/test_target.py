@@ -26,7 +26,8 @@ from tap_zohocampaigns.settings.target import complete, problems
 from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target.report import Report, ranges
-from tap_zohocampaigns.target.target import Lines, TargetZohoCampaigns
+from tap_zohocampaigns.target.reader import MessageReader
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
 from tests.api.test_contactinfo import TEXT
 from tests.support.target import (
     BLOCK,
@@ -325,7 +326,7 @@ def test_what_was_answered_is_not_sent_again_in_a_run(
     anna, bert = (record("subscribe", one, first_name="x") for one in (ANNA, BERT))
     gone = record("unsubscribe", ANNA)
     messages = [anna, bert, anna, bert, gone, bert, anna, bert]
-    ran = run_target(service, messages, list_key=list_key, most_waiting=2)
+    ran = run_target(service, messages, list_key=list_key, most_pending=2)
     assert endpoints(service) == [SUBSCRIBE, SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]
     assert ran.report.count("skipped") == 4
 
@@ -380,7 +381,7 @@ def test_a_runaway_run_ends_before_the_first_write(
         assert isinstance(ran.error, FatalError)
         assert str(ran.error) == str(rehearsed.error)
         assert str(ran.error).startswith(
-            f"15 changes wait, and `max_writes` allows {most}"
+            f"15 changes are pending, but `max_writes` allows {most}"
         )
         assert (ran.states, service.calls) == ([], [])
     ran = run_target(service, messages[: 2 * most], **limits)
@@ -406,7 +407,7 @@ def test_what_was_sent_before_a_boundary_counts(
             state(number),
         )
     ]
-    settings = {"list_key": list_key, "max_writes": 4, "most_waiting": 3}
+    settings = {"list_key": list_key, "max_writes": 4, "most_pending": 3}
     ran = run_target(service, messages, **settings)
     assert "of which 3 are made" in str(ran.error)
     assert endpoints(service) == [BULK]
@@ -820,7 +821,7 @@ def test_the_input_is_utf_8_wherever_it_comes_from(
 ) -> None:
     read_in = io.TextIOWrapper(io.BytesIO("é\n".encode() + b"\xff"), encoding="ascii")
     monkeypatch.setattr("sys.stdin", read_in)
-    assert Lines().default_input.read() == "é\n\udcff"
+    assert MessageReader().default_input.read() == "é\n\udcff"
 
 
 def test_a_file_is_utf_8_wherever_it_comes_from(
@@ -859,13 +860,13 @@ def test_a_line_a_minute_and_a_summary(
     monkeypatch.setattr(time, "localtime", lambda _: (2024, *[1] * 8))
     report = Report(lambda: 1.0, dry=False, every=0.001)
     report.read = 3
-    report.note("rejected", "subscribe", 2)
-    report.begin()
+    report.count_record("rejected", "subscribe", 2)
+    report.start()
     while "Progress" not in caplog.text:
         pass
     assert report.end()
     assert not report.end()
-    progress = "3 records read, 0 sent, 0 already so, 1 rejected, 0 skipped, 0 calls"
+    progress = "3 records read, 0 sent, 0 already in effect, 1 rejected, 0 skipped, 0 calls"
     assert f"Progress: {progress}, waiting until 01:01:01" in caplog.text
     assert caplog.text.count("Summary: 3 records read, 0 sent") == 1
     assert "subscribe, rejected: records 2" in caplog.text
