@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     Message: t.TypeAlias = dict[str, t.Any]
 
 FORMATS = ("json", "xml")
+ANNA, BERT = "planted.anna+news@example.com", "planted.bert@example.com"
 SUBSCRIBE, UNSUBSCRIBE = "listsubscribe", "listunsubscribe"
 BULK, BLOCK = "addlistsubscribersinbulk", "contactdonotmail"
 

@@ -1,0 +1,25 @@
+"""Cases of several tests of the target."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tests.support.target import (
+    state,
+)
+
+if t.TYPE_CHECKING:
+    from tests.support.target import Message
+
+ANNA, BERT = "planted.anna@example.com", "planted.bert@example.com"
+BAD = "planted.bad@example.com"
+ACTIONS = {"subscribe": "2001", "unsubscribe": "2101", "do_not_mail": "2104"}
+NAMED = {"first_name": "x"}
+
+
+def with_states(records: list[Message]) -> list[Message]:
+    return [
+        message
+        for number, one in enumerate(records)
+        for message in (one, state(number))
+    ]

@@ -1,0 +1,43 @@
+"""Fixtures."""
+
+from __future__ import annotations
+
+import logging
+import typing as t
+
+import pytest
+
+from tap_zohocampaigns.sandbox import Service
+from tests.support.target import (
+    open_list,
+    small_account,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zohocampaigns.sandbox import LivingAccount
+
+
+@pytest.fixture
+def account() -> LivingAccount:
+    return small_account()
+
+
+@pytest.fixture
+def service(account: LivingAccount) -> Iterator[Service]:
+    with Service(account) as service:
+        yield service
+
+
+@pytest.fixture
+def list_key(account: LivingAccount) -> str:
+    return open_list(account)
+
+
+@pytest.fixture(autouse=True)
+def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Look for addresses and secrets in all that any test of these logs."""
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    assert "planted" not in caplog.text.casefold().replace("planted_", "")

@@ -1,0 +1,125 @@
+"""No address reaches a log or an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from tap_zohocampaigns.api.errors import FatalError
+from tests.support.target import (
+    FORMATS,
+    lines,
+    record,
+    refuse,
+    rejected,
+    run_target,
+    state,
+)
+from tests.support.target_cases import ANNA
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from tap_zohocampaigns.sandbox import Service
+
+ODD = "planted.o'neil&sons@example.com"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("2004", "Not taken"),
+        ("7777", "Not taken"),
+        ("2202", "Not taken"),
+        ("7777", "Retry after sometime"),
+    ],
+)
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ODD,
+        ODD.upper(),
+        "planted.o'neil",
+        "planted.o&#39;neil&amp;sons@example.com",
+        "planted.o&apos;neil&amp;amp;sons@example.com",
+        "planted.o%27neil%26sons%40example.com",
+        "planted.o%2527neil%2526sons%2540example.com",
+        "planted.o\\u0027neil\\u0026sons\\u0040example.com",
+        "Planted, Anna",
+        "planted anna",
+        "+49+planted",
+        "%2B49%20planted",
+    ],
+)
+def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
+    service: Service,
+    state_folder: Path,
+    form: str,
+    *,
+    code: str,
+    words: str,
+    shown: str,
+) -> None:
+    refuse(service, code, f"{words}: {shown} is wrong.")
+    fields = {
+        "first_name": "Planted",
+        "last_name": "planted anna",
+        "phone": "+49 planted",
+    }
+    more = {"custom_fields": {"Both": "Planted, Anna"}}
+    messages = [record("subscribe", ODD, **fields, **more)]
+    ran = run_target(service, messages, list_key="3z", response_format=form)
+    assert "planted" not in str(ran.error).casefold()
+    assert "neil" not in str(ran.error)
+    assert bool(ran.error) == (code == "2202" or words == "Retry after sometime")
+    if not ran.error:
+        (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
+        assert "planted" not in line["reason"].casefold()
+        assert "neil" not in line["reason"]
+        assert line["reason"].startswith(f"{words}: ")
+        assert "***" in line["reason"]
+
+
+TARGET = (
+    "from tap_zohocampaigns.target.target import TargetZohoCampaigns;"
+    "TargetZohoCampaigns.cli()"
+)
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [(">&-", "Stdout is closed"), ("<&-", "Stdin is closed")],
+)
+def test_a_closed_stream_is_told_before_anything_is_sent(
+    service: Service, list_key: str, tmp_path: Path, closed: str, told: str
+) -> None:
+    config, source = tmp_path / "config", tmp_path / "input"
+    settings = service.config | {"dry_run": False, "list_key": list_key}
+    config.write_text(json.dumps(settings))
+    source.write_text(lines([record("subscribe", ANNA), state(1)]))
+    given = "" if closed.startswith("<") else f"< {source}"
+    command = f'"{sys.executable}" -c "{TARGET}" --config {config} {given} {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | {"LOGLEVEL": "DEBUG"},
+    )
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "nternal error" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert service.calls == []
+
+
+def test_a_wrong_line_is_an_error_of_the_input(service: Service) -> None:
+    ran = run_target(service, '{"type": "RECORD", "stream": 3, "record": {}}\n')
+    assert isinstance(ran.error, FatalError)

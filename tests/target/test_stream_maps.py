@@ -1,0 +1,88 @@
+"""Stream maps of the target."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from singer_sdk.exceptions import MappingError
+
+from tap_zohocampaigns.singer.user_errors import user_message
+from tests.support.target import (
+    record,
+    run_target,
+    schema,
+    state,
+)
+from tests.support.target_cases import ANNA, BERT, with_states
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Service
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {"crm": None},
+        {"crm": "__NULL__"},
+        {"c*": None},
+        {"__else__": None, "subscribe": {"contact_email": "contact_email"}},
+        {"__else__": "__NULL__", "subscribe": {"phone": "'1'"}},
+        {"crm": None, "unsubscribe": {"__source__": "crm"}},
+        {"crm": {"__filter__": "False"}},
+    ],
+)
+def test_maps_may_drop_streams_that_nobody_has_named(
+    service: Service, list_key: str, maps: dict[str, t.Any]
+) -> None:
+    messages = with_states([record("crm", BERT), record("subscribe", ANNA)])
+    ran = run_target(service, messages, list_key=list_key, stream_maps=maps)
+    assert ran.error is None
+    assert ran.states[-1] == {"number": 1}
+    assert ran.counts()[0] == 1
+    copied = "unsubscribe" in maps
+    assert len(service.calls) == 1 + copied
+
+
+def test_a_stream_without_records_needs_no_name(
+    service: Service, list_key: str
+) -> None:
+    messages = [schema("campaigns"), record("subscribe", ANNA), state(1)]
+    ran = run_target(service, messages, list_key=list_key)
+    assert (ran.error, ran.states) == (None, [{"number": 1}])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "contact_email + 1",
+        "int(contact_email)",
+        "contact_email['planted']",
+        "record['planted']",
+        "nobody",
+        "fake.nothing",
+        "json.loads(contact_email)",
+        "contact_email.planted()",
+    ],
+)
+@pytest.mark.parametrize("name", ["First Name", "__filter__"])
+def test_a_map_that_fails_is_told_without_what_it_fails_with(
+    service: Service, expression: str, name: str, logged: pytest.LogCaptureFixture
+) -> None:
+    maps = {"subscribe": {name: expression.replace("planted", "x")}}
+    with pytest.raises(MappingError) as raised:
+        run_target(service, [record("subscribe", ANNA)], stream_maps=maps)
+    told = user_message(raised.value)
+    assert "`stream_maps`" in told
+    assert "the stream `subscribe`" in told
+    assert "planted" not in told
+    assert raised.value.__suppress_context__
+    assert "planted" not in logged.text
+
+
+def test_what_a_filter_comes_to_is_not_logged(service: Service, list_key: str) -> None:
+    maps = {"subscribe": {"__filter__": "contact_email"}}
+    messages = [record("subscribe", ANNA)]
+    ran = run_target(service, messages, list_key=list_key, stream_maps=maps)
+    # What Zoho is sent is at DEBUG no more than its endpoint.
+    assert ran.counts()[0] == 1
