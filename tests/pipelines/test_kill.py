@@ -20,14 +20,15 @@ import pytest
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.living import ZONE, Town, Warehouse, difference
+from tests.support.town import ZONE, Town
+from tests.support.warehouse import Warehouse, difference
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call
-    from tests.support.living import Message
+    from tests.support.town import Message
 
 pytestmark = pytest.mark.slow
 

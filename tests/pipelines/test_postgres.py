@@ -10,7 +10,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
-from tests.streams.test_records import Odd, rows_in
+from tests.streams.test_keys import Odd, rows_in
 from tests.support.meltano import meltano
 
 if t.TYPE_CHECKING:

@@ -21,10 +21,11 @@ from tap_zohocampaigns.streams import campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.pipelines.test_kill import CUT, assert_whole, last_state
 from tests.pipelines.test_kill import run as run_in_town
-from tests.support.living import Town, Warehouse
 from tests.support.taps import NOW, Output, StillTap, run_tap
+from tests.support.town import Town
+from tests.support.warehouse import Warehouse
 from tests.support.zoho import AUTH_TOKEN
-from tests.sync.test_incremental import LOCKED
+from tests.sync.test_interrupted import LOCKED
 from tests.test_tap import TAP, errors, run
 
 if t.TYPE_CHECKING:

@@ -1,19 +1,12 @@
-"""What a run writes again, where it goes on, and how it ends in good order."""
+"""What a second run reads and writes."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import tracemalloc
 import typing as t
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import psycopg
 import pytest
 
 from tap_zohocampaigns.api.wire import numbers
@@ -23,19 +16,13 @@ from tap_zohocampaigns.sync.members import Members
 from tap_zohocampaigns.sync.parts import Part
 from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.spool import Spool
-from tests.support.meltano import meltano
-from tests.support.taps import NOW, ROOT, Output, StillTap, run_tap
+from tests.support.incremental import MEMBERS, RECIPIENTS
+from tests.support.taps import NOW, StillTap, run_tap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call
-
-PAGE = (ROOT / "docs" / "incremental.md").read_text()
-RECIPIENTS, MEMBERS = "getcampaignrecipientsdata", "getsegmentcontacts"
-TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli()"
-LOCKED = Reply(200, b'{"status":"error","code":"Z101","message":""}')
 
 
 def later(monkeypatch: pytest.MonkeyPatch, pause: timedelta) -> LivingAccount:
@@ -297,213 +284,3 @@ def test_rows_that_move_while_pages_are_read_are_not_missed(
         ).records["segment_contacts"]
     stayed = {m.contact.email for m in account.members(cvid)[leavers:]}
     assert {record["contact_email"] for record in records} >= stayed
-
-
-class Run:
-    """The tap as a process of its own, writing into files."""
-
-    def __init__(self, folder: Path, service: Service, **settings: t.Any) -> None:
-        config = folder / "config.json"
-        # One by one, so that what is asked for is what is written next.
-        settings = {"concurrency": 1} | settings
-        config.write_text(json.dumps(service.config | settings))
-        self.out, self.err = folder / "out.jsonl", folder / "err.txt"
-        with self.out.open("w") as out, self.err.open("w") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", TAP, "--config", str(config)],
-                stdout=out,
-                stderr=err,
-                env={k: v for k, v in os.environ.items() if not k.startswith("TAP_")},
-            )
-
-    def end(self, status: int) -> Output:
-        """Wait for the end; return what was written."""
-        assert self.process.wait(60) == status, self.err.read_text()
-        return Output(self.out.read_text())
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("where", ["in a call", "in a wait"])
-def test_a_signal_ends_the_run_with_its_state_saved(
-    tmp_path: Path, account: LivingAccount, number: signal.Signals, where: str
-) -> None:
-    asked: list[Call] = []
-    reached, over = threading.Event(), threading.Event()
-
-    def stall(call: Call) -> Reply | None:
-        asked.extend([call] if call.endpoint == RECIPIENTS else [])
-        if len(asked) < 12:
-            return None
-        reached.set()
-        if where == "in a wait":
-            return LOCKED
-        over.wait(120)
-        return None
-
-    with Service(account, intercept=stall) as service:
-        run = Run(tmp_path, service)
-        assert reached.wait(60)
-        run.process.send_signal(number)
-        run.process.send_signal(number)
-        output = run.end(128 + number)
-    stderr = run.err.read_text()
-    line = output.state["bookmarks"]["campaign_recipients"]
-    assert sum(len(s) for each in line["open"].values() for s in each["seen"].values())
-    assert "Left to read: campaign_recipients (" in stderr
-    assert "Traceback" not in stderr
-    assert "An unhandled error" not in stderr
-    over.set()
-
-
-def test_a_signal_ends_the_run_though_nobody_reads_what_it_writes(
-    tmp_path: Path, account: LivingAccount
-) -> None:
-    config = tmp_path / "config.json"
-    reached = threading.Event()
-
-    def watch(_: Call) -> None:
-        # Two parts are more than a pipe holds, so no other is asked for.
-        if len(service.calls) > 2:
-            reached.set()
-
-    with Service(account, intercept=watch) as service:
-        config.write_text(json.dumps(service.config))
-        with subprocess.Popen(
-            [sys.executable, "-c", TAP, "--config", str(config)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            assert reached.wait(60)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 128 + signal.SIGTERM
-
-
-def test_a_lock_can_stop_the_run_and_the_next_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A process of its own has the clock of this machine.
-    now = datetime.now(UTC)
-    account = LivingAccount(clock=lambda: now)
-    monkeypatch.setattr(StillTap, "now", lambda _: now)
-    with Service(account, quota_calls=40) as service:
-        run = Run(tmp_path, service, rate_limit_on_lock="stop")
-        first = run.end(0)
-    assert "Left to read: campaign_recipients (" in run.err.read_text()
-    with Service(account, quota_calls=10_000) as service:
-        second = run_tap(service, "campaign_recipients", state=first.state)
-        whole = run_tap(service, "campaign_recipients")
-
-    def keys(*outputs: Output) -> set[tuple[str, ...]]:
-        names = ("campaign_key", "action", "contact_email")
-        return {
-            tuple(r[n] for n in names)
-            for output in outputs
-            for r in output.records["campaign_recipients"]
-        }
-
-    assert keys(first, second) == keys(whole)
-    # What was read is not read again.
-    assert not keys(first) & keys(second)
-
-
-def test_the_time_a_run_may_take_ends_it_in_good_order(
-    tmp_path: Path, account: LivingAccount
-) -> None:
-    with Service(account, quota_calls=5) as service:
-        # The lock lasts longer than the run may, so it ends at once.
-        run = Run(tmp_path, service, max_duration_minutes=20)
-        assert run.end(0).state
-    assert "`max_duration_minutes`" in run.err.read_text()
-
-
-def queries() -> list[str]:
-    blocks = [b for b in PAGE.split("```sql\n") if b.startswith("SELECT")]
-    return [block.split("```")[0].rstrip().rstrip(";") for block in blocks]
-
-
-class Leaving(LivingAccount):
-    """An account whose contacts may leave a segment or open a mail."""
-
-    left: t.ClassVar[set[str]] = set()
-
-    def members(self, cvid: str) -> t.Any:
-        kept = super().members(cvid)
-        return [member for member in kept if member.contact.email not in self.left]
-
-    def recipients(self, campaign_key: str, action: str) -> t.Any:
-        rows = super().recipients(campaign_key, action)
-        if action != "unopenedcontacts":
-            return rows
-        return [row for row in rows if row.contact.email not in self.left]
-
-    def report(self, campaign_key: str) -> t.Any:
-        return super().report(campaign_key) | {
-            "unopened": len(self.recipients(campaign_key, "unopenedcontacts"))
-        }
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("full", [False, True], ids=["incremental", "full table"])
-def test_who_left_is_seen_in_postgres(
-    database: str, project: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
-) -> None:
-    now = datetime.now(UTC)
-    account = Leaving(clock=lambda: now)
-    schema = "everything" if full else "changes"
-    names = ("segment_contacts", "campaign_recipients")
-    assert len(queries()) == 4
-    metadata = {name: {"replication-method": "FULL_TABLE"} for name in names}
-    environment = {
-        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": schema,
-        "TARGET_POSTGRES_HARD_DELETE": str(full).lower(),
-        "TAP_ZOHOCAMPAIGNS__METADATA": json.dumps(metadata if full else {}),
-    }
-    with Service(account, quota_calls=10_000) as service:
-        meltano(project, service, database, "--environment=prod", **environment)
-        leavers = {
-            member.contact.email
-            for each in account.lists()
-            for segment in account.segments(each.key)
-            for member in account.members(segment.cvid)[::3]
-        } | {
-            row.contact.email
-            for campaign in account.campaigns()[2:5]
-            for row in account.recipients(campaign.key, "unopenedcontacts")[::3]
-        }
-        monkeypatch.setattr(Leaving, "left", leavers)
-        meltano(project, service, database, "--environment=prod", **environment)
-    members = {
-        (segment.cvid, member.contact.email)
-        for each in account.lists()
-        for segment in account.segments(each.key)
-        for member in account.members(segment.cvid)
-    }
-    current = {
-        (campaign.key, row.contact.email)
-        for campaign in account.campaigns()[2:5]
-        for row in account.recipients(campaign.key, "unopenedcontacts")
-    }
-    with psycopg.connect(database, options=f"-c search_path={schema}") as connection:
-        for query in queries()[2:]:
-            assert connection.execute(query).fetchall()
-        found_members, found_current = (
-            {
-                tuple(row)
-                for row in connection.execute(
-                    query.replace(f"{what}.*", f"{what}.{key}, {what}.contact_email")
-                )
-            }
-            for query, what, key in zip(
-                queries()[:2],
-                ("member", "recipient"),
-                ("cvid", "campaign_key"),
-                strict=True,
-            )
-        )
-        table = connection.execute("SELECT cvid, contact_email FROM segment_contacts")
-        loaded = {tuple(row) for row in table}
-    assert found_members == members
-    keys = {key for key, _ in current}
-    assert {pair for pair in found_current if pair[0] in keys} == current
-    # Only a loader that deletes has no more than the members of now.
-    assert (loaded == members) is full

@@ -18,7 +18,7 @@ from tap_zohocampaigns.api.quota.ledger import Ledger
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-from tests.api.test_stores import Caller
+from tests.api.quota.test_programs import Caller
 from tests.support.callers import ACCOUNT, quotas_of
 from tests.support.zoho import Clock, about, enter, take
 

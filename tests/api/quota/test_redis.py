@@ -15,8 +15,8 @@ from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
-from tests.api.test_stores import Kind, ServerClock, accounts, in_redis
 from tests.support.callers import ACCOUNT
+from tests.support.ledgers import Kind, ServerClock, accounts, in_redis
 from tests.support.redis_server import RedisServer
 from tests.support.zoho import Clock, about, enter, take
 

@@ -11,21 +11,14 @@ import pytest
 
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sandbox import Reply
-from tests.sync.test_impolite import (
-    DAY,
-    MEMBERS,
-    NO_STATISTICS,
-    NOBODY,
-    RECIPIENTS,
-    Story,
-    full_table,
-    story,
-)
+from tests.support.stories import DAY, MEMBERS, RECIPIENTS, Story
+from tests.sync.test_counters import NOBODY
+from tests.sync.test_cursors import full_table
+from tests.sync.test_snapshots import NO_STATISTICS
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
 
-__all__ = ["story"]
 
 GONE = {
     "getcampaignrecipientsdata": Reply(200, b'{"status":"error","code":"6503"}'),

@@ -1,3 +1,5 @@
+"""Fields of rows become columns of records."""
+
 from __future__ import annotations
 
 import json
@@ -7,42 +9,18 @@ import tracemalloc
 from contextlib import closing
 from decimal import Decimal
 from itertools import count
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 from singer_sdk.singerlib import RecordMessage
 
 from tap_zohocampaigns.api.wire.converter import Converter
 from tap_zohocampaigns.singer.writer import PageWriter
-from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 from tap_zohocampaigns.sync.spool import Spool
 from tests.support import samples
+from tests.support.rows import SAMPLED, converter, no_zone
 from tests.support.zoho import payload, read
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-NEW_YORK = ZoneInfo("America/New_York")
-SAMPLED = (
-    "mailing_lists",
-    "segments",
-    "segment_contacts",
-    "list_subscriber_counts",
-    "campaigns",
-    "campaign_recipients",
-)
-
-
-def converter(stream: str, zone: str = "America/New_York") -> Converter:
-    return Converter(stream, load_schema(stream), lambda: ZoneInfo(zone))
-
-
-def no_zone() -> ZoneInfo:
-    raise AssertionError
 
 
 def typed(**kinds: object) -> Converter:
@@ -381,212 +359,3 @@ def test_rows_whose_fields_come_and_go_take_no_more_memory_than_others() -> None
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1 << 20
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        # New York in summer, in winter; the epoch is hours off, its seconds are not.
-        (
-            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "1375456161000"},
-            {"sent_time": "2013-08-02T16:39:21.000Z"},
-        ),
-        (
-            {"sentdate": "02 Jan 2013, 12:39 PM", "sent_time": 1375456161000},
-            {"sent_time": "2013-01-02T17:39:21.000Z"},
-        ),
-        (
-            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "1375456140999"},
-            {"sent_time": "2013-08-02T16:39:00.000Z"},
-        ),
-        (
-            {"sentdate": "02 Aug 2013, 12:39 PM"},
-            {"sent_time": "2013-08-02T16:39:00.000Z"},
-        ),
-        (
-            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "null"},
-            {"sent_time": "2013-08-02T16:39:00.000Z"},
-        ),
-        (
-            {"added_time": "02 Aug 2013, 12:39 PM", "bouncedDate": ""},
-            {"sent_time": "2013-08-02T16:39:00.000Z", "bounced_time": None},
-        ),
-        # An epoch alone is no time, but is not lost.
-        (
-            {"sentdate": "null", "sent_time": "1375456161000"},
-            {"sent_time": None, "custom_fields": {"sent_time": "1375456161000"}},
-        ),
-        (
-            {"sent_time": "1375456161000"},
-            {"custom_fields": {"sent_time": "1375456161000"}},
-        ),
-        (
-            {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "soon"},
-            {
-                "sent_time": "2013-08-02T16:39:00.000Z",
-                "custom_fields": {"sent_time": "soon"},
-            },
-        ),
-        (
-            {"sentdate": "yesterday", "bouncedDate": "12 Feb 2026, 12:01 PM"},
-            {
-                "sent_time": None,
-                "bounced_time": "2026-02-12T17:01:00.000Z",
-                "custom_fields": {"sentdate": "yesterday"},
-            },
-        ),
-    ],
-)
-@pytest.mark.parametrize("status", ["active", 7])
-def test_a_recipients_time_is_the_text_in_the_zone_with_seconds_of_the_epoch(
-    row: dict[str, object], expected: dict[str, object], status: object
-) -> None:
-    email = {"contactemailaddress": "a@b.c", "contactstatus": status}
-    record = converter("campaign_recipients").record(row | email)
-    known = {"contact_email": "a@b.c", "contact_status": str(status)}
-    assert record == expected | known
-
-
-@pytest.mark.parametrize(
-    "text", ["31 Dec 9999, 11:59 PM", "01 Jan 0001, 12:00 AM", "9" * 30]
-)
-@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
-def test_a_time_at_the_end_of_the_calendar_does_not_end_the_run(
-    text: str, zone: str
-) -> None:
-    record = converter("segment_contacts", zone).record(
-        {"contact_email": "a@b.c", "added_time": text}
-    )
-    assert record["contact_email"] == "a@b.c"
-    assert record["added_time"] or record["custom_fields"] == {"added_time": text}
-
-
-def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
-    convert = Converter("campaigns", load_schema("campaigns"), no_zone)
-    row = {"campaign_key": "3z", "sent_time_gmt": "1375456161000"}
-    assert convert.record(row)["sent_time"] == "2013-08-02T15:09:21.000Z"
-
-
-@pytest.mark.parametrize(
-    ("stream", "field", "wire_name"),
-    [
-        (each.name, field, wire_name)
-        for each in STREAMS
-        for field, about in load_schema(each.name)["properties"].items()
-        if about.get("format") == "date-time"
-        for wire_name in about.get("x-wire-names", [field])
-    ],
-)
-def test_times_are_read_in_all_layouts_in_every_stream(
-    stream: str, field: str, wire_name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    for text in ("Feb 2, 2026 9:08:33 pm", "2 February 2026, 21:08:33"):
-        record = converter(stream).record({wire_name: text})
-        assert record == {field: "2026-02-03T02:08:33.000Z"}
-    convert = converter(stream)
-    for text in ("02/03/2026 9:08 PM", "2 fév 2026, 21:08", "2 Feb 2026, 9 PM IST"):
-        record = convert.record({wire_name: text})
-        assert record == {field: None, "custom_fields": {wire_name: text}}
-    (warning,) = caplog.records
-    assert f"`{wire_name}`" in warning.getMessage()
-
-
-def test_an_epoch_that_is_right_wins_over_its_text() -> None:
-    row = {
-        "sent_date_string": "02 Aug 2013, 12:39 PM",
-        "sent_time_gmt": "1375461561000",
-        "sent_time": "1375490361000",
-        "is_hybrid": "false",
-    }
-    assert converter("campaigns").record(row) == {
-        "sent_time": "2013-08-02T16:39:21.000Z",
-        "is_hybrid": False,
-    }
-
-
-def names_of(stream: str) -> list[str]:
-    """Return all names on the wire that the schema of a stream knows."""
-    schema = load_schema(stream)
-    found = [*schema.get("x-wire-redundant", ())]
-    for field, about in schema["properties"].items():
-        found += about.get("x-wire-names", [field])
-        found += [about["x-wire-seconds"]] if "x-wire-seconds" in about else []
-    return found
-
-
-TEXTS = st.text(max_size=8) | st.sampled_from(
-    [
-        "",
-        "null",
-        "undefined",
-        "true",
-        "0",
-        "12",
-        "1375456161000",
-        "02 Aug 2013, 12:39 PM",
-        "Feb 12, 2026 12:08 PM",
-        "03 Nov 2013, 01:30 AM",
-        "10 Mar 2013, 02:30 AM",
-    ]
-)
-
-
-@st.composite
-def rows(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
-    stream = draw(st.sampled_from(SAMPLED))
-    names = st.sampled_from(names_of(stream)) | st.sampled_from(["my field", "x y"])
-    return stream, draw(st.dictionaries(names, TEXTS))
-
-
-# What it draws from is made when it is first drawn, which takes a while.
-@settings(suppress_health_check=[HealthCheck.too_slow])
-@given(rows())
-@example(
-    (
-        "campaign_recipients",
-        {"sentdate": "02 Aug 2013, 12:39 PM", "sent_time": "1375456161000"},
-    )
-)
-@example(("campaign_recipients", {"sentdate": "", "sent_time": "1375456161000"}))
-@example(("campaign_recipients", {"contactfn": "", "firstname": "Ann"}))
-def test_rows_of_texts_and_rows_of_anything_become_the_same_records(
-    drawn: tuple[str, dict[str, str]],
-) -> None:
-    stream, row = drawn
-    schema = load_schema(stream)
-    schema["properties"]["probe"] = {"type": ["string", "null"]}
-    convert = Converter(stream, schema, lambda: NEW_YORK)
-    # Only texts alone take the fast way; 7 and "7" are the same text.
-    texts, other = row | {"probe": "7"}, row | {"probe": 7}
-    slow = convert.record(other)
-    assert convert.records([texts]) == convert.records([other]) == [slow]
-    assert [*convert.records([texts])[0]] == [*slow]
-
-
-@given(st.lists(rows(), max_size=4), st.integers(1, 3))
-def test_a_page_becomes_the_records_of_its_rows(
-    drawn: list[tuple[str, dict[str, str]]], times: int
-) -> None:
-    page = [row for _, row in drawn] * times
-    convert = converter("campaign_recipients")
-    assert convert.records(page) == [convert.record(row) for row in page]
-
-
-@given(rows())
-def test_nothing_that_a_row_holds_is_lost(drawn: tuple[str, dict[str, str]]) -> None:
-    stream, row = drawn
-    schema = load_schema(stream)
-    record = converter(stream).record(row)
-    custom: Mapping[str, object] = record.get("custom_fields", {})
-    by_wire = {
-        wire_name: field
-        for field, about in schema["properties"].items()
-        for wire_name in about.get("x-wire-names", [field])
-    }
-    for name, value in row.items():
-        if value in {"", "null", "undefined"}:
-            assert name not in custom
-        elif name in by_wire:
-            assert record[by_wire[name]] is not None or custom[name] == value
-        elif name not in schema.get("x-wire-redundant", ()) and name != "sent_time":
-            assert custom[name] == value

@@ -1,0 +1,115 @@
+"""Locks, and endpoints with their own quotas."""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import ExitStack, closing
+
+import pytest
+
+from tap_zohocampaigns.api.quota.limits import Quotas
+from tap_zohocampaigns.api.quota.opening import open_store
+from tests.support.ledgers import (
+    LONG,
+    QUOTA,
+    SHORT,
+    Kind,
+    accounts,
+    sharing,
+    together,
+)
+from tests.support.zoho import Clock, about, take
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zohocampaigns.api.quota.ledger import Store
+
+
+@pytest.fixture
+def opened(kind: Kind[Clock]) -> Iterator[Store]:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        yield store
+
+
+@sharing
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_lock_is_as_long_as_any_program_says(
+    kind: Kind[Clock], order: tuple[int, int]
+) -> None:
+    with ExitStack() as stack:
+        stores = together(kind, stack, LONG, SHORT)
+        for number in order:
+            stores[number].lock("one")
+        for store in stores:
+            assert take(store, "one") == about(1800 + kind.longer, locked=True)
+        kind.clock.advance(900)
+        stores[1].lock("one")
+        for store in stores:
+            assert take(store, "one") == about(900 + kind.longer, locked=True)
+            assert store.remaining("one") == 0
+
+
+def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
+    kind: Kind[Clock],
+) -> None:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        assert store.remaining("one") == 3
+        assert store.remaining("listsubscribe") == 490
+        assert store.remaining("addlistsubscribersinbulk") == 1960
+        for endpoint, seconds in {
+            "one": 1800,
+            "listsubscribe": 1800,
+            "addlistsubscribersinbulk": 600,
+        }.items():
+            store.lock(endpoint)
+            assert take(store, endpoint) == about(seconds + kind.longer, locked=True)
+
+
+def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) -> None:
+    with closing(kind.open(next(accounts), QUOTA)) as store:
+        assert [take(store, "listsubscribe") for _ in range(490)] == [None] * 490
+        assert take(store, "listsubscribe") == about(61 + kind.longer, locked=False)
+        assert store.remaining("listsubscribe") == 0
+        assert take(store, "one") is None
+
+
+def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
+    kind: Kind[Clock], opened: Store
+) -> None:
+    assert take(opened, "one") is None
+    kind.clock.advance(100)
+    opened.lock("one")
+    assert (opened.remaining("one"), opened.remaining("other")) == (0, 3)
+    kind.clock.advance(600)
+    assert take(opened, "other") is None
+    wait = take(opened, "one")
+    assert wait == about(1200 + kind.longer, locked=True)
+    kind.clock.advance(wait.seconds + 1e-6)
+    assert take(opened, "one") is None
+    assert opened.remaining("one") == 2
+
+
+def test_a_second_sign_of_the_lock_begins_it_anew(
+    kind: Kind[Clock], opened: Store
+) -> None:
+    for _ in range(2):
+        opened.lock("one")
+        kind.clock.advance(100)
+    wait = take(opened, "one")
+    assert wait == about(1700 + kind.longer, locked=True)
+
+
+def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
+    with ExitStack() as stack:
+        one, same, other = (
+            stack.enter_context(closing(open_store(where, account, Quotas(QUOTA))))
+            for account in ("one", "one", "other")
+        )
+        assert take(one, "getmailinglists") is None
+        assert same.remaining("getmailinglists") == 2
+        assert same.remaining("recentcampaigns") == 3
+        assert other.remaining("getmailinglists") == 3
+        one.lock("getmailinglists")
+        assert same.remaining("getmailinglists") == 0
+        assert take(other, "getmailinglists") is None

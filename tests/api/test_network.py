@@ -1,0 +1,185 @@
+"""Redirects, proxies, certificates and hosts."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_zohocampaigns.api import hosts
+from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.errors import (
+    FatalError,
+    ZohoError,
+)
+from tests.support.calls import (
+    LISTS,
+    in_turn,
+)
+from tests.support.zoho import (
+    CONFIG,
+    NAMES,
+    Answer,
+    Clock,
+    Zoho,
+    success,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("at", [*NAMES, "token"])
+def test_a_redirect_is_refused_and_its_target_never_asked(
+    at: str, status: int, clock: Clock
+) -> None:
+    with Zoho(in_turn(success())) as target:
+        away = Answer(b"", status, {"Location": f"{target.url}/oauth/v2/token"})
+        tokens = in_turn(away) if at == "token" else None
+        with Zoho(in_turn(away), token=tokens) as zoho:
+            setting = "`accounts_url`" if at == "token" else "`api_url`"
+            endpoint = LISTS if at == "token" else at
+            with pytest.raises(FatalError, match=f"redirects.*{setting}"):
+                zoho.client(clock).call(endpoint, {})
+            assert len(zoho.asked) == (1 if at == "token" else 2)
+        assert target.asked == []
+    assert clock.waits == []
+
+
+def test_the_proxy_of_the_environment_is_used(
+    environment: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    far = {"api_url": "https://api.example", "accounts_url": "https://zoho.example"}
+    with Zoho(in_turn(Answer(status=502))) as proxy:
+        environment.setenv("https_proxy", proxy.url)
+        client = proxy.client(clock, retry_max_seconds=0, **far)
+        with pytest.raises(FatalError, match="ProxyError"):
+            client.call(LISTS, {})
+        (asked,) = proxy.asked
+    assert (asked.method, asked.target) == ("CONNECT", "zoho.example:443")
+
+
+def test_a_host_that_needs_no_proxy_is_asked_itself(
+    environment: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    far = {"api_url": "https://api.invalid", "accounts_url": "https://zoho.invalid"}
+    with Zoho(in_turn(success())) as proxy:
+        environment.setenv("https_proxy", proxy.url)
+        environment.setenv("no_proxy", "zoho.invalid")
+        with pytest.raises(FatalError, match=r"ConnectionError.*`accounts_url`"):
+            proxy.client(clock, retry_max_seconds=0, **far).call(LISTS, {})
+        assert proxy.asked == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+)
+def test_what_stays_on_this_machine_never_goes_through_a_proxy(
+    host: str, variable: str, environment: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    with Zoho(in_turn(success())) as proxy, Zoho(in_turn(success())) as zoho:
+        environment.setenv(variable, proxy.url)
+        url = zoho.url.replace("127.0.0.1", host)
+        client = zoho.client(clock, api_url=url, accounts_url=url)
+        # The addresses of a machine that listens at one of them alone.
+        environment.setattr(socket, "getaddrinfo", at_one_address)
+        assert client.call(LISTS, {}) is not None
+        assert len(zoho.asked) == 2
+        assert proxy.asked == []
+
+
+def at_one_address(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("https://127.255.255.254", True),
+        ("https://[::1]:443", True),
+        ("https://[::ffff:127.0.0.1]", True),
+        ("https://Localhost/x", True),
+        ("https://localhost.example", False),
+        ("https://128.0.0.1", False),
+        ("https://10.0.0.1", False),
+        ("https://[::2]", False),
+        ("https://campaigns.zoho.com", False),
+    ],
+)
+def test_what_is_of_this_machine_is_known_by_its_address(
+    url: str,
+    local: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    assert hosts.is_local(url) is local
+
+
+# Of this test alone, for 127.0.0.1, until 2120.
+KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguVhJWarZKAqsXO0H
+JKhelHhkQhSh86d6DkvR1hQHhZahRANCAASFjkvTQ6Kt/V16MRk2MI3mB3GJzRqU
+ywgV5GR3A69ZI72AD77twKlK7C8AZ2mE4wG8Q+ZqRUHbskYso0mzJgfL
+-----END PRIVATE KEY-----
+"""
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBXDCCAQKgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAkxMjcuMC4w
+LjEwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CTEyNy4wLjAuMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIWOS9NDoq39XXox
+GTYwjeYHcYnNGpTLCBXkZHcDr1kjvYAPvu3AqUrsLwBnaYTjAbxD5mpFQduyRiyj
+SbMmB8ujQzBBMA8GA1UdEQQIMAaHBH8AAAEwDwYDVR0TAQH/BAUwAwEB/zAdBgNV
+HQ4EFgQUhyyXLG1e+Cu+njPeCO9SK6rxHm4wCgYIKoZIzj0EAwIDSAAwRQIhALOk
+QQty7C78gx8JOf2iUfYxAr164yBLWxWeOU2Uybz3AiBvR9y3C/jsYSLmfCphrTU4
+LfD8GGrHNK5GfG1ROh/ubw==
+-----END CERTIFICATE-----
+"""
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_certificates_of_the_environment_are_trusted_and_no_others(
+    variable: str, environment: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_text(CERTIFICATE)
+    key.write_text(KEY)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with Zoho(in_turn(success()), tls=tls) as zoho:
+        with pytest.raises(FatalError, match="SSLError"):
+            zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
+        assert zoho.asked == []
+        environment.setenv(variable, str(certificate))
+        assert zoho.client(clock).call(LISTS, {}) is not None
+
+
+def test_certificates_that_are_not_there_are_told_in_a_sentence(
+    environment: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
+) -> None:
+    environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    urls = {"api_url": "https://127.0.0.1:1", "accounts_url": "https://127.0.0.1:1"}
+    client = connect(
+        CONFIG | urls | {"retry_max_seconds": 0}, clock=clock, sleep=clock.sleep
+    )
+    with pytest.raises(ZohoError):
+        client.call(LISTS, {})
+
+
+def test_credentials_of_a_netrc_are_never_sent(
+    environment: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
+) -> None:
+    for name in (".netrc", "_netrc"):
+        netrc = tmp_path / name
+        netrc.write_text("machine 127.0.0.1 login me password planted\n")
+        netrc.chmod(0o600)
+    environment.setenv("HOME", str(tmp_path))
+    environment.setenv("NETRC", str(tmp_path / ".netrc"))
+    with Zoho(in_turn(success())) as zoho:
+        zoho.client(clock).call(LISTS, {})
+        token_call, call = zoho.asked
+    assert "Authorization" not in token_call.headers
+    assert call.headers["Authorization"] == "Zoho-oauthtoken access-1"

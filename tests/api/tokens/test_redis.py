@@ -1,0 +1,207 @@
+"""The token in Redis."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from tap_zohocampaigns.api.connect import account_name
+from tap_zohocampaigns.api.errors import FatalError, SettingError
+from tap_zohocampaigns.api.tokens.opening import open_tokens
+from tap_zohocampaigns.api.tokens.redis import RedisTokens
+from tests.support.token_stores import BUSY, TEXT, Open, is_kept, kept
+from tests.support.zoho import (
+    CLIENT_SECRET,
+    CONFIG,
+    REFRESH_TOKEN,
+    Answer,
+    Clock,
+    Zoho,
+    as_json,
+    success,
+)
+
+if t.TYPE_CHECKING:
+    from tests.support.redis_server import RedisServer
+    from tests.support.zoho import Request
+
+
+@pytest.fixture
+def in_redis(own_redis: RedisServer, clock: Clock) -> Open:
+    config = CONFIG | {"rate_limit_ledger": own_redis.url}
+    return lambda: open_tokens(config, clock=clock)
+
+
+def content_of(server: RedisServer) -> dict[str, bytes]:
+    """Return what is kept, by its names."""
+    names = t.cast("list[str]", server.client.keys("*"))
+    return {name: t.cast("str", server.client.get(name)).encode() for name in names}
+
+
+def test_nobody_who_reads_the_redis_can_use_the_token(
+    own_redis: RedisServer, in_redis: Open
+) -> None:
+    kept(in_redis())
+    ((name, content),) = content_of(own_redis).items()
+    assert name.startswith("tap-zohocampaigns:{")
+    for secret in (TEXT, CLIENT_SECRET, REFRESH_TOKEN, "planted"):
+        assert secret not in name
+        assert secret.encode() not in content
+
+
+def test_only_the_same_secrets_decrypt_it(own_redis: RedisServer, clock: Clock) -> None:
+    def opened(secret: bytes) -> RedisTokens:
+        return RedisTokens(own_redis.url, "key", secret, clock=clock)
+
+    kept(opened(b"one"))
+    assert is_kept(opened(b"one").take(()))
+    assert opened(b"other").take(()) is None
+
+
+@pytest.mark.parametrize("content", ["", "text", "{}", "gAAAAA=="])
+def test_a_value_that_is_not_understood_is_written_anew(
+    content: str, own_redis: RedisServer, in_redis: Open
+) -> None:
+    kept(in_redis())
+    (name,) = content_of(own_redis)
+    own_redis.client.set(name, content)
+    kept(in_redis())
+    own_redis.client.delete(name)
+    own_redis.client.lpush(name, content)
+    kept(in_redis())
+    assert is_kept(in_redis().take(()))
+
+
+def test_a_process_that_is_killed_keeps_the_redis_for_seconds_only(
+    own_redis: RedisServer, in_redis: Open
+) -> None:
+    killed, other = in_redis(), in_redis()
+    assert killed.take(()) is None
+    assert other.take(()) == BUSY
+    (lock,) = [name for name in content_of(own_redis) if name.endswith("lock")]
+    assert 0 < own_redis.client.pttl(lock) <= 10_000
+    own_redis.client.delete(lock)
+    assert other.take(()) is None
+    # Who comes late does not end the turn of another.
+    killed.keep(TEXT, 3600)
+    assert lock in content_of(own_redis)
+
+
+def test_a_redis_that_is_away_for_a_moment_is_waited_for(
+    own_redis: RedisServer, in_redis: Open, clock: Clock
+) -> None:
+    store = in_redis()
+    kept(store)
+    own_redis.stop()
+    assert store.take(()) == (1, False)
+    clock.advance(29)
+    assert store.take(()) == (1, False)
+    own_redis.start()
+    # It has lost its data.
+    kept(store)
+
+
+def test_a_redis_that_stays_away_is_told_with_the_setting(
+    own_redis: RedisServer, in_redis: Open, clock: Clock
+) -> None:
+    store = in_redis()
+    own_redis.stop()
+    assert store.take(()) == (1, False)
+    clock.advance(30)
+    with pytest.raises(FatalError, match="`rate_limit_ledger`") as failed:
+        store.take(())
+    assert "planted" not in str(failed.value)
+    own_redis.start()
+
+
+def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
+    own_redis: RedisServer, in_redis: Open
+) -> None:
+    store = in_redis()
+    assert store.take(()) is None
+    own_redis.stop()
+    assert store.keep(TEXT, 3600).text == TEXT
+    own_redis.start()
+    assert store.take(()) is None
+    own_redis.stop()
+    assert store.rest() == (600, True)
+    own_redis.start()
+    assert store.take(()) is None
+    own_redis.stop()
+    store.release(issued=False)
+    own_redis.start()
+
+
+def test_a_password_that_is_wrong_is_told_at_once(
+    own_redis: RedisServer, clock: Clock
+) -> None:
+    wrong = own_redis.url.replace("planted-password", "planted-other")
+    store = open_tokens(CONFIG | {"rate_limit_ledger": wrong}, clock=clock)
+    with pytest.raises(FatalError, match="`rate_limit_ledger`") as failed:
+        store.take(())
+    assert "planted" not in str(failed.value)
+
+
+@pytest.mark.parametrize("package", ["redis", "cryptography.fernet"])
+def test_a_missing_package_is_told_with_how_to_install_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(
+        sys.modules, "tap_zohocampaigns.api.tokens.redis", raising=False
+    )
+    config = CONFIG | {"rate_limit_ledger": "redis://:planted@localhost"}
+    with pytest.raises(SettingError, match=r"tap-zohocampaigns\[redis\]") as caught:
+        open_tokens(config)
+    assert "planted" not in str(caught.value)
+
+
+CALLS = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from tap_zohocampaigns.api.connect import connect
+client = connect(json.loads(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(8) as threads:
+    list(threads.map(lambda _: client.call("getmailinglists", {}), range(24)))
+"""
+
+
+@pytest.mark.slow
+def test_threads_of_many_processes_share_a_token_and_its_refusal(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    def api(asked: Request) -> Answer:
+        # The first token is revoked when they are in the middle of it.
+        revoked = len(zoho.asked) > 30
+        old = asked.headers["Authorization"].endswith("-1")
+        return as_json({"Code": "1007"}, 401) if revoked and old else success()
+
+    with Zoho(api) as zoho:
+        urls = {"api_url": zoho.url, "accounts_url": zoho.url}
+        config = CONFIG | urls | {"rate_limit_ledger": where, "concurrency": 8}
+        if where.startswith("redis:"):
+            server: RedisServer = request.getfixturevalue("own_redis")
+            server.know(account_name(config))
+        command = [sys.executable, "-c", CALLS, json.dumps(config)]
+        running = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        for each in running:
+            assert each.stdout
+            assert each.stdout.readline() == b"ready\n"
+        for each in running:
+            assert each.stdin
+            each.stdin.write(b"\n")
+            each.stdin.flush()
+        for each in running:
+            each.communicate()
+            assert each.returncode == 0
+        assert zoho.tokens == 2
+        assert len(zoho.calls) >= 4 * 24

@@ -1,0 +1,197 @@
+"""One token for all processes, in memory, a file or Redis."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.tokens.entry import Token
+from tap_zohocampaigns.api.tokens.file import FileTokens
+from tap_zohocampaigns.api.tokens.opening import open_tokens
+from tests.support.token_stores import BUSY, TEXT, Open, is_kept, kept
+from tests.support.zoho import (
+    CONFIG,
+    Clock,
+    about,
+)
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_one_process_got_is_used_by_all(start: Open) -> None:
+    token = kept(start())
+    assert token.seconds == 3540
+    for _ in range(3):
+        found = start().take(())
+        assert isinstance(found, Token)
+        assert (found.text, found.issue) == (TEXT, token.issue)
+        assert found.seconds == pytest.approx(3540, abs=30)
+
+
+def test_one_process_asks_while_others_wait(start: Open) -> None:
+    one, other = start(), start()
+    assert one.take(()) is None
+    assert [other.take(()) for _ in range(3)] == [BUSY] * 3
+    token = one.keep(TEXT, 3600)
+    found = other.take(())
+    assert isinstance(found, Token)
+    assert found.issue == token.issue
+
+
+def test_when_one_gets_no_token_another_asks(start: Open) -> None:
+    one, other = start(), start()
+    assert one.take(()) is None
+    one.release(issued=False)
+    assert other.take(()) is None
+
+
+@pytest.mark.parametrize(
+    "setting", ["refresh_token", "client_id", "client_secret", "accounts_url"]
+)
+def test_another_account_gets_a_token_of_its_own(start: Open, setting: str) -> None:
+    kept(start())
+    other = start(**{setting: "https://accounts.example.com"})
+    assert other.take(()) is None
+    assert is_kept(start().take(()))
+
+
+def test_a_token_that_was_refused_is_asked_for_anew_once(start: Open) -> None:
+    one, other = start(), start()
+    old = kept(one)
+    assert is_kept(other.take(()))
+    assert one.take({old.issue}) is None
+    new = one.keep(TEXT, 3600)
+    # The other has met the refusal of the old one too, and finds the new one.
+    found = other.take({old.issue})
+    assert isinstance(found, Token)
+    assert found.issue == new.issue != old.issue
+
+
+def test_ten_tokens_are_asked_for_in_ten_minutes_by_all_together(
+    clock: Clock, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger"
+    refused: list[str] = []
+    for _ in range(10):
+        store = FileTokens(ledger, "key", clock=clock, wall=clock)
+        assert store.take(refused) is None
+        refused.append(store.keep(TEXT, 3600).issue)
+        clock.advance(10)
+    other = FileTokens(ledger, "key", clock=clock, wall=clock)
+    for each in (store, other):
+        assert each.take(refused) == about(500, locked=False)
+    clock.advance(500)
+    assert store.take(refused) is None
+
+
+def test_a_redis_counts_the_requests_too(start: Open) -> None:
+    refused: list[str] = []
+    for _ in range(10):
+        store = start()
+        assert store.take(refused) is None
+        refused.append(store.keep(TEXT, 3600).issue)
+    wait = start().take(refused)
+    assert wait == about(600, within=60, locked=False)
+
+
+def test_requests_that_gave_no_token_do_not_count(start: Open) -> None:
+    for _ in range(20):
+        store = start()
+        assert store.take(()) is None
+        store.release(issued=False)
+
+
+def test_requests_without_an_answer_count(start: Open) -> None:
+    for _ in range(10):
+        store = start()
+        assert store.take(()) is None
+        store.release(issued=True)
+    assert isinstance(start().take(()), Wait)
+
+
+def test_after_a_throttle_nobody_asks_for_ten_minutes(start: Open) -> None:
+    store = start()
+    assert store.take(()) is None
+    assert store.rest() == (600, True)
+    for each in (store, start()):
+        assert each.take(()) == about(600, within=60, locked=True)
+
+
+def test_a_token_that_lives_serves_while_the_service_rests(
+    clock: Clock, tmp_path: Path
+) -> None:
+    store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
+    token = kept(store)
+    assert store.take({token.issue}) is None
+    store.rest()
+    assert is_kept(store.take(()))
+    assert store.take({token.issue}) == (600, True)
+    clock.advance(600)
+    assert store.take({token.issue}) is None
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "seconds"),
+    [(3600, 3540), (240, 180), (60, 45), (10, 7.5), (1, 0.75), (1e9, 86340)],
+)
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_token_is_used_until_a_minute_or_a_quarter_of_its_life_is_left(
+    kind: str, lifetime: float, seconds: float, clock: Clock, tmp_path: Path
+) -> None:
+    where = "memory" if kind == "memory" else str(tmp_path / "ledger")
+    config = CONFIG | {"rate_limit_ledger": where}
+    store = open_tokens(config, clock=clock, wall=clock)
+    assert kept(store, lifetime).seconds == seconds
+    clock.advance(seconds - 0.1)
+    assert is_kept(store.take(()))
+    clock.advance(0.1)
+    assert store.take(()) is None
+
+
+@pytest.mark.parametrize("step", [-86_400 * 400, -3600, 3000, 86_400 * 400])
+def test_a_clock_that_steps_makes_no_token_live_longer(
+    step: float, clock: Clock, tmp_path: Path
+) -> None:
+    store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
+    kept(store)
+    clock.advance(step)
+    found = store.take(())
+    if step > 3540:
+        assert found is None
+    else:
+        assert isinstance(found, Token)
+        assert found.seconds == min(3540, 3540 - step)
+
+
+def test_requests_of_the_future_were_made_now(clock: Clock, tmp_path: Path) -> None:
+    store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
+    clock.now = 1e9
+    for _ in range(10):
+        assert store.take(()) is None
+        store.release(issued=True)
+    clock.now = 5000.0
+    assert store.take(()) == (600, False)
+    clock.advance(600)
+    assert store.take(()) is None
+
+
+def test_a_rest_of_the_future_is_no_longer_than_one_of_now(
+    clock: Clock, tmp_path: Path
+) -> None:
+    store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
+    assert store.take(()) is None
+    store.rest()
+    clock.advance(-86_400)
+    assert store.take(()) == (600, True)
+    clock.advance(600)
+    assert store.take(()) is None
+
+
+def test_memory_shares_nothing(clock: Clock) -> None:
+    stores = [open_tokens(CONFIG, clock=clock, wall=clock) for _ in range(2)]
+    for store in stores:
+        assert store.take(()) is None
+        store.keep(TEXT, 3600)

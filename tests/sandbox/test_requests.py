@@ -1,0 +1,229 @@
+"""Formats, parameters, errors and pages of the sandbox."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+from tap_zohocampaigns.sandbox import (
+    LivingAccount,
+    Service,
+)
+from tests.support.sandbox_client import FORM, Client, fields
+from tests.support.service import LISTS, RECIPIENTS, code
+from tests.support.still_account import DRAFT, SEGMENT, SENT, STREAMS
+
+
+@pytest.mark.parametrize("resfmt", ["JSON", "json", "Json"])
+def test_json_in_any_case(client: Client, resfmt: str) -> None:
+    answer = client.get("getmailinglists", resfmt=resfmt)
+    assert answer.kind == "application/json;charset=UTF-8"
+    assert answer.json["uri"] == LISTS
+
+
+@pytest.mark.parametrize("params", [{}, {"resfmt": "XML"}, {"RESFMT": "JSON"}])
+def test_xml_by_default(client: Client, params: dict[str, str]) -> None:
+    answer = client.get("getmailinglists", **params)
+    assert answer.kind == "text/xml;charset=UTF-8"
+    assert answer.xml.attrib == {"uri": LISTS, "version": "1.1"}
+
+
+def test_parameters_in_a_form_or_in_the_query_of_a_post(client: Client) -> None:
+    query = urlencode({"listkey": STREAMS.key, "resfmt": "JSON"})
+    path = "/api/v1.1/listsubscriberscount"
+    answers = [
+        client.send("GET", f"{path}?{query}"),
+        client.send("POST", f"{path}?{query}"),
+        client.send("POST", path, query, FORM),
+    ]
+    assert [answer.json["no_of_contacts"] for answer in answers] == [12, 12, 12]
+
+
+def test_a_json_body_is_ignored(client: Client) -> None:
+    body = json.dumps({"listkey": STREAMS.key, "resfmt": "JSON"})
+    kind = {"Content-Type": "application/json"}
+    answer = client.send("POST", "/api/v1.1/listsubscriberscount", body, kind)
+    assert answer.status == 200
+    assert answer.xml.findtext("Code") == "903"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params"),
+    [
+        ("listsubscriberscount", {}),
+        ("listsubscriberscount", {"listkey": ""}),
+        ("getsegmentdetails", {"listkey": STREAMS.key}),
+        ("getsegmentcontacts", {}),
+        ("getcampaigndetails", {}),
+        ("campaignreports", {}),
+        (RECIPIENTS, {"campaignkey": SENT.key}),
+    ],
+)
+def test_missing_parameters(
+    client: Client, endpoint: str, params: dict[str, str]
+) -> None:
+    assert client.json(endpoint, **params) == {
+        "message": "Mandatory fields are missing.",
+        "version": "1.1",
+        "URI": f"/api/v1.1/{endpoint}",
+        "Code": "903",
+        "status": "error",
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "expected"),
+    [
+        ("listsubscriberscount", {"listkey": "3z"}, "2202"),
+        ("listsubscriberscount", {"listkey": STREAMS.key, "status": "x"}, "2001"),
+        ("getsegmentdetails", {"listkey": "3z", "cvid": SEGMENT.cvid}, "2202"),
+        ("getsegmentdetails", {"listkey": STREAMS.key, "cvid": "1"}, "2603"),
+        ("getsegmentcontacts", {"cvid": "1"}, "2603"),
+        ("getsegmentcontacts", {"cvid": "x"}, "2603"),
+        ("getsegmentcontacts", {"cvid": SEGMENT.cvid, "fromindex": 3}, "2604"),
+        ("getmailinglists", {"fromindex": 3}, "2401"),
+        ("recentcampaigns", {"fromindex": 4}, "6101"),
+        ("recentcampaigns", {"status": "scheduled"}, "6101"),
+        ("campaignreports", {"campaignkey": "3z"}, "6002"),
+        ("campaignreports", {"campaignkey": DRAFT.key}, "6002"),
+        ("getcampaigndetails", {"campaignkey": "3z"}, "6301"),
+        ("getcampaigndetails", {"campaignkey": DRAFT.key}, "6302"),
+        (RECIPIENTS, {"campaignkey": DRAFT.key, "action": "sentcontacts"}, "6002"),
+        (RECIPIENTS, {"campaignkey": "3z", "action": "sentcontacts"}, "6002"),
+        (RECIPIENTS, {"campaignkey": SENT.key, "action": "spamcontacts"}, "6303"),
+        (
+            RECIPIENTS,
+            {"campaignkey": SENT.key, "action": "sentcontacts", "fromindex": 3},
+            "6303",
+        ),
+    ],
+)
+def test_business_errors(
+    client: Client, endpoint: str, params: dict[str, object], expected: str
+) -> None:
+    answer = client.get(endpoint, resfmt="json", **params)
+    assert answer.status == 200
+    assert code(answer.json) == expected
+    document = client.xml(endpoint, **params)
+    assert document.attrib == {"uri": f"/api/v1.1/{endpoint}", "version": "1.1"}
+    assert {one.tag: one.text for one in document} == {
+        "status": "error",
+        "code": expected,
+        "message": answer.json["message"],
+    }
+
+
+def test_the_empty_account_has_errors_only() -> None:
+    account = LivingAccount(lists=0, segments=0, campaigns=0, contacts=0)
+    with Service(account) as service, Client(service) as client:
+        client.sign()
+        assert code(client.json("getmailinglists")) == "2401"
+        assert code(client.json("recentcampaigns")) == "6101"
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"range": "x"}, "1005"),
+        ({"fromindex": "-1"}, "1005"),
+        ({"range": "-1"}, "1005"),
+    ],
+)
+def test_numbers_that_are_none(
+    client: Client, params: dict[str, str], expected: str
+) -> None:
+    assert client.json("getmailinglists", **params)["Code"] == expected
+
+
+def test_unknown_action(client: Client) -> None:
+    answer = client.json(RECIPIENTS, campaignkey=SENT.key, action="sentleads")
+    assert answer["Code"] == "1001"
+
+
+@pytest.mark.parametrize("path", ["/api/v1.1/openapi.json", "/", "/oauth/v2/auth"])
+def test_unknown_paths(service: Service, path: str) -> None:
+    with Client(service) as client:
+        answer = client.send("GET", f"{path}?resfmt=JSON")
+    assert answer.status == 200
+    assert answer.xml.attrib == {"uri": path, "version": "1"}
+    assert answer.xml.findtext("code") == "1004"
+
+
+@pytest.mark.parametrize(
+    ("status", "count"),
+    [("", 12), ("active", 12), ("unsub", 3), ("bounce", 2), ("spam", 1)],
+)
+def test_counts_by_status(client: Client, status: str, count: int) -> None:
+    asked = {"listkey": STREAMS.key, "status": status}
+    assert client.json("listsubscriberscount", **asked)["no_of_contacts"] == count
+    document = client.xml("listsubscriberscount", **asked)
+    assert document.findtext("no_of_contacts") == str(count)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+@pytest.mark.parametrize("clamp", [None, 50])
+@pytest.mark.parametrize("echo", [True, False])
+def test_pages_give_every_row_once(
+    living: LivingAccount, size: int, clamp: int | None, *, echo: bool
+) -> None:
+    campaign = living.campaigns()[8]
+    expected = [
+        row.contact.email for row in living.recipients(campaign.key, "unopenedcontacts")
+    ]
+    used = min(size, clamp or size)
+    seen: list[str] = []
+    with (
+        Service(living, clamp=clamp, echo_clamped=echo, quota_calls=1000) as service,
+        Client(service) as client,
+    ):
+        client.sign()
+        asked = {"campaignkey": campaign.key, "action": "unopenedcontacts"}
+        while True:
+            first = len(seen) + 1
+            page = client.json(RECIPIENTS, fromindex=first, range=size, **asked)
+            if page["status"] == "error":
+                break
+            assert page["requestdetails"] == {
+                "action": "unopenedcontacts",
+                "fromindex": first,
+                "range": used if echo else size,
+            }
+            seen += [row["contactemailaddress"] for row in page["list_of_details"]]
+            assert len(seen) - first < used
+        document = client.xml(RECIPIENTS, range=size, **asked)
+    assert seen == expected
+    assert document.findtext("range") == str(used if echo else size)
+    assert [
+        fields(one)["contact_email"] for one in document.findall("contacts/contact")
+    ] == expected[:used]
+
+
+def test_twenty_rows_by_default_and_five_hundred_at_most(living_client: Client) -> None:
+    service = living_client.service
+    campaign = max(
+        service.account.campaigns(),
+        key=lambda one: service.account.report(one.key)["delivered_count"],
+    )
+    asked = {"campaignkey": campaign.key, "action": "sentcontacts"}
+    assert len(living_client.json(RECIPIENTS, **asked)["list_of_details"]) == 20
+    page = living_client.json(RECIPIENTS, range=1000, **asked)
+    assert len(page["list_of_details"]) == page["requestdetails"]["range"] == 500
+
+
+def test_index_zero_is_one(client: Client) -> None:
+    first = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=1, range=1)
+    again = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=0, range=1)
+    assert first == again
+
+
+@pytest.mark.parametrize("endpoint", ["getmailinglists", "recentcampaigns"])
+def test_order(client: Client, endpoint: str) -> None:
+    payload = {"getmailinglists": "list_of_details"}.get(endpoint, "recent_campaigns")
+    name = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
+    orders = [
+        [row[name] for row in client.json(endpoint, sort=sort)[payload]]
+        for sort in ("", "desc", "asc")
+    ]
+    assert orders[0] == orders[1] == orders[2][::-1]

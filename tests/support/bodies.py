@@ -1,0 +1,19 @@
+"""Bodies of answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tap_zohocampaigns.api.wire.envelope import Envelope, Unreadable
+from tests.support.zoho import payload, read
+
+
+def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
+    return payload(endpoint, read(content))
+
+
+def good(envelope: Envelope) -> Envelope:
+    """Return an envelope if it is a success."""
+    if not envelope.success:
+        raise Unreadable
+    return envelope

@@ -1,0 +1,60 @@
+"""Helpers for tests of campaigns."""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+from contextlib import redirect_stdout
+from datetime import datetime, timedelta
+
+import pytest
+
+from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.sandbox import Reply, Service
+from tests.support.taps import NOW, Output, StillTap
+
+if t.TYPE_CHECKING:
+    Rows: t.TypeAlias = list[dict[str, t.Any]]
+FORMS = ("json", "xml")
+
+
+class Later(StillTap):
+    """The tap, some days later."""
+
+    days = 0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(days=self.days)
+
+
+def keys_of(rows: Rows, *names: str) -> set[tuple[t.Any, ...]]:
+    found = [tuple(row[name] for name in names) for row in rows]
+    assert len(found) == len({*found})
+    return {*found}
+
+
+def answer(service: Service, endpoint: str, **body: t.Any) -> None:
+    """Let an endpoint answer with this."""
+    content = json.dumps({"code": "0", "status": "success"} | body).encode()
+    service.intercept = lambda call: (
+        Reply(200, content) if call.endpoint == endpoint else None
+    )
+
+
+def failed(
+    service: Service, stream: str, settings: dict[str, t.Any]
+) -> tuple[Rows, t.Any]:
+    """Run until it fails; return what was written, and the last state."""
+    config = service.config | settings
+    config |= {"retry_max_seconds": 0, "rate_limit_ledger": "memory"}
+    tap = StillTap(config=config)
+    for each in tap.streams.values():
+        each.selected = each.name == stream
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(written), pytest.raises(ZohoError):
+        tap.sync_all()
+    written.seek(0)
+    output = Output(written.read())
+    states = [m["value"] for m in output.messages if m["type"] == "STATE"]
+    return output.records[stream], states[-1] if states else None

@@ -1,0 +1,108 @@
+"""Ledgers in memory, in a file and in Redis, with clocks that tests move."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
+from tap_zohocampaigns.api.quota import redis as redis_module
+from tap_zohocampaigns.api.quota.limits import Quota, Quotas
+from tap_zohocampaigns.api.quota.memory import MemoryStore
+from tap_zohocampaigns.api.quota.redis import RedisStore
+from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
+from tests.support.zoho import Clock
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_zohocampaigns.api.quota.ledger import Store
+    from tests.support.redis_server import RedisServer
+QUOTA = Quota(3, 300, 1800)
+
+
+class ServerClock(Clock):
+    """A clock that a Redis server goes by, whose own may be ahead."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.ahead = 0.0
+        self._server = server
+        super().__init__()
+
+    @property
+    def now(self) -> float:
+        return self._now
+
+    @now.setter
+    def now(self, seconds: float) -> None:
+        self._now = seconds
+        self._server.client.set("now", round((seconds + self.ahead) * 1e6))
+
+
+Clock_co = t.TypeVar("Clock_co", bound=Clock, covariant=True)
+
+
+class Kind(t.NamedTuple, t.Generic[Clock_co]):
+    """A kind of store, at a time that the test sets."""
+
+    clock: Clock_co
+    open: Callable[[str, Quota], Store]
+    """Open a store of an account."""
+    longer: float = 0
+    """Seconds by which the window is longer than the quota says."""
+    shared: bool = True
+    """Whether several programs can open it."""
+
+
+def in_memory() -> Kind[Clock]:
+    clock = Clock()
+    return Kind(
+        clock,
+        lambda _, quota: MemoryStore(Quotas(quota, OWN_QUOTAS), clock=clock),
+        shared=False,
+    )
+
+
+def in_a_file(folder: Path) -> Kind[Clock]:
+    clock = Clock()
+    clocks = Clocks(ticks=clock, wall=clock, boot=lambda: "boot")
+    path = folder / "quota.sqlite3"
+    return Kind(
+        clock,
+        lambda account, quota: SqliteStore(
+            path, account, Quotas(quota, OWN_QUOTAS), clocks=clocks
+        ),
+    )
+
+
+def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
+    # The script itself, but for the time.
+    text = Path(redis_module.__file__).with_name("ledger.lua").read_text()
+    assert text.count("redis.call('TIME')") == 1
+    script = folder / "ledger.lua"
+    timed = text.replace("redis.call('TIME')", "{ 0, redis.call('GET', 'now') }")
+    script.write_text(timed)
+
+    def open_timed(account: str, quota: Quota) -> Store:
+        server.know(account)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redis_module, "_SCRIPT", script)
+            return RedisStore(server.url, account, Quotas(quota, OWN_QUOTAS))
+
+    return Kind(ServerClock(server), open_timed, longer=2)
+
+
+sharing = pytest.mark.parametrize("kind", ["sqlite", "redis"], indirect=True)
+accounts = map("account-{}".format, itertools.count())
+LONG, SHORT = Quota(490, 300, 1800), Quota(15, 10, 10)
+
+
+def together(kind: Kind[Clock], stack: ExitStack, *quotas: Quota) -> list[Store]:
+    """Open the stores of several programs."""
+    kind.clock.now = 0.0
+    account = next(accounts)
+    return [stack.enter_context(closing(kind.open(account, each))) for each in quotas]

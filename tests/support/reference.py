@@ -1,0 +1,45 @@
+"""Answers with reference data."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from tap_zohocampaigns.sandbox import Reply, Service
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Call
+    from tests.support.taps import Record
+FORMATS = ("json", "xml")
+EXACT = 2**53
+OFFICE = {
+    "contact_fields": "contact/allfields",
+    "tags": "tag/getalltags",
+    "topics": "topics",
+    "products": "topics/products",
+    "workflows": "workflow",
+}
+
+
+def answer(service: Service, endpoint: str, body: object) -> None:
+    """Let an endpoint answer with this body, in JSON unless it is written already."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def intercept(call: Call) -> Reply | None:
+        return Reply(200, content) if call.endpoint == endpoint else None
+
+    service.intercept = intercept
+
+
+def asked(service: Service, endpoint: str) -> list[dict[str, str]]:
+    return [call.params for call in service.calls if call.endpoint == endpoint]
+
+
+def held(records: list[Record]) -> list[Record]:
+    """Return what records hold: all columns are there, some without a value."""
+    return [{n: v for n, v in row.items() if v is not None} for row in records]
+
+
+def topics(number: int) -> Record:
+    rows = [{"topicId": str(EXACT + n), "topicName": str(n)} for n in range(number)]
+    return {"code": "200", "message": "Success", "topicDetails": rows}

@@ -1,0 +1,132 @@
+"""Stories of an account that is not polite."""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+from contextlib import redirect_stdout
+from copy import deepcopy
+from datetime import timedelta
+
+from tap_zohocampaigns.singer.shutdown import Stopped
+from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.support.town import READ, ZONE, Town
+from tests.support.warehouse import Warehouse, difference
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox import Call, Campaign, Service
+    from tests.support.town import Message, Parts
+RECIPIENTS = ("campaign_recipients", "snapshots")
+MEMBERS = ("segment_contacts", "snapshots")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+class Impolite(Town):
+    """A town whose counters and lists need not be those of its people."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.counters: dict[str, dict[str, int]] = {}
+        self.unlisted: set[str] = set()
+
+    def report(self, campaign_key: str) -> dict[str, int]:
+        return super().report(campaign_key) | self.counters.get(campaign_key, {})
+
+    def campaigns(self) -> list[Campaign]:
+        return [each for each in super().campaigns() if each.key not in self.unlisted]
+
+
+class Story:
+    """Runs of the tap against a town, each from the state of the one before."""
+
+    def __init__(self, town: Impolite, service: Service) -> None:
+        self.town = town
+        self.service = service
+        self.warehouse = Warehouse()
+        self.state: t.Any = None
+        self.behind = timedelta()
+        self.messages: list[Message] = []
+        self.ended = True
+
+    def run(
+        self,
+        *streams: str,
+        stop_after: int = 0,
+        deselected: dict[str, str] | None = None,
+        catalog: dict[str, t.Any] | None = None,
+        **settings: t.Any,
+    ) -> list[Call]:
+        """Run the tap, a minute after the last time; return the calls that it made."""
+        self.town.now += timedelta(minutes=1)
+        town, behind = self.town, self.behind
+
+        class Tap(TapZohoCampaigns):
+            def now(self) -> t.Any:
+                return town.now - behind
+
+        config = self.service.config | {
+            "page_size": 8,
+            "actions": [*READ],
+            "timezone": ZONE.key,
+            "retry_max_seconds": 0,
+            "rate_limit_ledger": "memory",
+            "concurrency": 1,
+        }
+        state = deepcopy(self.state)
+        tap = Tap(config=config | settings, state=state, catalog=catalog)
+        for name, stream in tap.streams.items():
+            stream.selected = name in streams
+            for column in (deselected or {}).get(name, "").split():
+                stream.mask["properties", column] = False
+        if stop_after:
+            stop_behind(tap, stop_after)
+        self.service.calls.clear()
+        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        self.ended = True
+        with redirect_stdout(written):
+            try:
+                tap.sync_all()
+            except Stopped as stopped:
+                stopped.save()
+                self.ended = False
+            finally:
+                self._load(written)
+        return self.service.calls
+
+    def _load(self, written: io.TextIOWrapper) -> None:
+        written.seek(0)
+        self.messages = [*map(json.loads, written)]
+        self.warehouse.load(self.messages)
+        states = [m["value"] for m in self.messages if m["type"] == "STATE"]
+        self.state = states[-1] if states else self.state
+
+    def records(self, stream: str) -> list[dict[str, t.Any]]:
+        """Return what the last run wrote of a stream."""
+        return [
+            message["record"]
+            for message in self.messages
+            if message["type"] == "RECORD" and message["stream"] == stream
+        ]
+
+    def wrong(self, *keys: str) -> list[str]:
+        """Say what the warehouse has wrong about campaigns; about segments if none."""
+        parts: Parts = {} if keys else self.town.segment_parts()
+        for key in keys:
+            parts |= self.town.campaign_parts(key)
+        return difference(self.warehouse.current(), parts)
+
+
+def stop_behind(tap: TapZohoCampaigns, calls: int) -> None:
+    """Let a run end in good order instead of making one more call."""
+    made = 0
+    check = tap.shutdown.check
+
+    def stop(wait: float = 0.0) -> None:
+        nonlocal made
+        made += 1
+        if made > calls:
+            tap.shutdown.stop("the time is over")
+        check(wait)
+
+    tap.shutdown.check = stop  # type: ignore[method-assign]

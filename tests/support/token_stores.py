@@ -1,0 +1,40 @@
+"""Stores of tokens for tests."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from tap_zohocampaigns.api.quota.ledger import Wait
+from tap_zohocampaigns.api.tokens.entry import Token
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tap_zohocampaigns.api.tokens.store import TokenStore
+TEXT = "1000.planted-access"
+BUSY = Wait(0.1, locked=False)
+Open: t.TypeAlias = "Callable[..., TokenStore]"
+
+
+def kept(store: TokenStore, lifetime: float = 3600) -> Token:
+    """Ask for a token and keep it."""
+    assert store.take(()) is None
+    return store.keep(TEXT, lifetime)
+
+
+def is_kept(found: object) -> bool:
+    return isinstance(found, Token) and found.text == TEXT
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Return the files of the token by what they are."""
+    return {path.suffix: path for path in folder.iterdir()}
+
+
+def planted(path: Path, mode: int = 0o600) -> None:
+    """Write a token that looks right."""
+    entry = {"token": "1000.evil", "issue": "a", "asked_at": 5000, "lifetime": 3600}
+    path.write_text(json.dumps(entry))
+    path.chmod(mode)

@@ -1,0 +1,129 @@
+"""Cursors, versions and states that loaders rely on."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from copy import deepcopy
+
+import pytest
+from airbyte_protocol_dataclasses.models import SyncMode
+
+from tap_zohocampaigns.airbyte.catalog import make_catalog
+from tap_zohocampaigns.airbyte.source import AirbyteTap
+from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.support.stories import (
+    MEMBERS,
+    RECIPIENTS,
+    Story,
+)
+from tests.support.warehouse import Warehouse
+
+if t.TYPE_CHECKING:
+    from tests.support.town import Message
+
+
+class Deduplicated(Warehouse):
+    """Keeps the row with the greatest cursor of each key, as Airbyte's loaders do."""
+
+    def __init__(self, cursors: dict[str, str]) -> None:
+        super().__init__()
+        self.cursors = cursors
+
+    def load(self, messages: t.Iterable[Message]) -> None:
+        kept = deepcopy(self.tables)
+        super().load(messages)
+        for stream, rows in kept.items():
+            cursor = self.cursors[stream]
+            for key, row in rows.items():
+                if row[cursor] > self.tables[stream][key][cursor]:
+                    self.tables[stream][key] = row
+
+
+def test_rewritten_rows_survive_a_loader_that_keeps_the_greatest_cursor(
+    story: Story,
+) -> None:
+    town = story.town
+    town.add_segment(range(9))
+    key = town.send(range(9))
+    town.open(key, 1)
+    tap = AirbyteTap(config={"data_center": "sandbox"})
+    catalog = make_catalog(tap)
+    story.warehouse = Deduplicated(
+        {
+            stream.name: stream.default_cursor_field[0]
+            for stream in catalog.streams
+            if stream.default_cursor_field
+        }
+    )
+    # Later in the day than it was, so all times of the second run are earlier.
+    story.run(*MEMBERS, "campaign_recipients", timezone="Pacific/Honolulu")
+    town.leave(next(iter(town.people)), 3)
+    town.open(key, 2)
+    story.run(*MEMBERS, "campaign_recipients")
+    assert not story.wrong()
+    assert not story.wrong(key)
+
+
+def test_every_stream_that_tells_what_is_current_has_that_as_its_cursor() -> None:
+    tap = AirbyteTap(config={"data_center": "sandbox"})
+    streams = {each.name: each for each in make_catalog(tap).streams}
+    for stream in tap.zoho_streams:
+        described = streams[stream.name]
+        if stream.has_snapshots:
+            assert described.default_cursor_field == ["snapshot_time"]
+            assert SyncMode.incremental in described.supported_sync_modes
+    counts = streams["list_subscriber_counts"]
+    assert counts.default_cursor_field == ["counted_on"]
+    assert SyncMode.incremental in counts.supported_sync_modes
+
+
+@pytest.mark.parametrize(
+    "stream", ["snapshots", "list_subscriber_counts", "campaign_reports"]
+)
+def test_history_is_never_dropped_by_a_new_version(story: Story, stream: str) -> None:
+    story.town.send(range(4))
+    story.town.add_segment(range(3))
+    story.run(
+        stream,
+        *MEMBERS,
+        "segments",
+        catalog=full_table(),
+        emit_activate_version_messages=True,
+    )
+    versions = {
+        message["stream"]
+        for message in story.messages
+        if message["type"] == "ACTIVATE_VERSION"
+    }
+    assert "segments" in versions
+    assert stream not in versions
+
+
+def full_table() -> dict[str, t.Any]:
+    """Return a catalog that asks for a full refresh of every stream."""
+    catalog = TapZohoCampaigns(config={"data_center": "sandbox"}).catalog_dict
+    for entry in catalog["streams"]:
+        entry["replication_method"] = "FULL_TABLE"
+        for each in entry["metadata"]:
+            if not each["breadcrumb"]:
+                each["metadata"]["forced-replication-method"] = "FULL_TABLE"
+    return catalog
+
+
+def test_states_grow_with_the_records_and_not_with_their_square(story: Story) -> None:
+    def written(campaigns: int) -> tuple[int, int]:
+        story.town.reset()
+        story.state = None
+        for _ in range(campaigns):
+            story.town.send(range(9))
+        story.run(*RECIPIENTS)
+        sizes = {"STATE": 0, "RECORD": 0, "SCHEMA": 0}
+        for message in story.messages:
+            sizes[message["type"]] += len(json.dumps(message))
+        return sizes["STATE"], sizes["RECORD"]
+
+    few, rows = written(10)
+    many, more_rows = written(40)
+    assert few < rows
+    assert many < more_rows / 2
