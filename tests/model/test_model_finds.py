@@ -92,7 +92,7 @@ def play(life: Life, scene: Callable[[Life], None]) -> None:
 def test_finds_what_is_taken_out(
     life: Callable[..., Life],
     monkeypatch: pytest.MonkeyPatch,
-    take_out: Callable[[Patch], None],
+    take_out: Callable[[pytest.MonkeyPatch], None],
     scene: Callable[[Life], None],
 ) -> None:
     take_out(monkeypatch)
