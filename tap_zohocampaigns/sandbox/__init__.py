@@ -6,7 +6,7 @@ with serve(seed=7) as service:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from tap_zohocampaigns.sandbox.server.http import Reply
 from tap_zohocampaigns.sandbox.server.service import Call, Service
@@ -34,10 +34,9 @@ from tap_zohocampaigns.sandbox.world.account import (
 )
 from tap_zohocampaigns.sandbox.world.living_account import LivingAccount, Sizes
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from typing import Unpack
 
 __all__ = [
     "ACTIONS",
@@ -77,6 +76,6 @@ class Life(Sizes, total=False):
     zone: str
 
 
-def serve(*, port: int = 0, latency: float = 0, **life: Unpack[Life]) -> Service:
+def serve(*, port: int = 0, latency: float = 0, **life: t.Unpack[Life]) -> Service:
     """Start a service with a living account; close it, or use it as a context."""
     return Service(LivingAccount(**life), port=port, latency=latency)

@@ -94,11 +94,9 @@ class Change:
 
     @property
     def key(self) -> Key:
-        """Contact, list and topics. Of two changes with one key, the last one counts."""
-        list_key, topics = (
-            self.params.get(name, "") for name in ("listkey", "topic_id")
-        )
-        return (self.contact_id, list_key, topics)
+        """Contact, list and topics. Only the last change of a key is sent."""
+        names = ("listkey", "topic_id")
+        return (self.contact_id, *(self.params.get(name, "") for name in names))
 
     @property
     def address_only(self) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import random
+import typing as t
 from itertools import count
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -48,7 +48,7 @@ from tests.support.zoho import (
     token,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
 
 

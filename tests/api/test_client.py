@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import random
+import typing as t
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -38,7 +38,7 @@ from tests.support.zoho import (
     token,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNAUTHORIZED = as_json(

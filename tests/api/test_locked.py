@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import typing as t
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_other_endpoints_go_on_while_one_rests(clock: Clock) -> None:
 
 @pytest.mark.parametrize("form", ["Z101", "Z101-400", "429", "2008", "projects"])
 def test_a_service_that_allows_less_than_was_thought_is_read_whole_all_the_same(
-    form: Any,
+    form: t.Any,
     clock: Clock,
 ) -> None:
     with Service(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING
+import typing as t
 
 import pytest
 
@@ -27,7 +27,7 @@ from tests.support.zoho import (
     success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
 

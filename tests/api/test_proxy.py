@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,7 +30,7 @@ BIN = Path(sys.executable).parent
 )
 def test_no_program_asks_a_proxy_for_this_machine(
     command: list[str],
-    settings: dict[str, Any],
+    settings: dict[str, t.Any],
     variable: str,
     tmp_path: Path,
 ) -> None:

@@ -4,8 +4,8 @@ import heapq
 import random
 import threading
 import time
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
 from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho, error, success
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.tokens.entry import Token
 
 

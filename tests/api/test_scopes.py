@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import logging
+import typing as t
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +16,7 @@ from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.streams import STREAMS
 from tests.support.taps import ROOT, StillTap, run_tap
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
 CONTACT_STREAMS = {

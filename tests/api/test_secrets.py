@@ -6,9 +6,9 @@ import ast
 import json
 import logging
 import traceback
+import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -42,7 +42,7 @@ from tests.support.zoho import (
     token,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
 ACCESS_TOKEN = "planted-access"
 PLANTED = (CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN, ADDRESS, LONG_KEY)

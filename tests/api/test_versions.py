@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
@@ -31,7 +31,7 @@ from tests.support.zoho import (
     success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
     from tap_zohocampaigns.api.client import Client
@@ -215,7 +215,7 @@ def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
     assert [planted for planted in PLANTED if planted in shown] == []
 
 
-def left(config: dict[str, Any], clock: Clock) -> int:
+def left(config: dict[str, t.Any], clock: Clock) -> int:
     return connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
 
 

@@ -6,9 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import typing as t
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from tap_zohocampaigns.commands.plan import as_text, make_plan
 from tap_zohocampaigns.streams import STREAMS
 from tests.support.taps import ROOT, StillTap, run_tap
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
@@ -30,10 +30,10 @@ SMALL = {
 
 def planned(
     service: Service,
-    state: dict[str, Any] | None = None,
+    state: dict[str, t.Any] | None = None,
     streams: tuple[str, ...] = (),
-    **settings: Any,
-) -> dict[str, Any]:
+    **settings: t.Any,
+) -> dict[str, t.Any]:
     config = service.config | {"rate_limit_ledger": "memory"} | settings
     tap = StillTap(config=config, state=state)
     for name, stream in tap.streams.items():

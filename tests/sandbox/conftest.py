@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +11,7 @@ from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.sandbox_client import Client
 from tests.support.still_account import StillAccount
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import typing as t
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +15,7 @@ from tests.support import samples
 from tests.support.sandbox_client import FORM, Answer, Client, fields
 from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 V1: tuple[tuple[str, dict[str, str]], ...] = (
@@ -163,7 +163,7 @@ def test_version_1_counts_whatever_status_is_asked(old: Client) -> None:
     ],
 )
 def test_refusals_of_version_1(
-    old: Client, params: dict[str, Any], status: int, code: str, message: str
+    old: Client, params: dict[str, t.Any], status: int, code: str, message: str
 ) -> None:
     answer = call(old, "listsubscriberscount", **{"listkey": STREAMS.key, **params})
     assert answer.status == status

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -138,7 +138,7 @@ def test_lists_in_xml(client: Client) -> None:
     assert fields(old.find("fl[@val='segments']")) == {}
 
 
-NAMED: dict[str, Any] = {
+NAMED: dict[str, t.Any] = {
     "object": ({SEGMENT.cvid: SEGMENT.name}, {}),
     "objects": ({SEGMENT.cvid: {"segment_name": SEGMENT.name}}, {}),
     "list": ([{"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}], []),
@@ -146,7 +146,7 @@ NAMED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("form", get_args(SegmentsForm))
+@pytest.mark.parametrize("form", t.get_args(SegmentsForm))
 def test_forms_of_segments(form: SegmentsForm) -> None:
     with (
         Service(StillAccount(), segments_form=form) as service,

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import typing as t
 
 from tap_zohocampaigns.sandbox import Service
 from tests.support import samples
 from tests.support.sandbox_client import Client, fields, parse
 from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
-if TYPE_CHECKING:
-    from typing import Any
-
 RENAMED_LIVE = {"firstname": "contactfn", "lastname": "contactln"}
 
 
-def shape(body: object) -> Any:
+def shape(body: object) -> t.Any:
     """Keep the names and kinds of a body and forget its values."""
     if isinstance(body, dict):
         return {name: shape(value) for name, value in body.items()}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, IncompleteRead
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,8 +22,8 @@ from tests.support.sandbox_client import FORM, Client
 from tests.support.service import LISTS, RECIPIENTS, code
 from tests.support.still_account import StillAccount
 
-if TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox.server.service import LockForm
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.sandbox.server.locks import LockForm
     from tests.sandbox.conftest import Clock
 
 

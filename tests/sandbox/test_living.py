@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,7 +19,7 @@ from tap_zohocampaigns.sandbox import (
 from tap_zohocampaigns.sandbox.bodies import places
 from tests.sandbox.conftest import NOON
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_zohocampaigns.sandbox import Campaign, Contact

@@ -7,12 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import typing as t
 from urllib.parse import urlsplit
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 COMMAND = (sys.executable, "-m", "tap_zohocampaigns.sandbox")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
@@ -26,14 +26,14 @@ from tests.support.still_account import (
     StillAccount,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm
     from tap_zohocampaigns.sandbox.bodies.reports import PlacesForm, SegmentsInfoForm
 RECIPIENTS = "getcampaignrecipientsdata"
 
 
-def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer["list_of_details"]
+def rows_of(answer: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    found: list[dict[str, t.Any]] = answer["list_of_details"]
     return found
 
 

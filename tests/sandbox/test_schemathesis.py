@@ -1,7 +1,8 @@
-"""What the sandbox serves is what its own OpenAPI document says."""
+"""What the sandbox serves is what its OpenAPI document says."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import requests
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tests.support.openapi.document import document
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +31,10 @@ def test_schemathesis_finds_nothing(
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "schemathesis.toml"
     config.write_text(AUTH)
-    with Service(LivingAccount(), quota_calls=10**6) as service:
+    account = LivingAccount()
+    description = tmp_path / "openapi.json"
+    description.write_text(json.dumps(document(account)))
+    with Service(account, quota_calls=10**6) as service:
         form = {
             "grant_type": "refresh_token",
             **{
@@ -41,7 +46,7 @@ def test_schemathesis_finds_nothing(
         done = subprocess.run(
             [
                 *(COMMAND, "--config-file", config),
-                *("run", f"{service.url}/openapi.json"),
+                *("run", str(description), "--url", service.url),
                 *("--max-examples", "8", "--generation-deterministic", "--no-color"),
                 # The service answers bad input with HTTP 200.
                 *("--exclude-checks", "negative_data_rejection"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import typing as t
 from urllib.parse import urlencode
 
 import pytest
@@ -14,7 +14,7 @@ from tests.support.sandbox_client import Client
 from tests.support.service import LISTS
 from tests.support.still_account import StillAccount
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tests.sandbox.conftest import Clock
 
 
@@ -58,7 +58,7 @@ def test_no_token(service: Service, changed: dict[str, str], error: str) -> None
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_the_eleventh_token(clock: Clock, status: Literal[200, 400]) -> None:
+def test_the_eleventh_token(clock: Clock, status: t.Literal[200, 400]) -> None:
     with (
         Service(StillAccount(), monotonic=clock, throttle_status=status) as service,
         Client(service) as client,

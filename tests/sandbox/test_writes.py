@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 from urllib.parse import quote_plus, urlencode
 
 import pytest
@@ -12,7 +12,7 @@ from tests.sandbox.conftest import NOON, Clock
 from tests.support.sandbox_client import FORM, Answer, Client
 from tests.support.still_account import STREAMS, StillAccount
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMS = ("json", "xml")
@@ -51,7 +51,7 @@ def told(answer: Answer) -> tuple[str, str]:
         document = answer.xml
         code = document.findtext("code") or document.findtext("Code")
         return code or "", document.findtext("message") or ""
-    body: dict[str, Any] = answer.json
+    body: dict[str, t.Any] = answer.json
     return body.get("code") or body["Code"], body["message"]
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+import typing as t
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ from singer_sdk.singerlib import (
 
 from tap_zohocampaigns.singer.writer import PageMap, PageWriter, page
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib.messages import Message
 
@@ -35,7 +35,7 @@ def records(*keys: object) -> RecordMessage:
     return RecordMessage("a", page([{"key": key} for key in keys]))
 
 
-def lines(written: bytes) -> list[dict[str, Any]]:
+def lines(written: bytes) -> list[dict[str, t.Any]]:
     assert written.endswith(b"\n") or not written
     return [*map(json.loads, written.splitlines())]
 
@@ -55,7 +55,7 @@ def test_records_are_gathered_until_somebody_flushes(capsysbinary: Capture) -> N
 class Trickle(io.BytesIO):
     """Takes a few bytes of each write, as a file does that a signal interrupts."""
 
-    def write(self, told: Any) -> int:
+    def write(self, told: t.Any) -> int:
         return super().write(told[:7])
 
 
@@ -131,8 +131,8 @@ TIMES = st.none() | st.datetimes(
 )
 
 
-def read_back(line: bytes | str) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(line, parse_float=Decimal)
+def read_back(line: bytes | str) -> dict[str, t.Any]:
+    read: dict[str, t.Any] = json.loads(line, parse_float=Decimal)
     if "time_extracted" in read:
         read["time_extracted"] = datetime.fromisoformat(read["time_extracted"])
     return read
@@ -158,7 +158,7 @@ def written_by(*messages: Message) -> list[bytes]:
     TIMES,
 )
 def test_the_records_of_a_page_are_written_as_the_sdk_writes_each(
-    rows: list[dict[str, Any]], version: int | None, extracted: datetime | None
+    rows: list[dict[str, t.Any]], version: int | None, extracted: datetime | None
 ) -> None:
     lines = written_by(RecordMessage("a", page(rows), version, extracted))
     expected = [
@@ -169,7 +169,7 @@ def test_the_records_of_a_page_are_written_as_the_sdk_writes_each(
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=5))
-def test_a_state_says_what_the_writer_of_the_sdk_says(values: dict[str, Any]) -> None:
+def test_a_state_says_what_the_writer_of_the_sdk_says(values: dict[str, t.Any]) -> None:
     message = StateMessage(values)
     (line,) = written_by(message)
     assert line + b"\n" == PageWriter().serialize_message(message)
@@ -184,16 +184,16 @@ class Map:
     """A stream map of the SDK, as far as pages need it."""
 
     stream_alias = "alias"
-    transformed_schema: ClassVar[dict[str, Any]] = {"properties": {}}
+    transformed_schema: t.ClassVar[dict[str, t.Any]] = {"properties": {}}
     transformed_key_properties = ("key",)
 
-    def transform(self, record: dict[str, Any]) -> dict[str, Any] | None:
+    def transform(self, record: dict[str, t.Any]) -> dict[str, t.Any] | None:
         """Take odd records out and mark the others."""
         return None if record["key"] % 2 else record | {"even": True}
 
 
 def test_a_map_treats_each_record_of_a_page() -> None:
-    one = cast("StreamMap", Map())
+    one = t.cast("StreamMap", Map())
     (mapped,) = PageMap.of("campaigns", [one])
     assert mapped.transform(page([{"key": key} for key in range(4)])) == page(
         [{"key": 0, "even": True}, {"key": 2, "even": True}]

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import typing as t
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tap_zohocampaigns.singer.progress import Progress
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.ledger import Ledger
 
 LOGGER = "tap-zohocampaigns.progress"
@@ -31,7 +31,7 @@ class Told:
 
 
 def progress_of(told: Told | None = None, every: float = 3600.0) -> Progress:
-    ledger = cast("Ledger", told or Told())
+    ledger = t.cast("Ledger", told or Told())
     return Progress("segment_contacts", "getsegmentcontacts", ledger, every)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import typing as t
 
 from tap_zohocampaigns.api.wire.envelope import Envelope, Unreadable
 from tests.support.zoho import payload, read
 
 
-def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> Any:
+def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> t.Any:
     return payload(endpoint, read(content))
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import sys
 import time
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
 from tests.support.zoho import take
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.ledger import Store
 
 ACCOUNT = "0f1e2d3c"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from itertools import count
-from typing import TYPE_CHECKING
 
 from tests.support.zoho import (
     NAMES,
@@ -11,7 +11,7 @@ from tests.support.zoho import (
     Request,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = NAMES

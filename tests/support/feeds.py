@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 from tap_zohocampaigns.sync.inventory import Inventory
 from tests.support.zoho import (
@@ -16,10 +16,10 @@ from tests.support.zoho import (
     error,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Row = dict[str, Any]
+    Row = dict[str, t.Any]
 LOGGER = "tap-zohocampaigns.inventory"
 NONE = {"getmailinglists": "2401", "recentcampaigns": "6101"}
 PLACES = {"getmailinglists": "list_of_details", "recentcampaigns": "recent_campaigns"}

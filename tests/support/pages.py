@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ DEFAULT = 20
 class Endpoint:
     """An endpoint with rows, and the whims that Zoho's may have."""
 
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, t.Any]]
     clamp: int = 10**9
     """Most rows of a page; the rest is silently left out."""
     largest: int = 10**9
@@ -50,13 +50,13 @@ class Endpoint:
         return Page([dict(row) for row in page], total, used)
 
 
-def numbered(count: int) -> list[dict[str, Any]]:
+def numbered(count: int) -> list[dict[str, t.Any]]:
     return [{"key": number} for number in range(count)]
 
 
 def read(
     endpoint: Endpoint, size: int, at_once: int = 1, expected: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, t.Any]]:
     pages = Paginator(size, itemgetter("key"), at_once)
     told = Reading(pages, endpoint.ask, expected=expected)
     return [row for page, _ in told for row in page]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Self
 
     from tap_zohocampaigns.sandbox import Service
 
@@ -28,9 +27,9 @@ class Answer:
     body: bytes
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, t.Any]:
         """The body as JSON."""
-        body: dict[str, Any] = json.loads(self.body)
+        body: dict[str, t.Any] = json.loads(self.body)
         return body
 
     @property
@@ -49,7 +48,7 @@ class Client:
     def __post_init__(self) -> None:
         self._connection = HTTPConnection("127.0.0.1", self.service.port, timeout=60)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> t.Self:
         return self
 
     def __exit__(
@@ -82,7 +81,7 @@ class Client:
         sent = {name: value for name, value in params.items() if value}
         return self.send("POST", "/oauth/v2/token", urlencode(sent), FORM)
 
-    def sign(self) -> Self:
+    def sign(self) -> t.Self:
         """Get a token and use it from here on."""
         token = self.token().json["access_token"]
         self.headers["Authorization"] = f"Zoho-oauthtoken {token}"
@@ -92,7 +91,7 @@ class Client:
         """Call an endpoint; without `resfmt` it answers in XML."""
         return self.send("GET", f"/api/v1.1/{endpoint}?{urlencode(params)}")
 
-    def json(self, endpoint: str, **params: object) -> dict[str, Any]:
+    def json(self, endpoint: str, **params: object) -> dict[str, t.Any]:
         """Call an endpoint for JSON."""
         return self.get(endpoint, resfmt="JSON", **params).json
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import typing as t
 
 LISTS = "/api/v1.1/getmailinglists"
 RECIPIENTS = "getcampaignrecipientsdata"
 
 
-def code(answer: dict[str, Any]) -> str:
+def code(answer: dict[str, t.Any]) -> str:
     """Return the code of a business error."""
     assert answer["status"] == "error"
     assert answer.keys() == {"status", "code", "message", "version", "uri"}

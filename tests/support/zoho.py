@@ -6,10 +6,10 @@ import json
 import socketserver
 import sys
 import threading
+import typing as t
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
@@ -20,7 +20,7 @@ from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.wire import envelope, payloads
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
@@ -193,7 +193,7 @@ class Zoho:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> t.Self:
         self._thread.start()
         return self
 
@@ -287,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(piece)
 
 
-CONFIG: dict[str, Any] = {
+CONFIG: dict[str, t.Any] = {
     "client_id": CLIENT_ID,
     "client_secret": CLIENT_SECRET,
     "refresh_token": REFRESH_TOKEN,
@@ -305,7 +305,7 @@ CONFIG: dict[str, Any] = {
     "retry_max_seconds": 180,
 }
 OAUTH = ("client_id", "client_secret", "refresh_token")
-V1: dict[str, Any] = {
+V1: dict[str, t.Any] = {
     **{name: value for name, value in CONFIG.items() if name not in OAUTH},
     "api_version": "1",
     "auth_token": AUTH_TOKEN,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
@@ -24,14 +24,14 @@ from tests.support.zoho import (
     read,
 )
 
-if TYPE_CHECKING:
-    Row = dict[str, Any]
+if t.TYPE_CHECKING:
+    Row = dict[str, t.Any]
 ONE, OTHER = "303000014567003", "303000014567005"
 NAMES = {ONE: "Blue, & green", OTHER: "Red"}
 OBJECTS = {cvid: {"segment_name": name} for cvid, name in NAMES.items()}
 
 
-def xml_segments(inside: str) -> Any:
+def xml_segments(inside: str) -> t.Any:
     """Return what the `segments` of a list become that are written in XML."""
     body = (
         "<response><code>0</code><status>success</status><list_of_details><list>"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import threading
+import typing as t
 import weakref
 from itertools import cycle
 from operator import itemgetter
-from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -246,7 +246,7 @@ def test_a_reading_goes_on_where_it_was_stopped(stop: int, clamp: int) -> None:
         assert {row["key"] for row in found + rest} == {*range(40)}
 
 
-class Row(dict[str, Any]):
+class Row(dict[str, t.Any]):
     """A row whose end of life can be seen."""
 
 
@@ -273,7 +273,7 @@ def test_memory_holds_the_rows_of_one_page_and_the_keys_of_a_window(
         rows.update({id(row): row for row in made})
         return Page([*made])
 
-    def key_of(row: dict[str, Any]) -> Key:
+    def key_of(row: dict[str, t.Any]) -> Key:
         key = Key(row["number"])
         keys.add(key)
         return key

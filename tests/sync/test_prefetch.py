@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import typing as t
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ from tap_zohocampaigns.sync import prefetch
 from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.workers import Workers, begin
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_zohocampaigns.sandbox import Call, Service
@@ -34,7 +34,7 @@ class BrokenError(Exception):
     """A read has failed."""
 
 
-def rows(count: int, name: object = "") -> list[dict[str, Any]]:
+def rows(count: int, name: object = "") -> list[dict[str, t.Any]]:
     return [{"row": f"{name}-{number}"} for number in range(count)]
 
 
@@ -216,7 +216,7 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
     pool = Workers(concurrency - 1)
     most = 0
 
-    def ask(number: int) -> list[dict[str, Any]]:
+    def ask(number: int) -> list[dict[str, t.Any]]:
         nonlocal most
         most = max(most, threading.active_count() - before)
         time.sleep(0.001)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import resource
 import tempfile
+import typing as t
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,7 @@ from tap_zohocampaigns.sync import prefetch, spool
 from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.spool import Spool
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.taps import Sync
@@ -80,7 +80,7 @@ def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
 
 def test_a_run_needs_no_temporary_folder(sync: Sync) -> None:
     state = sync("segment_contacts").state
-    settings: dict[str, Any] = {"state": state, "concurrency": 1}
+    settings: dict[str, t.Any] = {"state": state, "concurrency": 1}
     expected = sync("segment_contacts", **settings)
     with files_up_to(0):
         assert sync("segment_contacts", **settings).state == expected.state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import typing as t
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,8 +17,8 @@ from tests.support.feeds import (
     lists,
 )
 
-if TYPE_CHECKING:
-    Row = dict[str, Any]
+if t.TYPE_CHECKING:
+    Row = dict[str, t.Any]
 SUMMER = {"sent_time_gmt": "1375461561000", "sent_date_string": "02 Aug 2013, 12:39 PM"}
 WINTER = {
     "created_time_gmt": "1357144761000",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+import typing as t
 
 import pytest
 from singer_sdk.exceptions import (
@@ -24,7 +24,7 @@ from tests.support.target import (
     schema,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 

@@ -7,14 +7,14 @@ repeated element becomes a list.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import typing as t
 from xml.parsers import expat
 
 import xmltodict
 
 from tap_zohocampaigns.api.errors import FatalError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Json, Row
 
 MAX_DEPTH = 40

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from tap_zohocampaigns.sandbox.bodies import times
 from tap_zohocampaigns.sandbox.bodies.envelope import (
@@ -15,7 +15,7 @@ from tap_zohocampaigns.sandbox.bodies.envelope import (
     xml_success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo

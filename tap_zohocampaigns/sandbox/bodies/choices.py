@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.bodies.fields import FieldsForm
     from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
     from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm

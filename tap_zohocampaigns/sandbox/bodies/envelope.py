@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 V1_1 = "/api/v1.1/"

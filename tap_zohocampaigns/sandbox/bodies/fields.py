@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
 
 from tap_zohocampaigns.sandbox.bodies.envelope import block, fls, response, tag, version
 from tap_zohocampaigns.sandbox.world.account import Field
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-FieldsForm = Literal["fieldnames", "fieldname"]
+FieldsForm = t.Literal["fieldnames", "fieldname"]
 """Where the fields are: `response.fieldnames.fieldname`, as was seen, or
 `response.fieldname`, as the page of Zoho's Marketing Automation has it.
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
 from tap_zohocampaigns.sandbox.bodies import times
 from tap_zohocampaigns.sandbox.bodies.envelope import (
@@ -19,14 +19,14 @@ from tap_zohocampaigns.sandbox.bodies.envelope import (
     xml_success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from tap_zohocampaigns.sandbox.bodies.envelope import Page
     from tap_zohocampaigns.sandbox.world.account import MailingList, Segment
 
-SegmentsForm = Literal["object", "objects", "list", "map_text"]
+SegmentsForm = t.Literal["object", "objects", "list", "map_text"]
 """How a list names its segments; no public source shows what the service does.
 
 `object` is cvid -> name, `objects` cvid -> object with `segment_name`, `list` a

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
 from tap_zohocampaigns.sandbox.bodies import times
 from tap_zohocampaigns.sandbox.bodies.envelope import (
@@ -15,7 +15,7 @@ from tap_zohocampaigns.sandbox.bodies.envelope import (
     xml_success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.bodies.envelope import Page
     from tap_zohocampaigns.sandbox.world.account import Campaign, Recipient
 
-TimelineForm = Literal["list", "object"]
+TimelineForm = t.Literal["list", "object"]
 """How JSON has the times of opens and clicks, which is known from XML only.
 
 `list` is `[{"time": …}]`; `object` is `{"report": [{"time": …}]}`, as XML nests them.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from tap_zohocampaigns.sandbox.bodies import times
 from tap_zohocampaigns.sandbox.bodies.envelope import success
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
 from tap_zohocampaigns.sandbox.bodies import places, times
 from tap_zohocampaigns.sandbox.bodies.campaigns import preview, stamps
@@ -17,7 +17,7 @@ from tap_zohocampaigns.sandbox.bodies.envelope import (
     xml_success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
@@ -52,12 +52,12 @@ _PERCENTS = {
     "unsent_percent": ("unsent_count", "emails_sent_count"),
     "unsubscribe_percent": ("unsub_count", "delivered_count"),
 }
-PlacesForm = Literal["object", "map_text"]
+PlacesForm = t.Literal["object", "map_text"]
 """How JSON has the opens by country: an object by name, as was seen, or the text
 `{in=2}` by code, as the page of campaignreports has it.
 """
 
-SegmentsInfoForm = Literal["list", "object"]
+SegmentsInfoForm = t.Literal["list", "object"]
 """How JSON has the segments of a campaign; only `[]` and `{}` are known, if none.
 
 `list` is of objects with `cvid` and `segment_name`; `object` is cvid -> name.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tap_zohocampaigns.sandbox.bodies import places, times
 from tap_zohocampaigns.sandbox.bodies.envelope import (
@@ -14,7 +14,7 @@ from tap_zohocampaigns.sandbox.bodies.envelope import (
     xml_success,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 

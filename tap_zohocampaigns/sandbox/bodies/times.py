@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-_MONTHS: Final = (
+_MONTHS: t.Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
     *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
 )

@@ -8,13 +8,13 @@ and may not escape the names like that. Zoho's pages have no quotes in their JSO
 from __future__ import annotations
 
 import re
-from typing import Final
+import typing as t
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from tap_zohocampaigns.sandbox.server.requests import Code, RefusedError
 
-_ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ESCAPED: t.Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _QUOTED = re.compile(
     r"""
     "((?:[^"\\]|\\.)*)"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import socket
 import socketserver
 import sys
+import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HOST: Final = "127.0.0.1"
+HOST: t.Final = "127.0.0.1"
 
 _FORM = "application/x-www-form-urlencoded"
 

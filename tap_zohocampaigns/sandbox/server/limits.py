@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import secrets
 import threading
+import typing as t
 from collections import deque
-from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-TOKEN_SECONDS: Final = 3600
+TOKEN_SECONDS: t.Final = 3600
 
-OWN: Final[Mapping[str, tuple[tuple[tuple[int, float], ...], float]]] = {
+OWN: t.Final[Mapping[str, tuple[tuple[tuple[int, float], ...], float]]] = {
     "listsubscribe": (((500, 60), (12_500, 3600), (75_000, 86_400)), 1800),
     "addlistsubscribersinbulk": (((2000, 60),), 600),
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from tap_zohocampaigns.sandbox.bodies.envelope import error, gateway_error, version
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PAIR = re.compile(r"""["']?(\w+)["']?\s*:\s*["']?([^"',}]*)""")

@@ -1,11 +1,11 @@
-"""The endpoints of the API: what each takes, needs and answers."""
+"""The endpoints of the API: parameters, scope, and the function that answers."""
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
 
-from tap_zohocampaigns.sandbox.bodies import reference, schemas
+from tap_zohocampaigns.sandbox.bodies import reference
 from tap_zohocampaigns.sandbox.bodies.subscribers import FILTERS
 from tap_zohocampaigns.sandbox.server import writes
 from tap_zohocampaigns.sandbox.server.endpoints import Endpoints
@@ -23,19 +23,18 @@ from tap_zohocampaigns.sandbox.world.account import (
     STATUSES,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from tap_zohocampaigns.sandbox.bodies.schemas import Schema
 
-CONTACT: Final = "ZohoCampaigns.contact.READ"
-CAMPAIGN: Final = "ZohoCampaigns.campaign.READ"
-TAGS: Final = "ZohoCampaigns.contact.UPDATE"
-WORKFLOW: Final = "ZohoCampaigns.workflow.READ"
-CREATE: Final = "ZohoCampaigns.contact.CREATE"
-UPDATE: Final = "ZohoCampaigns.contact.UPDATE"
-SCOPES: Final = (CONTACT, CAMPAIGN, TAGS, WORKFLOW, CREATE)
-"""All that there is a need for; tags want the scope for changing contacts."""
+CONTACT: t.Final = "ZohoCampaigns.contact.READ"
+CAMPAIGN: t.Final = "ZohoCampaigns.campaign.READ"
+TAGS: t.Final = "ZohoCampaigns.contact.UPDATE"
+WORKFLOW: t.Final = "ZohoCampaigns.workflow.READ"
+CREATE: t.Final = "ZohoCampaigns.contact.CREATE"
+UPDATE: t.Final = "ZohoCampaigns.contact.UPDATE"
+SCOPES: t.Final = (CONTACT, CAMPAIGN, TAGS, WORKFLOW, CREATE)
+"""All scopes of the tap and the target. Tags need the scope to change contacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +42,21 @@ class Endpoint:
     """An endpoint of the API.
 
     Attributes:
-        answer: Writes the body.
-        summary: What it is for.
-        scope: What an access token has to be for.
-        schema: The body of a success in JSON.
-        params: What it takes, the format aside.
+        answer: Returns the body.
+        scope: The scope that a token needs.
+        params: Its parameters, without the format.
         format_param: The parameter that names the format; without one it is JSON.
-        format: The format, where the path names it.
-        methods: How it is called; a POST to some others would write.
+        format: The format, if the path names it.
+        methods: HTTP methods. A POST to some other endpoints would change data.
         v1: Whether version 1 of the API has it too.
-        uri: What its answers call it, if not the path.
+        uri: Its name in answers, if that is not the path.
     """
 
     answer: Callable[[Endpoints, Question], bytes]
-    summary: str
     scope: str
-    schema: Schema
     params: tuple[Param, ...] = ()
-    format_param: Literal["resfmt", "type", ""] = "resfmt"
-    format: Literal["json", "xml", ""] = ""
+    format_param: t.Literal["resfmt", "type", ""] = "resfmt"
+    format: t.Literal["json", "xml", ""] = ""
     methods: tuple[str, ...] = ("GET", "POST")
     v1: bool = False
     uri: str = ""
@@ -81,7 +76,7 @@ class Endpoint:
         return self.scope in scopes or whole in scopes
 
     def reply(self, endpoints: Endpoints, uri: str, params: Mapping[str, str]) -> bytes:
-        """Return the body for a call that came through the gates."""
+        """Return the body for a call that passed the checks."""
         question = Question(self.uri or uri, params, self.wants_json(params))
         try:
             question.check(self.params)
@@ -101,70 +96,52 @@ _SEGMENT = Param("cvid", "The segment", required=True)
 _CAMPAIGN = Param(
     "campaignkey", "The campaign, or a child of an A/B campaign", required=True
 )
-_REPORT = Endpoint(
-    Endpoints.report, "The report of a campaign", CAMPAIGN, schemas.REPORT, (_CAMPAIGN,)
-)
+_REPORT = Endpoint(Endpoints.report, CAMPAIGN, (_CAMPAIGN,))
 
-ENDPOINTS: Final[Mapping[str, Endpoint]] = {
+ENDPOINTS: t.Final[Mapping[str, Endpoint]] = {
     "getmailinglists": Endpoint(
         Endpoints.lists,
-        "The mailing lists and their segments",
         CONTACT,
-        schemas.LISTS,
         (_SORT, *_PAGE),
         v1=True,
     ),
     "getlistadvanceddetails": Endpoint(
         Endpoints.list_details,
-        "Numbers, places and campaigns of a list",
         CONTACT,
-        schemas.LIST_DETAILS,
         (_LIST, Param("filtertype", "Which campaigns", words=(*FILTERS,)), *_PAGE),
     ),
     "getlistsubscribers": Endpoint(
         Endpoints.subscribers,
-        "The contacts of a list",
         CONTACT,
-        schemas.SUBSCRIBERS,
         (_LIST, Param("status", "Which contacts", words=FEED_STATUSES), _SORT, *_PAGE),
     ),
     "listsubscriberscount": Endpoint(
         Endpoints.count,
-        "How many contacts a list has",
         CONTACT,
-        schemas.COUNT,
         (_LIST, Param("status", "Which", words=STATUSES, code=Code.STATUS)),
         v1=True,
     ),
     "getsegmentdetails": Endpoint(
         Endpoints.segment_details,
-        "The criteria of a segment",
         CONTACT,
-        schemas.SEGMENT,
         (_LIST, _SEGMENT),
         v1=True,
     ),
     "getsegmentcontacts": Endpoint(
         Endpoints.segment_contacts,
-        "The contacts in a segment",
         CONTACT,
-        schemas.MEMBERS,
         (_SEGMENT, *_PAGE),
         v1=True,
     ),
     "recentcampaigns": Endpoint(
         Endpoints.campaigns,
-        "The campaigns",
         CAMPAIGN,
-        schemas.CAMPAIGNS,
         (Param("status", "Words such as all, or sent|drafts"), _SORT, *_PAGE),
         v1=True,
     ),
     "getcampaigndetails": Endpoint(
         Endpoints.details,
-        "A campaign, whom it went to and its report",
         CAMPAIGN,
-        schemas.DETAILS,
         (
             _CAMPAIGN,
             Param("campaigntype", "Its own type", words=("normal", "abtesting")),
@@ -174,9 +151,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "getcampaignreports": _REPORT,
     "getcampaignrecipientsdata": Endpoint(
         Endpoints.recipients,
-        "The recipients of a campaign who did something",
         CAMPAIGN,
-        schemas.RECIPIENTS,
         (
             _CAMPAIGN,
             Param("action", "What they did", required=True, words=ACTIONS),
@@ -187,45 +162,35 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     ),
     "contact/allfields": Endpoint(
         Endpoints.fields,
-        "The fields of contacts",
         CONTACT,
-        schemas.FIELDS,
         (Param("type", "The format", required=True, words=("json", "xml"), code=None),),
         format_param="type",
         methods=("GET",),
     ),
     "tag/getalltags": Endpoint(
         Endpoints.tags,
-        "The tags",
         TAGS,
-        schemas.TAGS,
         format_param="",
         methods=("GET",),
         uri=reference.TAGS_URI,
     ),
     "topics": Endpoint(
         Endpoints.topics,
-        "The topics that contacts consent to",
         CONTACT,
-        schemas.TOPICS,
         (Param("details", "Such as {from_index:0,range:20}"),),
         format_param="",
         methods=("GET",),
     ),
     "topics/products": Endpoint(
         Endpoints.products,
-        "The products that topics belong to",
         CONTACT,
-        schemas.PRODUCTS,
         (Param("details", "Such as {from_index:0,range:20}"),),
         format_param="",
         methods=("GET",),
     ),
     "workflow": Endpoint(
         Endpoints.workflows,
-        "The open custom workflows",
         WORKFLOW,
-        schemas.WORKFLOWS,
         (Param("details", 'Such as {"page":1,"limit":20,"trigger_type":"open"}'),),
         format_param="",
         methods=("GET",),
@@ -236,17 +201,14 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
 
 def _write(
     answer: Callable[[Endpoints, Question], bytes],
-    summary: str,
     *more: Param,
     v1: bool = False,
-) -> dict[Literal["json", "xml"], Endpoint]:
-    forms: tuple[Literal["json", "xml"], ...] = ("json", "xml")
+) -> dict[t.Literal["json", "xml"], Endpoint]:
+    forms: tuple[t.Literal["json", "xml"], ...] = ("json", "xml")
     return {
         form: Endpoint(
             answer,
-            summary,
             UPDATE,
-            schemas.WRITTEN,
             (*more, Param("contactinfo", "The fields of the contact", required=True)),
             format=form,
             methods=("POST",),
@@ -259,24 +221,18 @@ def _write(
 _TOPIC = Param("topic_id", "The topics, with commas", code=None)
 _SOURCE = Param("source", "Where the contact is from", code=None)
 _CHANGES = {
-    "listsubscribe": _write(
-        writes.subscribe, "Subscribe a contact", _LIST, _TOPIC, _SOURCE, v1=True
-    ),
-    "listunsubscribe": _write(
-        writes.unsubscribe, "Unsubscribe a contact", _LIST, _TOPIC, v1=True
-    ),
-    "contactdonotmail": _write(writes.do_not_mail, "Never mail a contact again"),
+    "listsubscribe": _write(writes.subscribe, _LIST, _TOPIC, _SOURCE, v1=True),
+    "listunsubscribe": _write(writes.unsubscribe, _LIST, _TOPIC, v1=True),
+    "contactdonotmail": _write(writes.do_not_mail),
 }
-WRITES: Final[Mapping[str, Endpoint]] = {
+WRITES: t.Final[Mapping[str, Endpoint]] = {
     f"{form}/{name}": endpoint
     for name, forms in _CHANGES.items()
     for form, endpoint in forms.items()
 } | {
     writes.BULK: Endpoint(
         writes.add,
-        "Add contacts to a list",
         CREATE,
-        schemas.ADDED,
         (_LIST, Param("emailids", "At most ten, with commas", required=True)),
         methods=("POST",),
     )

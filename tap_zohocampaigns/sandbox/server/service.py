@@ -5,29 +5,31 @@ from __future__ import annotations
 import hmac
 import threading
 import time
+import typing as t
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal, Self
 
 from tap_zohocampaigns.sandbox.bodies.choices import Choices
 from tap_zohocampaigns.sandbox.bodies.envelope import (
     V1,
     V1_1,
-    encode,
-    error,
     version,
     without_head,
     wrong_url,
 )
-from tap_zohocampaigns.sandbox.server import openapi
+from tap_zohocampaigns.sandbox.server.accounts import (
+    TOKEN_PATH,
+    credential,
+    token_reply,
+)
 from tap_zohocampaigns.sandbox.server.endpoints import Endpoints
 from tap_zohocampaigns.sandbox.server.http import HOST, Listener, Reply
 from tap_zohocampaigns.sandbox.server.limits import TOKEN_SECONDS, Quota, Tokens
+from tap_zohocampaigns.sandbox.server.locks import JSON, XML, Lock
 from tap_zohocampaigns.sandbox.server.requests import Code, refusal
 from tap_zohocampaigns.sandbox.server.routes import ENDPOINTS, SCOPES, WRITES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from types import TracebackType
 
     from tap_zohocampaigns.sandbox.bodies.fields import FieldsForm
@@ -35,26 +37,13 @@ if TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm
     from tap_zohocampaigns.sandbox.bodies.reports import PlacesForm, SegmentsInfoForm
     from tap_zohocampaigns.sandbox.server.http import Request
+    from tap_zohocampaigns.sandbox.server.locks import LockForm
     from tap_zohocampaigns.sandbox.server.routes import Endpoint
     from tap_zohocampaigns.sandbox.world.account import Account
 
-LockForm = Literal["Z101", "Z101-400", "429", "2008", "projects"]
-"""What a locked endpoint says; Zoho does not document it."""
-
-_ACCOUNTS = "/oauth/v2/token"
-_JSON = "application/json;charset=UTF-8"
-_XML = "text/xml;charset=UTF-8"
 _SCHEMES = ("Zoho-oauthtoken", "Bearer")
 _SECRETS = ("client_secret", "refresh_token", "auth_token")
 _SCOPE_V1 = "CampaignsAPI"
-_THROTTLED = {
-    "error_description": (
-        "You have made too many requests continuously. "
-        "Please try again after some time."
-    ),
-    "error": "Access Denied",
-    "status": "failure",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ class Service:
         repeats_token: The token service gives the same token each time.
         monotonic: The clock of tokens, quota and calls, in seconds.
         headless: Endpoints whose successes have no code, status and message.
-        intercept: Sees each call before the gates; its reply, if any, is sent
+        intercept: Sees each call before the checks; its reply, if any, is sent
             instead, and the quota does not count the call.
         latency: Seconds before each answer of the API.
         url: Where the service listens.
@@ -125,7 +114,7 @@ class Service:
     quota_seconds: float = 300
     lock_seconds: float = 1800
     lock_form: LockForm = "Z101"
-    throttle_status: Literal[200, 400] = 400
+    throttle_status: t.Literal[200, 400] = 400
     token_seconds: int = TOKEN_SECONDS
     repeats_token: bool = False
     monotonic: Callable[[], float] = time.monotonic
@@ -165,7 +154,7 @@ class Service:
         )
         self._thread.start()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> t.Self:
         """Return the running service."""
         return self
 
@@ -188,9 +177,9 @@ class Service:
     def config(self) -> dict[str, str]:
         """The settings with which the tap reads this service."""
         return {
-            "client_id": _credential("client_id"),
-            "client_secret": _credential("client_secret"),
-            "refresh_token": _credential("refresh_token"),
+            "client_id": credential("client_id"),
+            "client_secret": credential("client_secret"),
+            "refresh_token": credential("refresh_token"),
             "api_url": self.url,
             "accounts_url": self.url,
         }
@@ -200,7 +189,7 @@ class Service:
         """The settings with which the tap reads version 1 of this service."""
         return {
             "api_version": "1",
-            "auth_token": _credential("auth_token"),
+            "auth_token": credential("auth_token"),
             "api_url": self.url,
         }
 
@@ -210,17 +199,14 @@ class Service:
         return self._tokens.issued
 
     def _answer(self, request: Request) -> Reply:
-        if request.path == _ACCOUNTS:
+        if request.path == TOKEN_PATH:
             if request.method != "POST":
                 return _not_allowed("POST")
-            return self._token(request.params)
-        if request.path == openapi.PATH:
-            if request.method != "GET":
-                return _not_allowed("GET")
-            body = encode(openapi.document(_ACCOUNTS, self.account))
-            return Reply(200, body, {"Content-Type": _JSON})
+            with self._counting:
+                self.tokens_asked += 1
+            return token_reply(self, self._tokens, request.params)
         if not request.path.startswith(V1):
-            return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
+            return Reply(200, wrong_url(request.path), {"Content-Type": XML})
         called = version(request.path)
         # Appending is atomic, so the list needs no lock.
         call = Call(
@@ -237,7 +223,7 @@ class Service:
         return reply or self._api(request, call)
 
     def _exposed(self, request: Request) -> bool:
-        secrets = {*map(_credential, _SECRETS)}
+        secrets = {*map(credential, _SECRETS)}
         return any(
             name == "authtoken" or value in secrets or self._tokens.valid(value)
             for name, value in request.query.items()
@@ -246,11 +232,11 @@ class Service:
     def _api(self, request: Request, call: Call) -> Reply:
         endpoint = ENDPOINTS.get(call.endpoint) or WRITES.get(call.endpoint)
         if endpoint is None or (call.version == "1" and not endpoint.v1):
-            return Reply(200, wrong_url(request.path), {"Content-Type": _XML})
+            return Reply(200, wrong_url(request.path), {"Content-Type": XML})
         if request.method not in endpoint.methods:
             return _not_allowed(*endpoint.methods)
         uri, as_json = endpoint.uri or request.path, endpoint.wants_json(call.params)
-        kind = {"Content-Type": _JSON if as_json else _XML}
+        kind = {"Content-Type": JSON if as_json else XML}
         refused = self._refused(request, call, endpoint)
         if refused is not None:
             status = 401 if refused is Code.UNAUTHORIZED else 200
@@ -281,69 +267,11 @@ class Service:
         return None if known and endpoint.admits(self.scopes) else Code.UNAUTHORIZED
 
     def _locked(self, uri: str, *, as_json: bool) -> Reply:
-        kind = {"Content-Type": _JSON if as_json else _XML}
-        match self.lock_form:
-            case "projects":
-                minutes = round(self.lock_seconds / 60)
-                title = "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED"
-                message = (
-                    f"Cannot execute more than {self.quota_calls} requests per API "
-                    f"in {round(self.quota_seconds / 60)} minutes. "
-                    f"Try again after {minutes} minutes."
-                )
-                details = {"message": message}
-                fault = {"status_code": "400", "title": title, "details": details}
-                return Reply(400, encode({"error": fault}), {"Content-Type": _JSON})
-            case "429":
-                status, code, message = 429, "429", "Too many requests."
-            case "2008":
-                status, code, message = 200, "2008", "API calls limit exceeded."
-            case "Z101-400":
-                status, code, message = 400, "Z101", ""
-            case "Z101":
-                status, code, message = 200, "Z101", ""
-        return Reply(status, error(uri, code, message, as_json=as_json), kind)
-
-    def _token(self, params: Mapping[str, str]) -> Reply:
-        kind = {"Content-Type": _JSON}
-        with self._counting:
-            self.tokens_asked += 1
-        wrong = next(
-            (
-                word
-                for name, word in (
-                    ("client_id", "invalid_client"),
-                    ("client_secret", "invalid_client_secret"),
-                    ("refresh_token", "invalid_code"),
-                )
-                if not hmac.compare_digest(
-                    params.get(name, "").encode(), self.config[name].encode()
-                )
-            ),
-            None,
+        lock = Lock(
+            self.lock_form, self.quota_calls, self.quota_seconds, self.lock_seconds
         )
-        if params.get("grant_type") != "refresh_token":
-            wrong = "invalid_grant"
-        if wrong is not None:
-            return Reply(200, encode({"error": wrong}), kind)
-        token = self._tokens.issue()
-        if token is None:
-            return Reply(self.throttle_status, encode(_THROTTLED), kind)
-        body = {
-            "access_token": token,
-            "api_domain": "https://www.zohoapis.com",
-            "token_type": "Bearer",
-            "expires_in": self.token_seconds,
-        }
-        if self.tells_scopes:
-            body["scope"] = " ".join(self.scopes)
-        return Reply(200, encode(body), kind)
+        return lock.reply(uri, as_json=as_json)
 
 
 def _not_allowed(*methods: str) -> Reply:
     return Reply(405, b"", {"Allow": ", ".join(methods)})
-
-
-def _credential(name: str) -> str:
-    # The same in every sandbox, so that a written config survives a restart.
-    return f"1000.{blake2b(name.encode(), digest_size=16).hexdigest()}"

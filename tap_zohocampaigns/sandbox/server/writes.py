@@ -8,7 +8,7 @@ subscribed, and one wrong address of ten refuses all ten.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+import typing as t
 
 from tap_zohocampaigns.sandbox.bodies.envelope import (
     encode,
@@ -22,14 +22,14 @@ from tap_zohocampaigns.sandbox.server.requests import Code, RefusedError
 from tap_zohocampaigns.sandbox.world.account import WritableAccount
 from tap_zohocampaigns.sandbox.world.edits import DO_NOT_MAIL
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_zohocampaigns.sandbox.server.endpoints import Endpoints
     from tap_zohocampaigns.sandbox.server.requests import Question
     from tap_zohocampaigns.sandbox.world.account import MailingList
 
-BULK: Final = "addlistsubscribersinbulk"
+BULK: t.Final = "addlistsubscribersinbulk"
 
 _ADDRESS = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@,;<>()\"]+")
 _LONGEST_ADDRESS = 320

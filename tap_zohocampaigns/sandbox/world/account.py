@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-ACTIONS: Final = (
+ACTIONS: t.Final = (
     "sentcontacts",
     "openedcontacts",
     "optoutcontacts",
@@ -23,13 +23,16 @@ ACTIONS: Final = (
 )
 """The `action` words of getcampaignrecipientsdata."""
 
-STATUSES: Final = ("active", "unsub", "bounce", "spam")
+STATUSES: t.Final = ("active", "unsub", "bounce", "spam")
 """The `status` words of listsubscriberscount."""
 
-FEED_STATUSES: Final = ("active", "recent", "mostrecent", "unsub", "bounce")
+FEED_STATUSES: t.Final = ("active", "recent", "mostrecent", "unsub", "bounce")
 """The `status` words of getlistsubscribers; the recent ones are parts of `active`."""
 
-EVENTS: Final = {"openedcontacts": "open_timeline", "clickedcontacts": "click_timeline"}
+EVENTS: t.Final = {
+    "openedcontacts": "open_timeline",
+    "clickedcontacts": "click_timeline",
+}
 """The actions whose recipients can tell when they did so, and the `type` to ask."""
 
 
@@ -188,7 +191,7 @@ class Recipient:
     opted_out: datetime | None = None
 
 
-class Account(Protocol):
+class Account(t.Protocol):
     """What a `Service` serves. All times are aware and in UTC."""
 
     @property
@@ -223,8 +226,8 @@ class Account(Protocol):
         """The counts of campaignreports by their names on the wire; see `tally`."""
 
 
-@runtime_checkable
-class FullAccount(Account, Protocol):
+@t.runtime_checkable
+class FullAccount(Account, t.Protocol):
     """An account that also has what is read beside campaigns and segments.
 
     A plain `Account` is served as one in which there is none of it.
@@ -254,8 +257,8 @@ class FullAccount(Account, Protocol):
         """All open custom workflows, newest first."""
 
 
-@runtime_checkable
-class WritableAccount(Account, Protocol):
+@t.runtime_checkable
+class WritableAccount(Account, t.Protocol):
     """An account that can be changed, one contact at a time.
 
     Any other refuses all that would change it.

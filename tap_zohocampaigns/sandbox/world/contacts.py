@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import typing as t
 from bisect import bisect
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
 
 from tap_zohocampaigns.sandbox.world.account import Contact
 from tap_zohocampaigns.sandbox.world.randomness import draws, pick
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_zohocampaigns.sandbox.world.identity import Identity
 
-HOUR: Final = 3_600
-DAY: Final = 86_400
+HOUR: t.Final = 3_600
+DAY: t.Final = 86_400
 
 _BUSY_SEATS = 60
 _BUSY_FROM = 600

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import typing as t
 from bisect import bisect
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
 from math import log1p
-from typing import TYPE_CHECKING, Final
 
 from tap_zohocampaigns.sandbox.world.account import ACTIONS, Recipient
 from tap_zohocampaigns.sandbox.world.contacts import DAY, HOUR
 from tap_zohocampaigns.sandbox.world.randomness import draws
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tap_zohocampaigns.sandbox.world.account import Contact
@@ -23,7 +23,7 @@ _NEVER = 1 << 62
 _SMALL = 20
 _LATE = 0.1
 
-BOUNCE_SECONDS: Final = 90
+BOUNCE_SECONDS: t.Final = 90
 """A bounce comes at most so long after its e-mail."""
 
 _LONGEST_DELAY = 40 * DAY

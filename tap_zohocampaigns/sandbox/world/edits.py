@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
+import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
 
 from tap_zohocampaigns.sandbox.world.account import Contact
 from tap_zohocampaigns.sandbox.world.contacts import Person
 from tap_zohocampaigns.sandbox.world.randomness import draws
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tap_zohocampaigns.sandbox.world.account import Field
     from tap_zohocampaigns.sandbox.world.identity import Identity
 
-DO_NOT_MAIL: Final = "donotmail"
+DO_NOT_MAIL: t.Final = "donotmail"
 """The status, in all lists, of contacts that must get no mail at all."""
 
 _NAMED = {
@@ -101,7 +101,7 @@ class Book:
         number = entry.list_number
         whom = ([*person.statuses] or [-1]) if number is None else [number]
         statuses = {**person.statuses, **dict.fromkeys(whom, entry.status)}
-        told: dict[str, Any] = {
+        told: dict[str, t.Any] = {
             known: entry.fields[name]
             for name, known in _NAMED.items()
             if name in entry.fields and len(entry.fields[name]) <= _LONGEST

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypedDict
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.sandbox.world.account import (
     ACTIONS,
     Campaign,
-    Criterion,
     MailingList,
     Member,
     Segment,
@@ -22,13 +21,12 @@ from tap_zohocampaigns.sandbox.world.contacts import DAY, HOUR, People
 from tap_zohocampaigns.sandbox.world.deliveries import deliver, moment, shuffled
 from tap_zohocampaigns.sandbox.world.edits import DO_NOT_MAIL, Book, Entry
 from tap_zohocampaigns.sandbox.world.identity import Identity
-from tap_zohocampaigns.sandbox.world.randomness import draws
+from tap_zohocampaigns.sandbox.world.list_plan import ListPlan
 from tap_zohocampaigns.sandbox.world.reference import Office
 from tap_zohocampaigns.sandbox.world.schedule import Schedule
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Unpack
 
     from tap_zohocampaigns.sandbox.world.account import (
         Contact,
@@ -42,31 +40,12 @@ if TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.world.contacts import Person
     from tap_zohocampaigns.sandbox.world.deliveries import Mailing
 
-_FIRST_LIST = datetime(2016, 3, 1, tzinfo=UTC)
-_LISTS_SPAN = timedelta(days=5 * 365)
-_LIST_CHANGE = 9 * DAY
-_PUBLIC = 0.3
 _PAUSE_HOURS = 6
 _PAUSE_EVERY = 5
 _RECENT_DAYS = {"recent": 30, "mostrecent": 7}
 
-_LISTS = (
-    ("Customers", "Everybody who bought"),
-    ("News & offers", ""),
-    ("Партнери «Північ»", "Partners, north of 60°"),
-    ("Webinar, autumn", "Sign-ups < 2 years old & active"),
-    ('The "Insiders"', ""),
-)
-_SEGMENTS = (
-    ("Readers", Criterion("Contact Email", "contains", "example"), 0.6),
-    ("Blue & yellow", Criterion("Favourite colour", "is", "blue"), 0.25),
-    ("Recently seen", Criterion("Last seen yymmdd", "greater than", "240101"), 0.45),
-    ("Flash sale", Criterion("Company Name", "is not", "Brown & Sons"), 0.3),
-)
-_SECOND_CRITERION = Criterion("First Name", "is not empty", "", "or")
 
-
-class Sizes(TypedDict, total=False):
+class Sizes(t.TypedDict, total=False):
     """How many of each; what is left out is as in the default account."""
 
     lists: int
@@ -101,10 +80,10 @@ class LivingAccount:
         seed: int = 0,
         clock: Callable[[], datetime] = utc_now,
         zone: str = "America/New_York",
-        **sizes: Unpack[Sizes],
+        **sizes: t.Unpack[Sizes],
     ) -> None:
         """Take the seed, a clock of aware times, the account's zone and the sizes."""
-        self.zone: Final = ZoneInfo(zone)
+        self.zone: t.Final = ZoneInfo(zone)
         self._seed = seed
         self._clock = clock
         counts = _Counts(**sizes)
@@ -115,7 +94,8 @@ class LivingAccount:
         self._people = People(self._identity, counts.contacts, counts.lists)
         self._book = Book(self._identity, self._office.fields)
         self._known = lru_cache(maxsize=8)(self._meet)
-        self._segments = tuple(map(self._segment, range(self._segment_count)))
+        self._plan = ListPlan(self._identity, seed, counts.lists)
+        self._segments = tuple(map(self._plan.segment, range(self._segment_count)))
         self._schedule = Schedule(
             self._identity,
             counts.lists,
@@ -167,24 +147,8 @@ class LivingAccount:
         """All mailing lists, newest first."""
         now = self._now()
         return tuple(
-            self._list(number, now) for number in reversed(range(self._list_count))
-        )
-
-    def _list(self, number: int, now: int) -> MailingList:
-        luck = draws(self._seed, "list", number)
-        age = (number + luck[0]) / self._list_count
-        name, description = _LISTS[number % len(_LISTS)]
-        phase = int(luck[1] * _LIST_CHANGE)
-        return MailingList(
-            key=self._identity.list_key(number),
-            name=name if number < len(_LISTS) else f"{name} {number}",
-            description=description,
-            created=moment((_FIRST_LIST + age * _LISTS_SPAN).timestamp()),
-            updated=moment((now + phase) // _LIST_CHANGE * _LIST_CHANGE - phase),
-            number=self._identity.list_number(number),
-            owner="Sandbox & Co.",
-            zuid=self._identity.zuid,
-            public=luck[2] < _PUBLIC,
+            self._plan.mailing_list(number, now)
+            for number in reversed(range(self._list_count))
         )
 
     def segments(self, list_key: str) -> tuple[Segment, ...]:
@@ -194,18 +158,6 @@ class LivingAccount:
     def segment(self, cvid: str) -> Segment | None:
         """The segment with this id."""
         return next((one for one in self._segments if one.cvid == cvid), None)
-
-    def _segment_list(self, number: int) -> int:
-        return max(number - 1, 0) % max(self._list_count - 1, 1)
-
-    def _segment(self, number: int) -> Segment:
-        name, criterion, _ = _SEGMENTS[number % len(_SEGMENTS)]
-        return Segment(
-            cvid=f"129{self._identity.org}{number:011d}",
-            list_key=self._identity.list_key(self._segment_list(number)),
-            name=name if number < len(_SEGMENTS) else f"{name} {number}",
-            criteria=(criterion, _SECOND_CRITERION) if number % 2 else (criterion,),
-        )
 
     def members(self, cvid: str) -> tuple[Member, ...]:
         """Who is in a segment now, by the time of adding."""
@@ -219,8 +171,8 @@ class LivingAccount:
         rest = second // (_PAUSE_HOURS * HOUR) % _PAUSE_EVERY
         if number and number == self._segment_count - 1 and rest == 0:
             return ()
-        share = _SEGMENTS[number % len(_SEGMENTS)][2]
-        list_number = self._segment_list(number)
+        share = self._plan.share(number)
+        list_number = self._plan.list_of_segment(number)
         days = second / DAY
         # The golden section keeps the rhythms of one person's segments apart.
         inside = (

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
+import typing as t
 from hashlib import blake2b
-from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EIGHT = struct.Struct(">8I")
 _WHOLE = 2.0**32
-_T = TypeVar("_T")
+_T = t.TypeVar("_T")
 
 
 def _digest(names: tuple[object, ...]) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
 
 from tap_zohocampaigns.sandbox.world.account import Field, Product, Tag, Topic, Workflow
 from tap_zohocampaigns.sandbox.world.randomness import draws, key
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.world.identity import Identity
 
 _FIRST_DAY = datetime(2017, 5, 2, 14, 20, tzinfo=UTC)
@@ -40,14 +40,14 @@ class Office:
         """Take whose they are; without lists, or without contacts, some are missing."""
         self._identity = identity
         seed = identity.seed
-        self.fields: Final = tuple(
+        self.fields: t.Final = tuple(
             Field(identity.number(_FIELD, place), one.name, one.kind, one.length)
             for place, one in enumerate(_FIELDS)
         )
-        self.tags: Final = tuple(
+        self.tags: t.Final = tuple(
             self._tag(place, contacts) for place in reversed(range(len(_TAGS)))
         )[: contacts and len(_TAGS)]
-        self.topics: Final = tuple(
+        self.topics: t.Final = tuple(
             Topic(
                 topic_id=identity.number(_TOPIC, place),
                 name=name,
@@ -56,11 +56,11 @@ class Office:
             )
             for place, (name, description) in enumerate(_TOPICS if lists else ())
         )
-        self.products: Final = tuple(
+        self.products: t.Final = tuple(
             Product(identity.number(_PRODUCT, place), name)
             for place, name in enumerate(_PRODUCTS if lists else ())
         )
-        self.workflows: Final = tuple(
+        self.workflows: t.Final = tuple(
             Workflow(
                 key=key(seed, "workflow", place),
                 trigger_key=key(seed, "trigger", place),

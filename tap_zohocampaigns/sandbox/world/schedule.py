@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from tap_zohocampaigns.sandbox.world.account import Campaign
 from tap_zohocampaigns.sandbox.world.contacts import DAY, HOUR
 from tap_zohocampaigns.sandbox.world.deliveries import BOUNCE_SECONDS, moment
 from tap_zohocampaigns.sandbox.world.randomness import draws, key, pick
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tap_zohocampaigns.sandbox.world.account import Topic

@@ -6,10 +6,10 @@ import json
 import logging
 import math
 import tracemalloc
+import typing as t
 from contextlib import closing
 from decimal import Decimal
 from itertools import count
-from typing import Any
 
 import pytest
 from singer_sdk.singerlib import RecordMessage
@@ -29,7 +29,7 @@ def typed(**kinds: object) -> Converter:
     return Converter("typed", {"properties": properties}, no_zone)
 
 
-def records(stream: str, endpoint: str, content: bytes) -> list[dict[str, Any]]:
+def records(stream: str, endpoint: str, content: bytes) -> list[dict[str, t.Any]]:
     rows = payload(endpoint, read(content))
     return [*map(converter(stream).record, rows)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +14,7 @@ from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 from tests.support.rows import converter, no_zone, rows
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 NEW_YORK = ZoneInfo("America/New_York")
 

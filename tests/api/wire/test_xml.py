@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tracemalloc
+import typing as t
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -21,7 +21,7 @@ from tap_zohocampaigns.api.wire.envelope import MAX_BYTES, Envelope, Unreadable
 from tests.support import samples
 from tests.support.zoho import payload, read
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 CONTROL = b"|".join(
@@ -83,14 +83,14 @@ def tree(text: bytes) -> Element:
     return document
 
 
-def plain(element: Element) -> Any:
+def plain(element: Element) -> t.Any:
     """Turn an element into the value that JSON has."""
     if not len(element):
         return element.text or ("" if element.attrib else None)
     named: dict[str, list[Element]] = {}
     for child in element:
         named.setdefault(child.tag, []).append(child)
-    fields: dict[str, Any] = {}
+    fields: dict[str, t.Any] = {}
     for name, children in named.items():
         if name == "fl":
             for child in children:

@@ -1,22 +1,22 @@
-"""The sandbox's description of itself, made of the table of endpoints."""
+"""An OpenAPI document of the sandbox, made of its table of endpoints."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
-from tap_zohocampaigns.sandbox.bodies import schemas
 from tap_zohocampaigns.sandbox.bodies.envelope import V1, V1_1
 from tap_zohocampaigns.sandbox.server.routes import ENDPOINTS, SCOPES, WRITES
+from tests.support.openapi import schemas
+from tests.support.openapi.descriptions import DESCRIPTIONS
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_zohocampaigns.sandbox.bodies.schemas import Schema
     from tap_zohocampaigns.sandbox.server.requests import Param
     from tap_zohocampaigns.sandbox.server.routes import Endpoint
     from tap_zohocampaigns.sandbox.world.account import Account
-
-PATH = "/openapi.json"
+    from tests.support.openapi.descriptions import Description
+    from tests.support.openapi.schemas import Schema
 
 _JSON, _XML = "application/json", "text/xml"
 _FORM = "application/x-www-form-urlencoded"
@@ -27,7 +27,10 @@ _V1_PARAMS: dict[str, Schema] = {
 }
 
 
-def document(token_path: str, account: Account) -> Schema:
+TOKEN_PATH = "/oauth/v2/token"
+
+
+def document(account: Account) -> Schema:
     """Return an OpenAPI document of all that the sandbox serves.
 
     The keys of the account are examples in it, so that whoever tries them out gets
@@ -43,8 +46,7 @@ def document(token_path: str, account: Account) -> Schema:
         for name, one in served.items()
         if one.v1
     }
-    paths[token_path] = {"post": _token()}
-    paths[PATH] = {"get": _itself()}
+    paths[TOKEN_PATH] = {"post": _token()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -105,9 +107,9 @@ def _path(
     return {
         method.lower(): {
             "operationId": f"{method} {name}",
-            "summary": one.summary,
+            "summary": _described(name).summary,
             "security": [{"authtoken" if fixed else "token": []}],
-            "responses": _responses(one),
+            "responses": _responses(_described(name).body),
             **inputs[method](known, required),
         }
         for method in one.methods
@@ -140,12 +142,18 @@ def _param(param: Param, examples: Mapping[str, list[str]]) -> Schema:
     return {"type": "string", "minLength": int(param.required), **about}
 
 
-def _responses(one: Endpoint) -> Schema:
+def _described(operation: str) -> Description:
+    """Return the description of an endpoint by its path and version."""
+    path = operation.rpartition(" ")[0]
+    return DESCRIPTIONS[path.removeprefix("json/").removeprefix("xml/")]
+
+
+def _responses(body: Schema) -> Schema:
     error = {"$ref": "#/components/schemas/Error"}
     gateway = {"$ref": "#/components/schemas/GatewayError"}
     locked = {"description": "Locked, if so chosen", "content": {_JSON: {}, _XML: {}}}
     return {
-        "200": _answer("What was asked for, or an error", one.schema, error, gateway),
+        "200": _answer("What was asked for, or an error", body, error, gateway),
         "401": _answer("No valid token, or none for the scope", gateway),
         "400": locked,
         "429": locked,
@@ -196,18 +204,5 @@ def _token() -> Schema:
                 "description": "Too many tokens",
                 "content": {_JSON: {"schema": refused}},
             },
-        },
-    }
-
-
-def _itself() -> Schema:
-    return {
-        "operationId": "openapi",
-        "summary": "This document",
-        "responses": {
-            "200": {
-                "description": "An OpenAPI document",
-                "content": {_JSON: {"schema": {"type": "object"}}},
-            }
         },
     }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import typing as t
 
-if TYPE_CHECKING:
-    from typing import Any
+if t.TYPE_CHECKING:
+    Schema = dict[str, t.Any]
 
-    Schema = dict[str, Any]
-
-_TEXT: Final[Schema] = {"type": "string"}
-_DIGITS: Final[Schema] = {"type": "string", "pattern": "^[0-9]+$"}
-_NUMBER: Final[Schema] = {"type": "integer"}
-_FLAG: Final[Schema] = {"type": "boolean"}
-_ANY_FORM: Final[Schema] = {"type": ["object", "array", "string"]}
+_TEXT: t.Final[Schema] = {"type": "string"}
+_DIGITS: t.Final[Schema] = {"type": "string", "pattern": "^[0-9]+$"}
+_NUMBER: t.Final[Schema] = {"type": "integer"}
+_FLAG: t.Final[Schema] = {"type": "boolean"}
+_ANY_FORM: t.Final[Schema] = {"type": ["object", "array", "string"]}
 
 
 def _object(extra: Schema | None = None, **known: Schema) -> Schema:
@@ -52,7 +50,7 @@ def _epochs(*names: str) -> dict[str, Schema]:
     return dict.fromkeys(names, _DIGITS)
 
 
-_KEY: Final[Schema] = {"type": "string", "pattern": "^(3z)?[0-9a-f]+$"}
+_KEY: t.Final[Schema] = {"type": "string", "pattern": "^(3z)?[0-9a-f]+$"}
 _REPORT = _texts(
     *("autoreply_count", "bounces_count", "complaints_count", "delivered_count"),
     *("emails_sent_count", "forwards_count", "hardbounce_count", "opens_count"),
@@ -69,7 +67,7 @@ _REACH = _object(
         *("tumblr", "twitter"),
     )
 )
-_PLACES: Final[Schema] = {
+_PLACES: t.Final[Schema] = {
     "type": ["object", "string"],
     "additionalProperties": _NUMBER,
 }
@@ -90,7 +88,7 @@ _PARTS = {
     "campaign-details": _list(_CAMPAIGN, 1),
 }
 
-LISTS: Final = _success(
+LISTS: t.Final = _success(
     requestdetails=_object(
         fromindex=_NUMBER, range=_NUMBER, total_list_count=_NUMBER, sort=_TEXT
     ),
@@ -110,7 +108,7 @@ LISTS: Final = _success(
         )
     ),
 )
-LIST_DETAILS: Final = _success(
+LIST_DETAILS: t.Final = _success(
     requestdetails=_object(range=_NUMBER, filtertype=_TEXT, fromindex=_NUMBER),
     local_subscribers=_object(_DIGITS),
     list_details=_texts("ispublic", "noofcontacts", "listname"),
@@ -124,7 +122,7 @@ LIST_DETAILS: Final = _success(
     ),
 )
 LIST_DETAILS["additionalProperties"] = _list(_object(_TEXT))
-SUBSCRIBERS: Final = _success(
+SUBSCRIBERS: t.Final = _success(
     requestdetails=_object(sort=_TEXT, range=_NUMBER, status=_TEXT, fromindex=_NUMBER),
     list_of_details=_list(
         _texts(
@@ -134,9 +132,9 @@ SUBSCRIBERS: Final = _success(
         )
     ),
 )
-COUNT: Final = _success(no_of_contacts=_NUMBER)
-SEGMENT: Final = _success(segments_details=_TEXT)
-MEMBERS: Final = _success(
+COUNT: t.Final = _success(no_of_contacts=_NUMBER)
+SEGMENT: t.Final = _success(segments_details=_TEXT)
+MEMBERS: t.Final = _success(
     requestdetails=_object(range=_NUMBER, cvid=_NUMBER, fromindex=_NUMBER),
     list_of_details=_list(
         _texts(
@@ -146,7 +144,7 @@ MEMBERS: Final = _success(
         )
     ),
 )
-CAMPAIGNS: Final = _success(
+CAMPAIGNS: t.Final = _success(
     requestdetails=_TEXT,
     recent_campaigns=_list(
         _texts(
@@ -163,7 +161,7 @@ CAMPAIGNS: Final = _success(
     ),
     **_epochs("fromindex", "range", "total_record_count", "campaign_count"),
 )
-DETAILS: Final = _success(
+DETAILS: t.Final = _success(
     associated_mailing_lists=_list(
         _texts("listkey", "listname", "liststatus", "contactscount")
     ),
@@ -181,10 +179,10 @@ DETAILS["properties"] = DETAILS["properties"] | {
         )
     )
 }
-REPORT: Final = _success(
+REPORT: t.Final = _success(
     message=_TEXT, **_PARTS, **{"campaign-reports": _list(_NAMED_REPORT, 1)}
 )
-RECIPIENTS: Final = _success(
+RECIPIENTS: t.Final = _success(
     requestdetails=_object(range=_NUMBER, action=_TEXT, fromindex=_NUMBER),
     list_of_details=_list(
         _texts(
@@ -209,7 +207,7 @@ _FIELD = _list(
         ),
     )
 )
-FIELDS: Final = _object(
+FIELDS: t.Final = _object(
     response={
         "type": "object",
         "properties": {
@@ -225,7 +223,7 @@ FIELDS: Final = _object(
         "additionalProperties": False,
     }
 )
-TAGS: Final = _success(
+TAGS: t.Final = _success(
     requestdetails=_TEXT,
     tags=_list(
         {
@@ -241,24 +239,24 @@ TAGS: Final = _success(
         }
     ),
 )
-TOPICS: Final = _found(
+TOPICS: t.Final = _found(
     message=_TEXT,
     topicDetails=_list(
         _texts("topicName", "topicDesc", topicId=_DIGITS, primaryList=_NUMBER)
     ),
 )
-PRODUCTS: Final = _found(
+PRODUCTS: t.Final = _found(
     message=_TEXT, products=_list(_texts("product_name", product_id=_DIGITS))
 )
 _WORKFLOW = _texts("created_time", "workflow_name", workflow_key=_KEY)
 _WORKFLOW["properties"] |= {"trigger_key": _KEY, "triggerkey": _KEY}
 _WORKFLOW["oneOf"] = [{"required": ["trigger_key"]}, {"required": ["triggerkey"]}]
-WORKFLOWS: Final = _found(limit=_NUMBER, sortorder=_TEXT, workflows=_list(_WORKFLOW))
-ERROR: Final = _texts(
+WORKFLOWS: t.Final = _found(limit=_NUMBER, sortorder=_TEXT, workflows=_list(_WORKFLOW))
+ERROR: t.Final = _texts(
     "code", "message", "uri", status={"const": "error"}, version=_TEXT
 )
-GATEWAY_ERROR: Final = _texts(
+GATEWAY_ERROR: t.Final = _texts(
     "Code", "message", "URI", status={"const": "error"}, version=_TEXT
 )
-WRITTEN: Final = _success(message=_TEXT)
-ADDED: Final = _success(message=_TEXT, listkey=_KEY, listname=_TEXT)
+WRITTEN: t.Final = _success(message=_TEXT)
+ADDED: t.Final = _success(message=_TEXT, listkey=_KEY, listname=_TEXT)

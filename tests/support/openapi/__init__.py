@@ -1,0 +1,1 @@
+"""The sandbox described as OpenAPI, for tests of what it serves."""
