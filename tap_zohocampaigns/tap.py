@@ -6,8 +6,7 @@ import json
 import logging
 import time
 import typing as t
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 
 import click
@@ -17,7 +16,6 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from tap_zohocampaigns import streams
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.connect import connect
-from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings.checks import unknown_names
 from tap_zohocampaigns.settings.shared import SANDBOX, reachable
@@ -64,7 +62,7 @@ class TapZohoCampaigns(Plugin, Run):
         self.shutdown = Shutdown(self.settings.get("max_duration_minutes"), self._save)
         self.shutdown.listen()
         self.writer.writing = self.shutdown.writing
-        self._left_out: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
         self._has_told = False
         self.first: RunningStream | None = None
         # One line per stream says the same in words.
@@ -130,41 +128,9 @@ class TapZohoCampaigns(Plugin, Run):
         """The writer of messages."""
         return t.cast("PageWriter", self.message_writer)
 
-    @property
-    def start(self) -> str:
-        """The time of `start_date`; empty if it is not set."""
-        start = self.settings.get("start_date")
-        if not start:
-            return ""
-        instant = datetime.fromisoformat(start)
-        return rfc3339(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-
     def now(self) -> datetime:
         """Return the current time."""
         return datetime.now(UTC)
-
-    def time(self) -> str:
-        """Return the current time in the form of records."""
-        return rfc3339(self.now())
-
-    @cached_property
-    def run_time(self) -> str:
-        """The time of this run, which is later than that of any earlier run.
-
-        If a clock was set back, the time is a millisecond after the latest one in the
-        state. So what was written before stays older than what is written now.
-        """
-        newest = datetime.min.replace(tzinfo=UTC)
-        for bookmark in self.state.get("bookmarks", {}).values():
-            with suppress(KeyError, TypeError, ValueError):
-                newest = max(newest, datetime.fromisoformat(bookmark["run"]))
-        return max(self.time(), rfc3339(newest + timedelta(milliseconds=1)))
-
-    @cached_property
-    def horizon(self) -> str:
-        """The time of sending before which the window of a campaign has ended."""
-        lookback = timedelta(days=self.settings["lookback_days"])
-        return rfc3339(self.now() - lookback)
 
     def checkpoint(self, *, due: bool = False) -> None:
         """Write the state, if it has changed and is worth its space, or is `due`."""
@@ -194,14 +160,14 @@ class TapZohoCampaigns(Plugin, Run):
 
     def leave_out(self, name: str, why: str) -> None:
         """Go on without a stream, and log the reason once."""
-        if why not in self._left_out.values():
+        if why not in self.left_out.values():
             self.logger.warning("Left out: %s", why)
-        self._left_out[name] = why
+        self.left_out[name] = why
 
     def tell_left_out(self) -> None:
         """Log at the end of a run which streams were left out."""
-        if self._left_out and not self._has_told:
-            names = ", ".join(self._left_out)
+        if self.left_out and not self._has_told:
+            names = ", ".join(self.left_out)
             self.logger.warning("Streams left out of this run: %s", names)
             self._has_told = True
 
@@ -271,7 +237,7 @@ class TapZohoCampaigns(Plugin, Run):
             rows=sum(stream.progress.value for stream in self.zoho_streams),
             calls=client.calls,
             seconds=seconds,
-            left_out=tuple(self._left_out),
+            left_out=tuple(self.left_out),
             free_at=client.ledger.free_at(client.calls),
         )
 

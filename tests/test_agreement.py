@@ -192,7 +192,8 @@ def test_a_stale_page_is_named_and_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    shutil.copy(ROOT / "README.md", tmp_path)
+    for name in ("README.md", ".env.example"):
+        shutil.copy(ROOT / name, tmp_path)
     monkeypatch.setattr(docs, "ROOT", tmp_path)
     monkeypatch.setattr(docs, "DOCS", tmp_path / "docs")
     assert docs.main(["--check"]) == 0

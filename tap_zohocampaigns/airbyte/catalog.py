@@ -14,7 +14,6 @@ from airbyte_protocol_dataclasses.models import (
 
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.redact import redact
-from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync.custom_fields import ACCOUNT, NAMES
 
 if t.TYPE_CHECKING:
@@ -201,7 +200,7 @@ def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hol
 def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
     # Its rows are those of the parts that were read in this run, so that to overwrite
     # would be to lose those of others.
-    additions = isinstance(stream, Snapshots)
+    additions = stream.written_by_others
     # A destination that deduplicates keeps the row with the greatest cursor. A row may
     # be written again with an earlier time of its own, if a setting changed.
     cursor = "snapshot_time" if stream.has_snapshots else stream.replication_key

@@ -1,42 +1,27 @@
-"""Writes what the streams give as messages of Airbyte's protocol, one a line."""
+"""Writes the records, states and statuses of streams in Airbyte's protocol."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import traceback
 import typing as t
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, fields, is_dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass
 
-import msgspec
-from airbyte_protocol_dataclasses.models import (
-    AirbyteErrorTraceMessage,
-    AirbyteEstimateTraceMessage,
-    AirbyteLogMessage,
-    AirbyteMessage,
-    AirbyteStateBlob,
-    AirbyteStateMessage,
-    AirbyteStateStats,
-    AirbyteStateType,
-    AirbyteStreamState,
-    AirbyteStreamStatus,
-    AirbyteStreamStatusRateLimitedReason,
-    AirbyteStreamStatusReason,
-    AirbyteStreamStatusReasonType,
-    AirbyteStreamStatusTraceMessage,
-    AirbyteTraceMessage,
-    EstimateType,
-    FailureType,
-    Level,
-    StreamDescriptor,
-    TraceType,
-    Type,
-)
+from airbyte_protocol_dataclasses.models import Type
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 
+from tap_zohocampaigns.airbyte.messages import (
+    Status,
+    encode,
+    estimate_line,
+    limited_line,
+    now,
+    state_line,
+    status_line,
+)
 from tap_zohocampaigns.singer.writer import RECORDS, PageWriter, write
+from tap_zohocampaigns.sync.inventory import INVENTORY_ENDPOINTS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,73 +33,8 @@ if t.TYPE_CHECKING:
 
     Json: t.TypeAlias = dict[str, t.Any]
 
-Status: t.TypeAlias = AirbyteStreamStatus
-# From these calls the streams learn what there is to read.
-_BEGINNINGS = {"getmailinglists", "recentcampaigns"}
 # Seconds by which the ends of one wait differ.
 _SAME = 1.0
-_LEVELS = {
-    logging.DEBUG: Level.DEBUG,
-    logging.INFO: Level.INFO,
-    logging.WARNING: Level.WARN,
-    logging.ERROR: Level.ERROR,
-    logging.CRITICAL: Level.FATAL,
-}
-_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def line(kind: Type, **body: t.Any) -> bytes:
-    """Return the line of a message."""
-    return _encoder.encode(plain(AirbyteMessage(kind, **body))) + b"\n"
-
-
-def plain(value: t.Any) -> t.Any:  # noqa: ANN401 (any part of a message)
-    """Return a part of a message without what it leaves open."""
-    if isinstance(value, list):
-        return [plain(each) for each in value]
-    if not is_dataclass(value):
-        return value
-    told = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {name: plain(part) for name, part in told.items() if part is not None}
-
-
-def now() -> int:
-    """Return the time in the protocol's terms (epoch milliseconds)."""
-    return time.time_ns() // 1_000_000
-
-
-def trace_of_error(message: str, kind: FailureType, stream: str = "") -> bytes:
-    """Return the line that tells of an error."""
-    of = StreamDescriptor(stream) if stream else None
-    error = AirbyteErrorTraceMessage(message, failure_type=kind, stream_descriptor=of)
-    return _trace(TraceType.ERROR, error=error)
-
-
-def _trace(kind: TraceType, **body: t.Any) -> bytes:
-    return line(Type.TRACE, trace=AirbyteTraceMessage(kind, now(), **body))
-
-
-class LogHandler(logging.Handler):
-    """Turns what is logged into messages.
-
-    The text of an error can hold a contact. So of a traceback the places are told, and
-    those for `LOGLEVEL=DEBUG` alone.
-    """
-
-    def __init__(self) -> None:
-        """Write at once, until there is a writer whose messages must not be broken."""
-        super().__init__()
-        self.tell: Callable[[bytes], None] = write
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a message if that can be done; who writes others is told if not."""
-        level = _LEVELS.get(record.levelno, Level.INFO)
-        message = record.getMessage()
-        if record.exc_info and logging.getLogger().isEnabledFor(logging.DEBUG):
-            places = traceback.format_tb(record.exc_info[2])
-            message = "\n".join([message, *places])
-        with suppress(OSError):
-            self.tell(line(Type.LOG, log=AirbyteLogMessage(level, message)))
 
 
 @dataclass
@@ -122,15 +42,15 @@ class StreamProgress:
     """How far a stream is.
 
     Attributes:
-        asked: What the catalog asks of it.
+        configured: The stream in the configured catalog.
         endpoint: Where most of its rows come from.
-        state: What the last state told.
+        state: The last state that was written.
         rows: Records since then.
-        status: What was told last.
-        limited: Whether it has been told since that it waits.
+        status: The last status that was written.
+        limited: Whether a wait was written since then.
     """
 
-    asked: ConfiguredStream
+    configured: ConfiguredStream
     endpoint: str
     state: bytes = b""
     rows: int = 0
@@ -139,188 +59,159 @@ class StreamProgress:
 
     @property
     def underway(self) -> bool:
-        """Whether it has begun, and has not ended."""
+        """Whether it has started and not ended."""
         return self.status in {Status.STARTED, Status.RUNNING}
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether it has ended, completely or not."""
         return self.status in {Status.COMPLETE, Status.INCOMPLETE}
 
 
 class MessageWriter(PageWriter):
-    """Writes records, and states and statuses of each stream.
+    """Writes records, and the states and statuses of each stream.
 
-    Records are put into lines by hand: a model for each of them would take longer than
-    all the rest.
+    Records are written without the models of the protocol, which would take longer
+    than everything else.
     """
 
     def __init__(self) -> None:
-        """Begin without streams."""
+        """Start without streams."""
         super().__init__()
-        self.courses: dict[str, StreamProgress] = {}
-        """The streams that are read, those first that others write to."""
+        self.progress: dict[str, StreamProgress] = {}
+        """The streams of the run. Those that others write to come first."""
         self.known: Callable[[str], int] = lambda _: 0
-        """Tells how many parts a stream has, if that tells how many rows it has."""
+        """Returns the number of parts of a stream; 0 if it does not tell the rows."""
         self._resting: dict[str, float] = {}
         self._guard = threading.RLock()
 
     def write_message(self, message: Message) -> None:
-        """Write a message; what threads have to say comes before or behind it."""
+        """Write a message. Lines of other threads come before or after it."""
         with self._guard:
             super().write_message(message)
 
     def serialize_message(self, message: Message) -> bytes:
-        """Return the lines that stand for a message of Singer."""
+        """Return the lines for a Singer message."""
         if isinstance(message, SchemaMessage):
-            return self._begun(message.stream)
+            return self._start(message.stream)
         if isinstance(message, StateMessage):
             bookmarks = message.value.get("bookmarks", {})
             return b"".join(
                 self._state(name, bookmarks.get(name, {}))
-                for name, course in self.courses.items()
-                if course.underway
+                for name, stream in self.progress.items()
+                if stream.underway
             )
         return b""
 
-    def tell(self, told: bytes) -> None:
-        """Write a line at once; threads do."""
+    def write_line(self, line: bytes) -> None:
+        """Write a line at once. Threads may call it."""
         with self._guard, self._unbroken():
-            write(told)
+            write(line)
 
     def flush(self) -> None:
-        """Write what has been gathered."""
+        """Write the gathered lines."""
         with self._guard:
             super().flush()
 
     def end(self, name: str, status: Status, bookmark: Json | None = None) -> None:
-        """Tell how a stream has ended, behind its last state.
+        """Write the last state of a stream, and then its status.
 
         Args:
             name: Name of the stream.
-            status: How it has ended.
-            bookmark: What the Singer state has of it.
+            status: `COMPLETE` or `INCOMPLETE`.
+            bookmark: Its bookmark in the Singer state.
         """
-        course, complete = self.courses[name], status is Status.COMPLETE
+        stream, complete = self.progress[name], status is Status.COMPLETE
         with self._guard, self.writing():
             if complete:
-                self._gathered += self._begun(name)
-            if course.underway:
+                self._gathered += self._start(name)
+            if stream.underway:
                 self._gathered += self._state(name, bookmark or {}, complete=complete)
-            course.status = status
-            self._gathered += _status(name, status)
+            stream.status = status
+            self._gathered += status_line(name, status)
             self.flush()
 
     def rest(self, endpoint: str, until: float) -> None:
-        """Tell that an endpoint may not be called for a while; threads do.
+        """Write which streams wait for an endpoint. Threads may call it.
 
         Args:
-            endpoint: Name of the call.
-            until: When it may be again (epoch seconds).
+            endpoint: Name of the endpoint.
+            until: When it can be called again (epoch seconds).
         """
         with self._guard, self._unbroken():
             later = until > self._resting.get(endpoint, 0.0) + _SAME
             self._resting[endpoint] = until
-            for name, course in self.courses.items():
-                if not course.underway or not self._waits(course, endpoint):
+            for name, stream in self.progress.items():
+                if not stream.underway or not self._waits(stream, endpoint):
                     continue
-                # Threads that find the same lock are a hair apart.
-                if later or not course.limited:
-                    course.limited = True
-                    self._gathered += _limited(name, until)
-            # What was read before does not wait.
+                # Threads that meet the same lock differ by milliseconds.
+                if later or not stream.limited:
+                    stream.limited = True
+                    self._gathered += limited_line(name, until)
+            # Rows that were read before do not wait.
             gathered, self._gathered = self._gathered, bytearray()
             write(gathered)
 
     def _unbroken(self) -> AbstractContextManager[None]:
         main = threading.current_thread() is threading.main_thread()
-        # Signals come to that thread only.
+        # Only the main thread gets signals.
         return self.writing() if main else nullcontext()
 
-    def _begun(self, name: str) -> bytes:
-        course = self.courses[name]
-        if course.status:
+    def _start(self, name: str) -> bytes:
+        stream = self.progress[name]
+        if stream.status:
             return b""
-        course.status = Status.STARTED
-        until = self._rests_until(course)
-        course.limited = bool(until)
-        told = _status(name, Status.STARTED)
-        return told + (_limited(name, until) if until else b"")
+        stream.status = Status.STARTED
+        until = self._rests_until(stream)
+        stream.limited = bool(until)
+        started = status_line(name, Status.STARTED)
+        return started + (limited_line(name, until) if until else b"")
 
-    def _rests_until(self, course: StreamProgress) -> float:
-        """Return until when a stream can't go on; 0 if it can."""
+    def _rests_until(self, stream: StreamProgress) -> float:
+        """Return until when a stream waits (epoch seconds); 0 if it does not."""
         ends = (
             until
             for endpoint, until in self._resting.items()
-            if until > time.time() and self._waits(course, endpoint)
+            if until > time.time() and self._waits(stream, endpoint)
         )
         return max(ends, default=0.0)
 
-    def _waits(self, course: StreamProgress, endpoint: str) -> bool:
-        """Return whether a stream can't go on while an endpoint rests.
+    def _waits(self, stream: StreamProgress, endpoint: str) -> bool:
+        """Return whether a stream waits while an endpoint rests.
 
-        A call that is no other stream's is made for the one that is underway.
+        An endpoint of no other stream was called for the stream that is read now.
         """
-        if not course.endpoint or endpoint == course.endpoint:
-            return bool(course.endpoint)
-        if endpoint in _BEGINNINGS:
-            return course.status is Status.STARTED
-        return all(endpoint != other.endpoint for other in self.courses.values())
+        if not stream.endpoint or endpoint == stream.endpoint:
+            return bool(stream.endpoint)
+        if endpoint in INVENTORY_ENDPOINTS:
+            return stream.status is Status.STARTED
+        return all(endpoint != other.endpoint for other in self.progress.values())
 
     def _lines(self, message: RecordMessage) -> Iterator[Json]:
         name, records = message.stream, message.record[RECORDS]
         if not records:
             return
-        course = self.courses[name]
-        self._gathered += self._begun(name)
-        if course.status is Status.STARTED and (parts := self.known(name)):
-            self._gathered += _estimate(name, parts * len(records))
-        news = course.status is Status.STARTED or course.limited
-        course.status = Status.RUNNING
-        # What had been read before the endpoint was locked does not open it.
-        course.limited = course.limited and bool(self._rests_until(course))
-        if news and not course.limited:
-            self._gathered += _status(name, Status.RUNNING)
-        course.rows += len(records)
+        stream = self.progress[name]
+        self._gathered += self._start(name)
+        if stream.status is Status.STARTED and (parts := self.known(name)):
+            self._gathered += estimate_line(name, parts * len(records))
+        is_new = stream.status is Status.STARTED or stream.limited
+        stream.status = Status.RUNNING
+        # Rows that were read before the lock do not end it.
+        stream.limited = stream.limited and bool(self._rests_until(stream))
+        if is_new and not stream.limited:
+            self._gathered += status_line(name, Status.RUNNING)
+        stream.rows += len(records)
         record: Json = {"stream": name, "data": None, "emitted_at": now()}
-        told = {"type": Type.RECORD.value, "record": record}
+        line = {"type": Type.RECORD.value, "record": record}
         for record["data"] in records:
-            yield told
+            yield line
 
     def _state(self, name: str, bookmark: Json, *, complete: bool = False) -> bytes:
-        course = self.courses[name]
-        blob = course.asked.blob(bookmark, complete=complete)
-        state = _encoder.encode(blob)
-        if state == course.state and not course.rows:
+        stream = self.progress[name]
+        blob = stream.configured.blob(bookmark, complete=complete)
+        state = encode(blob)
+        if state == stream.state and not stream.rows:
             return b""
-        told = AirbyteStateMessage(
-            AirbyteStateType.STREAM,
-            # The blob of the models has no fields, though any are allowed.
-            AirbyteStreamState(
-                StreamDescriptor(name), t.cast("AirbyteStateBlob", blob)
-            ),
-            sourceStats=AirbyteStateStats(recordCount=course.rows),
-        )
-        course.state, course.rows = state, 0
-        return line(Type.STATE, state=told)
-
-
-def _status(name: str, status: Status) -> bytes:
-    told = AirbyteStreamStatusTraceMessage(StreamDescriptor(name), status)
-    return _trace(TraceType.STREAM_STATUS, stream_status=told)
-
-
-def _limited(name: str, until: float) -> bytes:
-    reset = AirbyteStreamStatusRateLimitedReason(quota_reset=int(until * 1000))
-    reason = AirbyteStreamStatusReason(
-        AirbyteStreamStatusReasonType.RATE_LIMITED, rate_limited=reset
-    )
-    told = AirbyteStreamStatusTraceMessage(
-        StreamDescriptor(name), Status.RUNNING, [reason]
-    )
-    return _trace(TraceType.STREAM_STATUS, stream_status=told)
-
-
-def _estimate(name: str, rows: int) -> bytes:
-    told = AirbyteEstimateTraceMessage(name, EstimateType.STREAM, row_estimate=rows)
-    return _trace(TraceType.ESTIMATE, estimate=told)
+        rows, stream.state, stream.rows = stream.rows, state, 0
+        return state_line(name, blob, rows)

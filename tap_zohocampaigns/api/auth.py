@@ -8,53 +8,29 @@ https://www.zoho.com/campaigns/help/campaign-management-using-apis.html
 
 from __future__ import annotations
 
-import math
 import threading
 import typing as t
 from contextlib import contextmanager
 from hashlib import blake2b
 
-import msgspec
-
 from tap_zohocampaigns.api.codes import Action
 from tap_zohocampaigns.api.errors import (
-    FatalError,
-    SettingError,
     Transient,
     Unanswered,
     ZohoError,
 )
 from tap_zohocampaigns.api.quota.ledger import Wait
-from tap_zohocampaigns.api.redact import redact
-from tap_zohocampaigns.api.tokens.entry import Token, is_sound
+from tap_zohocampaigns.api.token_answers import Throttled, interpret
+from tap_zohocampaigns.api.tokens.entry import Token
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tap_zohocampaigns.api.tokens.store import TokenStore
     from tap_zohocampaigns.api.transport import Reply
 
 # How long a thread waits for another one before it checks for signals (seconds).
 _POLL_SECONDS = 0.5
-_LIFETIME = 3600.0
-# Old accounts servers sent `expires_in` in milliseconds.
-_LONGEST_LIFETIME = 86_400.0
-
-# Errors come with HTTP 200, so the texts decide.
-_REFUSALS = {
-    "invalid_client": (
-        "check `client_id`, and that `data_center` is where the client was registered"
-    ),
-    "invalid_client_secret": "check `client_secret`",
-    "invalid_code": (
-        "`refresh_token` is wrong, revoked, or of another data center: check it and "
-        "`data_center`, or make a new one"
-    ),
-    "invalid_scope": "make a new `refresh_token` with the scopes that the docs name",
-    "access_denied": "make a new `refresh_token`",
-}
-_TOO_MANY, _SERVER_ERROR = 429, 500
-_TEMPORARY = {"internal_error", "server_error", "temporarily_unavailable"}
 
 
 class TokenWait(Exception):
@@ -64,10 +40,6 @@ class TokenWait(Exception):
         """Keep how long to wait."""
         super().__init__()
         self.wait = wait
-
-
-class _Throttled(Transient):
-    """Too many tokens were requested."""
 
 
 class Signature(t.NamedTuple):
@@ -184,7 +156,7 @@ class Authenticator:
         try:
             reply = self._post(self._form)
             text, lifetime = interpret(reply.status, reply.content, self.secrets)
-        except _Throttled:
+        except Throttled:
             raise TokenWait(self._tokens.rest()) from None
         except ZohoError as error:
             # A service that is too slow may have issued a token.
@@ -198,67 +170,6 @@ class Authenticator:
         token = self._tokens.keep(text, lifetime)
         self._own.add(token.issue)
         return token
-
-
-def interpret(
-    status: int, content: bytes, secrets: Collection[str] = ()
-) -> tuple[str, float]:
-    """Return the token of an answer of the token service, and its lifetime (seconds).
-
-    Args:
-        status: HTTP status.
-        content: Body.
-        secrets: Texts that must not appear in an error.
-
-    Raises:
-        SettingError: The service does not accept the credentials.
-        FatalError: It refuses for a reason that is not known.
-        Transient: It may answer otherwise later, or too many tokens were requested.
-    """
-    try:
-        answer = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        answer = None
-    if status == _TOO_MANY:
-        msg = "too many requests"
-        raise _Throttled(msg)
-    if not isinstance(answer, dict):
-        msg = (
-            f"the token service answered HTTP {status} without JSON "
-            "(check `data_center` or `accounts_url`)"
-        )
-        raise Transient(msg)
-    token = answer.get("access_token")
-    if not is_sound(token):
-        raise _refusal(answer, status, secrets)
-    return token, _lifetime(answer)
-
-
-def _refusal(
-    answer: dict[str, t.Any], status: int, secrets: Collection[str]
-) -> Exception:
-    error = str(answer.get("error") or "no token")
-    if check := _REFUSALS.get(error.casefold()):
-        return SettingError(f"Zoho gave no access token ({error}): {check}.")
-    message = redact(str(answer.get("error_description") or error), secrets)
-    if "too many" in message.casefold() or error.casefold() == "access denied":
-        return _Throttled(message)
-    if error.casefold() in _TEMPORARY or status >= _SERVER_ERROR:
-        return Transient(f"the token service fails ({message})")
-    return FatalError(
-        f"Zoho gave no access token ({message}): check `client_id`, `client_secret`, "
-        "`refresh_token` and `data_center`."
-    )
-
-
-def _lifetime(answer: dict[str, t.Any]) -> float:
-    try:
-        seconds = float(answer.get("expires_in_sec") or answer["expires_in"])
-    except (KeyError, TypeError, ValueError):
-        return _LIFETIME
-    if not (math.isfinite(seconds) and seconds > 0):
-        return _LIFETIME
-    return seconds / 1000 if seconds > _LONGEST_LIFETIME else seconds
 
 
 class AuthToken:

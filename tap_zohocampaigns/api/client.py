@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import typing as t
 from collections import Counter
-from contextlib import contextmanager
 
 import backoff
 
 from tap_zohocampaigns.api import hosts, versions
-from tap_zohocampaigns.api.auth import TokenWait
 from tap_zohocampaigns.api.errors import (
     Locked,
     Outage,
-    StoppedAtLock,
     Transient,
     Unauthorized,
 )
-from tap_zohocampaigns.api.quota.ledger import Wait, clock_time
+from tap_zohocampaigns.api.pacing import FailureTimer, Pacer
 from tap_zohocampaigns.api.refusals import (
-    TOKEN_SERVICE,
     NoProbe,
     Refusals,
     TokenChanged,
 )
 from tap_zohocampaigns.api.responses import Context, interpret
-from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
+from tap_zohocampaigns.api.retry_budget import RetryBudget
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tap_zohocampaigns.api.endpoints import Endpoint
-    from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket
+    from tap_zohocampaigns.api.pacing import Slot
+    from tap_zohocampaigns.api.quota.ledger import Ledger
     from tap_zohocampaigns.api.tokens.entry import Token
     from tap_zohocampaigns.api.tokens.store import TokenStore
     from tap_zohocampaigns.api.transport import Reply
@@ -45,8 +41,6 @@ logger = logging.getLogger("tap-zohocampaigns.api")
 
 # A call that meets so many locks gives way to another program.
 _MOST_LOCKS = 3
-# Shorter waits for a token are not worth a log line (seconds).
-_BRIEF = 1.0
 
 
 class _Call(t.NamedTuple):
@@ -58,49 +52,6 @@ class _Call(t.NamedTuple):
     """`json` or `xml`."""
     private: Iterable[str] = ()
     """Values of contacts among the parameters."""
-
-
-class QuotaWait(Exception):
-    """The quota allows no call now."""
-
-    def __init__(self, wait: Wait) -> None:
-        """Keep how long to wait."""
-        super().__init__()
-        self.wait = wait
-
-
-class Patience:
-    """Measures for how long a call has been failing, without its waits."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Start without a failure.
-
-        Args:
-            clock: Returns the seconds of a monotonic clock.
-        """
-        self._clock = clock
-        self._since: float | None = None
-
-    def fail(self) -> float:
-        """Note a failure; return how long ago the first one was (seconds)."""
-        now = self._clock()
-        self._since = now if self._since is None else self._since
-        return now - self._since
-
-    @contextmanager
-    def resting(self) -> Iterator[None]:
-        """Leave out the time of a wait."""
-        began = self._clock()
-        yield
-        if self._since is not None:
-            self._since += self._clock() - began
-
-
-class Slot(t.NamedTuple):
-    """Permission to send one call now."""
-
-    token: Token
-    ticket: Ticket
 
 
 class Client:
@@ -130,10 +81,8 @@ class Client:
         self.version = versions.find(config)
         self.format = config["response_format"]
         self._retry_seconds = config["retry_max_seconds"]
-        self._stop_on_lock = config["rate_limit_on_lock"] == "stop"
         self._clock = clock
         self._sleep = sleep
-        self._in_flight = threading.BoundedSemaphore(config["concurrency"])
         self._budget = RetryBudget(config["concurrency"], clock)
         self._transport = Transport(
             self._hosts, config["request_timeout"], config["concurrency"], clock
@@ -141,6 +90,14 @@ class Client:
         self._auth = self.version.signer(config, self._post_token, clock, tokens)
         self._refusals = Refusals(self._auth, self._probe)
         self.ledger = ledger
+        self._pacer = Pacer(
+            config,
+            ledger,
+            self._auth,
+            self._refusals,
+            budget=self._budget,
+            sleep=sleep,
+        )
         self._endpoints = endpoints
         self.account_id = ""
         """An anonymous ID of the account, or the user's own name for it."""
@@ -197,12 +154,12 @@ class Client:
         endpoint = call.endpoint.name
         waits = backoff.expo(max_value=60)
         next(waits)
-        patience = Patience(self._clock)
+        failure_timer = FailureTimer(self._clock)
         locks = 0
         refused: list[Token] = []
         while True:
             try:
-                with self._slot(endpoint, patience) as slot:
+                with self._pacer.slot(endpoint, failure_timer) as slot:
                     self._count(endpoint, tally)
                     return self._call_once(call, slot)
             except Unauthorized as error:
@@ -220,7 +177,7 @@ class Client:
                 logger.warning("%s; the endpoint rests", error)
             except Transient as error:
                 wait = backoff.full_jitter(next(waits))
-                if patience.fail() + wait > self._retry_seconds:
+                if failure_timer.fail() + wait > self._retry_seconds:
                     msg = (
                         f"Zoho's {endpoint} still fails after {self._retry_seconds} s "
                         f"(`retry_max_seconds`): {error}."
@@ -228,64 +185,6 @@ class Client:
                     raise Outage(msg) from None
                 logger.info("%s: %s; trying again in %.0f s", endpoint, error, wait)
                 self._sleep(wait)
-
-    @contextmanager
-    def _slot(self, endpoint: str, patience: Patience) -> Iterator[Slot]:
-        """Wait until a call may be sent, and keep its slot while it is underway.
-
-        No slot is kept during a wait, so other endpoints go on. The token is requested
-        after all waits, since it may expire during one.
-        """
-        while True:
-            try:
-                with self._in_flight, self._budget.token():
-                    # A wait for a token that arrives is not a failure.
-                    with self._budget.resting(), patience.resting():
-                        token = self._auth.token()
-                    self._refusals.check_scope(endpoint)
-                    yield Slot(token, self._enter(endpoint))
-                    return
-            except BudgetExhausted as exhausted:
-                if exhausted.failing > self._retry_seconds:
-                    msg = (
-                        "Zoho has answered none of the calls for "
-                        f"{self._retry_seconds} s (`retry_max_seconds`): "
-                        f"{exhausted.cause}."
-                    )
-                    raise Outage(msg) from None
-                with patience.resting():
-                    self._sleep(exhausted.seconds)
-            except QuotaWait as waiting:
-                wait = waiting.wait
-                if wait.locked and self._stop_on_lock:
-                    msg = f"Zoho has locked {endpoint} until {clock_time(wait.seconds)}"
-                    raise StoppedAtLock(msg) from None
-                with self._budget.resting(), patience.resting():
-                    self.ledger.rest(endpoint, wait)
-            except TokenWait as waiting:
-                with self._budget.resting(), patience.resting():
-                    self._wait_for_token(endpoint, waiting.wait)
-
-    def _wait_for_token(self, endpoint: str, wait: Wait) -> None:
-        until = time.time() + wait.seconds
-        if wait.locked and self._stop_on_lock:
-            msg = (
-                f"{TOKEN_SERVICE} was asked too often and gives no access token until "
-                f"{clock_time(wait.seconds)}"
-            )
-            raise StoppedAtLock(msg) from None
-        if wait.seconds <= _BRIEF:
-            # Another process requests a token just now.
-            self._sleep(wait.seconds)
-            return
-        self.ledger.resting(endpoint, until)
-        self.ledger.rest(TOKEN_SERVICE, wait)
-
-    def _enter(self, endpoint: str) -> Ticket:
-        result = self.ledger.take(endpoint)
-        if isinstance(result, Wait):
-            raise QuotaWait(result)
-        return result
 
     def _count(self, endpoint: str, tally: Counter[str] | None) -> None:
         with self._counting:
@@ -319,7 +218,7 @@ class Client:
         # A new token costs less than a wait for the quota.
         if not self.ledger.remaining(endpoint):
             raise NoProbe
-        with self._slot(endpoint, Patience(self._clock)) as slot:
+        with self._pacer.slot(endpoint, FailureTimer(self._clock)) as slot:
             if slot.token.issue != token.issue:
                 raise TokenChanged
             self._count(endpoint, None)

@@ -18,7 +18,7 @@ import msgspec
 
 from tap_zohocampaigns.api import hosts
 from tap_zohocampaigns.api.errors import FatalError, SettingError, Transient
-from tap_zohocampaigns.api.redact import redact
+from tap_zohocampaigns.api.oauth_refusals import refusal
 from tap_zohocampaigns.api.tokens.entry import is_sound
 
 if t.TYPE_CHECKING:
@@ -34,32 +34,6 @@ _POLL_SECONDS, _LIFETIME = 30.0, 300.0
 # older page gives milliseconds, its newer one gives no unit.
 _MOST_SECONDS = 3_600.0
 _SERVER_ERROR, _TOO_MANY = 500, 429
-
-_CREATE = "generate a new one in the API console and use it within its minutes"
-_REFUSALS: t.Final = {
-    "invalid_client": (
-        "the client is not known there: check `client_id`, and that `data_center` is "
-        "where the client was registered"
-    ),
-    "invalid_client_secret": "check `client_secret`",
-    "invalid_code": f"the code is wrong, was used before, or has expired: {_CREATE}",
-    "invalid_redirect_uri": (
-        "add the redirect address that `login` shows to the client in the API console"
-    ),
-    "invalid_scope": "Zoho does not know one of the scopes: check `--add-scope`",
-    "invalid_client_type": (
-        "the client is of another type: use a non-browser client for `--device`, a "
-        "self client for `--code`, and a server-based client otherwise"
-    ),
-    "access_denied": "consent was denied: run `login` again and accept",
-    "expired": "nobody entered the code in time: run `login` again",
-}
-_SPELLINGS: t.Final = {
-    "expired_token": "expired",
-    "redirect_uri_mismatch": "invalid_redirect_uri",
-    "invalid_grant": "invalid_code",
-    "unauthorized_client": "invalid_client_type",
-}
 
 
 class Grant(t.NamedTuple):
@@ -164,7 +138,7 @@ def read_redirect(query: Mapping[str, str], state: str) -> str | None:
     if query.get("state") != state:
         return None
     if error := query.get("error"):
-        raise _refusal(error)
+        raise refusal(error)
     return query.get("code") or None
 
 
@@ -199,7 +173,7 @@ def read_grant(status: int, content: bytes, secrets: Collection[str]) -> Grant:
     """
     answer = _decoded(status, content)
     if error := answer.get("error"):
-        raise _refusal(str(error), status, answer, secrets)
+        raise refusal(str(error), status, answer, secrets)
     token = answer.get("refresh_token")
     if not is_sound(token):
         if is_sound(answer.get("access_token")):
@@ -225,7 +199,7 @@ def read_device(status: int, content: bytes) -> Device:
     """
     answer = _decoded(status, content)
     if error := answer.get("error"):
-        raise _refusal(str(error), status, answer)
+        raise refusal(str(error), status, answer)
     texts = [answer.get(name) for name in ("user_code", "device_code")]
     url = answer.get("verification_url") or answer.get("verification_uri")
     direct = answer.get("verification_uri_complete")
@@ -282,24 +256,6 @@ def _decoded(status: int, content: bytes) -> dict[str, t.Any]:
         )
         raise SettingError(msg)
     return answer
-
-
-def _refusal(
-    error: str,
-    status: int = 0,
-    answer: Mapping[str, t.Any] | None = None,
-    secrets: Collection[str] = (),
-) -> Exception:
-    name = error.casefold().strip()
-    name = _SPELLINGS.get(name, name)
-    if check := _REFUSALS.get(name):
-        return SettingError(f"Zoho refuses ({name}): {check}.")
-    text = str((answer or {}).get("error_description") or error)
-    text = redact(text, secrets)
-    if "too many" in text.casefold() or name == "access denied":
-        return Transient(f"Zoho refuses for now ({text}): run `login` again later.")
-    known = f", HTTP {status}" if status else ""
-    return FatalError(f"Zoho refuses ({text}{known}): check the client and its type.")
 
 
 def _seconds(value: object, default: float) -> float:

@@ -24,7 +24,7 @@ class Ticker:
         self._tick = tick
         self._every = every
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
     @property
     def is_over(self) -> bool:

@@ -122,6 +122,7 @@ class Topics(ReferenceStream):
     endpoint = "topics"
     # https://www.zoho.com/campaigns/help/developers/get-topics.html
     details = "{from_index:%(before)d,range:%(size)d}"
+    one_page_per_part = False
 
 
 class Products(ReferenceStream):
@@ -131,6 +132,7 @@ class Products(ReferenceStream):
     primary_keys = ("product_id",)
     endpoint = "topics/products"
     details = Topics.details
+    one_page_per_part = False
 
 
 class Workflows(ReferenceStream):
@@ -140,6 +142,7 @@ class Workflows(ReferenceStream):
     primary_keys = ("workflow_key",)
     endpoint = "workflow"
     # https://www.zoho.com/campaigns/help/developers/get-open-custom-workflows.html
+    one_page_per_part = False
     details = (
         '{"page":"%(page)d","limit":"%(size)d","sort_order":"asc","user":"all",'
         '"trigger_type":"open"}'

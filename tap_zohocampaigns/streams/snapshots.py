@@ -21,6 +21,7 @@ class Snapshots(ZohoStream):
     name = "snapshots"
     primary_keys = ("snapshot_id",)
     keeps_history = True
+    written_by_others = True
 
     def begin(self) -> None:
         """Do nothing: other streams write the rows."""

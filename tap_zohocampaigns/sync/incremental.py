@@ -31,6 +31,8 @@ _FEW = 20
 class StatefulStream(ZohoStream):
     """A stream that notes in its state what it has written."""
 
+    one_page_per_part = False
+
     @property
     def start(self) -> str:
         """The time of `start_date`; empty if it is not set."""

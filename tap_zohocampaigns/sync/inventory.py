@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger("tap-zohocampaigns.inventory")
 
+INVENTORY_ENDPOINTS: t.Final = frozenset({"getmailinglists", "recentcampaigns"})
+"""The calls by which streams learn which parts there are."""
 _CHILD_KEY = re.compile(r"[a-z]_child_campaign_?key", re.IGNORECASE)
 
 

@@ -39,10 +39,14 @@ class PartStream(PagedStream):
     """The field that identifies a row within its part; empty if it has no pages."""
     has_custom_fields = False
     """Whether its rows are contacts, which have custom fields of the account."""
+    written_by_others = False
+    """Whether other streams write its rows."""
     read_last = False
     """Whether it is read after all other streams, because it needs their results."""
     resumes = False
     """Whether a part that was interrupted is continued instead of read again."""
+    one_page_per_part = True
+    """Whether a part has one page, so that the number of parts tells the rows."""
     plan_is_minimum = False
     """Whether `plan` can't know the number of rows, because nothing counts them."""
 

@@ -1,10 +1,9 @@
 """Reads a part page by page, although its rows change meanwhile.
 
-Contacts come and go while pages are read, so rows move up or down. The service may give
-fewer rows than it is asked for, from one call to the next, and may say so or not. So a
-page proves only two things: the rows that it has, and their order. Each page begins
-with the last few rows of the page before. If a page does not hold enough rows that were
-read, it is not connected to them, and the reader steps back until it is.
+Contacts come and go while pages are read, so rows move. From one call to the next, the
+service may give fewer rows than asked for, and may say so or not. So a page proves only
+its rows and their order. Each page begins with the last few rows of the page before. If
+it has too few rows that were read, the reader steps back until they connect.
 """
 
 from __future__ import annotations
@@ -43,9 +42,8 @@ class Reading:
     service gives the same rows for every index, and they are not all.
 
     An end is asked for, unless a counter agrees to the row. First the reader asks
-    behind the last row, where nothing must be. Then it asks for the last rows once
-    more. They must still be there: otherwise rows have left, and the rows behind them
-    have moved up, past the reader.
+    behind the last row, where nothing must be. Then it asks for the last rows again. If
+    they are gone, rows have left, and later ones have moved up, past the reader.
     """
 
     def __init__(
@@ -61,11 +59,10 @@ class Reading:
 
         Args:
             paginator: Asks for pages in a size that the service accepts.
-            ask: Called with the index of the first row and the number of rows. An empty
-                page means that there are no rows from there on. Several threads call it
-                if pages are asked for at once.
+            ask: Called with the index of the first row and the number of rows, perhaps
+                from several threads. An empty page means that no rows follow.
             cursor: Where to go on; the beginning if not given.
-            expected: How many rows there are, if that is known.
+            expected: How many rows there are, if known.
             prove: Whether to ask for the end, whatever counters say.
         """
         self.proved = False

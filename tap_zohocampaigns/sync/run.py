@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import abc
 import typing as t
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from singer_sdk import Tap
 
+from tap_zohocampaigns.api.wire.times import rfc3339
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from tap_zohocampaigns.api.wire.types import Json, Row
     from tap_zohocampaigns.singer.shutdown import Shutdown
@@ -61,28 +65,41 @@ class Run(Tap, abc.ABC):
     def snapshots(self) -> SnapshotWriter:
         """Where streams write that a part was read whole."""
 
-    @property
-    @abc.abstractmethod
-    def start(self) -> str:
-        """The time of `start_date`; empty if it is not set."""
-
-    @property
-    @abc.abstractmethod
-    def run_time(self) -> str:
-        """The time of this run, which is later than that of any earlier run."""
-
-    @property
-    @abc.abstractmethod
-    def horizon(self) -> str:
-        """The time of sending before which the window of a campaign has ended."""
-
     @abc.abstractmethod
     def now(self) -> datetime:
         """Return the current time."""
 
-    @abc.abstractmethod
+    @property
+    def start(self) -> str:
+        """The time of `start_date`; empty if it is not set."""
+        start = self.settings.get("start_date")
+        if not start:
+            return ""
+        instant = datetime.fromisoformat(start)
+        return rfc3339(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+
     def time(self) -> str:
         """Return the current time in the form of records."""
+        return rfc3339(self.now())
+
+    @cached_property
+    def run_time(self) -> str:
+        """The time of this run, which is later than that of any earlier run.
+
+        If a clock was set back, the time is a millisecond after the latest one in the
+        state. So what was written before stays older than what is written now.
+        """
+        newest = datetime.min.replace(tzinfo=UTC)
+        for bookmark in self.state.get("bookmarks", {}).values():
+            with suppress(KeyError, TypeError, ValueError):
+                newest = max(newest, datetime.fromisoformat(bookmark["run"]))
+        return max(self.time(), rfc3339(newest + timedelta(milliseconds=1)))
+
+    @cached_property
+    def horizon(self) -> str:
+        """The time of sending before which the window of a campaign has ended."""
+        lookback = timedelta(days=self.settings["lookback_days"])
+        return rfc3339(self.now() - lookback)
 
     @abc.abstractmethod
     def begin(self, stream: RunningStream) -> None:

@@ -91,8 +91,7 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
         if capability != TargetCapabilities.VALIDATE_RECORDS
     ]
     most_pending = 100_000
-    """Records that are kept until they are sent: more than a day's quota of
-    `listsubscribe`, and as many as fit into memory."""
+    """Records that are kept until they are sent: more than a day's quota allows."""
 
     def __init__(self, **kwargs: t.Any) -> None:
         """Check the settings; nothing is sent yet."""
@@ -177,7 +176,7 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
         return 1 if self.report.count(REJECTED) else 0
 
     def action(self, stream: str) -> str:
-        """Return the action for a stream; raises `SettingError` if none is set."""
+        """Return the action for a stream, or raise `SettingError` if none is set."""
         action = (self.settings.get("streams") or {}).get(stream, stream)
         if action not in CALLS:
             msg = (

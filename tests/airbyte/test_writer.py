@@ -12,7 +12,8 @@ import pytest
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 
 from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
-from tap_zohocampaigns.airbyte.writer import MessageWriter, Status, StreamProgress
+from tap_zohocampaigns.airbyte.messages import Status
+from tap_zohocampaigns.airbyte.writer import MessageWriter, StreamProgress
 from tap_zohocampaigns.singer.writer import page
 from tests.support.source import Messages
 
@@ -21,7 +22,7 @@ SOON = 1800.0
 
 def writer_of(**endpoints: str) -> MessageWriter:
     writer = MessageWriter()
-    writer.courses = {
+    writer.progress = {
         name: StreamProgress(ConfiguredStream(cursor=False, full=False), endpoint)
         for name, endpoint in endpoints.items()
     }
@@ -152,7 +153,9 @@ def test_threads_never_write_into_each_others_lines(
     def log() -> None:
         for number in range(100):
             writer.rest("recentcampaigns", time.time() + number * 60)
-            writer.tell(b'{"type":"LOG","log":{"level":"INFO","message":"hello"}}\n')
+            writer.write_line(
+                b'{"type":"LOG","log":{"level":"INFO","message":"hello"}}\n'
+            )
 
     threads = [threading.Thread(target=target) for target in (drain, log, log)]
     begin(writer, "campaigns")

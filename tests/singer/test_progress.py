@@ -48,9 +48,9 @@ class Listener(logging.Handler):
             self.heard.set()
 
 
-def tellers() -> int:
-    """Return how many threads tell of progress."""
-    return sum("_tell" in each.name for each in threading.enumerate())
+def tickers() -> int:
+    """Return how many threads log progress."""
+    return sum(thread.name == "ticker" for thread in threading.enumerate())
 
 
 def test_a_line_tells_parts_rows_and_calls_since_the_stream_began() -> None:
@@ -97,21 +97,21 @@ def test_lines_come_from_a_thread_while_the_stream_is_at_work_and_then_no_more(
         with progress_of(every=0.001) as progress:
             progress.known, progress.done = 3, 2
             progress.add(7)
-            assert tellers() == 1
+            assert tickers() == 1
             assert listener.heard.wait(PATIENCE)
     finally:
         logging.getLogger(LOGGER).removeHandler(listener)
-    assert tellers() == 0
+    assert tickers() == 0
     assert caplog.messages[-1].startswith("segment_contacts: ended, 7 rows in 0 calls")
 
 
 def test_a_stream_that_fails_stops_its_thread() -> None:
     with suppress(KeyError), progress_of(every=0.001):
         raise KeyError
-    assert tellers() == 0
+    assert tickers() == 0
 
 
 def test_a_long_pause_between_lines_does_not_hold_up_the_end() -> None:
     with progress_of(every=1e6) as progress:
         progress.add(1)
-    assert tellers() == 0
+    assert tickers() == 0

@@ -10,7 +10,7 @@ import pytest
 from singer_sdk.exceptions import MappingError
 
 from tap_zohocampaigns.airbyte.catalog import read_catalog
-from tap_zohocampaigns.airbyte.source import AirbyteTap
+from tap_zohocampaigns.airbyte.tap import AirbyteTap
 from tap_zohocampaigns.singer.user_errors import user_message
 from tests.support.odd import described
 from tests.support.taps import run_tap

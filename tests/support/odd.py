@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing as t
 
 from tap_zohocampaigns.airbyte.catalog import make_catalog
-from tap_zohocampaigns.airbyte.source import AirbyteTap
-from tap_zohocampaigns.airbyte.writer import plain
+from tap_zohocampaigns.airbyte.messages import plain
+from tap_zohocampaigns.airbyte.tap import AirbyteTap
 from tap_zohocampaigns.streams import STREAMS
 
 if t.TYPE_CHECKING:

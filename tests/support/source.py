@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 from airbyte_protocol_dataclasses.models import AirbyteMessage
 
+from tap_zohocampaigns.airbyte.messages import plain
 from tap_zohocampaigns.airbyte.source import run
-from tap_zohocampaigns.airbyte.writer import plain
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.taps import Output
 

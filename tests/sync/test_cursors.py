@@ -10,7 +10,7 @@ import pytest
 from airbyte_protocol_dataclasses.models import SyncMode
 
 from tap_zohocampaigns.airbyte.catalog import make_catalog
-from tap_zohocampaigns.airbyte.source import AirbyteTap
+from tap_zohocampaigns.airbyte.tap import AirbyteTap
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.stories import (
     MEMBERS,
