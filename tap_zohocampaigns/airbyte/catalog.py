@@ -30,8 +30,8 @@ _FILES = {"streams": "configured catalog", "states": "state"}
 # count the records before a state, so there has to be one.
 _NO_CURSOR = {"__ab_no_cursor_state_message": True}
 # Newer than the models.
-_DESTINATION_MODES = [*(each.value for each in DestinationSyncMode), "overwrite_dedup"]
-_MODES = [each.value for each in SyncMode]
+_DESTINATION_MODES = [*(mode.value for mode in DestinationSyncMode), "overwrite_dedup"]
+_MODES = [mode.value for mode in SyncMode]
 
 
 class Resumed(t.NamedTuple):
@@ -76,7 +76,7 @@ class ConfiguredStream(t.NamedTuple):
         But no run may have an earlier time than the last one.
         """
         refresh = _inner(blob, _REFRESH)
-        bookmark = {name: told for name, told in blob.items() if name != _REFRESH}
+        bookmark = {name: value for name, value in blob.items() if name != _REFRESH}
         if not self.cursor:
             return Resumed({})
         if not self.full:
@@ -91,31 +91,31 @@ def make_catalog(tap: TapZohoCampaigns) -> AirbyteCatalog:
     schemas = {
         entry["tap_stream_id"]: entry["schema"] for entry in tap.discovered()["streams"]
     }
-    return AirbyteCatalog([_describe(each, schemas) for each in tap.zoho_streams])
+    return AirbyteCatalog([_describe(stream, schemas) for stream in tap.zoho_streams])
 
 
-def as_singer(told: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+def as_singer(content: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     """Return a configured catalog as far as it tells of columns."""
-    found = told.get("streams") if isinstance(told, dict) else None
+    found = content.get("streams") if isinstance(content, dict) else None
     streams = [
-        _inner(each, "stream")
-        for each in (found if isinstance(found, list) else ())
-        if isinstance(each, dict)
+        _inner(entry, "stream")
+        for entry in (found if isinstance(found, list) else ())
+        if isinstance(entry, dict)
     ]
     return {
         "streams": [
             {
-                "tap_stream_id": each.get("name"),
+                "tap_stream_id": entry.get("name"),
                 "schema": {
-                    "properties": _inner(_inner(each, "json_schema"), "properties")
+                    "properties": _inner(_inner(entry, "json_schema"), "properties")
                 },
             }
-            for each in streams
+            for entry in streams
         ]
     }
 
 
-def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, ConfiguredStream]:  # noqa: ANN401 (a file may hold anything)
+def read_catalog(content: t.Any, tap: TapZohoCampaigns) -> dict[str, ConfiguredStream]:  # noqa: ANN401 (a file may hold anything)
     """Return what a configured catalog asks of each of its streams.
 
     Raises:
@@ -123,7 +123,7 @@ def read_catalog(told: t.Any, tap: TapZohoCampaigns) -> dict[str, ConfiguredStre
     """
     known = {stream.name: stream for stream in tap.zoho_streams}
     asked = {}
-    for configured in _objects(told, "streams"):
+    for configured in _objects(content, "streams"):
         described = _inner(configured, "stream")
         name = described.get("name")
         mode = configured.get("sync_mode")
@@ -162,8 +162,8 @@ def _check_account(described: Json, stream: ZohoStream) -> None:
     """
     fields = _inner(_inner(described, "json_schema"), "properties")
     # A custom field of contacts may have that name, too.
-    told = ACCOUNT in fields and NAMES not in _inner(fields, ACCOUNT)
-    if fields and told is not (ACCOUNT in stream.primary_keys):
+    has_account = ACCOUNT in fields and NAMES not in _inner(fields, ACCOUNT)
+    if fields and has_account is not (ACCOUNT in stream.primary_keys):
         msg = (
             f"The configured catalog was made with another `{ACCOUNT}`: discover the "
             "schema again."
@@ -171,16 +171,16 @@ def _check_account(described: Json, stream: ZohoStream) -> None:
         raise SettingError(msg)
 
 
-def read_states(told: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hold anything)
+def read_states(content: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hold anything)
     """Return the blob of each stream that a state tells of.
 
     Raises:
         SettingError: It is not a state of streams.
     """
-    if not told:
+    if not content:
         return {}
     blobs = {}
-    for message in _objects({"states": told}, "states"):
+    for message in _objects({"states": content}, "states"):
         state = _inner(message, "stream")
         name = _inner(state, "stream_descriptor").get("name")
         kind = message.get("type")
@@ -218,15 +218,15 @@ def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
     )
 
 
-def _objects(told: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
-    found = told.get(name) if isinstance(told, dict) else None
-    for each in found if isinstance(found, list) else [None]:
-        if not isinstance(each, dict):
+def _objects(content: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
+    found = content.get(name) if isinstance(content, dict) else None
+    for entry in found if isinstance(found, list) else [None]:
+        if not isinstance(entry, dict):
             msg = f"The {_FILES[name]} has not the form of Airbyte's protocol."
             raise SettingError(msg)
-        yield each
+        yield entry
 
 
-def _inner(told: Json, name: str) -> Json:
-    inner = told.get(name)
+def _inner(content: Json, name: str) -> Json:
+    inner = content.get(name)
     return inner if isinstance(inner, dict) else {}

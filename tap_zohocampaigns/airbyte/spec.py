@@ -53,13 +53,13 @@ _WORDS = {"api": "API", "url": "URL", "id": "ID", "cvids": "segment IDs"}
 def make_spec() -> ConnectorSpecification:
     """Return the settings, with the credentials of each version as an alternative."""
     known = {
-        name: about
-        for name, about in tap_settings.SCHEMA["properties"].items()
+        name: schema
+        for name, schema in tap_settings.SCHEMA["properties"].items()
         if name not in _SDKS
     }
     alternatives = [
-        _alternative(version, about.credentials, known)
-        for version, about in versions.VERSIONS.items()
+        _alternative(version, schema.credentials, known)
+        for version, schema in versions.VERSIONS.items()
     ]
     needed = {name for each in alternatives for name in each["properties"]}
     fields = {
@@ -120,21 +120,21 @@ def _alternative(version: str, credentials: tuple[str, ...], known: Json) -> Jso
     }
 
 
-def _field(name: str, about: Json) -> Json:
+def _field(name: str, schema: Json) -> Json:
     words = [_WORDS.get(word, word) for word in name.split("_")]
     title = " ".join(words)
-    field: Json = {"title": title[0].upper() + title[1:]} | _shape(about)
-    if about.get("secret"):
+    field: Json = {"title": title[0].upper() + title[1:]} | _shape(schema)
+    if schema.get("secret"):
         field["airbyte_secret"] = True
     return field
 
 
-def _shape(about: Json) -> Json:
+def _shape(schema: Json) -> Json:
     """Return a schema in the form of which Airbyte can make a form: one type."""
-    shape = {k: v for k, v in about.items() if k not in {"secret", "writeOnly"}}
-    shape["type"] = next(kind for kind in about["type"] if kind != "null")
-    if "items" in about:
-        shape["items"] = _shape(about["items"])
+    shape = {k: v for k, v in schema.items() if k not in {"secret", "writeOnly"}}
+    shape["type"] = next(kind for kind in schema["type"] if kind != "null")
+    if "items" in schema:
+        shape["items"] = _shape(schema["items"])
     return shape
 
 
