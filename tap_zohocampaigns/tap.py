@@ -35,6 +35,8 @@ from tap_zohocampaigns.sync.turns import in_turn
 from tap_zohocampaigns.sync.workers import Workers
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tap_zohocampaigns.api.wire.types import Json, Row
     from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.sync.run import RunningStream
@@ -87,7 +89,7 @@ class TapZohoCampaigns(Plugin, Run):
             if stream := self.streams.get(name):
                 files.check_bookmark(name, bookmark, stream.schema["properties"])
         super().load_state(files.without_old_notes(state))
-        self._streams = {stream.name: stream for stream in self.in_turn()}
+        self.reorder_streams([stream.name for stream in self.in_turn()])
 
     def setup_mapper(self) -> None:
         """Make the stream maps, for deselected streams too."""
@@ -171,15 +173,9 @@ class TapZohoCampaigns(Plugin, Run):
             self.logger.warning("Streams left out of this run: %s", names)
             self._has_told = True
 
-    @property
-    def streams(self) -> dict[str, t.Any]:
-        """The streams by name, in the order of their turns."""
-        if self._streams is None:
-            # The SDK orders them by name.
-            by_name = t.cast("dict[str, ZohoStream]", super().streams)
-            order = sorted(by_name, key=lambda name: by_name[name].read_last)
-            self._streams = {name: by_name[name] for name in order}
-        return self._streams
+    def order_streams(self, streams: Mapping[str, ZohoStream]) -> list[str]:
+        """Return the names of the streams, those that are read last at the end."""
+        return sorted(streams, key=lambda name: streams[name].read_last)
 
     @property
     def zoho_streams(self) -> list[ZohoStream]:

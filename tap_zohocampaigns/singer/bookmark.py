@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing as t
 
 from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
-from singer_sdk.streams._state import StreamStateManager
 
+from tap_zohocampaigns.singer.sdk import StreamStateManager
 from tap_zohocampaigns.singer.writer import RECORDS
 
 if t.TYPE_CHECKING:

@@ -11,9 +11,9 @@ from fnmatch import fnmatch
 
 from singer_sdk import mapper
 from singer_sdk.exceptions import MappingError, StreamMapConfigError
-from singer_sdk.helpers._catalog import get_selected_schema
 
 from tap_zohocampaigns.api.redact import redact
+from tap_zohocampaigns.singer.sdk import get_selected_schema
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

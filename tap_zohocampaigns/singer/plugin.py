@@ -9,13 +9,14 @@ import typing as t
 from contextlib import suppress
 
 import click
-from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers._classproperty import classproperty
-from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
 from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.singer.maps import idle_maps, silence_mapper
+from tap_zohocampaigns.singer.sdk import (
+    ConfigInput,
+    SdkPlugin,
+    parse_environment_config,
+)
 from tap_zohocampaigns.singer.user_errors import SDK_LINES, Command
 
 if t.TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_bounds(config_jsonschema: dict[str, t.Any]) -> None:
         properties[name] = properties[name] | bounds
 
 
-class Plugin(PluginBase):
+class Plugin(SdkPlugin):
     """A tap or target that never shows the values of its settings."""
 
     def __init__(self, **kwargs: t.Any) -> None:
@@ -56,27 +57,24 @@ class Plugin(PluginBase):
         ctx: click.Context,
         param: click.Option,
         value: tuple[str, ...],
-    ) -> _ConfigInput:
+    ) -> ConfigInput:
         """Read the settings from the files that the command line names."""
         del ctx, param
         return cls.given_config(value)
 
     @staticmethod
-    def given_config(paths: Iterable[str]) -> _ConfigInput:
+    def given_config(paths: Iterable[str]) -> ConfigInput:
         """Return the settings of files; `ENV` stands for the environment.
 
         Raises:
             SettingError: A file can't be read, or holds no settings.
         """
         paths = [*paths]
-        given = _ConfigInput(parse_env="ENV" in paths)
+        given = ConfigInput(parse_env="ENV" in paths)
         for path in paths:
             if path != "ENV":
                 given.config |= files.as_config(files.load("config", path))
         return given
-
-    def _setup_signal_handlers(self) -> None:
-        """Do nothing: the SDK would write a state and exit with 0."""
 
     @abc.abstractmethod
     def problems(self) -> list[str]:
@@ -86,18 +84,14 @@ class Plugin(PluginBase):
     def unknown_settings(self) -> list[str]:
         """Return the names of given settings that do not exist."""
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        # The SDK's own check prints invalid values, secrets too.
+    def check_config(self) -> list[str]:
+        """Return what is wrong with the settings; warn of those that do not exist."""
         self.append_builtin_config(self.config_jsonschema)
         if ignored := self.unknown_settings():
             self.logger.warning(
                 "Ignored, as there are no such settings: %s", ", ".join(ignored)
             )
-        errors = self.problems()
-        if errors and raise_errors:
-            msg = "The settings are not usable."
-            raise ConfigValidationError(msg, errors=errors)
-        return errors
+        return self.problems()
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -139,10 +133,10 @@ class Plugin(PluginBase):
     def prepare_maps(self) -> None:
         """Treat null as unset, and keep the SDK from logging values."""
         silence_mapper()
-        self._config = {n: v for n, v in self._config.items() if v is not None}
+        self.drop_null_settings()
 
-    @classproperty
-    def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805
+    @classmethod
+    def environment_config(cls) -> dict[str, t.Any]:
         """Return the settings of the environment.
 
         The SDK parses unknown and empty texts as false, which would switch `dry_run`
@@ -155,7 +149,9 @@ class Plugin(PluginBase):
             name: schema if "array" in schema["type"] else {"type": "string"}
             for name, schema in properties.items()
         }
-        values = parse_environment_config({"properties": texts}, cls._env_var_prefix)
+        values = parse_environment_config(
+            {"properties": texts}, cls.environment_prefix()
+        )
         config = {
             name: _parsed(text, properties[name]["type"])
             for name, text in values.items()
@@ -167,7 +163,10 @@ class Plugin(PluginBase):
     @classmethod
     def _unknown_of_environment(cls, known: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return names of the environment that are no settings, for a warning."""
-        properties, prefix = cls.config_jsonschema["properties"], cls._env_var_prefix
+        properties, prefix = (
+            cls.config_jsonschema["properties"],
+            cls.environment_prefix(),
+        )
         # Meltano passes the fields of an object like this.
         objects = tuple(
             f"{name}_"

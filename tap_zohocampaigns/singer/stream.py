@@ -10,6 +10,7 @@ from singer_sdk import Stream
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_zohocampaigns.singer.bookmark import Bookmark
+from tap_zohocampaigns.singer.sdk import SdkStream
 from tap_zohocampaigns.singer.writer import PageMap
 
 if t.TYPE_CHECKING:
@@ -19,7 +20,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
 
-class PagedStream(Stream):
+class PagedStream(SdkStream):
     """A stream whose `get_records` yields pages, as `writer.page` makes them."""
 
     # The converter gives records the types of the schema.
@@ -91,7 +92,7 @@ class PagedStream(Stream):
         """Write only these columns and the keys."""
         fields = self.schema["properties"]
         chosen = {n: fields[n] for n in fields if n in {*names, *self.primary_keys}}
-        self._input_schema = {**self.schema, "properties": chosen}
+        self.replace_schema({**self.schema, "properties": chosen})
         self._not_chosen = fields.keys() - chosen
 
     @cached_property

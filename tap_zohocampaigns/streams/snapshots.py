@@ -36,7 +36,7 @@ class Snapshots(ZohoStream):
         if not self.selected:
             return
         if not self.progress.value:
-            self._write_schema_message()
+            self.write_schema()
         keys = snapshot.part_keys
         record = dict.fromkeys(self.schema["properties"]) | keys
         record |= {
@@ -48,5 +48,5 @@ class Snapshots(ZohoStream):
             "rows_without_key": snapshot.without_key,
             "deleted": snapshot.deleted,
         }
-        self._write_record_message(page(self.add_keys([record], Part())))
+        self.write_page(page(self.add_keys([record], Part())))
         self.progress.add(1)

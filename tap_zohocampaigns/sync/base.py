@@ -117,14 +117,14 @@ class ZohoStream(PartStream):
     def _pages(self) -> Iterator[Records]:
         """Yield pages. After the last one, a loader may have to drop other rows."""
         if self.replaces_rows:
-            self._stream_version = self.run.initialized_at // 1000
+            self.stream_version = self.run.initialized_at // 1000
         for records in self.batches():
             self.progress.add(len(records))
             yield page(records)
         self.check_form()
         complete = self.endpoint not in self.inventory.incomplete
-        if self._stream_version is not None and complete:
-            self._write_activate_version_message(self._stream_version)
+        if self.stream_version is not None and complete:
+            self.write_activate_version(self.stream_version)
 
     def _note_failure(self) -> None:
         """Write the state of what was read, so that it need not be read again."""

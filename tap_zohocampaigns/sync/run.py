@@ -8,9 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from singer_sdk import Tap
-
 from tap_zohocampaigns.api.wire.times import rfc3339
+from tap_zohocampaigns.singer.sdk import SdkTap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +36,7 @@ class RunningStream(t.Protocol):
     name: str
 
 
-class Run(Tap, abc.ABC):
+class Run(SdkTap, abc.ABC):
     """One run of a tap: its settings, clocks, account and messages."""
 
     shutdown: Shutdown

@@ -1,0 +1,74 @@
+"""Private parts of the SDK are used in one module only."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import typing as t
+
+import pytest
+import singer_sdk
+from singer_sdk import Stream, Tap, Target
+from singer_sdk.io_base import SingerReader
+from singer_sdk.plugin_base import PluginBase
+from singer_sdk.sinks import RecordSink
+
+import tap_zohocampaigns
+from tap_zohocampaigns.singer import sdk
+
+BASES = (Tap, Target, Stream, SingerReader, RecordSink, PluginBase)
+PRIVATE = re.compile(r"\bself\.(_[a-z]\w*)")
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(
+        tap_zohocampaigns.__path__, "tap_zohocampaigns."
+    )
+    if module.name != sdk.__name__ and not module.name.endswith("__main__")
+]
+
+
+def private_names() -> set[str]:
+    """Return the private methods and attributes of the SDK's base classes."""
+    classes = {
+        base
+        for known in BASES
+        for base in known.__mro__
+        if base.__module__.startswith(singer_sdk.__name__)
+    }
+    names = {name for base in classes for name in vars(base) if name.startswith("_")}
+    sources = map(inspect.getsource, classes)
+    found = {name for source in sources for name in PRIVATE.findall(source)}
+    return {name for name in names | found if not name.startswith("__")}
+
+
+def test_there_are_private_names_to_look_for() -> None:
+    assert {"_process_record_message", "_streams", "_config"} <= private_names()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_leaves_private_parts_of_the_sdk_alone(name: str) -> None:
+    module = importlib.import_module(name)
+    tree = ast.parse(inspect.getsource(module))
+    used = [
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith(singer_sdk.__name__)
+        and ("._" in str(node.module) or any(a.name[0] == "_" for a in node.names))
+    ]
+    known = private_names()
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        kind: type[t.Any] = getattr(module, node.name)
+        if not issubclass(kind, BASES):
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.Attribute) and part.attr in known:
+                used.append(part.attr)
+            if isinstance(part, ast.FunctionDef) and part.name in known:
+                used.append(part.name)
+    assert not used
