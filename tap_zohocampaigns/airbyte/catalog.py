@@ -96,10 +96,10 @@ def make_catalog(tap: TapZohoCampaigns) -> AirbyteCatalog:
 
 def as_singer(content: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     """Return a configured catalog as far as it tells of columns."""
-    found = content.get("streams") if isinstance(content, dict) else None
+    entries = content.get("streams") if isinstance(content, dict) else None
     streams = [
         _inner(entry, "stream")
-        for entry in (found if isinstance(found, list) else ())
+        for entry in (entries if isinstance(entries, list) else ())
         if isinstance(entry, dict)
     ]
     return {
@@ -219,8 +219,8 @@ def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
 
 
 def _objects(content: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
-    found = content.get(name) if isinstance(content, dict) else None
-    for entry in found if isinstance(found, list) else [None]:
+    entries = content.get(name) if isinstance(content, dict) else None
+    for entry in entries if isinstance(entries, list) else [None]:
         if not isinstance(entry, dict):
             msg = f"The {_FILES[name]} has not the form of Airbyte's protocol."
             raise SettingError(msg)

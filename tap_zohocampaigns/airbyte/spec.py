@@ -61,7 +61,9 @@ def make_spec() -> ConnectorSpecification:
         _alternative(version, schema.credentials, known)
         for version, schema in versions.VERSIONS.items()
     ]
-    needed = {name for each in alternatives for name in each["properties"]}
+    needed = {
+        name for alternative in alternatives for name in alternative["properties"]
+    }
     fields = {
         CREDENTIALS: {
             "title": "Credentials",

@@ -131,12 +131,12 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         }
         for endpoint, calls in sorted(dry_run.calls.items())
     ]
-    minutes: list[float] = [each["minutes"] for each in endpoints]
+    minutes: list[float] = [row["minutes"] for row in endpoints]
     return {
         "endpoints": endpoints,
         "streams": streams,
         "calls": dry_run.calls.total(),
-        "rows": sum(each["rows"] for each in streams),
+        "rows": sum(row["rows"] for row in streams),
         # Streams are read side by side, unless they may not be.
         "minutes": max(minutes, default=0)
         if settings["concurrency"] > 1
@@ -160,20 +160,20 @@ def as_text(plan: Row) -> str:
 
     endpoints = [
         (
-            each["endpoint"],
-            figure(each["endpoint"], each["calls"]),
-            f"{each['minutes']:.0f}",
+            row["endpoint"],
+            figure(row["endpoint"], row["calls"]),
+            f"{row['minutes']:.0f}",
         )
-        for each in plan["endpoints"]
+        for row in plan["endpoints"]
     ]
     total = ("all", f"{plan['calls']:,}", f"{plan['minutes']:.0f}")
     streams = [
         (
-            each["stream"],
-            figure(each["stream"], each["calls"]),
-            figure(each["stream"], each["rows"]),
+            row["stream"],
+            figure(row["stream"], row["calls"]),
+            figure(row["stream"], row["rows"]),
         )
-        for each in plan["streams"]
+        for row in plan["streams"]
     ]
     lines = [
         *_table(("endpoint", "calls", "minutes at the quota"), [*endpoints, total]),
@@ -199,7 +199,9 @@ def _members(
     tap: TapZohoCampaigns, read: list[ZohoStream]
 ) -> tuple[dict[str, int], bool]:
     """Return the number of contacts of segments, and whether some are guessed."""
-    segments = next((each for each in read if each.name == "segment_contacts"), None)
+    segments = next(
+        (stream for stream in read if stream.name == "segment_contacts"), None
+    )
     if segments is None:
         return {}, False
     parts = segments.known_state().get("parts", {})

@@ -132,7 +132,7 @@ def without_old_notes(state: Json) -> Json:
     bookmarks = {
         name: bookmark
         if "selection" in bookmark
-        else {key: told for key, told in bookmark.items() if key not in _NOTES}
+        else {key: value for key, value in bookmark.items() if key not in _NOTES}
         for name, bookmark in state.get("bookmarks", {}).items()
     }
     return {**state, "bookmarks": bookmarks}
@@ -207,7 +207,7 @@ def _fault_of_entry(entry: t.Any) -> str:  # noqa: ANN401
     schema = entry.get("schema")
     fields = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(fields, dict) or not all(
-        isinstance(about, dict) for about in fields.values()
+        isinstance(field, dict) for field in fields.values()
     ):
         return f"has no `schema` with `properties` for {redact(name)}"
     if not _is_metadata(entry.get("metadata", [])):
@@ -217,11 +217,11 @@ def _fault_of_entry(entry: t.Any) -> str:  # noqa: ANN401
 
 def _is_metadata(value: t.Any) -> bool:  # noqa: ANN401
     return isinstance(value, list) and all(
-        isinstance(each, dict)
-        and isinstance(each.get("breadcrumb"), list)
-        and all(isinstance(name, str) for name in each["breadcrumb"])
-        and isinstance(each.get("metadata"), dict)
-        for each in value
+        isinstance(entry, dict)
+        and isinstance(entry.get("breadcrumb"), list)
+        and all(isinstance(name, str) for name in entry["breadcrumb"])
+        and isinstance(entry.get("metadata"), dict)
+        for entry in value
     )
 
 

@@ -128,8 +128,8 @@ class Shutdown:
     def _on_signal(self, number: int, _: object) -> None:
         self._signal = signal.Signals(number)
         # A second signal must not end the run while it saves its state.
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        for other in _SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
         # If the reader of stdout hangs, the state can't be saved.
         force = threading.Timer(_GRACE, os._exit, [128 + number])
         force.daemon = True

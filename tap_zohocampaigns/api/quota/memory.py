@@ -73,7 +73,7 @@ class MemoryStore:
             if (locked := self._locked_until.get(endpoint, now) - now) > 0:
                 return Wait(locked, locked=True)
             calls = self._settled(endpoint, now)
-            waits = [calls.wait(*each, now) for each in self._windows(endpoint)]
+            waits = [calls.wait(*window, now) for window in self._windows(endpoint)]
             if full := [wait for wait in waits if wait is not None]:
                 return Wait(max(*full, TICK), locked=False)
             ticket = new_ticket(endpoint)
@@ -109,7 +109,7 @@ class MemoryStore:
                 return 0
             calls = self._settled(endpoint, now)
             windows = self._windows(endpoint)
-            return max(min(calls.remaining(*each, now) for each in windows), 0)
+            return max(min(calls.remaining(*window, now) for window in windows), 0)
 
     def close(self) -> None:
         """Do nothing: memory needs no closing."""

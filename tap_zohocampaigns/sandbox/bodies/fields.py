@@ -44,11 +44,9 @@ _FIRST_ID = 1_290_000_000_000_000_015
 
 def as_json(uri: str, custom: Sequence[Field], form: FieldsForm) -> dict[str, object]:
     """Return all fields of contacts, those of the service first."""
-    found: dict[str, object] = {"fieldname": _rows(custom)}
+    body: dict[str, object] = {"fieldname": _rows(custom)}
     head = {"message": "success", "code": "0", "uri": uri, "version": version(uri)}
-    return {
-        "response": head | (found if form == "fieldname" else {"fieldnames": found})
-    }
+    return {"response": head | (body if form == "fieldname" else {"fieldnames": body})}
 
 
 def as_xml(uri: str, custom: Sequence[Field], form: FieldsForm) -> bytes:
@@ -57,8 +55,8 @@ def as_xml(uri: str, custom: Sequence[Field], form: FieldsForm) -> bytes:
         block("fieldname", *fls({name: _text(value) for name, value in row.items()}))
         for row in _rows(custom)
     ]
-    found = rows if form == "fieldname" else [block("fieldnames", *rows)]
-    return response(uri, tag("message", "success"), tag("code", "0"), *found)
+    body = rows if form == "fieldname" else [block("fieldnames", *rows)]
+    return response(uri, tag("message", "success"), tag("code", "0"), *body)
 
 
 def _rows(custom: Sequence[Field]) -> list[dict[str, object]]:

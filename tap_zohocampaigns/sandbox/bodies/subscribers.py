@@ -148,8 +148,8 @@ def _list(one: MailingList, active: int) -> dict[str, str]:
 
 
 def _local(board: Dashboard) -> dict[str, str]:
-    found = places.local(board.numbers["active"])
-    return {place: str(number) for place, number in found.items()}
+    counts = places.local(board.numbers["active"])
+    return {place: str(number) for place, number in counts.items()}
 
 
 def _stats(board: Dashboard) -> dict[str, str]:

@@ -51,30 +51,30 @@ def _json(text: str) -> dict[str, str]:
     text = text.strip()
     if text[:1] != "{" or text[-1:] != "}":
         raise RefusedError(Code.STATUS)
-    rest, found = text[1:-1].lstrip(), {}
+    rest, fields = text[1:-1].lstrip(), {}
     while rest:
         name, rest = _token(rest, _BARE_NAME)
         if rest[:1] != ":":
             raise RefusedError(Code.STATUS)
         value, rest = _token(rest[1:].lstrip(), _BARE_VALUE)
-        found[name] = _decoded(value)
+        fields[name] = _decoded(value)
         if rest and rest[0] != ",":
             raise RefusedError(Code.STATUS)
         rest = rest[1:].lstrip()
-    return found
+    return fields
 
 
 def _token(text: str, bare: re.Pattern[str]) -> tuple[str, str]:
     """Take a text, in quotes or not, from the beginning of another."""
-    if found := _QUOTED.match(text):
-        told = _ESCAPE.sub(_meant, found[1] if found[2] is None else found[2])
+    if match := _QUOTED.match(text):
+        value = _ESCAPE.sub(_meant, match[1] if match[2] is None else match[2])
         # Letters beyond the first 65,536 come in two escapes.
-        told = told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    elif found := bare.match(text):
-        told = found[0].strip()
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    elif match := bare.match(text):
+        value = match[0].strip()
     else:
         raise RefusedError(Code.STATUS)
-    return told, text[found.end() :].lstrip()
+    return value, text[match.end() :].lstrip()
 
 
 def _meant(escape: re.Match[str]) -> str:

@@ -37,9 +37,10 @@ class Endpoints(Lookups):
                 mailing_list=one,
                 segments=self.account.segments(one.key),
                 numbers=self.counts_of(one),
-                campaigns=sum(each.list_key == one.key for each in sent),
+                campaigns=sum(campaign.list_key == one.key for campaign in sent),
                 sent_campaigns=sum(
-                    each.list_key == one.key and each.sent is not None for each in sent
+                    campaign.list_key == one.key and campaign.sent is not None
+                    for campaign in sent
                 ),
                 sno=len(rows) - place,
             )
@@ -90,10 +91,14 @@ class Endpoints(Lookups):
         one = self.list_of(question.params["listkey"], deleted=Code.DELETED)
         filtertype = question.text("filtertype", "sentcampaigns")
         all_of_it = [
-            each for each in self.account.campaigns() if each.list_key == one.key
+            campaign
+            for campaign in self.account.campaigns()
+            if campaign.list_key == one.key
         ]
-        sent = [each for each in all_of_it if each.sent is not None]
-        scheduled = [each for each in all_of_it if each.status == "Scheduled"]
+        sent = [campaign for campaign in all_of_it if campaign.sent is not None]
+        scheduled = [
+            campaign for campaign in all_of_it if campaign.status == "Scheduled"
+        ]
         shown = {"sentcampaigns": sent, "scheduledcampaigns": scheduled}
         page, part = self.rows_from_one(question, shown.get(filtertype, all_of_it))
         board = subscribers.Dashboard(

@@ -136,5 +136,5 @@ class Lookups:
         asked = question.number("range", DEFAULT_RANGE) or DEFAULT_RANGE
         used = asked if self.clamp is None else min(asked, self.clamp)
         part = rows[first - 1 : first - 1 + used]
-        told = used if self.echo_clamped else asked
-        return Page(question.uri, first, told, len(rows)), part
+        shown = used if self.echo_clamped else asked
+        return Page(question.uri, first, shown, len(rows)), part

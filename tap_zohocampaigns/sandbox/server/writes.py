@@ -90,7 +90,7 @@ def add(endpoints: Endpoints, question: Question) -> bytes:
     """Answer addlistsubscribersinbulk; nobody has to confirm."""
     account = _account(endpoints)
     one = _list(endpoints, question, Code.DELETED)
-    emails = [each.strip() for each in question.params["emailids"].split(",")]
+    emails = [email.strip() for email in question.params["emailids"].split(",")]
     if len(emails) > _MOST:
         raise RefusedError(Code.PATTERN)
     for email in emails:
@@ -126,8 +126,8 @@ def _list(endpoints: Endpoints, question: Question, unknown: Code) -> MailingLis
 
 
 def _contact(question: Question) -> tuple[dict[str, str], str]:
-    told = question.params["contactinfo"]
-    fields = contactinfo.read(told, as_json=question.as_json)
+    text = question.params["contactinfo"]
+    fields = contactinfo.read(text, as_json=question.as_json)
     email = fields.pop("Contact Email", "").strip()
     if not _is_address(email):
         raise RefusedError(Code.ADDRESS)

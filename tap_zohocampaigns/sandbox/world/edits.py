@@ -101,12 +101,12 @@ class Book:
         number = entry.list_number
         whom = ([*person.statuses] or [-1]) if number is None else [number]
         statuses = {**person.statuses, **dict.fromkeys(whom, entry.status)}
-        told: dict[str, t.Any] = {
+        changes: dict[str, t.Any] = {
             known: entry.fields[name]
             for name, known in _NAMED.items()
             if name in entry.fields and len(entry.fields[name]) <= _LONGEST
         }
-        contact = replace(person.contact, **told)
+        contact = replace(person.contact, **changes)
         contact = replace(
             contact, custom={**contact.custom, **self._custom(entry.fields)}
         )
