@@ -1,4 +1,4 @@
-"""A small imitation of Zoho Campaigns: the demo account and the tests run on it.
+"""A small imitation of Zoho Campaigns, for the demo account and the tests.
 
 with serve(seed=7) as service:
     print(service.url, service.config)
@@ -69,7 +69,7 @@ __all__ = [
 
 
 class Life(Sizes, total=False):
-    """What a `LivingAccount` is made of."""
+    """The arguments of `LivingAccount`."""
 
     seed: int
     clock: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""The files of the command line: read and judged; what is wrong is one sentence."""
+"""Reads and checks the files of the command line; each error is one sentence."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ _KINDS = (
 _FROM_A_RUN = "give the last state that a run wrote, or none to read everything"
 _FROM_DISCOVERY = "discover it again"
 _OF_THE_SDK = (("partitions", list), ("progress_markers", dict))
-# What streams note of their parts.
+# Keys of what streams keep about their parts.
 _NOTES: dict[str, type] = {
     **dict.fromkeys(("open", "closed", "parts"), dict),
     "missing": list,
     **dict(_OF_THE_SDK),
 }
 _OF_PARTS = {"open", "parts"}
-# Whoever saves states may wrap them in these.
+# Programs that save states may wrap them in these keys.
 _WRAPPED_IN = ("singer_state", "value")
 
 
 def load(name: str, path: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
-    """Return what is in a file of the command line.
+    """Return the content of a file of the command line.
 
     Args:
-        name: What it is: `config`, `catalog` or `state`.
-        path: Where it is; `-` is stdin.
+        name: `config`, `catalog` or `state`.
+        path: Its path; `-` is stdin.
 
     Raises:
         SettingError: It can't be read, or is not JSON.
@@ -74,7 +74,7 @@ def as_config(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     """Return settings.
 
     Raises:
-        SettingError: They are no object.
+        SettingError: They are not an object.
     """
     if not isinstance(value, dict):
         msg = f"The config is {_kind(value)}, where an object with settings is needed."
@@ -83,10 +83,10 @@ def as_config(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
 
 
 def as_state(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
-    """Return a state, taken out of what programs wrap it in.
+    """Return a state, without what programs wrap it in.
 
     Raises:
-        SettingError: It is no state.
+        SettingError: It is not a state.
     """
     while isinstance(value, dict) and "bookmarks" not in value:
         inner = [
@@ -124,10 +124,10 @@ def _fault_of_state(value: t.Any) -> str:  # noqa: ANN401
 
 
 def without_old_notes(state: Json) -> Json:
-    """Return a state without what another version noted, in a form of its own.
+    """Return a state without the notes of another version, whose form was different.
 
-    All streams that note what they have written note their selection too. Where it is
-    missing, everything is read once more.
+    Streams that note what they wrote also note their selection. If that is missing,
+    everything is read again.
     """
     bookmarks = {
         name: bookmark
@@ -139,15 +139,15 @@ def without_old_notes(state: Json) -> Json:
 
 
 def check_bookmark(stream: str, bookmark: Json, fields: Mapping[str, t.Any]) -> None:
-    """Check what the SDK keeps of a stream.
+    """Check the bookmark of a stream.
 
     Args:
         stream: Its name.
-        bookmark: What the state tells of it.
+        bookmark: Its bookmark in the state.
         fields: The fields of its schema.
 
     Raises:
-        SettingError: It is not of this stream.
+        SettingError: It is not a bookmark of this stream.
     """
     if why := _fault_of_bookmark(bookmark, fields):
         msg = f"The state of {stream} has {why}: {_FROM_A_RUN}."
@@ -174,7 +174,7 @@ def as_catalog(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     """Return a catalog.
 
     Raises:
-        SettingError: It is none.
+        SettingError: It is not a catalog.
     """
     if why := _fault_of_catalog(value):
         msg = f"The catalog {why}: {_FROM_DISCOVERY}."

@@ -1,1 +1,1 @@
-"""The bodies of the sandbox: what each endpoint answers, as JSON and XML."""
+"""The bodies of answers, in JSON and XML."""

@@ -38,7 +38,7 @@ def as_json(
 
 
 def as_xml(page: Page, rows: Sequence[Campaign], zone: ZoneInfo) -> bytes:
-    """Return a page of campaigns; version 1 spells it with a hyphen, and counts."""
+    """Return a page of campaigns; version 1 has a hyphen in the name, and a count."""
     old = version(page.uri) == "1"
     return xml_success(
         page.uri,
@@ -58,7 +58,7 @@ def as_xml(page: Page, rows: Sequence[Campaign], zone: ZoneInfo) -> bytes:
 
 
 def item(row: Campaign, zone: ZoneInfo) -> dict[str, str]:
-    """Return the fields of a campaign; a draft has no `sent_*` among them."""
+    """Return the fields of a campaign; a draft has no `sent_*`."""
     fields = {
         "campaign_key": row.key,
         "campaignId": row.campaign_id,
@@ -82,7 +82,7 @@ def item(row: Campaign, zone: ZoneInfo) -> dict[str, str]:
 
 
 def stamps(name: str, moment: datetime, zone: ZoneInfo) -> dict[str, str]:
-    """Return an instant in the three ways in which a campaign has it."""
+    """Return an instant in the three forms that a campaign has."""
     return {
         f"{name}_time": times.shifted_epoch(moment),
         f"{name}_time_gmt": times.epoch(moment),
@@ -91,7 +91,7 @@ def stamps(name: str, moment: datetime, zone: ZoneInfo) -> dict[str, str]:
 
 
 def preview(row: Campaign) -> str:
-    """Return where to look at the e-mail: host and path, without a scheme."""
+    """Return the address of the preview: host and path, without a scheme."""
     return f"preview.example.com/campaign/{row.key}"
 
 

@@ -1,4 +1,4 @@
-"""In which of their possible forms some parts of answers are."""
+"""The forms of answers that Zoho does not document, as choices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One form of each part; the first are those seen, or those most likely."""
+    """One form of each part. The first form was seen, or is the most likely."""
 
     segments: SegmentsForm
     segments_info: SegmentsInfoForm

@@ -1,4 +1,4 @@
-"""What is around every answer: envelopes, errors and the pieces of both formats."""
+"""Envelopes and errors, and the building blocks of JSON and XML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEAD = re.compile(rb"<(code|status|message)>[^<]*</\1>")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an answer says about the rows it holds; `total` counts all there are."""
+    """What an answer says about its rows; `total` is the number of all rows."""
 
     uri: str
     fromindex: int
@@ -28,7 +28,7 @@ class Page:
 
 
 def version(uri: str) -> str:
-    """Return the version of the API that answers at an address."""
+    """Return the version of the API of a path."""
     return "1" if uri.startswith(V1) and not uri.startswith(V1_1) else "1.1"
 
 
@@ -103,7 +103,7 @@ def error(uri: str, code: str, message: str, *, as_json: bool) -> bytes:
 
 
 def gateway_error(uri: str, code: str, message: str, *, as_json: bool) -> bytes:
-    """Write an error of the gateway: `Code` and `URI` are capital."""
+    """Write an error of the gateway: `Code` and `URI` have capitals."""
     if as_json:
         body = {"message": message, "version": version(uri), "URI": uri, "Code": code}
         return encode({**body, "status": "error"})
@@ -112,7 +112,7 @@ def gateway_error(uri: str, code: str, message: str, *, as_json: bool) -> bytes:
 
 
 def wrong_url(uri: str) -> bytes:
-    """Write the answer to an unknown path, which is XML whatever was asked for."""
+    """Write the answer to an unknown path: always XML."""
     inner = tag("code", "1004") + tag("message", "You have entered a wrong URL.")
     return _document("uri", uri, "1", inner)
 

@@ -36,7 +36,7 @@ list of objects with `cvid` and `segment_name`, `map_text` the text `{cvid=name}
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """A list with what the account knows of it; `sno` is its row number."""
+    """A list, with its segments and numbers; `sno` is its row number."""
 
     mailing_list: MailingList
     segments: Sequence[Segment]
@@ -77,7 +77,7 @@ def as_xml(
 
 
 def count_as_json(uri: str, count: int) -> dict[str, object]:
-    """Return a number of subscribers, one of the few that are JSON numbers."""
+    """Return a number of subscribers: a JSON number, unlike most numbers."""
     return success(uri, no_of_contacts=count)
 
 

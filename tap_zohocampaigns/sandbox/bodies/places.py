@@ -1,4 +1,4 @@
-"""Where people are: made of their number alone, so that no place ever gets less."""
+"""Places of contacts, computed from their number, so that no place ever shrinks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def countries(people: int, *, codes: bool = False) -> dict[str, int]:
 
 
 def local(people: int) -> dict[str, int]:
-    """Return how many are in each place: countries, states and cities in one."""
+    """Return how many are in each place: countries, states and cities in one object."""
     return _shares(people, _LOCAL)
 
 

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.world.account import Campaign, Recipient
 
 TimelineForm = t.Literal["list", "object"]
-"""How JSON has the times of opens and clicks, which is known from XML only.
+"""The form of opens and clicks in JSON; only that in XML is known.
 
 `list` is `[{"time": …}]`; `object` is `{"report": [{"time": …}]}`, as XML nests them.
 """
@@ -54,9 +54,9 @@ _UNUSED = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Whose recipients are shown, and what they did.
+    """The campaign and the action of a page of recipients.
 
-    With a `timeline`, when each did is told too; it is by the id of the contact.
+    `timeline` has the times of the action by contact ID, if they were asked for.
     """
 
     campaign: Campaign

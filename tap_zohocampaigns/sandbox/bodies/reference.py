@@ -14,11 +14,11 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.world.account import Product, Tag, Topic, Workflow
 
 TAGS_URI = "/tag/getalltags"
-"""What getalltags calls itself, errors too."""
+"""The name of getalltags in its answers and errors."""
 
 
 def tags(rows: Sequence[Tag], zone: ZoneInfo) -> dict[str, object]:
-    """Return all tags: objects of one name each, which is the id of the tag."""
+    """Return all tags: objects with one key each, the ID of the tag."""
     return success(
         TAGS_URI,
         requestdetails="{}",

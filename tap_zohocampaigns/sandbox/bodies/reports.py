@@ -63,7 +63,7 @@ SegmentsInfoForm = t.Literal["list", "object"]
 `list` is of objects with `cvid` and `segment_name`; `object` is cvid -> name.
 """
 
-# One in so many clicks is made where somebody shared the campaign.
+# One of so many clicks comes from a share of the campaign.
 _CLICKS_PER_SHARE = {"facebook": 6, "twitter": 9, "linkedin": 14, "other": 20}
 _UNUSED_CHANNELS = ("gplus", "pinterest", "tumblr")
 _UNSET = {
@@ -87,7 +87,7 @@ _UNSET = {
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The list a campaign went to, how many it has, and the segments beside it."""
+    """The list and segments of a campaign, and the number of contacts of the list."""
 
     mailing_list: MailingList
     contacts: int
@@ -96,10 +96,10 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A campaign with its counts; those of the children of an A/B campaign too.
+    """A campaign with its counts, and those of the children of an A/B campaign.
 
-    Without `counts` the answer has no reports: the type asked for was not that of
-    the campaign.
+    `counts` is None if another type of campaign was asked for: then the answer has no
+    reports.
     """
 
     campaign: Campaign
@@ -172,7 +172,7 @@ def details_as_xml(uri: str, story: Story) -> bytes:
 
 
 def _sections(story: Story) -> list[str]:
-    # The stray word is in Zoho's own sample: a parser has to ignore text there.
+    # The stray word is in Zoho's own sample. A parser has to ignore it.
     reports = " segment ".join(
         fl(name, value) for row in _reports(story) for name, value in row.items()
     )
@@ -292,7 +292,7 @@ def _split(story: Story) -> dict[str, str]:
             f"{letter}_child_campaignkey": key,
             f"{letter}_open_count": str(counts.get("opens_count", 0)),
             f"{letter}_click_count": str(counts.get("unique_clicks_count", 0)),
-            # There are more, whose names are not known.
+            # There are more; their names are not known.
             f"{letter}_unopened": str(counts.get("unopened", 0)),
         }
     return fields

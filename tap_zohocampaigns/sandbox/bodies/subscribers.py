@@ -26,9 +26,9 @@ FILTERS = {
     "scheduledcampaigns": "scheduled_campaigns",
     "recentcampaigns": "recent_campaigns",
 }
-"""The `filtertype` words, and what the campaigns are called that each gives.
+"""The values of `filtertype`, and the name of the campaigns for each.
 
-No public source shows these names; they are formed as those of recentcampaigns.
+No public source shows these names; they are like those of recentcampaigns.
 """
 
 _ORDERS = {"asc": "Ascending Order", "desc": "Descending Order"}
@@ -36,7 +36,7 @@ _ORDERS = {"asc": "Ascending Order", "desc": "Descending Order"}
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Whose contacts are shown, of what status and in what order; `active` counts."""
+    """The list, status and order of a page; `active` counts active contacts."""
 
     mailing_list: MailingList
     active: int

@@ -1,4 +1,4 @@
-"""The many ways in which Zoho Campaigns writes one instant."""
+"""The forms in which Zoho Campaigns writes an instant."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def event(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def iso(moment: datetime, zone: ZoneInfo) -> str:
-    """ISO 8601, true, as workflows have it."""
+    """ISO 8601, correct, as in workflows."""
     return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 def epoch(moment: datetime) -> str:
-    """Milliseconds since 1970, as the `*_time_gmt` fields have them."""
+    """Epoch milliseconds, correct, as in the `*_time_gmt` fields."""
     return str(int(moment.timestamp()) * 1000)
 
 
 def shifted_epoch(moment: datetime) -> str:
-    """Milliseconds since 1970, hours too late, as the `*_time` fields have them."""
+    """Epoch milliseconds, hours too late, as in the `*_time` fields."""
     return epoch(moment + _shift(moment))
 
 
 def shifted_iso(moment: datetime, zone: ZoneInfo) -> str:
-    """ISO 8601, hours too early, as `list_created_time` has it."""
+    """ISO 8601, hours too early, as in `list_created_time`."""
     return iso(moment - _shift(moment), zone)
 
 
 def _shift(moment: datetime) -> timedelta:
-    # Observed on one account: 8 hours all year round, but 7 in the weeks in which
-    # only America has summer time.
+    # Seen in one account: 8 hours all year, but 7 in the weeks when only America has
+    # summer time.
     spring = _SPRING_FROM <= (moment.month, moment.day) <= _SPRING_TO
     return timedelta(hours=7 if spring else 8)

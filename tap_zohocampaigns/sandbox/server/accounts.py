@@ -21,7 +21,7 @@ _CREDENTIALS = {
     "client_secret": "invalid_client_secret",
     "refresh_token": "invalid_code",
 }
-"""What has to be right -> the error if it is not."""
+"""Credential -> the error if it is wrong."""
 _THROTTLED = {
     "error_description": (
         "You have made too many requests continuously. "
@@ -43,7 +43,7 @@ class TokenSettings(t.Protocol):
 
 def credential(name: str) -> str:
     """Return a credential. It is the same in every sandbox."""
-    # So a written config survives a restart.
+    # So settings stay valid after a restart.
     return f"1000.{blake2b(name.encode(), digest_size=16).hexdigest()}"
 
 

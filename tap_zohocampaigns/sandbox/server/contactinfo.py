@@ -1,4 +1,4 @@
-"""How the service reads `contactinfo`: a lenient JSON, or XML.
+"""Parses `contactinfo`: lenient JSON, or XML.
 
 In JSON the values are decoded a second time as those of URLs are, but not the names: a
 client in production since 2022 has to send `a%252Bb%2540c.d` in a URL for `a+b@c.d`,
@@ -65,10 +65,10 @@ def _json(text: str) -> dict[str, str]:
 
 
 def _token(text: str, bare: re.Pattern[str]) -> tuple[str, str]:
-    """Take a text, in quotes or not, from the beginning of another."""
+    """Return the first token of a text, in quotes or not, and the rest."""
     if match := _QUOTED.match(text):
         value = _ESCAPE.sub(_meant, match[1] if match[2] is None else match[2])
-        # Letters beyond the first 65,536 come in two escapes.
+        # Characters beyond U+FFFF come as two escapes.
         value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     elif match := bare.match(text):
         value = match[0].strip()
@@ -83,7 +83,7 @@ def _meant(escape: re.Match[str]) -> str:
 
 
 def _decoded(value: str) -> str:
-    # The decoder of Java does not take what Python's lets pass.
+    # Java's decoder rejects what Python's accepts.
     if _BROKEN_SIGN.search(value):
         raise RefusedError(Code.STATUS)
     return unquote_plus(value)

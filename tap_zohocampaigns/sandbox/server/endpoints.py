@@ -56,7 +56,7 @@ class Endpoints(Lookups):
 
     def count(self, question: Question) -> bytes:
         """Answer listsubscriberscount."""
-        # Version 1 has no status: it counts the active ones, whatever is asked.
+        # Version 1 ignores the status and counts active contacts.
         old = version(question.uri) == "1"
         status = "active" if old else question.text("status", "active")
         one = self.list_of(question.params["listkey"])
@@ -216,7 +216,7 @@ class Endpoints(Lookups):
         return encode(reference.tags(rows, account.zone))
 
     def topics(self, question: Question) -> bytes:
-        """Answer topics; their pages count from nought, and may be empty."""
+        """Answer topics; the index of pages starts at 0, and pages may be empty."""
         rows = self.full_account(none=Code.NO_TOPICS).topics()
         if not rows:
             raise RefusedError(Code.NO_TOPICS)
@@ -225,7 +225,7 @@ class Endpoints(Lookups):
         )
 
     def products(self, question: Question) -> bytes:
-        """Answer topics/products; their pages count from nought, and may be empty."""
+        """Answer topics/products; the index starts at 0, and pages may be empty."""
         account = self.account
         rows = account.products() if isinstance(account, FullAccount) else ()
         return encode(
@@ -251,5 +251,5 @@ class Endpoints(Lookups):
 
 
 def _status_word(status: str) -> str:
-    """Make the filter word `drafts` and the value `Draft` comparable."""
+    """Return a status so that the filter `drafts` equals the value `Draft`."""
     return status.strip().lower().replace(" ", "").removesuffix("s")

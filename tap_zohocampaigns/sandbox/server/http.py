@@ -1,4 +1,4 @@
-"""HTTP on a port of this machine: bytes in and out, and nothing of Zoho."""
+"""An HTTP server on a port of this machine. It knows nothing of Zoho."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer; with `cut` the connection breaks before its end."""
+    """An HTTP answer; with `cut` the connection breaks before the end."""
 
     status: int
     body: bytes
@@ -41,12 +41,12 @@ class Request:
 
 
 class Listener(ThreadingHTTPServer):
-    """Listens, and has each request answered in a thread of its connection."""
+    """Answers each connection in a thread of its own."""
 
     request_queue_size = 128
 
     def __init__(self, port: int, answer: Callable[[Request], Reply]) -> None:
-        """Bind the port, 0 being any; `serve_forever` begins to answer."""
+        """Bind the port (0: any); `serve_forever` starts to answer."""
         self.answer = answer
         self._open: set[socket.socket] = set()
         super().__init__((HOST, port), _Handler)
@@ -77,7 +77,7 @@ class Listener(ThreadingHTTPServer):
         request: socket.socket | tuple[bytes, socket.socket],
         client_address: object,
     ) -> None:
-        """Say nothing of clients that hang up; anything else is our fault."""
+        """Ignore clients that hang up; log other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -99,19 +99,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.leave(self.connection)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         self._serve("")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        # Zoho takes parameters from forms alone; JSON is as good as no body.
+        # Zoho reads parameters only from forms, so a JSON body is ignored.
         is_form = self.headers.get_content_type() == _FORM
         self._serve(body.decode(errors="replace") if is_form else "")
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        # Without it other methods would be a fault of the server, 501.
+        # Without this, other methods would get status 501.
         if name.startswith("do_"):
             return self.do_POST
         raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""What stands between a call and its answer: access tokens and the quota."""
+"""Access tokens and the quota."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OWN: t.Final[Mapping[str, tuple[tuple[tuple[int, float], ...], float]]] = {
     "listsubscribe": (((500, 60), (12_500, 3600), (75_000, 86_400)), 1800),
     "addlistsubscribersinbulk": (((2000, 60),), 600),
 }
-"""Endpoints with windows of their own (calls, seconds), and how long a lock lasts."""
+"""Endpoints with their own windows (calls, seconds), and the seconds of a lock."""
 
 _TOKENS = 10
 _TOKENS_WINDOW = 600.0
 
 
 class Window:
-    """A sliding window: so many events in so many seconds."""
+    """A sliding window of events."""
 
     def __init__(self, most: int, seconds: float) -> None:
         """Start empty."""
@@ -42,7 +42,7 @@ class Window:
 
 
 class Tokens:
-    """The access tokens: each lives an hour, ten are made in ten minutes."""
+    """Access tokens: each lives an hour, and ten are issued in ten minutes."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class Tokens:
         *,
         repeats: bool = False,
     ) -> None:
-        """Begin without tokens.
+        """Start without tokens.
 
         Args:
-            clock: Seconds on a clock that never goes back.
+            clock: Returns the seconds of a monotonic clock.
             seconds: How long a token lives.
-            repeats: Whether the first token is made again each time.
+            repeats: Whether the first token is issued each time.
         """
         self.issued = 0
         self._clock = clock
@@ -67,7 +67,7 @@ class Tokens:
         self._lock = threading.Lock()
 
     def issue(self) -> str | None:
-        """Make a token, or None when there were too many."""
+        """Return a new token; None if there were too many."""
         now = self._clock()
         with self._lock:
             if not self._window.enter(now):
@@ -80,13 +80,13 @@ class Tokens:
             return token
 
     def valid(self, token: str) -> bool:
-        """Whether a token was made here and still lives."""
+        """Whether a token was issued here and is still valid."""
         with self._lock:
             return self._clock() < self._ends.get(token, float("-inf"))
 
 
 class Quota:
-    """The calls of each endpoint: one too many in a window locks that endpoint."""
+    """Counts the calls of each endpoint; one too many locks it."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Quota:
         lock_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        """Take the window, how long a lock lasts and a clock that never goes back."""
+        """Keep the window, the seconds of a lock, and a monotonic clock."""
         self._clock = clock
         self._other = (((calls, seconds),), lock_seconds)
         self._windows: dict[str, list[Window]] = {}
@@ -103,7 +103,7 @@ class Quota:
         self._lock = threading.Lock()
 
     def admit(self, endpoint: str) -> bool:
-        """Enter a call, unless its endpoint is locked or gets locked by it.
+        """Count a call; return False if the endpoint is locked, or locked by it.
 
         Args:
             endpoint: Its path, without the format.

@@ -1,4 +1,4 @@
-"""What is asked, and the ways in which the service says no."""
+"""Questions to the service, and its refusals."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ _MOST_DIGITS = 18
 
 
 class RefusedError(Exception):
-    """The service says no, with a `Code`."""
+    """The service refuses, with a `Code`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter; a value that is none of its `words` is answered with `code`.
+    """A parameter. If it has `words`, another value is refused with `code`.
 
-    Without a code any value will do.
+    If `code` is None, any value is accepted.
     """
 
     name: str
@@ -122,14 +122,14 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call that came through the gates. `uri` is what the answer calls itself."""
+    """A call that passed the checks. `uri` is the name of the endpoint in answers."""
 
     uri: str
     params: Mapping[str, str]
     as_json: bool
 
     def check(self, known: Sequence[Param]) -> None:
-        """Refuse what is missing, and values that can't be."""
+        """Refuse missing parameters and invalid values."""
         if not all(self.params.get(one.name) for one in known if one.required):
             raise RefusedError(Code.MISSING)
         for one in known:
@@ -144,12 +144,12 @@ class Question:
         return self.params.get(name) or default
 
     def number(self, name: str, default: int) -> int:
-        """Return a parameter that has to be a number."""
+        """Return a parameter that must be a number."""
         return _number(self.params, name, default)
 
     @property
     def order(self) -> str:
-        """The `sort` that was asked for: `asc`, `desc` or none."""
+        """The parameter `sort`: `asc`, `desc` or empty."""
         asked = self.text("sort").lower()
         return asked if asked in {"asc", "desc"} else ""
 

@@ -182,7 +182,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One e-mail of a campaign, as one action of the recipients' data shows it."""
+    """One e-mail of a campaign, as the rows of an action show it."""
 
     contact: Contact
     sent: datetime
@@ -192,14 +192,14 @@ class Recipient:
 
 
 class Account(t.Protocol):
-    """What a `Service` serves. All times are aware and in UTC."""
+    """An account that a `Service` can serve. All times are aware and in UTC."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone of the texts of time, such as `02 Aug 2013, 12:39 PM`."""
+        """The zone of times that are texts, such as `02 Aug 2013, 12:39 PM`."""
 
     def lists(self) -> Sequence[MailingList]:
-        """All mailing lists, newest first, and the deleted ones among them."""
+        """All mailing lists, newest first, deleted ones included."""
 
     def segments(self, list_key: str) -> Sequence[Segment]:
         """The segments of a list."""
@@ -228,9 +228,9 @@ class Account(t.Protocol):
 
 @t.runtime_checkable
 class FullAccount(Account, t.Protocol):
-    """An account that also has what is read beside campaigns and segments.
+    """An account with contacts of lists, events, fields, tags, topics and workflows.
 
-    A plain `Account` is served as one in which there is none of it.
+    A plain `Account` is served as if it had none of these.
     """
 
     def contacts(self, list_key: str, status: str) -> Sequence[Member]:
@@ -259,13 +259,13 @@ class FullAccount(Account, t.Protocol):
 
 @t.runtime_checkable
 class WritableAccount(Account, t.Protocol):
-    """An account that can be changed, one contact at a time.
+    """An account whose contacts can be changed.
 
-    Any other refuses all that would change it.
+    Others refuse all calls that change contacts.
     """
 
     def status(self, email: str, list_key: str) -> str:
-        """What a contact is in a list now; empty if it is not there."""
+        """The status of a contact in a list now; empty if it is not in the list."""
 
     def blocked(self, email: str) -> bool:
         """Whether a contact must get no mail at all."""

@@ -1,4 +1,4 @@
-"""The people of a living account: seats whose occupants change."""
+"""The contacts of a living account: seats whose occupants change."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ _STATUS_SHARES = ((0.88, "active"), (0.94, "unsub"), (0.98, "bounce"), (1.0, "sp
 class Person:
     """An occupant of a seat.
 
-    `statuses` are by the number of the list; `pace` and `phase` (days, and a part
-    of them) are the rhythm in which the person enters and leaves segments.
+    `statuses` is list number -> status. `pace` (days) and `phase` (a fraction of it)
+    say when the person enters and leaves segments.
     """
 
     contact: Contact
@@ -100,7 +100,7 @@ class People:
     """
 
     def __init__(self, identity: Identity, seats: int, lists: int) -> None:
-        """Lay out the seats; the rest depends on the time that is asked for."""
+        """Make the seats; their occupants depend on the time."""
         self._seed = identity.seed
         self._org = identity.org
         self._seats = seats
@@ -117,7 +117,7 @@ class People:
         return period, int(phase * period)
 
     def _at(self, second: int) -> tuple[Person, ...]:
-        """Return everybody at a second since 1970, in the order of the seats."""
+        """Return all contacts at a time (epoch seconds), in the order of the seats."""
         return tuple(
             self._person(seat, (second + phase) // period)
             for seat, (period, phase) in enumerate(self._terms)

@@ -1,4 +1,4 @@
-"""The e-mails of one sending, and what becomes of them."""
+"""The e-mails of a sending, and the actions of their recipients."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SMALL = 20
 _LATE = 0.1
 
 BOUNCE_SECONDS: t.Final = 90
-"""A bounce comes at most so long after its e-mail."""
+"""A bounce comes at most so many seconds after its e-mail."""
 
 _LONGEST_DELAY = 40 * DAY
 _ALWAYS = 0
@@ -38,14 +38,14 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The e-mails of one action: each row is there from its mark on (or until it)."""
+    """The rows of an action: each is there from a time on, or until it."""
 
     rows: list[Recipient] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     leaving: bool = False
 
     def at(self, second: int) -> tuple[Recipient, ...]:
-        """Return the rows there at a second since 1970, in their stable order."""
+        """Return the rows at a time (epoch seconds), always in the same order."""
         return tuple(
             row
             for row, mark in zip(self.rows, self.marks, strict=True)
@@ -57,7 +57,7 @@ class Mailing:
     """All e-mails of one sending, by action."""
 
     def __init__(self, emails: Iterable[_Email], *names: object) -> None:
-        """Sort the e-mails into the actions; the names are those of its chance."""
+        """Sort the e-mails into actions; `names` seed the random numbers."""
         self._names = names
         self._columns = {
             action: Column(leaving=action == "unopenedcontacts") for action in ACTIONS
@@ -73,27 +73,27 @@ class Mailing:
         self._first: dict[str, dict[str, int]] = {}
 
     def count(self, action: str, second: int) -> int:
-        """Return how many rows `at` gives, without making them."""
+        """Return the number of rows that `at` returns."""
         column = self._columns[action]
         passed = bisect(self._moments[action], second)
         return len(column.rows) - passed if column.leaving else passed
 
     def last(self, action: str, second: int) -> int:
-        """Return when the rows of an action last changed: the same time, same rows."""
+        """Return when the rows of an action changed last."""
         moments = self._moments[action]
         passed = bisect(moments, second)
         return moments[passed - 1] if passed else _ALWAYS
 
     def at(self, action: str, second: int) -> tuple[Recipient, ...]:
-        """Return the rows of an action at a second since 1970."""
+        """Return the rows of an action at a time (epoch seconds)."""
         return self._columns[action].at(second)
 
     def events(
         self, action: str, second: int, contact: Contact
     ) -> tuple[datetime, ...]:
-        """Return when a recipient opened or clicked, up to a second since 1970.
+        """Return when a recipient opened or clicked, up to a time (epoch seconds).
 
-        Times are more than a minute apart: Zoho tells them to the minute.
+        Times are more than a minute apart, as Zoho shows them to the minute.
         """
         first = self._firsts(action).get(contact.contact_id)
         if first is None:
@@ -134,14 +134,14 @@ class _Email:
 
 
 def moment(second: float) -> datetime:
-    """Return a second since 1970 as a time in UTC."""
+    """Return epoch seconds as a time in UTC."""
     return datetime.fromtimestamp(int(second), UTC)
 
 
 def shuffled(
     people: Sequence[Person], *names: object
 ) -> list[tuple[list[float], Person]]:
-    """Return the people in an order of chance, each with eight draws of its own."""
+    """Return contacts in a random order, each with eight random numbers."""
     return sorted(
         ((draws(*names, one.contact.contact_id), one) for one in people),
         key=lambda pair: pair[0],
@@ -153,8 +153,8 @@ def deliver(
 ) -> Mailing:
     """Send to an audience from `start` on, over `spread` seconds.
 
-    Fates are dealt by rank and not by a throw for each, so that every action of a
-    sending to more than a few has somebody.
+    Actions are dealt by rank, so that every action has a recipient if the audience is
+    not tiny.
     """
     ranked = shuffled(audience, *names, "fate")
     unsent, hard, soft = (_some(len(ranked), part) for part in (0.01, 0.015, 0.015))
@@ -198,7 +198,7 @@ def deliver(
 
 
 def _some(whole: int, part: float) -> int:
-    """Return a part of a whole that is not small, at least one."""
+    """Return a share of a number, at least one."""
     return max(round(whole * part), whole >= _SMALL)
 
 

@@ -1,4 +1,4 @@
-"""The book of an account: what calls of the API have changed, and when."""
+"""Edits of an account: what calls of the API changed, and when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.world.identity import Identity
 
 DO_NOT_MAIL: t.Final = "donotmail"
-"""The status, in all lists, of contacts that must get no mail at all."""
+"""The status in all lists of contacts that must not get mail."""
 
 _NAMED = {
     "First Name": "first_name",
@@ -27,13 +27,13 @@ _NAMED = {
     "Phone": "phone",
 }
 _LONGEST = 100
-# Far behind the serials of those who come by themselves.
+# Far above the serials of other contacts.
 _FIRST_SERIAL = 900_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change: the list is None when it is about all of them."""
+    """One change; without a list it is for all lists."""
 
     second: int
     email: str
@@ -43,10 +43,10 @@ class Entry:
 
 
 class Book:
-    """Keeps changes; whoever asks for a time sees those that were made by then."""
+    """Keeps changes. Those made until a time can be applied."""
 
     def __init__(self, identity: Identity, fields: Iterable[Field]) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._identity = identity
         self._lengths = {one.name.lower(): one.length for one in fields}
         self._entries: list[Entry] = []
@@ -63,7 +63,7 @@ class Book:
             self._entries.append(entry)
 
     def apply(self, people: tuple[Person, ...], second: int) -> tuple[Person, ...]:
-        """Return the people as they are with what was changed until a second."""
+        """Return the contacts with all changes until a time (epoch seconds)."""
         made = [one for one in self._entries if one.second <= second]
         if not made:
             return people
@@ -113,8 +113,7 @@ class Book:
         return replace(person, contact=contact, statuses=statuses)
 
     def _custom(self, fields: Mapping[str, str]) -> dict[str, str]:
-        # Fields that the account has not, and values that are too long, are dropped
-        # without a word: https://www.zoho.com.cn/campaigns/help/api/
+        # Unknown fields and values that are too long are dropped silently: https://www.zoho.com.cn/campaigns/help/api/
         return {
             name.lower(): value
             for name, value in fields.items()

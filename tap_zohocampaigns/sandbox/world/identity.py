@@ -1,4 +1,4 @@
-"""What tells one account from another."""
+"""The keys and IDs of an account."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tap_zohocampaigns.sandbox.world.randomness import digits, key
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The keys and numbers that follow from the seed of an account alone."""
+    """Keys and numbers that depend only on the seed."""
 
     seed: int
 
     @property
     def org(self) -> str:
-        """The digits, after 129, with which all ids of the account begin."""
+        """The digits after 129 with which all IDs of the account begin."""
         return digits(4, self.seed, "org")
 
     @property
@@ -32,5 +32,5 @@ class Identity:
         return digits(16, self.seed, "listunino", number)
 
     def number(self, kind: int, serial: int) -> str:
-        """Return an id of 19 digits; `kind` tells those of one thing from others."""
+        """Return an ID of 19 digits; each `kind` has its own."""
         return f"129{self.org}{kind:02d}{serial:010d}"

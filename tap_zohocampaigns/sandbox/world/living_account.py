@@ -46,7 +46,7 @@ _RECENT_DAYS = {"recent": 30, "mostrecent": 7}
 
 
 class Sizes(t.TypedDict, total=False):
-    """How many of each; what is left out is as in the default account."""
+    """How many of each; others are those of the default account."""
 
     lists: int
     segments: int
@@ -70,9 +70,8 @@ def utc_now() -> datetime:
 class LivingAccount:
     """An `Account` of constant size in which people come, go, open and click.
 
-    Accounts with the same seed, sizes and time are equal, so that another process
-    or a later run sees the same one. Nothing but caches is kept between calls, and what
-    calls of the API have changed.
+    Accounts with the same seed, sizes and time are equal, so another process or a later
+    run sees the same account. Only caches, and changes by calls of the API, are kept.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class LivingAccount:
         zone: str = "America/New_York",
         **sizes: t.Unpack[Sizes],
     ) -> None:
-        """Take the seed, a clock of aware times, the account's zone and the sizes."""
+        """Keep the seed, a clock of aware times, the account's zone and the sizes."""
         self.zone: t.Final = ZoneInfo(zone)
         self._seed = seed
         self._clock = clock
@@ -119,7 +118,7 @@ class LivingAccount:
         return self._book.apply(self._people.at(second), second)
 
     def status(self, email: str, list_key: str) -> str:
-        """What a contact is in a list now; empty if it is not there."""
+        """The status of a contact in a list now; empty if it is not in the list."""
         return self._statuses(email).get(self._number(list_key), "")
 
     def blocked(self, email: str) -> bool:
@@ -174,7 +173,7 @@ class LivingAccount:
         share = self._plan.share(number)
         list_number = self._plan.list_of_segment(number)
         days = second / DAY
-        # The golden section keeps the rhythms of one person's segments apart.
+        # The golden ratio keeps the segments of one person apart in time.
         inside = (
             Member(person.contact, person.added)
             for person in self._at(second)
@@ -271,7 +270,7 @@ class LivingAccount:
         )
 
     def report(self, campaign_key: str) -> dict[str, int]:
-        """The counts of campaignreports, in step with `recipients`."""
+        """The counts of campaignreports, equal to the rows of `recipients`."""
         now = self._now()
         place = self._schedule.board(now).places.get(campaign_key)
         if place is None:

@@ -1,4 +1,4 @@
-"""Chance without state: the same names always give the same numbers."""
+"""Random numbers without state: the same names always give the same numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def draws(*names: object) -> list[float]:
 
 
 def digits(length: int, *names: object) -> str:
-    """Return a number of so many digits, the first not zero."""
+    """Return a number with so many digits; the first is not zero."""
     low = 10 ** (length - 1)
     return str(low + int.from_bytes(_digest(names)) % (9 * low))
 
@@ -35,5 +35,5 @@ def key(*names: object) -> str:
 
 
 def pick(choices: Sequence[_T], draw: float) -> _T:
-    """Return the choice that a number from 0 to 1 falls on."""
+    """Return the choice for a number from 0 to 1."""
     return choices[int(draw * len(choices))]

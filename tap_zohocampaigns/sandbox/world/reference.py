@@ -1,4 +1,4 @@
-"""What an account has beside its people, lists and campaigns; it never changes."""
+"""Fields, tags, topics, products and workflows of an account. They never change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Office:
     """Custom fields, tags, topics, products and workflows of one account."""
 
     def __init__(self, identity: Identity, lists: int, contacts: int) -> None:
-        """Take whose they are; without lists, or without contacts, some are missing."""
+        """Make them; without lists or contacts, some are missing."""
         self._identity = identity
         seed = identity.seed
         self.fields: t.Final = tuple(

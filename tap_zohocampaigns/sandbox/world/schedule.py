@@ -1,4 +1,4 @@
-"""The schedule of an account: what is sent when, and what is shown of it."""
+"""The schedule of an account: which campaigns are sent, and when."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _THEMES = (
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in the calendar of sendings; times are seconds since 1970.
+    """A place in the calendar of sendings; times are epoch seconds.
 
     The test sends of an A/B campaign come first in `parts`, the final send last.
     """
@@ -47,7 +47,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What the account shows between two slots, and where each sending is."""
+    """The campaigns that the account shows between two slots."""
 
     campaigns: tuple[Campaign, ...]
     by_key: Mapping[str, Campaign]
@@ -55,7 +55,7 @@ class Board:
 
 
 class Schedule:
-    """A campaign every six and a half days, for ever; the newest are shown."""
+    """A campaign every six and a half days; only the newest are shown."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Schedule:
         segments: Sequence[tuple[str, str]],
         topics: Sequence[Topic],
     ) -> None:
-        """Take whose schedule it is, and of how many lists and campaigns.
+        """Keep the identity, and the numbers of lists and campaigns.
 
         Segments are pairs of the key of their list and their cvid.
         """
@@ -78,7 +78,7 @@ class Schedule:
         self._boards = lru_cache(maxsize=4)(self._board)
 
     def board(self, second: int) -> Board:
-        """Return what is shown at a second since 1970."""
+        """Return the campaigns at a time (epoch seconds)."""
         return self._boards(second // _SLOT)
 
     def _board(self, current: int) -> Board:
@@ -107,7 +107,7 @@ class Schedule:
         theme, subject = pick(_THEMES, luck[0])
         list_number = int(luck[1] * self._lists)
         spread = 120 + int(luck[2] * 780)
-        # A campaign appears on the grid, when its last e-mail is out.
+        # A campaign appears when its last e-mail was sent.
         due = number * _SLOT
         start = due - BOUNCE_SECONDS - spread - int(luck[3] * 3 * HOUR)
         created = due - (_DRAFTS * _SLOT + DAY // 2) - luck[4] * DAY
