@@ -34,12 +34,12 @@ from pathlib import Path
 import pyrate_limiter
 import redis
 
+from benchmarks.day import JOBS, OURS, Day, most_in_a_window, open_file
+from benchmarks.redis_server import RedisServer
 from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket, Wait, new_ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tap_zohocampaigns.api.quota.sqlite import SqliteStore
-from tests.support.day import JOBS, OURS, Day, most_in_a_window, open_file
-from tests.support.redis_server import RedisServer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -224,3 +224,10 @@ def test_every_relative_link_of_the_readme_has_its_target() -> None:
     links = re.findall(r"\]\((?!https:)([^)#]+)\)", README)
     assert {f"docs/{name}" for name in PAGES} - {*links} == {"docs/index.md"}
     assert all((ROOT / link).is_file() for link in links)
+
+
+def test_benchmarks_import_nothing_from_tests() -> None:
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        assert "tests" not in re.findall(
+            r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE
+        ), path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.redis_server import RedisServer
+from benchmarks.redis_server import RedisServer
 from tests.support.zoho import (
     Clock,
 )

@@ -17,12 +17,12 @@ import pytest
 import redis
 import requests
 
+from benchmarks.redis_server import RedisServer, know
 from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.redis_server import RedisServer, know
 from tests.support.source import MEMORY, source
 from tests.support.taps import Output, run_tap
 from tests.support.target import lines, record, run_target, small_account

@@ -20,8 +20,8 @@ from tests.support.zoho import Clock
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchmarks.redis_server import RedisServer
     from tap_zohocampaigns.api.quota.ledger import Store
-    from tests.support.redis_server import RedisServer
 QUOTA = Quota(3, 300, 1800)
 
 

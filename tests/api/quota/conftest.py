@@ -17,7 +17,7 @@ from tests.support.ledgers import (
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.redis_server import RedisServer
+    from benchmarks.redis_server import RedisServer
     from tests.support.zoho import Clock
 
 

@@ -4,7 +4,7 @@ import typing as t
 
 import pytest
 
-from tests.support.day import OURS, Day, most_in_a_window
+from benchmarks.day import OURS, Day, most_in_a_window
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def test_cron_jobs_that_share_a_file_are_never_locked(tmp_path: Path) -> None:
 def test_the_day_would_show_a_quota_that_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.support.day.OURS", OURS._replace(calls=520))
+    monkeypatch.setattr("benchmarks.day.OURS", OURS._replace(calls=520))
     day = Day(tmp_path / "quota.sqlite3", 1)
     day.simulate(hours=4)
     assert day.lockouts > 0

@@ -11,13 +11,13 @@ import redis
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from benchmarks.redis_server import RedisServer
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tests.support.callers import ACCOUNT
 from tests.support.ledgers import Kind, ServerClock, accounts, in_redis
-from tests.support.redis_server import RedisServer
 from tests.support.zoho import Clock, about, enter, take
 
 if t.TYPE_CHECKING:

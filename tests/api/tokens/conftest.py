@@ -15,8 +15,8 @@ from tests.support.zoho import (
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmarks.redis_server import RedisServer
     from tap_zohocampaigns.api.tokens.store import TokenStore
-    from tests.support.redis_server import RedisServer
     from tests.support.token_stores import Open
 
 

@@ -26,7 +26,7 @@ from tests.support.zoho import (
 )
 
 if t.TYPE_CHECKING:
-    from tests.support.redis_server import RedisServer
+    from benchmarks.redis_server import RedisServer
     from tests.support.zoho import Request
 
 

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     # What goes on beside others: it says how many seconds pass before its next step.
-    StreamProgress: t.TypeAlias = Iterator[float]
+    Steps: t.TypeAlias = Iterator[float]
 
 JOBS, IN_FLIGHT = 4, 4
 ENDPOINT = "getcampaignrecipientsdata"
@@ -82,7 +82,7 @@ class Day:
         self._ahead = self._locked_until = 0.0
         self._gate = Gate(*THEIRS, clock=lambda: self._now)
         self._under_way: list[Run] = []
-        self._due: list[tuple[float, int, StreamProgress]] = []
+        self._due: list[tuple[float, int, Steps]] = []
         self._order = itertools.count()
 
     def simulate(self, hours: float) -> None:
@@ -98,19 +98,19 @@ class Day:
         for run in self._under_way:
             run.store.close()
 
-    def _begin(self, course: StreamProgress) -> None:
+    def _begin(self, course: Steps) -> None:
         if (pause := next(course, None)) is not None:
             due = (self._now + pause, next(self._order), course)
             heapq.heappush(self._due, due)
 
-    def _step(self) -> StreamProgress:
+    def _step(self) -> Steps:
         """Let the wall clock step, but not twice within a window."""
         while True:
             yield self._between(600, 3600)
             self._ahead += pick((-STEP, STEP), next(self._draws))
             self.steps += 1
 
-    def _restart(self) -> StreamProgress:
+    def _restart(self) -> Steps:
         """Let the machine go down some times a day."""
         while True:
             yield self._between(1, 4) * 3600
@@ -119,7 +119,7 @@ class Day:
             self._started = self._now + self._between(5, 60)
             self.restarts += 1
 
-    def _job(self) -> StreamProgress:
+    def _job(self) -> Steps:
         """Run again and again, but not beside oneself."""
         while True:
             yield self._between(300, 900)
@@ -136,7 +136,7 @@ class Day:
                 yield 10
             self._end(run)
 
-    def _call(self, run: Run) -> StreamProgress:
+    def _call(self, run: Run) -> Steps:
         """Make calls as long as there are any; they reach the service after a while."""
         while run in self._under_way and run.calls:
             run.calls -= 1
