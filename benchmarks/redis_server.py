@@ -27,6 +27,7 @@ class RedisServer:
     """A server that can be stopped and started again at the same address."""
 
     def __init__(self, folder: Path, password: str = "", *options: str) -> None:
+        """Start a server on a free port, with its data in a folder."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self._options = ["--bind", "127.0.0.1", "--port", str(self.port)]
@@ -46,7 +47,8 @@ class RedisServer:
             try:
                 self.client.ping()
             except redis.ConnectionError:
-                assert self._process.poll() is None
+                if self._process.poll() is not None:
+                    raise
                 time.sleep(0.01)
             else:
                 return

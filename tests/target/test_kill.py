@@ -215,14 +215,14 @@ def test_a_signal_while_the_end_is_told_ends_it_in_good_order(place: str) -> Non
     program = (
         "import signal\n"
         "from tap_zohocampaigns.target.target import TargetZohoCampaigns as Target\n"
-        "class ConfiguredStream(Target):\n"
+        "class Slow(Target):\n"
         "    asked = False\n"
         f"    def {place}(self, *args):\n"
         "        if not self.asked:\n"
         "            self.asked = True\n"
         "            signal.raise_signal(signal.SIGTERM)\n"
         f"        super().{place}(*args)\n"
-        "ConfiguredStream.cli()"
+        "Slow.cli()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "--config", "ENV"],
