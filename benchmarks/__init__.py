@@ -1,0 +1,1 @@
+"""Measurements for the documentation; each script says how it is run."""

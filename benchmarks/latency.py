@@ -21,8 +21,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runs import TAP, catalog, lines, write
-
+from benchmarks.runs import TAP, catalog, lines, write
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 LARGEST = "campaign_recipients"

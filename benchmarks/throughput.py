@@ -24,7 +24,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from runs import TAP, Run, catalog, lines, run, write
+from benchmarks.runs import TAP, Run, catalog, lines, run, write
 
 HERE = Path(__file__).parent
 OTHERS = {"airbyte-cdk": "7.39.1", "dlt": "1.31.0"}
