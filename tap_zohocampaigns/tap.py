@@ -38,6 +38,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_zohocampaigns.api.wire.types import Json, Row
+    from tap_zohocampaigns.singer.sdk import ConfigInput
     from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.sync.run import RunningStream
 
@@ -259,7 +260,7 @@ class TapZohoCampaigns(Plugin, Run):
     def of_files(
         cls,
         *,
-        config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
+        config: ConfigInput | None = None,
         state: str | None = None,
         catalog: str | None = None,
     ) -> TapZohoCampaigns:

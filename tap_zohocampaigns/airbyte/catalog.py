@@ -19,10 +19,10 @@ from tap_zohocampaigns.sync.custom_fields import ACCOUNT, NAMES
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_zohocampaigns.api.wire.types import Json, Row
     from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
-    Json: t.TypeAlias = dict[str, t.Any]
 
 _REFRESH = "full_refresh"
 _FILES = {"streams": "configured catalog", "states": "state"}
@@ -37,7 +37,7 @@ _MODES = [mode.value for mode in SyncMode]
 class Resumed(t.NamedTuple):
     """What a stream begins with."""
 
-    bookmark: Json
+    bookmark: Row
     complete: bool = False
     """Whether all of it has been read."""
 
@@ -56,7 +56,7 @@ class ConfiguredStream(t.NamedTuple):
     full: bool
     sync: list[t.Any] | None = None
 
-    def blob(self, bookmark: Json, *, complete: bool) -> Json:
+    def blob(self, bookmark: Row, *, complete: bool) -> Row:
         """Return the state of the stream as it is emitted.
 
         Args:
@@ -69,7 +69,7 @@ class ConfiguredStream(t.NamedTuple):
             return bookmark
         return bookmark | {_REFRESH: {"sync": self.sync, "complete": complete}}
 
-    def resume(self, blob: Json) -> Resumed:
+    def resume(self, blob: Row) -> Resumed:
         """Return what to begin with.
 
         A full refresh goes on only where an earlier attempt of the same sync stopped.
@@ -94,7 +94,7 @@ def make_catalog(tap: TapZohoCampaigns) -> AirbyteCatalog:
     return AirbyteCatalog([_describe(stream, schemas) for stream in tap.zoho_streams])
 
 
-def as_singer(content: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+def as_singer(content: Json) -> Row:
     """Return a configured catalog as far as it tells of columns."""
     entries = content.get("streams") if isinstance(content, dict) else None
     streams = [
@@ -115,7 +115,7 @@ def as_singer(content: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything
     }
 
 
-def read_catalog(content: t.Any, tap: TapZohoCampaigns) -> dict[str, ConfiguredStream]:  # noqa: ANN401 (a file may hold anything)
+def read_catalog(content: Json, tap: TapZohoCampaigns) -> dict[str, ConfiguredStream]:
     """Return what a configured catalog asks of each of its streams.
 
     Raises:
@@ -153,7 +153,7 @@ def read_catalog(content: t.Any, tap: TapZohoCampaigns) -> dict[str, ConfiguredS
     return asked
 
 
-def _check_account(described: Json, stream: ZohoStream) -> None:
+def _check_account(described: Row, stream: ZohoStream) -> None:
     """Check that the destination has the column of the account, if records have it.
 
     Raises:
@@ -171,7 +171,7 @@ def _check_account(described: Json, stream: ZohoStream) -> None:
         raise SettingError(msg)
 
 
-def read_states(content: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may hold anything)
+def read_states(content: Json) -> dict[str, Row]:
     """Return the blob of each stream that a state tells of.
 
     Raises:
@@ -197,7 +197,7 @@ def read_states(content: t.Any) -> dict[str, Json]:  # noqa: ANN401 (a file may 
     return blobs
 
 
-def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
+def _describe(stream: ZohoStream, schemas: dict[str, Row]) -> AirbyteStream:
     # Its rows are those of the parts that were read in this run, so that to overwrite
     # would be to lose those of others.
     additions = stream.written_by_others
@@ -218,7 +218,7 @@ def _describe(stream: ZohoStream, schemas: dict[str, Json]) -> AirbyteStream:
     )
 
 
-def _objects(content: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
+def _objects(content: Json, name: str) -> Iterator[Row]:
     entries = content.get(name) if isinstance(content, dict) else None
     for entry in entries if isinstance(entries, list) else [None]:
         if not isinstance(entry, dict):
@@ -227,6 +227,6 @@ def _objects(content: t.Any, name: str) -> Iterator[Json]:  # noqa: ANN401
         yield entry
 
 
-def _inner(content: Json, name: str) -> Json:
+def _inner(content: Row, name: str) -> Row:
     inner = content.get(name)
     return inner if isinstance(inner, dict) else {}

@@ -39,7 +39,8 @@ from tap_zohocampaigns.singer.writer import write
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    Json: t.TypeAlias = dict[str, t.Any]
+    from tap_zohocampaigns.api.wire.types import Json, Row
+
 
 Status: t.TypeAlias = AirbyteStreamStatus
 _LEVELS = {
@@ -57,7 +58,7 @@ def line(kind: Type, **body: t.Any) -> bytes:
     return encode(plain(AirbyteMessage(kind, **body))) + b"\n"
 
 
-def plain(value: t.Any) -> t.Any:  # noqa: ANN401 (any part of a message)
+def plain(value: Json) -> Json:
     """Return a part of a message without fields that are null."""
     if isinstance(value, list):
         return [plain(item) for item in value]
@@ -108,7 +109,7 @@ class LogHandler(logging.Handler):
             self.write_line(line(Type.LOG, log=AirbyteLogMessage(level, message)))
 
 
-def state_line(name: str, blob: Json, rows: int) -> bytes:
+def state_line(name: str, blob: Row, rows: int) -> bytes:
     """Return the line of a stream's state, with the records since the last one."""
     message = AirbyteStateMessage(
         AirbyteStateType.STREAM,

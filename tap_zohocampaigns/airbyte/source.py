@@ -22,6 +22,8 @@ from tap_zohocampaigns.singer.shutdown import Stopped
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_zohocampaigns.api.wire.types import Json
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command; return the exit status."""
@@ -109,5 +111,5 @@ def _tap(options: argparse.Namespace, **more: str) -> AirbyteTap:
     return tap
 
 
-def _load(options: argparse.Namespace, name: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
+def _load(options: argparse.Namespace, name: str) -> Json:
     return files.load(name, getattr(options, name))

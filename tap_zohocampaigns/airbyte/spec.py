@@ -15,7 +15,8 @@ from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.settings import tap as tap_settings
 
-Json: t.TypeAlias = dict[str, t.Any]
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.api.wire.types import Json, Row
 
 CREDENTIALS = "credentials"
 _VERSION = "api_version"
@@ -89,7 +90,7 @@ def make_spec() -> ConnectorSpecification:
     )
 
 
-def flatten(config: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+def flatten(config: Json) -> Row:
     """Return the tap's settings; those that stand at the top already are taken too.
 
     A form may leave a setting null or empty, which is as if it were unset.
@@ -109,8 +110,8 @@ def flatten(config: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     }
 
 
-def _alternative(version: str, credentials: tuple[str, ...], known: Json) -> Json:
-    fields: Json = {_VERSION: {"type": "string", "const": version}}
+def _alternative(version: str, credentials: tuple[str, ...], known: Row) -> Row:
+    fields: Row = {_VERSION: {"type": "string", "const": version}}
     fields |= {name: _field(name, known[name]) for name in credentials}
     for order, field in enumerate(fields.values()):
         field["order"] = order
@@ -122,16 +123,16 @@ def _alternative(version: str, credentials: tuple[str, ...], known: Json) -> Jso
     }
 
 
-def _field(name: str, schema: Json) -> Json:
+def _field(name: str, schema: Row) -> Row:
     words = [_WORDS.get(word, word) for word in name.split("_")]
     title = " ".join(words)
-    field: Json = {"title": title[0].upper() + title[1:]} | _shape(schema)
+    field: Row = {"title": title[0].upper() + title[1:]} | _shape(schema)
     if schema.get("secret"):
         field["airbyte_secret"] = True
     return field
 
 
-def _shape(schema: Json) -> Json:
+def _shape(schema: Row) -> Row:
     """Return a schema in the form of which Airbyte can make a form: one type."""
     shape = {k: v for k, v in schema.items() if k not in {"secret", "writeOnly"}}
     shape["type"] = next(kind for kind in schema["type"] if kind != "null")

@@ -19,10 +19,9 @@ from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.airbyte.catalog import ConfiguredStream
+    from tap_zohocampaigns.api.wire.types import Json, Row
     from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.sync.inventory import Inventory
-
-    Json: t.TypeAlias = dict[str, t.Any]
 
 
 class AirbyteTap(TapZohoCampaigns):
@@ -30,7 +29,7 @@ class AirbyteTap(TapZohoCampaigns):
 
     message_writer_class = MessageWriter
 
-    def __init__(self, *, configured: t.Any = None, **kwargs: t.Any) -> None:  # noqa: ANN401 (a file may hold anything)
+    def __init__(self, *, configured: Json = None, **kwargs: t.Any) -> None:
         """Check the settings; keep the configured catalog, if there is one."""
         self._configured = as_singer(configured)
         super().__init__(**kwargs)
@@ -47,7 +46,7 @@ class AirbyteTap(TapZohoCampaigns):
         inventory.client.ledger.resting = self.writer.rest
         return inventory
 
-    def columns_of(self, stream: str) -> dict[str, Json]:
+    def columns_of(self, stream: str) -> dict[str, Row]:
         """Return the columns that the catalog has for custom fields of contacts."""
         return custom_fields.in_catalog(self._configured, stream)
 
@@ -67,7 +66,7 @@ class AirbyteTap(TapZohoCampaigns):
         """Do nothing, as the other streams go on when one fails."""
 
     def read(
-        self, configured: dict[str, ConfiguredStream], blobs: dict[str, Json]
+        self, configured: dict[str, ConfiguredStream], blobs: dict[str, Row]
     ) -> int:
         """Read streams; return the exit status.
 
@@ -93,7 +92,7 @@ class AirbyteTap(TapZohoCampaigns):
                     self._end(name, Status.INCOMPLETE)
 
     def _start(
-        self, configured: dict[str, ConfiguredStream], blobs: dict[str, Json]
+        self, configured: dict[str, ConfiguredStream], blobs: dict[str, Row]
     ) -> set[str]:
         """Load the state; return the streams that an earlier attempt completed."""
         resumed = {

@@ -36,7 +36,7 @@ class TapGroup(Command, click.Group):
         command: click.Command = import_module(SUBCOMMANDS[cmd_name]).command
         return command
 
-    def run_command(self, ctx: click.Context) -> t.Any:  # noqa: ANN401 (click's)
+    def run_command(self, ctx: click.Context) -> object:
         """Run a subcommand, or the tap."""
         return click.Group.invoke(self, ctx)
 

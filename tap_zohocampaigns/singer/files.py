@@ -16,7 +16,8 @@ from tap_zohocampaigns.api.redact import redact
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Json: t.TypeAlias = dict[str, t.Any]
+    from tap_zohocampaigns.api.wire.types import Json, Row
+
 
 _STDIN = "-"
 _KINDS = (
@@ -40,7 +41,7 @@ _OF_PARTS = {"open", "parts"}
 _WRAPPED_IN = ("singer_state", "value")
 
 
-def load(name: str, path: str) -> t.Any:  # noqa: ANN401 (a file may hold anything)
+def load(name: str, path: str) -> Json:
     """Return the content of a file of the command line.
 
     Args:
@@ -70,7 +71,7 @@ def load(name: str, path: str) -> t.Any:  # noqa: ANN401 (a file may hold anythi
         raise SettingError(msg) from None
 
 
-def as_config(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+def as_config(value: Json) -> Row:
     """Return settings.
 
     Raises:
@@ -82,7 +83,7 @@ def as_config(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     return value
 
 
-def as_state(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+def as_state(value: Json) -> Row:
     """Return a state, without what programs wrap it in.
 
     Raises:
@@ -100,11 +101,11 @@ def as_state(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     if why := _fault_of_state(value):
         msg = f"The state {why}: {_FROM_A_RUN}."
         raise SettingError(msg)
-    state: Json = value
+    state: Row = value
     return state
 
 
-def _fault_of_state(value: t.Any) -> str:  # noqa: ANN401
+def _fault_of_state(value: Json) -> str:
     if not isinstance(value, dict):
         return f"is {_kind(value)}, where an object is needed"
     if "bookmarks" not in value:
@@ -123,7 +124,7 @@ def _fault_of_state(value: t.Any) -> str:  # noqa: ANN401
     )
 
 
-def without_old_notes(state: Json) -> Json:
+def without_old_notes(state: Row) -> Row:
     """Return a state without the notes of another version, whose form was different.
 
     Streams that note what they wrote also note their selection. If that is missing,
@@ -138,7 +139,7 @@ def without_old_notes(state: Json) -> Json:
     return {**state, "bookmarks": bookmarks}
 
 
-def check_bookmark(stream: str, bookmark: Json, fields: Mapping[str, t.Any]) -> None:
+def check_bookmark(stream: str, bookmark: Row, fields: Mapping[str, t.Any]) -> None:
     """Check the bookmark of a stream.
 
     Args:
@@ -154,7 +155,7 @@ def check_bookmark(stream: str, bookmark: Json, fields: Mapping[str, t.Any]) -> 
         raise SettingError(msg)
 
 
-def _fault_of_bookmark(bookmark: Json, fields: Mapping[str, t.Any]) -> str:
+def _fault_of_bookmark(bookmark: Row, fields: Mapping[str, t.Any]) -> str:
     key, value = (
         bookmark.get(name) for name in ("replication_key", "replication_key_value")
     )
@@ -170,7 +171,7 @@ def _fault_of_bookmark(bookmark: Json, fields: Mapping[str, t.Any]) -> str:
     return ""
 
 
-def as_catalog(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
+def as_catalog(value: Json) -> Row:
     """Return a catalog.
 
     Raises:
@@ -179,11 +180,11 @@ def as_catalog(value: t.Any) -> Json:  # noqa: ANN401 (a file may hold anything)
     if why := _fault_of_catalog(value):
         msg = f"The catalog {why}: {_FROM_DISCOVERY}."
         raise SettingError(msg)
-    catalog: Json = value
+    catalog: Row = value
     return catalog
 
 
-def _fault_of_catalog(value: t.Any) -> str:  # noqa: ANN401
+def _fault_of_catalog(value: Json) -> str:
     if not isinstance(value, dict):
         return f"is {_kind(value)}, where an object is needed"
     if not isinstance(value.get("streams"), list):
@@ -198,7 +199,7 @@ def _fault_of_catalog(value: t.Any) -> str:  # noqa: ANN401
     return ""
 
 
-def _fault_of_entry(entry: t.Any) -> str:  # noqa: ANN401
+def _fault_of_entry(entry: Json) -> str:
     if not isinstance(entry, dict):
         return f"has {_kind(entry)} among its `streams`"
     name = entry.get("tap_stream_id")
@@ -215,7 +216,7 @@ def _fault_of_entry(entry: t.Any) -> str:  # noqa: ANN401
     return ""
 
 
-def _is_metadata(value: t.Any) -> bool:  # noqa: ANN401
+def _is_metadata(value: Json) -> bool:
     return isinstance(value, list) and all(
         isinstance(entry, dict)
         and isinstance(entry.get("breadcrumb"), list)
@@ -225,7 +226,7 @@ def _is_metadata(value: t.Any) -> bool:  # noqa: ANN401
     )
 
 
-def _is_time(value: t.Any) -> bool:  # noqa: ANN401
+def _is_time(value: Json) -> bool:
     try:
         datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -233,5 +234,5 @@ def _is_time(value: t.Any) -> bool:  # noqa: ANN401
     return True
 
 
-def _kind(value: t.Any) -> str:  # noqa: ANN401
+def _kind(value: Json) -> str:
     return next((words for kind, words in _KINDS if isinstance(value, kind)), "null")

@@ -22,6 +22,8 @@ from tap_zohocampaigns.singer.user_errors import SDK_LINES, Command
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tap_zohocampaigns.api.wire.types import Json
+
 # The SDK reads it itself.
 _LEVEL: t.Final = "loglevel"
 _WORDS: t.Final = {
@@ -185,7 +187,7 @@ class Plugin(SdkPlugin):
         }
 
 
-def _parsed(text: t.Any, types: list[str]) -> t.Any:  # noqa: ANN401 (any setting)
+def _parsed(text: Json, types: list[str]) -> Json:
     """Return the value of a text; an invalid one stays text, so that it is reported."""
     if "boolean" in types:
         return _WORDS.get(text.lower(), text)

@@ -62,14 +62,14 @@ class Command(SingerCommand):
         with _stdout():
             return super().make_context(*args, **kwargs)
 
-    def invoke(self, ctx: click.Context) -> t.Any:  # noqa: ANN401 (click's)
+    def invoke(self, ctx: click.Context) -> object:
         """Run the command. Only `main` reports errors."""
         logging.captureWarnings(capture=True)
         warnings.filterwarnings("once", category=DeprecationWarning)
         with _stdout():
             return self.run_command(ctx)
 
-    def run_command(self, ctx: click.Context) -> t.Any:  # noqa: ANN401 (click's)
+    def run_command(self, ctx: click.Context) -> object:
         """Call the callback of the command."""
         return click.Command.invoke(self, ctx)
 

@@ -38,6 +38,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tap_zohocampaigns.api.client import Client
+    from tap_zohocampaigns.singer.sdk import ConfigInput
     from tap_zohocampaigns.target.changes import Record
     from tap_zohocampaigns.target.dry_run import Sender
 
@@ -66,7 +67,6 @@ class ContactSink(SdkSink):
             SettingError: No action is set, or the version of the API does not have it.
         """
         action = self._zoho.action(self.stream_name)
-        # Raises an error if the version does not have the call.
         self._zoho.version.form(CALLS[action], {})
         return action
 
@@ -270,10 +270,10 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: t.Any = None,  # noqa: ANN401 (the SDK does not name its type)
+        config: ConfigInput | None = None,
         file_input: io.TextIOWrapper | None = None,
     ) -> None:
-        """Run the target, and log the summary however the run ends."""
+        """Run the target; log the summary however it ends."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:

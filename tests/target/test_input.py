@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import typing as t
-from types import SimpleNamespace
 
 import pytest
 from singer_sdk.exceptions import (
@@ -13,6 +12,7 @@ from singer_sdk.exceptions import (
 )
 
 from tap_zohocampaigns.api.errors import FatalError, SettingError
+from tap_zohocampaigns.singer.sdk import ConfigInput
 from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.target.reader import MessageReader
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
@@ -176,9 +176,7 @@ def test_a_file_is_utf_8_wherever_it_comes_from(
     config = service.config | {"rate_limit_ledger": "memory", "dry_run": False}
     with path.open(encoding="ascii") as file, pytest.raises(SystemExit) as ended:
         TargetZohoCampaigns.invoke(
-            config=SimpleNamespace(
-                config=config | {"list_key": list_key}, parse_env=False
-            ),
+            config=ConfigInput(config=config | {"list_key": list_key}, parse_env=False),
             file_input=file,
         )
     # What is no UTF-8 is no address.
