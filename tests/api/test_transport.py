@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import typing as t
 import zlib
 from contextlib import contextmanager, suppress
@@ -20,11 +19,11 @@ from pathlib import Path
 import pytest
 from urllib3.response import DeflateDecoder, HTTPResponse
 
-from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.errors import FatalError
 from tests.api.test_network import CERTIFICATE, KEY
 from tests.support.calls import LISTS
-from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho
+from tests.support.timed_call import call
+from tests.support.zoho import Answer, Clock, Request, Zoho
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,15 +114,6 @@ def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[str]:
             handle.close()
         for thread in threads:
             thread.join()
-
-
-def call(url: str, accounts: str = "", **settings: t.Any) -> None:
-    urls = {"api_url": url, "accounts_url": accounts or url}
-    patient = {"request_timeout": 0.4, "retry_max_seconds": 0}
-    client = connect(
-        CONFIG | urls | patient | settings, clock=time.monotonic, sleep=time.sleep
-    )
-    client.call(LISTS, {})
 
 
 def status_line(slow: Slow) -> None:
@@ -345,7 +335,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
 READER = """
 import resource, sys, time
 sys.path[:0] = [{root!r}]
-from tests.api.test_transport import call
+from tests.support.timed_call import call
 from tap_zohocampaigns.api.errors import FatalError
 try:
     call("http://127.0.0.1:1", sys.argv[1], request_timeout=60)

@@ -129,7 +129,7 @@ def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
         "    time.sleep(0)\n"
         "    return write(file, text[:1000])\n"
         "os.write = some\n"
-        "from tests.target.test_faults import reject, RejectFile\n"
+        "from tests.target.test_reject_file import reject, RejectFile\n"
         "for number in range(40):\n"
         "    RejectFile(sys.argv[1]).add(reject(number))\n"
     )
