@@ -18,11 +18,12 @@ from contextlib import redirect_stdout
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
-from tap_zohocampaigns.sandbox import ACTIONS, LivingAccount, Service
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sandbox.world.account import ACTIONS
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox import Recipient
+    from tap_zohocampaigns.sandbox.world.account import Recipient
 
 NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
 STREAMS = (

@@ -16,11 +16,12 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tap_zohocampaigns.sandbox import ACTIONS, LivingAccount, Service, tally
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sandbox.world.account import ACTIONS, tally
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox import Campaign, Recipient
+    from tap_zohocampaigns.sandbox.world.account import Campaign, Recipient
 
 NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
 SIZES = (50, 100, 200, 1000)

@@ -196,7 +196,7 @@ class TapZohoCampaigns(Plugin, Run):
     def discover_streams(self) -> list[ZohoStream]:
         """Return the streams of the API version; nothing is sent."""
         version = versions.find(self.settings)
-        offered = [
+        offered: list[ZohoStream] = [
             stream(self) for stream in streams.STREAMS if version.reads(stream.endpoint)
         ]
         for stream in offered:

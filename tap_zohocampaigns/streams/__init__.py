@@ -14,10 +14,7 @@ from tap_zohocampaigns.streams import (
     snapshots,
 )
 
-if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sync.base import ZohoStream
-
-STREAMS: tuple[type[ZohoStream], ...] = (
+STREAMS: t.Final = (
     lists.MailingLists,
     lists.ListDetails,
     lists.Segments,

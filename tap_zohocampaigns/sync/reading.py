@@ -2,8 +2,8 @@
 
 Contacts come and go while pages are read, so rows move. From one call to the next, the
 service may give fewer rows than asked for, and may say so or not. So a page proves only
-its rows and their order. Each page begins with the last few rows of the page before. If
-it has too few rows that were read, the reader steps back until they connect.
+its rows and their order. Each page begins with the last rows of the page before. If too
+few of them are there, the reader steps back until the pages connect.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.pagination import Ask, Page, Paginator
 
-# How many rows of a page must be known if others have moved: one or two of them may
-# have moved themselves, or stand twice.
+# How many rows of a page must be known: one or two may have moved, or stand twice.
 _ANCHORS = 3
 # Page sizes that the service does not report are round numbers: 20, 50, 100, 200.
 _ROUND = 10
@@ -38,8 +37,8 @@ _PATIENCE = 5
 class Reading:
     """The rows of a part, page by page, and what is known about them at the end.
 
-    Iterating yields new rows and the cursor behind them. It raises `FatalError` if the
-    service gives the same rows for every index, and they are not all.
+    Iterating yields new rows and the cursor behind them, or raises `FatalError` if the
+    service gives the same rows for every index.
 
     An end is asked for, unless a counter agrees to the row. First the reader asks
     behind the last row, where nothing must be. Then it asks for the last rows again. If
@@ -59,11 +58,11 @@ class Reading:
 
         Args:
             paginator: Asks for pages in a size that the service accepts.
-            ask: Called with the index of the first row and the number of rows, perhaps
-                from several threads. An empty page means that no rows follow.
+            ask: Called with the first row and the number of rows, perhaps from several
+                threads. An empty page means that no rows follow.
             cursor: Where to go on; the beginning if not given.
             expected: How many rows there are, if known.
-            prove: Whether to ask for the end, whatever counters say.
+            prove: Whether to ask for the end in any case.
         """
         self.proved = False
         """Whether the end was asked for, so that no counter was needed."""

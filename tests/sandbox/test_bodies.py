@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zohocampaigns.sandbox import Contact, Member, Service
+from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.sandbox.bodies import segments, times
 from tap_zohocampaigns.sandbox.bodies.envelope import Page, encode
 from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
+from tap_zohocampaigns.sandbox.world.account import Contact, Member
 from tests.support.sandbox_client import Client, fields, parse
 from tests.support.still_account import (
     BARE,

@@ -6,13 +6,12 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.sandbox import (
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sandbox.world.account import (
     EVENTS,
     FEED_STATUSES,
     STATUSES,
     Account,
-    LivingAccount,
-    Service,
 )
 from tests.sandbox.conftest import NOON
 from tests.support.sandbox_client import Client

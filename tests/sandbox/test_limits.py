@@ -9,14 +9,8 @@ from http.client import HTTPConnection, IncompleteRead
 
 import pytest
 
-from tap_zohocampaigns.sandbox import (
-    ACTIONS,
-    Call,
-    LivingAccount,
-    Reply,
-    Service,
-    serve,
-)
+from tap_zohocampaigns.sandbox import Call, LivingAccount, Reply, Service, serve
+from tap_zohocampaigns.sandbox.world.account import ACTIONS
 from tests.sandbox.conftest import NOON
 from tests.support.sandbox_client import FORM, Client
 from tests.support.service import LISTS, RECIPIENTS, code

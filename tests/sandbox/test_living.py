@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tap_zohocampaigns.sandbox import (
+from tap_zohocampaigns.sandbox import LivingAccount
+from tap_zohocampaigns.sandbox.bodies import places
+from tap_zohocampaigns.sandbox.world.account import (
     ACTIONS,
     EVENTS,
     FEED_STATUSES,
     STATUSES,
-    LivingAccount,
     tally,
 )
-from tap_zohocampaigns.sandbox.bodies import places
 from tests.sandbox.conftest import NOON
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_zohocampaigns.sandbox import Campaign, Contact
+    from tap_zohocampaigns.sandbox.world.account import Campaign, Contact
     from tests.support.sandbox_client import Client
 
 CLOSED = timedelta(days=41)

@@ -6,11 +6,8 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.sandbox import (
-    FEED_STATUSES,
-    LivingAccount,
-    Service,
-)
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sandbox.world.account import FEED_STATUSES
 from tests.support.sandbox_client import Client, fields
 from tests.support.service import code
 from tests.support.still_account import (

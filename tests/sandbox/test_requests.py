@@ -7,10 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tap_zohocampaigns.sandbox import (
-    LivingAccount,
-    Service,
-)
+from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.sandbox_client import FORM, Client, fields
 from tests.support.service import LISTS, RECIPIENTS, code
 from tests.support.still_account import DRAFT, SEGMENT, SENT, STREAMS

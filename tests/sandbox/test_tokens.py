@@ -7,9 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tap_zohocampaigns.sandbox import (
-    Service,
-)
+from tap_zohocampaigns.sandbox import Service
 from tests.support.sandbox_client import Client
 from tests.support.service import LISTS
 from tests.support.still_account import StillAccount

@@ -9,12 +9,14 @@ from collections import Counter
 import pytest
 
 from tap_zohocampaigns.api.wire.parsers import parse_criteria
-from tap_zohocampaigns.sandbox import STATUSES, Reply, Service
+from tap_zohocampaigns.sandbox import Reply, Service
+from tap_zohocampaigns.sandbox.world.account import STATUSES
 from tests.support.stream_cases import FORMATS, keys, sent
 from tests.support.taps import Output, StillTap, run_tap
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox import Call, LivingAccount, Segment
+    from tap_zohocampaigns.sandbox import Call, LivingAccount
+    from tap_zohocampaigns.sandbox.world.account import Segment
     from tests.support.taps import Sync
 
 

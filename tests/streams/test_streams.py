@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import product
 
 from tap_zohocampaigns.api.wire.times import rfc3339
-from tap_zohocampaigns.sandbox import ACTIONS, STATUSES
+from tap_zohocampaigns.sandbox.world.account import ACTIONS, STATUSES
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 from tests.support.stream_cases import FORMATS, keys, sent

@@ -15,7 +15,8 @@ from tap_zohocampaigns import streams
 from tap_zohocampaigns.api.versions import VERSIONS
 from tap_zohocampaigns.api.wire import counters
 from tap_zohocampaigns.commands.plan import as_text, make_plan
-from tap_zohocampaigns.sandbox import ACTIONS, LivingAccount, Reply, Service
+from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
+from tap_zohocampaigns.sandbox.world.account import ACTIONS
 from tap_zohocampaigns.settings.tap import complete, problems
 from tap_zohocampaigns.streams import campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from tap_zohocampaigns.sandbox import (
+from tap_zohocampaigns.sandbox.world.account import (
     ACTIONS,
     Campaign,
     Contact,

@@ -15,7 +15,8 @@ from tests.support.town import READ, ZONE, Town
 from tests.support.warehouse import Warehouse, difference
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox import Call, Campaign, Service
+    from tap_zohocampaigns.sandbox import Call, Service
+    from tap_zohocampaigns.sandbox.world.account import Campaign
     from tests.support.town import Message, Parts
 RECIPIENTS = ("campaign_recipients", "snapshots")
 MEMBERS = ("segment_contacts", "snapshots")

@@ -7,7 +7,8 @@ import typing as t
 from tap_zohocampaigns.streams import STREAMS
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sandbox import Campaign, LivingAccount
+    from tap_zohocampaigns.sandbox import LivingAccount
+    from tap_zohocampaigns.sandbox.world.account import Campaign
     from tests.support.taps import Output
 FORMATS = ("json", "xml")
 

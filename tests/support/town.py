@@ -9,7 +9,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api.wire.times import rfc3339
-from tap_zohocampaigns.sandbox import (
+from tap_zohocampaigns.sandbox.world.account import (
     ACTIONS,
     Campaign,
     Contact,
