@@ -30,7 +30,7 @@ STEP = 2.0
 class Opened(t.Protocol):
     """What a run needs of its ledger."""
 
-    def take(self, endpoint: str) -> Ticket | Wait:
+    def enter(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait."""
 
     def done(self, ticket: Ticket) -> None:
@@ -140,7 +140,7 @@ class Day:
         """Make calls as long as there are any; they reach the service after a while."""
         while run in self._under_way and run.calls:
             run.calls -= 1
-            while isinstance(taken := run.store.take(ENDPOINT), Wait):
+            while isinstance(taken := run.store.enter(ENDPOINT), Wait):
                 yield taken.seconds
                 if run not in self._under_way:
                     return

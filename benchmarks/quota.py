@@ -77,7 +77,7 @@ def waiting(ledger: Ledger) -> Enter:
     """Wait until a call is entered, as the tap does."""
 
     def enter() -> Done:
-        while isinstance(taken := ledger.take(ENDPOINT), Wait):
+        while isinstance(taken := ledger.enter(ENDPOINT), Wait):
             ledger.rest(ENDPOINT, taken)
         return partial(ledger.done, taken)
 
@@ -246,7 +246,7 @@ class PyrateStore:
         )
         self._wall = clocks.wall
 
-    def take(self, endpoint: str) -> Ticket | Wait:
+    def enter(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now, else tell how long to wait."""
         now = int(self._wall() * 1000)
         self._bucket.leak(now)

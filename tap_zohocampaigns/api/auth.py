@@ -148,7 +148,7 @@ class Authenticator:
 
     def _renew(self) -> Token:
         self._token = None
-        result = self._tokens.take(self._refused)
+        result = self._tokens.acquire(self._refused)
         if isinstance(result, Wait):
             raise TokenWait(result)
         if result:

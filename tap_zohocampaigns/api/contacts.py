@@ -68,7 +68,7 @@ class ContactWriter:
         # Zoho mostly answers with success and these words if it was already in effect.
         return envelope is None or "already" in envelope.message.casefold()
 
-    def add(self, list_key: str, addresses: Sequence[str]) -> None:
+    def add_to_list(self, list_key: str, addresses: Sequence[str]) -> None:
         """Add at most ten contacts with nothing but an address."""
         params = {"listkey": list_key, "emailids": ",".join(addresses)}
         self._client.call(BULK, params, self._tally, private=addresses)

@@ -155,7 +155,7 @@ class Pacer:
         self._ledger.rest(TOKEN_SERVICE, wait)
 
     def _enter(self, endpoint: str) -> Ticket:
-        result = self._ledger.take(endpoint)
+        result = self._ledger.enter(endpoint)
         if isinstance(result, Wait):
             raise QuotaWait(result)
         return result

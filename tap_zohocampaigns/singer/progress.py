@@ -55,7 +55,7 @@ class Progress(metrics.Counter):
     def increment(self, value: int = 1) -> None:
         """Do nothing: the SDK would count pages."""
 
-    def add(self, rows: int) -> None:
+    def count_rows(self, rows: int) -> None:
         """Count rows."""
         self.value += rows
 

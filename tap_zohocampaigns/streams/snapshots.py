@@ -49,4 +49,4 @@ class Snapshots(ZohoStream):
             "deleted": snapshot.deleted,
         }
         self.write_page(page(self.add_keys([record], Part())))
-        self.progress.add(1)
+        self.progress.count_rows(1)

@@ -119,7 +119,7 @@ class ZohoStream(PartStream):
         if self.replaces_rows:
             self.stream_version = self.run.initialized_at // 1000
         for records in self.batches():
-            self.progress.add(len(records))
+            self.progress.count_rows(len(records))
             yield page(records)
         self.check_form()
         complete = self.endpoint not in self.inventory.incomplete

@@ -113,17 +113,17 @@ class MembersStream(SnapshotStream):
         members = Members(self.replication_key or "", known)
         if known is None:
             for records in self._in_scope(batches, members):
-                members.add(records)
+                members.include(records)
                 yield self.add_keys(records, now)
         else:
             with closing(Spool()) as spool:
                 pages = []
                 for records in self._in_scope(batches, members):
-                    members.add(records)
+                    members.include(records)
                     pages.append(spool.write(records))
                 if members.unchanged:
                     now.keys["snapshot_time"] = known["at"]
-                for records in map(spool.read, pages):
+                for records in map(spool.load, pages):
                     yield self.add_keys(members.to_write(records), now)
         reported = part.expected if members.reported is None else members.reported
         snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
@@ -194,7 +194,7 @@ class Members:
         self.reported: int | None = None
         """The number of rows that the answers reported, if they did."""
 
-    def add(self, records: list[Row]) -> None:
+    def include(self, records: list[Row]) -> None:
         """Add the records of a page."""
         bookmark = self._line["added"]
         for record in records:

@@ -286,7 +286,7 @@ class Prefetch(t.Generic[Item]):
 
     def _load(self, batch: Batch | _OnDisk) -> Batch:
         if isinstance(batch, _OnDisk):
-            rows = self._disk.read(batch.place) if self._disk else []
+            rows = self._disk.load(batch.place) if self._disk else []
             return Batch(rows, batch.note)
         return batch
 

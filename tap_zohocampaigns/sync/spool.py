@@ -88,7 +88,7 @@ class Spool:
         self.size += place.length
         return place
 
-    def read(self, place: Spooled) -> list[Row]:
+    def load(self, place: Spooled) -> list[Row]:
         """Read a page."""
         page = place.page
         if page is None:

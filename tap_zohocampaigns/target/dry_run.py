@@ -19,7 +19,7 @@ class Sender(t.Protocol):
     ) -> bool:
         """Send one change; return whether it was already in effect."""
 
-    def add(self, list_key: str, addresses: Sequence[str]) -> None:
+    def add_to_list(self, list_key: str, addresses: Sequence[str]) -> None:
         """Send subscribers with nothing but an address."""
 
 
@@ -38,7 +38,7 @@ class DryRunSender:
         self._tally[CALLS[action]] += 1
         return False
 
-    def add(self, list_key: str, addresses: Sequence[str]) -> None:
+    def add_to_list(self, list_key: str, addresses: Sequence[str]) -> None:
         """Count a call."""
         del list_key, addresses
         self._tally[BULK] += 1

@@ -228,7 +228,7 @@ class Outbox:
 
     def _call(self, endpoint: str, change: Change) -> bool:
         if endpoint == BULK:
-            self._open_sender().add(change.params["listkey"], [change.email])
+            self._open_sender().add_to_list(change.params["listkey"], [change.email])
             return False
         sender = self._open_sender()
         return sender.change(change.action, change.contact, change.params)
@@ -245,7 +245,7 @@ class Outbox:
     def _send_together(self, list_key: str, group: Sequence[PendingChange]) -> bool:
         addresses = [pending.change.email for pending in group]
         try:
-            self._open_sender().add(list_key, addresses)
+            self._open_sender().add_to_list(list_key, addresses)
         except (Rejected, Postponed):
             return False
         self._note_answer(BULK)

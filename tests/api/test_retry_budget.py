@@ -143,9 +143,9 @@ def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
     with Zoho(lambda _: next(answers, success())) as zoho:
         client = zoho.client(clock)
         # The second call rests.
-        take, waits = client.ledger.take, iter([None, Wait(300, locked)])
+        take, waits = client.ledger.enter, iter([None, Wait(300, locked)])
         monkeypatch.setattr(
-            client.ledger, "take", lambda name: next(waits, None) or take(name)
+            client.ledger, "enter", lambda name: next(waits, None) or take(name)
         )
         assert client.call("getmailinglists", {})
     assert sum(clock.waits) > 300

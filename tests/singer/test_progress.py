@@ -59,8 +59,8 @@ def test_a_line_tells_parts_rows_and_calls_since_the_stream_began() -> None:
     with progress:
         progress.known = 12
         progress.done = 5
-        progress.add(1)
-        progress.add(41)
+        progress.count_rows(1)
+        progress.count_rows(41)
         # The SDK counts pages.
         progress.increment()
         progress.calls["getsegmentcontacts"] += 7
@@ -79,7 +79,7 @@ def test_one_line_tells_how_a_stream_ended(
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with suppress(KeyError), progress_of() as progress:
-        progress.add(42)
+        progress.count_rows(42)
         progress.calls["getsegmentcontacts"] += 9
         if word == "stopped":
             raise KeyError
@@ -96,7 +96,7 @@ def test_lines_come_from_a_thread_while_the_stream_is_at_work_and_then_no_more(
     try:
         with progress_of(every=0.001) as progress:
             progress.known, progress.done = 3, 2
-            progress.add(7)
+            progress.count_rows(7)
             assert tickers() == 1
             assert listener.heard.wait(PATIENCE)
     finally:
@@ -113,5 +113,5 @@ def test_a_stream_that_fails_stops_its_thread() -> None:
 
 def test_a_long_pause_between_lines_does_not_hold_up_the_end() -> None:
     with progress_of(every=1e6) as progress:
-        progress.add(1)
+        progress.count_rows(1)
     assert tickers() == 0

@@ -69,7 +69,7 @@ def hang(where: str, calls: int) -> None:
         return 0.0
 
     clocks = Clocks(wall=wall)
-    SqliteStore(Path(where), ACCOUNT, quotas_of(calls), clocks=clocks).take("one")
+    SqliteStore(Path(where), ACCOUNT, quotas_of(calls), clocks=clocks).enter("one")
 
 
 def main(how: str, where: str, calls: int) -> None:

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.sandbox import LivingAccount, Reply
-from tap_zohocampaigns.sandbox.server.contactinfo import read
+from tap_zohocampaigns.sandbox.server.contactinfo import parse
 from tap_zohocampaigns.singer.shutdown import Stopped
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 from tests.support.taps import NOW
@@ -113,7 +113,7 @@ def endpoints(service: Service) -> list[str]:
 def contact(call: Call) -> dict[str, str]:
     """Return the contact of a call, as the service reads it."""
     as_json = call.endpoint.startswith("json/")
-    return read(call.params["contactinfo"], as_json=as_json)
+    return parse(call.params["contactinfo"], as_json=as_json)
 
 
 def refusal(code: str, message: str = "") -> Reply:

@@ -20,7 +20,7 @@ Open: t.TypeAlias = "Callable[..., TokenStore]"
 
 def kept(store: TokenStore, lifetime: float = 3600) -> Token:
     """Ask for a token and keep it."""
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     return store.keep(TEXT, lifetime)
 
 

@@ -86,7 +86,7 @@ class Clock:
 
 def take(store: Store | Ledger, endpoint: str) -> Wait | None:
     """Make a call that is answered at once, or return how long it has to wait."""
-    taken = store.take(endpoint)
+    taken = store.enter(endpoint)
     if isinstance(taken, Wait):
         return taken
     store.done(taken)

@@ -179,12 +179,12 @@ def test_a_segment_whose_older_members_change_is_written_whole() -> None:
         for n in (1, 2)
     ]
     members = Members("added_time", None)
-    members.add(old)
+    members.include(old)
     line = members.line("now", "")
 
     def again(records: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
         compared = Members("added_time", line)
-        compared.add(records)
+        compared.include(records)
         return compared.to_write(records)
 
     joined = {"contact_email": "3@example.com", "added_time": "2024-03"}
@@ -202,10 +202,10 @@ def test_a_member_is_another_when_the_last_digit_of_a_number_is() -> None:
     for text in ("0.1234567890123456789", "0.1234567890123456788", "0.12345678901"):
         (row,) = rows = numbers.decode(b'[{"custom_fields":{"x":%s}}]' % text.encode())
         members = Members("added_time", None)
-        members.add(rows)
+        members.include(rows)
         digests.add(members.line("now", "")["digest"])
         with closing(Spool()) as spool:
-            (again,) = spool.read(spool.write(rows))
+            (again,) = spool.load(spool.write(rows))
         assert again == row
         assert str(again["custom_fields"]["x"]) == text
     assert len(digests) == 3
@@ -215,7 +215,7 @@ def test_whoever_enters_a_segment_that_was_empty_is_written() -> None:
     line = Members("added_time", None).line("now", "")
     compared = Members("added_time", line)
     entered = [{"contact_email": "1@example.com", "added_time": "2024-01"}]
-    compared.add(entered)
+    compared.include(entered)
     assert compared.to_write(entered) == entered
 
 

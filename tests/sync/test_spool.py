@@ -40,8 +40,8 @@ def test_pages_come_back_whatever_the_disk_takes(size: int) -> None:
     with files_up_to(size), closing(Spool()) as pages:
         places = [pages.write(rows) for rows in PAGES]
         assert pages.size <= size
-        assert [pages.read(place) for place in places] == PAGES
-        assert [pages.read(place) for place in places[::-1]] == PAGES[::-1]
+        assert [pages.load(place) for place in places] == PAGES
+        assert [pages.load(place) for place in places[::-1]] == PAGES[::-1]
 
 
 @pytest.mark.parametrize(("size", "reason"), [(0, "ENOENT"), (20_000, "EFBIG")])

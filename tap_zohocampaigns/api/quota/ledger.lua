@@ -5,7 +5,7 @@
 --       locked: until when the endpoint is closed
 --       run: how often this process has been here
 --       limits: of runs that have counted here, by when they last did
--- ARGV  action: take, done, lock or left
+-- ARGV  action: enter, done, lock or left
 --       name: of the call
 --       epoch, seen: what the process was told the last time, or '' and 0
 --       fresh: a name for a new epoch
@@ -120,7 +120,7 @@ end
 if wait > 0 then
     return answer('full', wait)
 end
-if action == 'take' then
+if action == 'enter' then
     redis.call('ZADD', sent, now + underway, name)
     keep(sent)
 end

@@ -54,7 +54,7 @@ class Store(t.Protocol):
     answer counts as underway for as long as it can be.
     """
 
-    def take(self, endpoint: str) -> Ticket | Wait:
+    def enter(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now; else return how long to wait."""
 
     def done(self, ticket: Ticket) -> None:
@@ -86,7 +86,7 @@ class Ledger:
         self._waits: list[tuple[str, float]] = []
         self.resting: Callable[[str, float], None] = lambda *_: None
         """Called when a wait is long: endpoint, end of the wait (epoch seconds)."""
-        self.take = store.take
+        self.enter = store.enter
         self.done = store.done
         self.lock = store.lock
         self.remaining = store.remaining
@@ -120,7 +120,7 @@ class Ledger:
         for endpoint in endpoints:
             if not self.remaining(endpoint):
                 # A full window enters no call, and returns how long it is full.
-                result = self.take(endpoint)
+                result = self.enter(endpoint)
                 if isinstance(result, Wait):
                     times[endpoint] = clock_time(result.seconds)
         return times

@@ -66,7 +66,7 @@ class MemoryStore:
         self._calls: defaultdict[str, _Calls] = defaultdict(_Calls)
         self._locked_until: dict[str, float] = {}
 
-    def take(self, endpoint: str) -> Ticket | Wait:
+    def enter(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now; else return how long to wait."""
         with self._guard:
             now = self._clock()

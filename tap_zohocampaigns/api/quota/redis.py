@@ -107,14 +107,14 @@ class RedisStore:
         self._epoch, self._seen = "", 0
         self._since: int | None = None
 
-    def take(self, endpoint: str) -> Ticket | Wait:
+    def enter(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now; else return how long to wait.
 
         Raises:
             FatalError: The server can't be used.
         """
         ticket = new_ticket(endpoint)
-        result, wait = self._ask("take", ticket)
+        result, wait = self._ask("enter", ticket)
         if not wait:
             return ticket
         return Wait(max(wait / 1e6, TICK), locked=result == "locked")

@@ -91,7 +91,7 @@ class SqliteStore:
         # The calls of this process, in case the file fails.
         self._own = MemoryStore(quotas, clock=self._clocks.ticks)
 
-    def take(self, endpoint: str) -> Ticket | Wait:
+    def enter(self, endpoint: str) -> Ticket | Wait:
         """Enter one call if it may be sent now; else return how long to wait."""
         with self._guard:
             if not self._broken:
@@ -103,7 +103,7 @@ class SqliteStore:
                     if isinstance(taken, Ticket):
                         self._own.note(taken)
                     return taken
-            return self._own.take(endpoint)
+            return self._own.enter(endpoint)
 
     def done(self, ticket: Ticket) -> None:
         """Note that a call was answered."""

@@ -80,14 +80,14 @@ class RedisTokens(TokenStore):
         self._cipher = Fernet(base64.urlsafe_b64encode(derived.derive(secret)))
         self._away_since: float | None = None
 
-    def take(self, refused: Collection[str]) -> Token | Wait | None:
+    def acquire(self, refused: Collection[str]) -> Token | Wait | None:
         """Return the token, how long to wait for it, or None: then request one.
 
         Raises:
             FatalError: The server can't be used.
         """
         try:
-            result = super().take(refused)
+            result = super().acquire(refused)
         except redis.RedisError as error:
             return self._await(error)
         self._away_since = None

@@ -50,7 +50,7 @@ class TokenStore:
         self._asked_at = 0.0
         self._waiting_since: float | None = None
 
-    def take(self, refused: Collection[str]) -> Token | Wait | None:
+    def acquire(self, refused: Collection[str]) -> Token | Wait | None:
         """Return the token, how long to wait for it, or None: then request one.
 
         After None, other processes wait until `keep`, `rest` or `release` is called.

@@ -28,7 +28,7 @@ _BARE_VALUE = re.compile(r"[^,{}\[\]\"']*")
 _BROKEN_SIGN = re.compile("%(?![0-9a-fA-F]{2})")
 
 
-def read(text: str, *, as_json: bool) -> dict[str, str]:
+def parse(text: str, *, as_json: bool) -> dict[str, str]:
     """Return the fields by their names.
 
     Raises:

@@ -231,7 +231,7 @@ WRITES: t.Final[Mapping[str, Endpoint]] = {
     for form, endpoint in forms.items()
 } | {
     writes.BULK: Endpoint(
-        writes.add,
+        writes.add_contacts,
         CREATE,
         (_LIST, Param("emailids", "At most ten, with commas", required=True)),
         methods=("POST",),

@@ -86,7 +86,7 @@ def do_not_mail(endpoints: Endpoints, question: Question) -> bytes:
     return _done(question, "User successfully moved to Do-Not-Mail.")
 
 
-def add(endpoints: Endpoints, question: Question) -> bytes:
+def add_contacts(endpoints: Endpoints, question: Question) -> bytes:
     """Answer addlistsubscribersinbulk; nobody has to confirm."""
     account = _account(endpoints)
     one = _list(endpoints, question, Code.DELETED)
@@ -127,7 +127,7 @@ def _list(endpoints: Endpoints, question: Question, unknown: Code) -> MailingLis
 
 def _contact(question: Question) -> tuple[dict[str, str], str]:
     text = question.params["contactinfo"]
-    fields = contactinfo.read(text, as_json=question.as_json)
+    fields = contactinfo.parse(text, as_json=question.as_json)
     email = fields.pop("Contact Email", "").strip()
     if not _is_address(email):
         raise RefusedError(Code.ADDRESS)

@@ -188,7 +188,7 @@ def test_an_answer_that_can_not_be_noted_ends_no_run(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    ticket = store.take("one")
+    ticket = store.enter("one")
     assert isinstance(ticket, Ticket)
     own_redis.stop(save=True)
     store.done(ticket)
@@ -266,7 +266,7 @@ def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
     ) as store:
         assert take(store, "one") is None
         own_redis.stop()
-        for use in (store.take, store.remaining, store.lock):
+        for use in (store.enter, store.remaining, store.lock):
             with pytest.raises(FatalError, match="`rate_limit_ledger`") as caught:
                 use("one")
             assert "planted" not in str(caught.value)

@@ -75,7 +75,7 @@ def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
             )
             for each in (Clocks(wall=interrupted), None)
         )
-        for use in (broken.take, broken.lock, broken.remaining):
+        for use in (broken.enter, broken.lock, broken.remaining):
             with pytest.raises(KeyboardInterrupt):
                 use("one")
         assert whole.remaining("one") == 3

@@ -125,7 +125,7 @@ class Simulation:
 
     def send(self, store: Store) -> Ticket:
         """Enter a call as soon as it may be sent."""
-        while isinstance(taken := store.take("one"), Wait):
+        while isinstance(taken := store.enter("one"), Wait):
             self.advance(taken.seconds)
         return taken
 

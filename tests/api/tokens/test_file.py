@@ -84,14 +84,14 @@ def test_a_file_that_is_not_understood_is_written_anew(
     path.write_bytes(content)
     path.chmod(0o600)
     kept(in_file())
-    assert is_kept(in_file().take(()))
+    assert is_kept(in_file().acquire(()))
     assert not caplog.text
 
 
 def test_a_file_that_looks_right_is_used(ledger: Path, in_file: Open) -> None:
     ledger.parent.mkdir()
     planted(ledger.with_name("ledger.token-key"))
-    found = in_file().take(())
+    found = in_file().acquire(())
     assert isinstance(found, Token)
     assert found.text == "1000.evil"
 
@@ -114,7 +114,7 @@ def test_what_others_may_have_put_there_is_not_used(
             planted(path)
             os.chown(path, 54321, -1)
     kept(in_file())
-    assert is_kept(in_file().take(()))
+    assert is_kept(in_file().acquire(()))
     assert path.is_file()
     assert not path.is_symlink()
     if how == "link":
@@ -139,8 +139,8 @@ def test_a_place_that_is_taken_costs_no_more_than_a_warning(
             path.write_text("text that is no database\n" * 100)
     store = in_file()
     token = kept(store)
-    assert is_kept(store.take(()))
-    assert store.take({token.issue}) is None
+    assert is_kept(store.acquire(()))
+    assert store.acquire({token.issue}) is None
     told = [record.levelname for record in caplog.records]
     harmless = end != ".lock" and how != "folder"
     assert told == ([] if harmless else ["WARNING"])
@@ -154,7 +154,7 @@ def test_where_the_ledger_can_not_be_kept_either_it_says_so_itself(
     ledger = tmp_path / "file" / "ledger"
     store = FileTokens(ledger, "key", clock=clock, wall=clock)
     kept(store)
-    assert is_kept(store.take(()))
+    assert is_kept(store.acquire(()))
     assert not caplog.text
 
 
@@ -162,7 +162,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from tap_zohocampaigns.api.tokens.file import FileTokens
-assert FileTokens(Path(sys.argv[1]), "key").take(()) is None
+assert FileTokens(Path(sys.argv[1]), "key").acquire(()) is None
 print("held", flush=True)
 time.sleep(600)
 """
@@ -178,25 +178,25 @@ def test_a_process_that_is_killed_keeps_nobody_from_asking(
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         store = in_file()
-        assert store.take(()) == BUSY
+        assert store.acquire(()) == BUSY
         holder.kill()
         holder.wait()
-        assert store.take(()) is None
+        assert store.acquire(()) is None
 
 
 def test_a_process_that_stands_still_is_not_waited_for_forever(
     in_file: Open, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     halted, store = in_file(), in_file()
-    assert halted.take(()) is None
-    assert store.take(()) == BUSY
+    assert halted.acquire(()) is None
+    assert store.acquire(()) == BUSY
     clock.advance(119)
-    assert store.take(()) == BUSY
+    assert store.acquire(()) == BUSY
     clock.advance(1)
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     assert "120 s" in caplog.text
     store.keep(TEXT, 3600)
-    assert is_kept(in_file().take(()))
+    assert is_kept(in_file().acquire(()))
 
 
 def test_a_ledger_at_the_root_of_a_disk_is_no_internal_error(clock: Clock) -> None:

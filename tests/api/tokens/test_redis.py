@@ -58,8 +58,8 @@ def test_only_the_same_secrets_decrypt_it(own_redis: RedisServer, clock: Clock) 
         return RedisTokens(own_redis.url, "key", secret, clock=clock)
 
     kept(opened(b"one"))
-    assert is_kept(opened(b"one").take(()))
-    assert opened(b"other").take(()) is None
+    assert is_kept(opened(b"one").acquire(()))
+    assert opened(b"other").acquire(()) is None
 
 
 @pytest.mark.parametrize("content", ["", "text", "{}", "gAAAAA=="])
@@ -73,19 +73,19 @@ def test_a_value_that_is_not_understood_is_written_anew(
     own_redis.client.delete(name)
     own_redis.client.lpush(name, content)
     kept(in_redis())
-    assert is_kept(in_redis().take(()))
+    assert is_kept(in_redis().acquire(()))
 
 
 def test_a_process_that_is_killed_keeps_the_redis_for_seconds_only(
     own_redis: RedisServer, in_redis: Open
 ) -> None:
     killed, other = in_redis(), in_redis()
-    assert killed.take(()) is None
-    assert other.take(()) == BUSY
+    assert killed.acquire(()) is None
+    assert other.acquire(()) == BUSY
     (lock,) = [name for name in content_of(own_redis) if name.endswith("lock")]
     assert 0 < own_redis.client.pttl(lock) <= 10_000
     own_redis.client.delete(lock)
-    assert other.take(()) is None
+    assert other.acquire(()) is None
     # Who comes late does not end the turn of another.
     killed.keep(TEXT, 3600)
     assert lock in content_of(own_redis)
@@ -97,9 +97,9 @@ def test_a_redis_that_is_away_for_a_moment_is_waited_for(
     store = in_redis()
     kept(store)
     own_redis.stop()
-    assert store.take(()) == (1, False)
+    assert store.acquire(()) == (1, False)
     clock.advance(29)
-    assert store.take(()) == (1, False)
+    assert store.acquire(()) == (1, False)
     own_redis.start()
     # It has lost its data.
     kept(store)
@@ -110,10 +110,10 @@ def test_a_redis_that_stays_away_is_told_with_the_setting(
 ) -> None:
     store = in_redis()
     own_redis.stop()
-    assert store.take(()) == (1, False)
+    assert store.acquire(()) == (1, False)
     clock.advance(30)
     with pytest.raises(FatalError, match="`rate_limit_ledger`") as failed:
-        store.take(())
+        store.acquire(())
     assert "planted" not in str(failed.value)
     own_redis.start()
 
@@ -122,15 +122,15 @@ def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
     own_redis: RedisServer, in_redis: Open
 ) -> None:
     store = in_redis()
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     own_redis.stop()
     assert store.keep(TEXT, 3600).text == TEXT
     own_redis.start()
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     own_redis.stop()
     assert store.rest() == (600, True)
     own_redis.start()
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     own_redis.stop()
     store.release(issued=False)
     own_redis.start()
@@ -142,7 +142,7 @@ def test_a_password_that_is_wrong_is_told_at_once(
     wrong = own_redis.url.replace("planted-password", "planted-other")
     store = open_tokens(CONFIG | {"rate_limit_ledger": wrong}, clock=clock)
     with pytest.raises(FatalError, match="`rate_limit_ledger`") as failed:
-        store.take(())
+        store.acquire(())
     assert "planted" not in str(failed.value)
 
 

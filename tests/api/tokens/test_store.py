@@ -25,7 +25,7 @@ def test_what_one_process_got_is_used_by_all(start: Open) -> None:
     token = kept(start())
     assert token.seconds == 3540
     for _ in range(3):
-        found = start().take(())
+        found = start().acquire(())
         assert isinstance(found, Token)
         assert (found.text, found.issue) == (TEXT, token.issue)
         assert found.seconds == pytest.approx(3540, abs=30)
@@ -33,19 +33,19 @@ def test_what_one_process_got_is_used_by_all(start: Open) -> None:
 
 def test_one_process_asks_while_others_wait(start: Open) -> None:
     one, other = start(), start()
-    assert one.take(()) is None
-    assert [other.take(()) for _ in range(3)] == [BUSY] * 3
+    assert one.acquire(()) is None
+    assert [other.acquire(()) for _ in range(3)] == [BUSY] * 3
     token = one.keep(TEXT, 3600)
-    found = other.take(())
+    found = other.acquire(())
     assert isinstance(found, Token)
     assert found.issue == token.issue
 
 
 def test_when_one_gets_no_token_another_asks(start: Open) -> None:
     one, other = start(), start()
-    assert one.take(()) is None
+    assert one.acquire(()) is None
     one.release(issued=False)
-    assert other.take(()) is None
+    assert other.acquire(()) is None
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_when_one_gets_no_token_another_asks(start: Open) -> None:
 def test_another_account_gets_a_token_of_its_own(start: Open, setting: str) -> None:
     kept(start())
     other = start(**{setting: "https://accounts.example.com"})
-    assert other.take(()) is None
-    assert is_kept(start().take(()))
+    assert other.acquire(()) is None
+    assert is_kept(start().acquire(()))
 
 
 def test_a_token_that_was_refused_is_asked_for_anew_once(start: Open) -> None:
     one, other = start(), start()
     old = kept(one)
-    assert is_kept(other.take(()))
-    assert one.take({old.issue}) is None
+    assert is_kept(other.acquire(()))
+    assert one.acquire({old.issue}) is None
     new = one.keep(TEXT, 3600)
     # The other has met the refusal of the old one too, and finds the new one.
-    found = other.take({old.issue})
+    found = other.acquire({old.issue})
     assert isinstance(found, Token)
     assert found.issue == new.issue != old.issue
 
@@ -77,47 +77,47 @@ def test_ten_tokens_are_asked_for_in_ten_minutes_by_all_together(
     refused: list[str] = []
     for _ in range(10):
         store = FileTokens(ledger, "key", clock=clock, wall=clock)
-        assert store.take(refused) is None
+        assert store.acquire(refused) is None
         refused.append(store.keep(TEXT, 3600).issue)
         clock.advance(10)
     other = FileTokens(ledger, "key", clock=clock, wall=clock)
     for each in (store, other):
-        assert each.take(refused) == about(500, locked=False)
+        assert each.acquire(refused) == about(500, locked=False)
     clock.advance(500)
-    assert store.take(refused) is None
+    assert store.acquire(refused) is None
 
 
 def test_a_redis_counts_the_requests_too(start: Open) -> None:
     refused: list[str] = []
     for _ in range(10):
         store = start()
-        assert store.take(refused) is None
+        assert store.acquire(refused) is None
         refused.append(store.keep(TEXT, 3600).issue)
-    wait = start().take(refused)
+    wait = start().acquire(refused)
     assert wait == about(600, within=60, locked=False)
 
 
 def test_requests_that_gave_no_token_do_not_count(start: Open) -> None:
     for _ in range(20):
         store = start()
-        assert store.take(()) is None
+        assert store.acquire(()) is None
         store.release(issued=False)
 
 
 def test_requests_without_an_answer_count(start: Open) -> None:
     for _ in range(10):
         store = start()
-        assert store.take(()) is None
+        assert store.acquire(()) is None
         store.release(issued=True)
-    assert isinstance(start().take(()), Wait)
+    assert isinstance(start().acquire(()), Wait)
 
 
 def test_after_a_throttle_nobody_asks_for_ten_minutes(start: Open) -> None:
     store = start()
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     assert store.rest() == (600, True)
     for each in (store, start()):
-        assert each.take(()) == about(600, within=60, locked=True)
+        assert each.acquire(()) == about(600, within=60, locked=True)
 
 
 def test_a_token_that_lives_serves_while_the_service_rests(
@@ -125,12 +125,12 @@ def test_a_token_that_lives_serves_while_the_service_rests(
 ) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     token = kept(store)
-    assert store.take({token.issue}) is None
+    assert store.acquire({token.issue}) is None
     store.rest()
-    assert is_kept(store.take(()))
-    assert store.take({token.issue}) == (600, True)
+    assert is_kept(store.acquire(()))
+    assert store.acquire({token.issue}) == (600, True)
     clock.advance(600)
-    assert store.take({token.issue}) is None
+    assert store.acquire({token.issue}) is None
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_a_token_is_used_until_a_minute_or_a_quarter_of_its_life_is_left(
     store = open_tokens(config, clock=clock, wall=clock)
     assert kept(store, lifetime).seconds == seconds
     clock.advance(seconds - 0.1)
-    assert is_kept(store.take(()))
+    assert is_kept(store.acquire(()))
     clock.advance(0.1)
-    assert store.take(()) is None
+    assert store.acquire(()) is None
 
 
 @pytest.mark.parametrize("step", [-86_400 * 400, -3600, 3000, 86_400 * 400])
@@ -158,7 +158,7 @@ def test_a_clock_that_steps_makes_no_token_live_longer(
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     kept(store)
     clock.advance(step)
-    found = store.take(())
+    found = store.acquire(())
     if step > 3540:
         assert found is None
     else:
@@ -170,28 +170,28 @@ def test_requests_of_the_future_were_made_now(clock: Clock, tmp_path: Path) -> N
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     clock.now = 1e9
     for _ in range(10):
-        assert store.take(()) is None
+        assert store.acquire(()) is None
         store.release(issued=True)
     clock.now = 5000.0
-    assert store.take(()) == (600, False)
+    assert store.acquire(()) == (600, False)
     clock.advance(600)
-    assert store.take(()) is None
+    assert store.acquire(()) is None
 
 
 def test_a_rest_of_the_future_is_no_longer_than_one_of_now(
     clock: Clock, tmp_path: Path
 ) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
-    assert store.take(()) is None
+    assert store.acquire(()) is None
     store.rest()
     clock.advance(-86_400)
-    assert store.take(()) == (600, True)
+    assert store.acquire(()) == (600, True)
     clock.advance(600)
-    assert store.take(()) is None
+    assert store.acquire(()) is None
 
 
 def test_memory_shares_nothing(clock: Clock) -> None:
     stores = [open_tokens(CONFIG, clock=clock, wall=clock) for _ in range(2)]
     for store in stores:
-        assert store.take(()) is None
+        assert store.acquire(()) is None
         store.keep(TEXT, 3600)

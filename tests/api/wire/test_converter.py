@@ -326,7 +326,7 @@ def test_numbers_keep_their_digits_from_the_wire_to_the_message(
         page = payload("getsegmentcontacts", read(content.encode()))
         convert = Converter("typed", {"properties": AMOUNTS}, no_zone)
         with closing(Spool()) as spool:
-            (record,) = spool.read(spool.write(convert.records(page)))
+            (record,) = spool.load(spool.write(convert.records(page)))
         assert record == convert.record(page[0])
         writer = PageWriter()
         line = writer.serialize_message(RecordMessage("typed", record))
