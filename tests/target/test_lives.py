@@ -91,7 +91,7 @@ class Zoho:
         self._answer(CALLS[action], action, key, [contact["Contact Email"]])
         return self.calls % 5 == 0
 
-    def add(self, list_key: str, addresses: Sequence[str]) -> None:
+    def add_to_list(self, list_key: str, addresses: Sequence[str]) -> None:
         assert 0 < len(addresses) <= 10
         self._answer(BULK, "subscribe", (list_key, ""), addresses)
 

@@ -59,7 +59,7 @@ class Caller:
 @pytest.mark.slow
 def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
     # They open a ledger that nobody has opened before at the same moment.
-    callers = [Caller("take", where, 300) for _ in range(6)]
+    callers = [Caller("enter", where, 300) for _ in range(6)]
     for caller in callers:
         caller.go()
     assert sum(int(caller.hear()) for caller in callers) == 300
