@@ -6,6 +6,7 @@ nothing is called by guess. No endpoint that deletes is in the table.
 
 from __future__ import annotations
 
+import enum
 import typing as t
 
 from tap_zohocampaigns.api.quota.limits import DAY, HOUR, MINUTE, Quota
@@ -20,6 +21,17 @@ CHANGES = "ZohoCampaigns.contact.UPDATE"
 ADDITIONS = "ZohoCampaigns.contact.CREATE"
 # Zoho's page asks for the right to change contacts, to read tags.
 TAGS = CHANGES
+
+
+class DryRun(enum.Enum):
+    """What a dry run does instead of a call."""
+
+    CALL = "call"
+    """It makes the call: the answer is small, and other calls depend on it."""
+    ROWS = "rows"
+    """It makes up as many rows as counters and the state say."""
+    ONE_ROW = "one row"
+    """It makes up one row."""
 
 
 class Endpoint(t.NamedTuple):
@@ -52,6 +64,8 @@ class Endpoint(t.NamedTuple):
     accept, each with the only value for which it gives the same answer."""
     quota: Quota | None = None
     """Its own quota, if it is not the one of the settings; 2 % below Zoho's."""
+    dry_run: DryRun = DryRun.ONE_ROW
+    """What `plan` does instead of the call."""
 
     def format_parameter(self, form: str) -> dict[str, str]:
         """Return the parameter that asks for a format.
@@ -65,7 +79,13 @@ class Endpoint(t.NamedTuple):
 
 
 _TABLE = (
-    Endpoint("getmailinglists", CONTACTS, rows=("list_of_details",), v1={}),
+    Endpoint(
+        "getmailinglists",
+        CONTACTS,
+        rows=("list_of_details",),
+        v1={},
+        dry_run=DryRun.CALL,
+    ),
     Endpoint(
         "getlistadvanceddetails", CONTACTS, value=("list_details", "list-details")
     ),
@@ -73,6 +93,7 @@ _TABLE = (
         "getlistsubscribers",
         CONTACTS,
         rows=("list_of_details", "result_of_subscribers"),
+        dry_run=DryRun.ROWS,
     ),
     Endpoint(
         "listsubscriberscount",
@@ -93,23 +114,41 @@ _TABLE = (
         CONTACTS,
         rows=("list_of_details", "segment_contacts"),
         v1={},
+        dry_run=DryRun.ROWS,
     ),
     Endpoint(
         "contact/allfields",
         CONTACTS,
         rows=("fieldnames", "fieldname"),
         format_name="type",
+        dry_run=DryRun.CALL,
     ),
-    Endpoint("topics", CONTACTS, rows=("topicDetails",), json_only=True),
-    Endpoint("topics/products", CONTACTS, rows=("products",), json_only=True),
+    Endpoint(
+        "topics", CONTACTS, rows=("topicDetails",), json_only=True, dry_run=DryRun.CALL
+    ),
+    Endpoint(
+        "topics/products",
+        CONTACTS,
+        rows=("products",),
+        json_only=True,
+        dry_run=DryRun.CALL,
+    ),
     Endpoint(
         "recentcampaigns",
         CAMPAIGNS,
         rows=("recent_campaigns", "recent-campaigns"),
         v1={},
+        dry_run=DryRun.CALL,
     ),
-    Endpoint("getcampaigndetails", CAMPAIGNS, value=("campaign-details",)),
-    Endpoint("campaignreports", CAMPAIGNS, value=("campaign-reports",)),
+    Endpoint(
+        "getcampaigndetails",
+        CAMPAIGNS,
+        value=("campaign-details",),
+        dry_run=DryRun.CALL,
+    ),
+    Endpoint(
+        "campaignreports", CAMPAIGNS, value=("campaign-reports",), dry_run=DryRun.CALL
+    ),
     Endpoint(
         "getcampaignrecipientsdata",
         CAMPAIGNS,
@@ -117,9 +156,19 @@ _TABLE = (
         # Zoho documents it as POST only. It answers GET too, but that is no promise.
         post=True,
         v1={},
+        dry_run=DryRun.ROWS,
     ),
-    Endpoint("workflow", WORKFLOWS, rows=("workflows",), json_only=True),
-    Endpoint("tag/getalltags", TAGS, rows=("tags",), key="tag_id", json_only=True),
+    Endpoint(
+        "workflow", WORKFLOWS, rows=("workflows",), json_only=True, dry_run=DryRun.CALL
+    ),
+    Endpoint(
+        "tag/getalltags",
+        TAGS,
+        rows=("tags",),
+        key="tag_id",
+        json_only=True,
+        dry_run=DryRun.CALL,
+    ),
     Endpoint(
         "listsubscribe",
         CHANGES,

@@ -8,94 +8,22 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 import typing as t
-from collections import Counter
 
 import click
 
 from tap_zohocampaigns.api.errors import Forbidden
-from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
-from tap_zohocampaigns.api.wire.envelope import Envelope
-from tap_zohocampaigns.api.wire.parsers import parse_subscriber_counts
-from tap_zohocampaigns.api.wire.shapes import as_objects
+from tap_zohocampaigns.commands import tables
+from tap_zohocampaigns.commands.dry_run import DryRunClient
+from tap_zohocampaigns.commands.tables import Table
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
-    from tap_zohocampaigns.api.wire.counters import Counts
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.base import ZohoStream
 
-# These are called, since a plan needs their answers; all of them are small.
-_CALLED = {
-    *("getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"),
-    *("contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"),
-}
 _RECIPIENTS = "getcampaignrecipientsdata"
-_ROWS = {"getlistsubscribers", "getsegmentcontacts", _RECIPIENTS}
-
-
-class DryRunClient:
-    """Calls the small endpoints, and makes up the answers of the others."""
-
-    def __init__(self, client: Client) -> None:
-        """Wrap the client that makes the calls."""
-        self.ledger = client.ledger
-        self.account_id = client.account_id
-        self.granted_scopes = client.granted_scopes
-        self.calls: Counter[str] = Counter()
-        self.members: dict[str, int] = {}
-        """Number of contacts, by segment ID, and by list key and status."""
-        self._client = client
-        self.unsure = False
-        """Whether some action has no counter of its rows, or counters that disagree."""
-        self._counts: dict[str, Counts] = {}
-        self._guard = threading.Lock()
-
-    def call(
-        self, endpoint: str, params: Row, tally: Counter[str] | None = None
-    ) -> Envelope | None:
-        """Return an answer of the kind that a sync would get."""
-        with self._guard:
-            self.calls[endpoint] += 1
-        if endpoint in _CALLED:
-            envelope = self._client.call(endpoint, params, tally)
-            if endpoint == "campaignreports":
-                rows = as_objects(envelope.payload) if envelope else []
-                counts = parse_counters(rows[0] if rows else None)
-                self._counts[params["campaignkey"]] = counts
-            elif endpoint == "getmailinglists" and envelope:
-                for row in envelope.payload:
-                    for status, count in parse_subscriber_counts(row).items():
-                        self.members[f"{row.get('listkey')}/{status}"] = count or 0
-            return envelope
-        with self._guard:
-            if tally is not None:
-                tally[endpoint] += 1
-        if endpoint not in _ROWS:
-            # One row; its content does not matter.
-            return Envelope("0", "", "success", {}, "")
-        first, size = params["fromindex"], params["range"]
-        last = min(first + size - 1, self._rows(endpoint, params))
-        # One event per contact, where events are asked for. There may be more.
-        events = (
-            {"reports": [{"time": "Jan 01, 2000 12:00 AM"}]} if "type" in params else {}
-        )
-        rows = [{"contact_email": str(n), **events} for n in range(first, last + 1)]
-        details = {"fromindex": first, "range": size}
-        body: Row = {"requestdetails": details}
-        return Envelope("0", "", "success", body, rows) if rows else None
-
-    def _rows(self, endpoint: str, params: Row) -> int:
-        if endpoint == "getsegmentcontacts":
-            return self.members.get(params["cvid"], 0)
-        if endpoint == "getlistsubscribers":
-            return self.members.get(f"{params['listkey']}/{params['status']}", 0)
-        counts = self._counts.get(params["campaignkey"], parse_counters(None))
-        counters = Counters.of(params["action"], counts)
-        self.unsure = self.unsure or counters.unsure
-        return counters.reported or 0
 
 
 def make_plan(tap: TapZohoCampaigns) -> Row:
@@ -103,9 +31,11 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
 
     Returns:
         `endpoints`: the `calls` of each, and the `minutes` that its quota makes them
-        last; `streams`: the `calls` and `rows` of each; `calls`, `rows` and `minutes`
-        of the whole sync; `at_most` and `at_least`: names whose figures may be too high
-        or too low; `asked`: how many calls the plan itself has made.
+        last; `streams`: the `calls` and `rows` of each; `actions`: the `calls` and
+        `rows` of each action of recipients, which you save if you leave it out of
+        `actions`; `calls`, `rows` and `minutes` of the whole sync; `at_most` and
+        `at_least`: names whose figures may be too high or too low; `asked`: how many
+        calls the plan itself has made.
     """
     client, settings = tap.inventory.client, tap.settings
     read = [stream for stream in tap.zoho_streams if stream.selected]
@@ -135,6 +65,10 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
     return {
         "endpoints": endpoints,
         "streams": streams,
+        "actions": [
+            {"action": action, "calls": calls, "rows": dry_run.action_rows[action]}
+            for action, calls in sorted(dry_run.action_calls.items())
+        ],
         "calls": dry_run.calls.total(),
         "rows": sum(row["rows"] for row in streams),
         # Streams are read side by side, unless they may not be.
@@ -150,49 +84,47 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
     }
 
 
-def as_text(plan: Row) -> str:
-    """Return a plan as tables."""
+def as_parts(plan: Row) -> list[Table | str]:
+    """Return a plan as tables and sentences."""
     signs = dict.fromkeys(plan["at_most"], "≤ ")
     signs |= dict.fromkeys(plan["at_least"], "≥ ")
 
-    def figure(name: str, number: int) -> str:
-        return signs.get(name, "") + f"{number:,}"
+    def figures(kind: str, *names: str) -> list[tuple[str, ...]]:
+        return [
+            (row[kind], *(f"{signs.get(row[kind], '')}{row[n]:,}" for n in names))
+            for row in plan[kind + "s"]
+        ]
 
+    minutes = [f"{row['minutes']:.0f}" for row in plan["endpoints"]]
     endpoints = [
-        (
-            row["endpoint"],
-            figure(row["endpoint"], row["calls"]),
-            f"{row['minutes']:.0f}",
-        )
-        for row in plan["endpoints"]
+        (*row, minute)
+        for row, minute in zip(figures("endpoint", "calls"), minutes, strict=True)
     ]
     total = ("all", f"{plan['calls']:,}", f"{plan['minutes']:.0f}")
-    streams = [
-        (
-            row["stream"],
-            figure(row["stream"], row["calls"]),
-            figure(row["stream"], row["rows"]),
-        )
-        for row in plan["streams"]
+    parts: list[Table | str] = [
+        Table(("endpoint", "calls", "minutes at the quota"), [*endpoints, total]),
+        Table(("stream", "calls", "rows"), figures("stream", "calls", "rows")),
     ]
-    lines = [
-        *_table(("endpoint", "calls", "minutes at the quota"), [*endpoints, total]),
-        "",
-        *_table(("stream", "calls", "rows"), streams),
-        "",
-        f"This plan took {plan['asked']:,} calls.",
-    ]
+    if plan["actions"]:
+        head = ("action of recipients", "calls", "rows")
+        parts.append(Table(head, figures("action", "calls", "rows")))
+    notes = [f"This plan took {plan['asked']:,} calls."]
     if plan["at_most"]:
-        lines.append(
+        notes.append(
             "≤: no earlier run and no counter tells how many contacts a segment has; "
             "it has no more than its list."
         )
     if plan["at_least"]:
-        lines.append(
+        notes.append(
             "≥: Zoho has no counter of these rows, or counters that do not agree; each "
             "action of a campaign costs a call, and one for each further page."
         )
-    return "\n".join(lines)
+    return [*parts, "\n".join(notes)]
+
+
+def as_text(plan: Row) -> str:
+    """Return a plan as plain text."""
+    return tables.as_text(as_parts(plan))
 
 
 def _members(
@@ -237,17 +169,6 @@ def _minutes(calls: int, left: int, settings: Row) -> float:
     return minutes
 
 
-def _table(head: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if not number else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in [head, *rows]
-    ]
-
-
 @click.command()
 @click.option("--config", multiple=True, help="File with settings, or ENV.")
 @click.option("--state", help="File with the state of the last run.")
@@ -264,4 +185,7 @@ def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
         given["config"] = TapZohoCampaigns.given_config(config)
     given |= {name: path for name, path in files.items() if path}
     plan = make_plan(TapZohoCampaigns.of_files(**given))
-    click.echo(json.dumps(plan) if form == "json" else as_text(plan))
+    if form == "json":
+        click.echo(json.dumps(plan))
+    else:
+        tables.show(as_parts(plan))

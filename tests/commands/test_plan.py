@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tap_zohocampaigns.api.endpoints import CAMPAIGNS, CONTACTS, READS, TAGS, WORKFLOWS
+from tap_zohocampaigns.commands import tables
 from tap_zohocampaigns.commands.plan import as_text, make_plan
 from tap_zohocampaigns.streams import STREAMS
 from tests.support.taps import ROOT, StillTap, run_tap
@@ -114,6 +115,37 @@ def test_a_plan_tells_minutes_at_the_quota(service: Service) -> None:
     assert one_by_one["minutes"] == sum(
         each["minutes"] for each in one_by_one["endpoints"]
     )
+
+
+def test_a_plan_shows_what_each_action_costs(service: Service) -> None:
+    plan = planned(service, streams=("campaign_recipients",))
+    costs = {row["action"]: row["calls"] for row in plan["actions"]}
+    assert len(costs) == 9
+    calls = {row["endpoint"]: row["calls"] for row in plan["endpoints"]}
+    assert sum(costs.values()) == calls["getcampaignrecipientsdata"]
+    fewer = planned(
+        service,
+        streams=("campaign_recipients",),
+        actions=[action for action in costs if action != "unopenedcontacts"],
+    )
+    saved = plan["calls"] - fewer["calls"]
+    assert saved == costs["unopenedcontacts"] > 0
+
+
+def test_a_table_is_drawn_on_a_terminal_and_plain_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [tables.Table(("name", "number"), [("one [b]", "1")]), "A [b] sentence."]
+    tables.show(parts)
+    assert (
+        capsys.readouterr().out
+        == "name     number\none [b]       1\n\nA [b] sentence.\n"
+    )
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    tables.show(parts)
+    drawn = capsys.readouterr().out
+    assert "│ one [b] │      1 │" in drawn
+    assert "A [b] sentence." in drawn
 
 
 def test_a_plan_as_text_is_a_table(service: Service) -> None:

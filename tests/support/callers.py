@@ -80,7 +80,7 @@ def main(how: str, where: str, calls: int) -> None:
     if how == "hang":
         hang(where, calls)
     else:
-        {"take": take_all, "tell": take_and_tell, "lock": lock}[how](store)
+        {"enter": take_all, "tell": take_and_tell, "lock": lock}[how](store)
     store.close()
 
 

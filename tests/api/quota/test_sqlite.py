@@ -176,7 +176,9 @@ def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
         locked = take(store, "other")
         assert locked
         assert locked.locked
-        assert store.remaining("third") == {"enter": 2, "lock": 0, "remaining": 3}[first]
+        assert (
+            store.remaining("third") == {"enter": 2, "lock": 0, "remaining": 3}[first]
+        )
     assert_one_warning(caplog)
 
 

@@ -1,0 +1,65 @@
+"""Tables of subcommands: drawn on a terminal, plain text in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+import click
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Table(t.NamedTuple):
+    """A table; all columns but the first are aligned to the right.
+
+    Attributes:
+        head: The names of the columns.
+        rows: The cells of each row.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def as_text(self) -> str:
+        """Return the table as plain text."""
+        lines = [self.head, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if number else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+
+
+def show(parts: Iterable[Table | str]) -> None:
+    """Print tables and sentences, with a blank line between them."""
+    parts = [*parts]
+    if not sys.stdout.isatty():
+        click.echo(as_text(parts))
+        return
+    # It is not needed in a pipe, and takes a while to import.
+    from rich.console import Console  # noqa: PLC0415 (see above)
+    from rich.markup import escape  # noqa: PLC0415 (see above)
+    from rich.table import Table as Drawing  # noqa: PLC0415 (see above)
+
+    console = Console()
+    for part in parts:
+        if isinstance(part, str):
+            console.print(part, highlight=False, markup=False)
+            continue
+        drawing = Drawing(*part.head[:1])
+        for name in part.head[1:]:
+            drawing.add_column(name, justify="right")
+        for row in part.rows:
+            drawing.add_row(*(escape(cell) for cell in row))
+        console.print(drawing)
+
+
+def as_text(parts: Iterable[Table | str]) -> str:
+    """Return tables and sentences as plain text."""
+    texts = [part if isinstance(part, str) else part.as_text() for part in parts]
+    return "\n\n".join(texts)
