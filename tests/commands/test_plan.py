@@ -135,7 +135,10 @@ def test_a_plan_shows_what_each_action_costs(service: Service) -> None:
 def test_a_table_is_drawn_on_a_terminal_and_plain_in_a_pipe(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = [tables.Table(("name", "number"), [("one [b]", "1")]), "A [b] sentence."]
+    parts: list[tables.Table | str] = [
+        tables.Table(("name", "number"), [("one [b]", "1")]),
+        "A [b] sentence.",
+    ]
     tables.show(parts)
     assert (
         capsys.readouterr().out
