@@ -110,7 +110,7 @@ class Transport:
                 carried out the call.
             FatalError: The certificates can't be read, or Zoho redirects.
         """
-        setting = "`accounts_url`" if path == TOKEN_PATH else "`api_url`"
+        setting = "`accounts_url`" if path.startswith("/oauth/") else "`api_url`"
         check = f"check the network, and `data_center` or {setting}"
         request = self._session.prepare_request(
             requests.Request(

@@ -47,11 +47,28 @@ def credential(name: str) -> str:
     return f"1000.{blake2b(name.encode(), digest_size=16).hexdigest()}"
 
 
+class Codes(t.Protocol):
+    """Exchanges codes; see `Consent`."""
+
+    def exchange(self, params: Mapping[str, str]) -> dict[str, str] | str:
+        """Return what is granted for a code, or the error."""
+
+
 def token_reply(
-    settings: TokenSettings, tokens: Tokens, params: Mapping[str, str]
+    settings: TokenSettings, tokens: Tokens, codes: Codes, params: Mapping[str, str]
 ) -> Reply:
-    """Return an access token for a refresh token, or the error of wrong credentials."""
+    """Return an access token for a refresh token or a code, or the error."""
     kind = {"Content-Type": JSON}
+    if params.get("grant_type") == "authorization_code":
+        granted = codes.exchange(params)
+        if isinstance(granted, str):
+            return Reply(200, encode({"error": granted}), kind)
+        issued = _issued(settings, tokens)
+        return (
+            Reply(200, encode(issued | granted), kind)
+            if issued
+            else _throttled(settings)
+        )
     refusal = next(
         (
             error
@@ -66,15 +83,26 @@ def token_reply(
         refusal = "invalid_grant"
     if refusal is not None:
         return Reply(200, encode({"error": refusal}), kind)
+    body = _issued(settings, tokens)
+    if body is None:
+        return _throttled(settings)
+    if settings.tells_scopes:
+        body["scope"] = " ".join(settings.scopes)
+    return Reply(200, encode(body), kind)
+
+
+def _issued(settings: TokenSettings, tokens: Tokens) -> dict[str, t.Any] | None:
     token = tokens.issue()
     if token is None:
-        return Reply(settings.throttle_status, encode(_THROTTLED), kind)
-    body = {
+        return None
+    return {
         "access_token": token,
         "api_domain": "https://www.zohoapis.com",
         "token_type": "Bearer",
         "expires_in": settings.token_seconds,
     }
-    if settings.tells_scopes:
-        body["scope"] = " ".join(settings.scopes)
-    return Reply(200, encode(body), kind)
+
+
+def _throttled(settings: TokenSettings) -> Reply:
+    body = encode(_THROTTLED)
+    return Reply(settings.throttle_status, body, {"Content-Type": JSON})

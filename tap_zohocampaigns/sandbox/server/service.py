@@ -21,6 +21,7 @@ from tap_zohocampaigns.sandbox.server.accounts import (
     credential,
     token_reply,
 )
+from tap_zohocampaigns.sandbox.server.consent import Consent
 from tap_zohocampaigns.sandbox.server.endpoints import Endpoints
 from tap_zohocampaigns.sandbox.server.http import HOST, Listener, Reply
 from tap_zohocampaigns.sandbox.server.limits import TOKEN_SECONDS, Quota, Tokens
@@ -97,6 +98,7 @@ class Service:
         url: Where the service listens.
         calls: The calls of the API so far, in order.
         tokens_asked: How often a token was asked for, be it in vain.
+        consent: The consent page, and logins without a browser.
     """
 
     account: Account
@@ -124,6 +126,7 @@ class Service:
     url: str = field(init=False)
     calls: list[Call] = field(init=False, default_factory=list)
     tokens_asked: int = field(init=False, default=0)
+    consent: Consent = field(init=False)
 
     def __post_init__(self) -> None:
         """Bind the port and begin to serve."""
@@ -144,6 +147,7 @@ class Service:
         self._quota = Quota(
             self.quota_calls, self.quota_seconds, self.lock_seconds, self.monotonic
         )
+        self.consent = Consent(self.monotonic)
         self._server = Listener(self.port, self._answer)
         self.port = self._server.server_address[1]
         self.url = f"http://{HOST}:{self.port}"
@@ -204,7 +208,9 @@ class Service:
                 return _not_allowed("POST")
             with self._counting:
                 self.tokens_asked += 1
-            return token_reply(self, self._tokens, request.params)
+            return token_reply(self, self._tokens, self.consent, request.params)
+        if reply := self.consent.answer(request, self.url):
+            return reply
         if not request.path.startswith(V1):
             return Reply(200, wrong_url(request.path), {"Content-Type": XML})
         called = version(request.path)

@@ -1,0 +1,294 @@
+"""From a client to a refresh token, in three ways."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+import sys
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+import requests
+
+from tap_zohocampaigns.api import oauth
+from tap_zohocampaigns.api.errors import FatalError, SettingError, Transient
+from tap_zohocampaigns.commands.login import Login, needed_scopes
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.settings import env_file
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
+SCOPES = ["ZohoCampaigns.contact.READ", "ZohoCampaigns.campaign.READ"]
+FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
+
+
+class Clock:
+    """Seconds that pass in sleeps only."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(account: LivingAccount, clock: Clock) -> Iterator[Service]:
+    with Service(account, monotonic=clock) as service:
+        yield service
+
+
+class Session:
+    """A login, and what it said."""
+
+    def __init__(self, service: Service, clock: Clock, **config: str) -> None:
+        self.said: list[str] = []
+        settings = {**service.config, **config}
+        self.login = Login(
+            settings, say=self.said.append, clock=clock, sleep=clock.sleep
+        )
+
+
+@pytest.fixture
+def session(service: Service, clock: Clock) -> Session:
+    return Session(service, clock)
+
+
+def test_the_code_of_a_self_client_is_exchanged(
+    session: Session, service: Service
+) -> None:
+    grant = session.login.by_code(service.consent.new_code("a.b.READ"))
+    assert grant.refresh_token == service.config["refresh_token"]
+    assert grant.scopes == {"a.b.READ"}
+
+
+def test_a_code_can_be_used_once_and_within_its_minutes(
+    session: Session, service: Service, clock: Clock
+) -> None:
+    code = service.consent.new_code()
+    session.login.by_code(code)
+    late = service.consent.new_code()
+    clock.now += 600
+    for used in (code, late, "1000.wrong.code"):
+        with pytest.raises(SettingError, match="generate a new one") as caught:
+            session.login.by_code(used)
+        assert used not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [("client_id", "check `client_id`"), ("client_secret", "check `client_secret`")],
+)
+def test_a_wrong_client_is_named(
+    service: Service, clock: Clock, setting: str, sentence: str
+) -> None:
+    login = Session(service, clock, **{setting: "planted-wrong"}).login
+    with pytest.raises(SettingError, match=sentence) as caught:
+        login.by_code(service.consent.new_code())
+    assert "planted" not in str(caught.value)
+
+
+def click_through(url: str, decision: str) -> None:
+    """Do what a user does in the browser."""
+    page = requests.get(url, timeout=30)
+    form = dict(FIELD.findall(page.text)) | {"decision": decision}
+    requests.post(url.partition("?")[0], form, timeout=30)
+
+
+@pytest.mark.parametrize("decision", ["accept", "reject"])
+def test_consent_in_a_browser_comes_back_by_the_redirect(
+    session: Session, service: Service, decision: str
+) -> None:
+    urls: list[str] = []
+    threads = []
+
+    def browser(url: str) -> None:
+        urls.append(url)
+        threads.append(threading.Thread(target=click_through, args=(url, decision)))
+        threads[0].start()
+
+    if decision == "reject":
+        with pytest.raises(SettingError, match="consent was denied"):
+            session.login.by_browser(SCOPES, 0, browser)
+    else:
+        grant = session.login.by_browser(SCOPES, 0, browser)
+        assert grant.refresh_token == service.config["refresh_token"]
+        assert grant.scopes == {*SCOPES}
+    threads[0].join()
+    assert service.config["client_secret"] not in urls[0]
+    assert any("http://localhost:" in text for text in session.said)
+
+
+def test_a_redirect_of_another_request_is_ignored() -> None:
+    assert oauth.read_redirect({"state": "other", "code": "x"}, "mine") is None
+    assert oauth.read_redirect({"state": "mine", "code": "x"}, "mine") == "x"
+
+
+@pytest.mark.parametrize(
+    ("query", "data_center"),
+    [
+        ({"location": "eu"}, "eu"),
+        ({"accounts-server": "https://accounts.zoho.in"}, "in"),
+        ({"location": "mars", "accounts-server": "https://accounts.zoho.com.au"}, "au"),
+        ({"location": "mars"}, "jp"),
+        ({}, "jp"),
+    ],
+)
+def test_the_redirect_names_the_data_center(
+    query: dict[str, str], data_center: str
+) -> None:
+    assert oauth.data_center_of(query, "jp") == data_center
+
+
+@pytest.mark.parametrize("decision", ["accept", "reject", ""])
+def test_a_machine_without_a_browser_polls_until_the_user_decides(
+    session: Session, service: Service, clock: Clock, decision: str
+) -> None:
+    def decide(seconds: float) -> None:
+        clock.now += seconds
+        clock.slept.append(seconds)
+        if decision and len(clock.slept) == 3:
+            (url,) = [x.split()[-1] for x in session.said if "user_code=" in x]
+            click_through(url, decision)
+
+    session.login._sleep = decide  # noqa: SLF001 (a user who acts meanwhile)
+    if decision == "accept":
+        grant = session.login.by_device(SCOPES)
+        assert grant.refresh_token == service.config["refresh_token"]
+        assert clock.slept == [30.0] * 3
+    else:
+        reason = "denied" if decision else "in time"
+        with pytest.raises(SettingError, match=reason):
+            session.login.by_device(SCOPES)
+
+
+def test_an_account_of_another_data_center_is_polled_there() -> None:
+    body = json.dumps({"error": "other_dc", "user_location": "eu"}).encode()
+    assert oauth.read_poll(200, body, ()) == oauth.Pending("eu")
+    with pytest.raises(SettingError, match="data_center"):
+        oauth.read_poll(200, b'{"error":"other_dc"}', ())
+
+
+@pytest.mark.parametrize(
+    ("interval", "lifetime", "seconds"),
+    [
+        (5, 300, (30.0, 300.0)),
+        (30000, 300000, (30.0, 300.0)),
+        (60, 900, (60.0, 900.0)),
+        ("x", None, (30.0, 300.0)),
+        (-1, 0, (30.0, 300.0)),
+    ],
+)
+def test_times_of_a_device_may_be_seconds_or_milliseconds(
+    interval: object, lifetime: object, seconds: tuple[float, float]
+) -> None:
+    body = {"user_code": "AB", "device_code": "1000.x", "verification_url": "https://z"}
+    body |= {"interval": interval, "expires_in": lifetime}  # type: ignore[dict-item]
+    device = oauth.read_device(200, json.dumps(body).encode())
+    assert (device.interval, device.lifetime) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "sentence"),
+    [
+        (200, {"access_token": "1000.a.b"}, SettingError, "consent was given before"),
+        (200, {"error": "invalid_redirect_uri"}, SettingError, "redirect address"),
+        (200, {"error": "redirect_uri_mismatch"}, SettingError, "redirect address"),
+        (200, {"error": "invalid_scope"}, SettingError, "--add-scope"),
+        (200, {"error": "invalid_client_type"}, SettingError, "another type"),
+        (200, {"error": "access_denied"}, SettingError, "denied"),
+        (
+            400,
+            {"error": "Access Denied", "error_description": "too many requests"},
+            Transient,
+            "later",
+        ),
+        (200, {"error": "new_error"}, FatalError, "new_error"),
+        (200, {}, FatalError, "no refresh token"),
+        (200, ["x"], SettingError, "data_center"),
+        (503, {}, Transient, "HTTP 503"),
+    ],
+)
+def test_each_refusal_is_a_sentence_with_the_way_out(
+    status: int, body: object, error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=re.escape(sentence)):
+        oauth.read_grant(status, json.dumps(body).encode(), ())
+
+
+def test_scopes_are_those_that_streams_and_target_need() -> None:
+    tap = needed_scopes(target=False)
+    assert {*SCOPES} <= {*tap}
+    assert needed_scopes(target=True) == [
+        "ZohoCampaigns.contact.UPDATE",
+        "ZohoCampaigns.contact.CREATE",
+    ]
+    assert needed_scopes(target=True, more=["a.b.READ"])[-1] == "a.b.READ"
+
+
+def test_an_env_file_keeps_its_other_lines_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("# mine\nOTHER=1\nexport A=old\nA=older\n")
+    path.chmod(0o644)
+    env_file.write(path, {"A": "new", "B": "it's # 1"})
+    assert path.read_text() == "# mine\nOTHER=1\nA=new\nB='it\\'s # 1'\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_an_env_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="--env-file"):
+        env_file.write(tmp_path / "nowhere" / ".env", {"A": "1"})
+
+
+@pytest.mark.parametrize("prints", [True, False])
+def test_the_command_writes_settings_that_the_tap_can_use(
+    tmp_path: Path, account: LivingAccount, *, prints: bool
+) -> None:
+    with Service(account) as service:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps(service.config))
+        code = service.consent.new_code()
+        done = subprocess.run(
+            [
+                TAP,
+                "login",
+                f"--config={config}",
+                f"--code={code}",
+                "--data-center=eu",
+                *["--print"][: int(prints)],
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        text = done.stdout if prints else (tmp_path / ".env").read_text()
+        settings = dict(line.split("=", 1) for line in text.splitlines())
+        assert settings == {
+            "TAP_ZOHOCAMPAIGNS_CLIENT_ID": service.config["client_id"],
+            "TAP_ZOHOCAMPAIGNS_CLIENT_SECRET": service.config["client_secret"],
+            "TAP_ZOHOCAMPAIGNS_REFRESH_TOKEN": service.config["refresh_token"],
+            "TAP_ZOHOCAMPAIGNS_DATA_CENTER": "eu",
+        }
+        for secret in ("client_secret", "refresh_token"):
+            assert service.config[secret] not in done.stderr
+        assert code not in done.stderr
