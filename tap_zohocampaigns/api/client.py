@@ -77,7 +77,7 @@ class Client:
             clock: Returns the seconds of a monotonic clock.
             sleep: Waits for some seconds.
         """
-        self._hosts = hosts.find(config)
+        self.hosts = hosts.find(config)
         self.version = versions.find(config)
         self.format = config["response_format"]
         self._retry_seconds = config["retry_max_seconds"]
@@ -85,7 +85,7 @@ class Client:
         self._sleep = sleep
         self._budget = RetryBudget(config["concurrency"], clock)
         self._transport = Transport(
-            self._hosts, config["request_timeout"], config["concurrency"], clock
+            self.hosts, config["request_timeout"], config["concurrency"], clock
         )
         self._auth = self.version.signer(config, self._post_token, clock, tokens)
         self._refusals = Refusals(self._auth, self._probe)
@@ -202,7 +202,7 @@ class Client:
         }
         reply = self._transport.send(
             self.version.method(endpoint.name),
-            self._hosts.api,
+            self.hosts.api,
             self.version.address(endpoint.name, call.form),
             params,
             signature.headers,
@@ -227,4 +227,4 @@ class Client:
             self._call_once(call, slot)
 
     def _post_token(self, form: dict[str, str]) -> Reply:
-        return self._transport.send("POST", self._hosts.accounts, TOKEN_PATH, form)
+        return self._transport.send("POST", self.hosts.accounts, TOKEN_PATH, form)

@@ -33,10 +33,11 @@ _ENCODINGS = {"gzip", "x-gzip", "deflate"}
 
 
 class Reply(t.NamedTuple):
-    """An answer: HTTP status and body."""
+    """An answer: HTTP status, body, and the header `Date`."""
 
     status: int
     content: bytes
+    date: str = ""
 
 
 class _Adapter(HTTPAdapter):
@@ -163,7 +164,8 @@ class Transport:
                 deadlines.remaining()
                 if len(content) > MAX_BYTES:
                     break
-            return Reply(response.status_code, bytes(content))
+            date = response.headers.get("Date", "")
+            return Reply(response.status_code, bytes(content), date)
 
 
 def _version() -> str:

@@ -12,15 +12,17 @@ if t.TYPE_CHECKING:
 
 
 class Table(t.NamedTuple):
-    """A table; all columns but the first are aligned to the right.
+    """A table.
 
     Attributes:
         head: The names of the columns.
         rows: The cells of each row.
+        right: Whether all columns but the first are aligned to the right.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+    right: bool = True
 
     def as_text(self) -> str:
         """Return the table as plain text."""
@@ -28,7 +30,7 @@ class Table(t.NamedTuple):
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
-                cell.rjust(width) if number else cell.ljust(width)
+                cell.rjust(width) if number and self.right else cell.ljust(width)
                 for number, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in lines
@@ -53,7 +55,7 @@ def show(parts: Iterable[Table | str]) -> None:
             continue
         drawing = Drawing(*part.head[:1])
         for name in part.head[1:]:
-            drawing.add_column(name, justify="right")
+            drawing.add_column(name, justify="right" if part.right else "left")
         for row in part.rows:
             drawing.add_row(*(escape(cell) for cell in row))
         console.print(drawing)

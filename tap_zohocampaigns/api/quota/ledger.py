@@ -123,6 +123,9 @@ class Ledger:
                 result = self.enter(endpoint)
                 if isinstance(result, Wait):
                     times[endpoint] = clock_time(result.seconds)
+                else:
+                    # There is room again. A call that is never sent locks nothing.
+                    self.done(result)
         return times
 
 

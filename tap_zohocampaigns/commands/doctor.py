@@ -1,0 +1,109 @@
+"""`tap-zohocampaigns doctor`: checks everything that a sync needs, in some 20 calls."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import typing as t
+from importlib.metadata import version
+
+import click
+
+from tap_zohocampaigns.commands import tables
+from tap_zohocampaigns.commands.account_checks import account_checks
+from tap_zohocampaigns.commands.checks import Check, Result, worst
+from tap_zohocampaigns.commands.local_checks import (
+    catalog_check,
+    ledger_checks,
+    settings_checks,
+    state_check,
+)
+from tap_zohocampaigns.commands.network_checks import network_checks
+from tap_zohocampaigns.commands.tables import Table
+from tap_zohocampaigns.settings import tap as tap_settings
+from tap_zohocampaigns.tap import TapZohoCampaigns
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MARKS = {Result.OK: "ok", Result.WARNING: "warning", Result.FAILED: "FAILED"}
+_STATUS = {Result.OK: 0, Result.WARNING: 1, Result.FAILED: 2}
+
+
+def examine(
+    config: dict[str, t.Any], *, state: str | None = None, catalog: str | None = None
+) -> Iterator[Check]:
+    """Yield the checks; those that need an earlier one stop after its failure.
+
+    Args:
+        config: The settings, without defaults.
+        state: Path of a file with a state.
+        catalog: Path of a file with a catalog.
+    """
+    yield _versions()
+    if state:
+        yield state_check(state)
+    if catalog:
+        yield catalog_check(catalog)
+    settings = tap_settings.complete(config)
+    found = settings_checks(config, settings)
+    yield from found
+    if worst(found) is Result.FAILED:
+        return
+    # The user waits for the answer, so nothing waits for a lock or for long.
+    quick = {"rate_limit_on_lock": "stop", "retry_max_seconds": 0, "concurrency": 1}
+    tap = TapZohoCampaigns(config={**config, **quick})
+    try:
+        client = tap.inventory.client
+    except Exception as error:  # noqa: BLE001 (it is reported)
+        yield Check.of_error("ledger", error, "correct `rate_limit_ledger`")
+        return
+    network = network_checks(client.hosts, settings["request_timeout"])
+    yield from network
+    yield from ledger_checks(client, settings)
+    if worst(network) is not Result.FAILED:
+        yield from account_checks(tap, settings)
+    client.ledger.close()
+
+
+def _versions() -> Check:
+    names = ("tap-zohocampaigns", "singer-sdk")
+    texts = [f"{name} {version(name)}" for name in names]
+    texts.append(f"Python {platform.python_version()}")
+    return Check("versions", Result.OK, ", ".join(texts))
+
+
+@click.command()
+@click.option("--config", multiple=True, help="File with settings, or ENV.")
+@click.option("--state", help="File with the state of the last run.")
+@click.option("--catalog", help="File with the catalog.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
+    """Check settings, network, credentials, scopes, quota, state and catalog.
+
+    The exit status is 0 if all is well, 1 after a warning, 2 after a failure.
+    """
+    given = ctx.obj or {}
+    chosen = given.get("config")
+    if files["config"]:
+        chosen = TapZohoCampaigns.given_config(files["config"])
+    config = dict(chosen.config) if chosen else {}
+    if not chosen or chosen.parse_env:
+        config = TapZohoCampaigns.environment_config() | config
+    checks = [
+        *examine(
+            config,
+            state=files["state"] or given.get("state"),
+            catalog=files["catalog"] or given.get("catalog"),
+        )
+    ]
+    if form == "json":
+        click.echo(json.dumps([check.as_json() for check in checks]))
+    else:
+        rows = [(c.name, _MARKS[c.result], c.text, c.advice) for c in checks]
+        tables.show(
+            [Table(("check", "result", "what", "what to do"), rows, right=False)]
+        )
+    sys.exit(_STATUS[worst(checks)])
