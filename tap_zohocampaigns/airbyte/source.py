@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import typing as t
+from importlib.metadata import version
 
 from airbyte_protocol_dataclasses.models import AirbyteConnectionStatus, Type
 from airbyte_protocol_dataclasses.models import Status as Connection
@@ -50,6 +51,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("source-zohocampaigns", description=__doc__)
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"source-zohocampaigns {version('tap-zohocampaigns')}",
+    )
     commands = parser.add_subparsers(required=True)
     for command, required, optional in (
         (spec, (), ()),

@@ -11,6 +11,7 @@ from tap_zohocampaigns.singer.user_errors import Command
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 SUBCOMMANDS: t.Final = {
+    "config": "tap_zohocampaigns.commands.config",
     "doctor": "tap_zohocampaigns.commands.doctor",
     "login": "tap_zohocampaigns.commands.login",
     "plan": "tap_zohocampaigns.commands.plan",

@@ -7,6 +7,7 @@ import json
 import os
 import typing as t
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -151,8 +152,12 @@ class Plugin(SdkPlugin):
             name: schema if "array" in schema["type"] else {"type": "string"}
             for name, schema in properties.items()
         }
+        # The SDK itself would look for `.env` beside its own files.
+        dotenv = Path.cwd() / ".env"
         values = parse_environment_config(
-            {"properties": texts}, cls.environment_prefix()
+            {"properties": texts},
+            cls.environment_prefix(),
+            dotenv if dotenv.is_file() else os.devnull,
         )
         config = {
             name: _parsed(text, properties[name]["type"])
