@@ -9,6 +9,7 @@ import typing as t
 import click
 
 from tap_zohocampaigns.commands import tables
+from tap_zohocampaigns.commands.options import config_option, form_option
 from tap_zohocampaigns.commands.tables import Table
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.singer import files
@@ -64,8 +65,8 @@ def command() -> None:
 
 
 @command.command("describe")
-@click.option("--config", multiple=True, help="File with settings, or ENV.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@config_option
+@form_option
 def describe_command(config: tuple[str, ...], form: str) -> None:
     """Show the value of each setting, and where it comes from."""
     rows = describe(config)

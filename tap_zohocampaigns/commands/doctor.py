@@ -20,6 +20,13 @@ from tap_zohocampaigns.commands.local_checks import (
     state_check,
 )
 from tap_zohocampaigns.commands.network_checks import network_checks
+from tap_zohocampaigns.commands.options import (
+    catalog_option,
+    config_option,
+    form_option,
+    given_config,
+    state_option,
+)
 from tap_zohocampaigns.commands.tables import Table
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -75,10 +82,10 @@ def _versions() -> Check:
 
 
 @click.command()
-@click.option("--config", multiple=True, help="File with settings, or ENV.")
-@click.option("--state", help="File with the state of the last run.")
-@click.option("--catalog", help="File with the catalog.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@config_option
+@state_option
+@catalog_option
+@form_option
 @click.pass_context
 def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
     """Check settings, network, credentials, scopes, quota, state and catalog.
@@ -86,15 +93,9 @@ def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
     The exit status is 0 if all is well, 1 after a warning, 2 after a failure.
     """
     given = ctx.obj or {}
-    chosen = given.get("config")
-    if files["config"]:
-        chosen = TapZohoCampaigns.given_config(files["config"])
-    config = dict(chosen.config) if chosen else {}
-    if not chosen or chosen.parse_env:
-        config = TapZohoCampaigns.environment_config() | config
     checks = [
         *examine(
-            config,
+            given_config(ctx, files["config"]),
             state=files["state"] or given.get("state"),
             catalog=files["catalog"] or given.get("catalog"),
         )

@@ -16,9 +16,9 @@ from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.oauth import Grant, Pending
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 from tap_zohocampaigns.commands.loopback import Loopback
+from tap_zohocampaigns.commands.options import config_option
 from tap_zohocampaigns.settings import env_file
 from tap_zohocampaigns.streams import STREAMS
-from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -159,7 +159,7 @@ class Login:
 
 
 @click.command()
-@click.option("--config", multiple=True, help="File with settings, or ENV.")
+@config_option
 @click.option("--code", help="Code of a self client, from the API console.")
 @click.option("--device", is_flag=True, help="For machines without a browser.")
 @click.option("--target", is_flag=True, help="Ask for the scopes of the target.")
@@ -204,13 +204,7 @@ def command(ctx: click.Context, /, **options: t.Any) -> None:
 
 def _client_settings(ctx: click.Context, options: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return the settings of the client; ask for those that are missing."""
-    given = (ctx.obj or {}).get("config")
-    if options["config"]:
-        given = TapZohoCampaigns.given_config(options["config"])
-    config = {
-        **TapZohoCampaigns.environment_config(),
-        **(given.config if given else {}),
-    }
+    config = given_config(ctx, options["config"])
     if options["data_center"]:
         config["data_center"] = options["data_center"]
     for name in ("client_id", "client_secret"):

@@ -15,6 +15,12 @@ import click
 from tap_zohocampaigns.api.errors import Forbidden
 from tap_zohocampaigns.commands import tables
 from tap_zohocampaigns.commands.dry_run import DryRunClient
+from tap_zohocampaigns.commands.options import (
+    catalog_option,
+    config_option,
+    form_option,
+    state_option,
+)
 from tap_zohocampaigns.commands.tables import Table
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
@@ -170,10 +176,10 @@ def _minutes(calls: int, left: int, settings: Row) -> float:
 
 
 @click.command()
-@click.option("--config", multiple=True, help="File with settings, or ENV.")
-@click.option("--state", help="File with the state of the last run.")
-@click.option("--catalog", help="File with the catalog.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@config_option
+@state_option
+@catalog_option
+@form_option
 @click.pass_context
 def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
     """Show what a sync would cost, without reading contacts."""
