@@ -16,7 +16,7 @@ from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.oauth import Grant, Pending
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 from tap_zohocampaigns.commands.loopback import Loopback
-from tap_zohocampaigns.commands.options import config_option
+from tap_zohocampaigns.commands.options import config_option, given_config
 from tap_zohocampaigns.settings import env_file
 from tap_zohocampaigns.streams import STREAMS
 
