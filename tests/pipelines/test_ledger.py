@@ -30,6 +30,9 @@ from tests.support.target import lines, record, run_target, small_account
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Real runs that share a file or a Redis.
+pytestmark = pytest.mark.slow
+
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
 TAP, TARGET, SOURCE = (
@@ -212,7 +215,6 @@ def test_a_ledger_that_is_none_is_one_sentence(
     assert not service.calls
 
 
-@pytest.mark.slow
 def test_runs_at_once_keep_the_quota_together(
     tmp_path: Path, account: LivingAccount, ledger: dict[str, str]
 ) -> None:
@@ -283,7 +285,6 @@ def token_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*token*") if path.suffix != ".lock"]
 
 
-@pytest.mark.slow
 def test_thirteen_discoveries_need_one_token(
     tmp_path: Path, small: Service, ledger: dict[str, str], state_folder: Path
 ) -> None:
@@ -304,7 +305,6 @@ def test_thirteen_discoveries_need_one_token(
             assert small.config[secret] not in path.read_text()
 
 
-@pytest.mark.slow
 def test_twenty_starts_at_once_need_one_token(
     tmp_path: Path, small: Service, ledger: dict[str, str]
 ) -> None:

@@ -139,7 +139,7 @@ def test_unknown_action(client: Client) -> None:
     assert answer["Code"] == "1001"
 
 
-@pytest.mark.parametrize("path", ["/api/v1.1/openapi.json", "/", "/oauth/v2/auth"])
+@pytest.mark.parametrize("path", ["/api/v1.1/openapi.json", "/", "/oauth/v2/other"])
 def test_unknown_paths(service: Service, path: str) -> None:
     with Client(service) as client:
         answer = client.send("GET", f"{path}?resfmt=JSON")

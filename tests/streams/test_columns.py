@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     Short: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
 def test_records_have_the_columns_of_their_schema_in_its_order(
     service: Service, form: str
 ) -> None:
@@ -26,7 +26,7 @@ def test_records_have_the_columns_of_their_schema_in_its_order(
     assert_fits(output)
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
 def test_a_map_sees_every_column_in_every_row(service: Service, form: str) -> None:
     maps = {
         stream: {
@@ -43,7 +43,9 @@ def test_a_map_sees_every_column_in_every_row(service: Service, form: str) -> No
         assert {len(record["first_name"] or "") for record in records} == {0, 32}
 
 
-@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize(
+    "depth", [1, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (0, 3))]
+)
 def test_flattened_records_have_the_columns_of_their_schema(
     service: Service, depth: int
 ) -> None:
@@ -69,7 +71,7 @@ def old_catalog(service: Service, **lacking: list[str]) -> Record:
     return t.cast("Record", catalog)
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
 def test_what_an_old_catalog_does_not_know_is_kept_in_custom_fields(
     service: Service, form: str
 ) -> None:

@@ -256,6 +256,7 @@ class Key(str):
     __slots__ = ("__weakref__",)
 
 
+@pytest.mark.slow
 def test_memory_holds_the_rows_of_one_page_and_the_keys_of_a_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
