@@ -30,10 +30,10 @@ from tests.support.target import lines, record, run_target, small_account
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_zohocampaigns.sandbox import Call, LivingAccount
+
 # Real runs that share a file or a Redis.
 pytestmark = pytest.mark.slow
-
-    from tap_zohocampaigns.sandbox import Call, LivingAccount
 
 TAP, TARGET, SOURCE = (
     str(Path(sys.executable).with_name(f"{each}-zohocampaigns"))
