@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 import typing as t
+from functools import cache
 
 import pytest
 import singer_sdk
@@ -30,6 +31,7 @@ MODULES = [
 ]
 
 
+@cache
 def private_names() -> set[str]:
     """Return the private methods and attributes of the SDK's base classes."""
     classes = {
