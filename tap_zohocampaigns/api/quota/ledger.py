@@ -66,6 +66,12 @@ class Store(t.Protocol):
     def remaining(self, endpoint: str) -> int:
         """Return how many calls the windows of an endpoint still allow."""
 
+    def wait_time(self, endpoint: str) -> Wait | None:
+        """Return how long a call would have to wait; None if it could be sent now.
+
+        No call is entered.
+        """
+
     def close(self) -> None:
         """Close files and connections, at the end of the run."""
 
@@ -90,6 +96,7 @@ class Ledger:
         self.done = store.done
         self.lock = store.lock
         self.remaining = store.remaining
+        self.wait_time = store.wait_time
         self.close = store.close
 
     def rest(self, endpoint: str, wait: Wait) -> None:
@@ -115,18 +122,20 @@ class Ledger:
         return max((until for _, until in self._waits), default=None)
 
     def free_at(self, endpoints: Iterable[str]) -> dict[str, str]:
-        """Return when endpoints are free whose quota is used up (local time of day)."""
-        times: dict[str, str] = {}
-        for endpoint in endpoints:
-            if not self.remaining(endpoint):
-                # A full window enters no call, and returns how long it is full.
-                result = self.enter(endpoint)
-                if isinstance(result, Wait):
-                    times[endpoint] = clock_time(result.seconds)
-                else:
-                    # There is room again. A call that is never sent locks nothing.
-                    self.done(result)
-        return times
+        """Return when endpoints accept calls again that accept none now.
+
+        Args:
+            endpoints: Names of calls.
+
+        Returns:
+            For each such endpoint the local time of day, such as `14:05:00`.
+        """
+        waits = {endpoint: self.wait_time(endpoint) for endpoint in endpoints}
+        return {
+            endpoint: clock_time(wait.seconds)
+            for endpoint, wait in waits.items()
+            if wait
+        }
 
 
 def clock_time(seconds: float) -> str:

@@ -59,6 +59,7 @@ class TokenStore:
             refused: Issues of tokens that the service did not accept.
         """
         if result := self._usable(refused) or self._due():
+            self._waiting_since = None
             return result
         if not self._has_turn():
             return Wait(_POLL, locked=False)

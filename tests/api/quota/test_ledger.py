@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,11 @@ from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
 from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.memory import MemoryStore
+from tests.support.ledgers import accounts
 from tests.support.zoho import Clock, Narrow, enter, restless
+
+if t.TYPE_CHECKING:
+    from tests.support.ledgers import Kind
 
 QUOTA = Quota(3, 300, 1800)
 
@@ -175,3 +180,40 @@ def test_threads_that_wait_for_the_same_tell_of_it_once(
     assert told.count("one: locked by Zoho") == 1
     assert "other: the quota is used up" in told
     assert ledger.waiting_until() is None
+
+
+def test_asking_when_an_endpoint_is_free_enters_no_call(kind: Kind[Clock]) -> None:
+    ledger = Ledger(kind.open(next(accounts), Quota(1, 10, 60)))
+    assert ledger.free_at(["one", "other"]) == {}
+    assert ledger.remaining("one") == 1
+    enter(ledger, "one")
+    for _ in range(2):
+        assert [*ledger.free_at(["one", "other"])] == ["one"]
+    kind.clock.advance(11 + kind.longer)
+    assert ledger.free_at(["one"]) == {}
+    assert ledger.remaining("one") == 1
+    ledger.lock("one")
+    assert [*ledger.free_at(["one"])] == ["one"]
+    kind.clock.advance(60 + kind.longer)
+    assert ledger.free_at(["one"]) == {}
+    assert ledger.remaining("one") == 1
+    ledger.close()
+
+
+class TickingClock(Clock):
+    """A clock that moves on by a second whenever somebody reads it."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.mark.parametrize("seconds", [300, 301])
+def test_an_endpoint_that_becomes_free_while_somebody_asks_gets_no_call(
+    seconds: int,
+) -> None:
+    ledger = ledger_of(Quota(1, seconds, 1800), TickingClock())
+    enter(ledger, "one")
+    while ledger.free_at(["one"]):
+        pass
+    assert ledger.remaining("one") == 1

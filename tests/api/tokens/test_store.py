@@ -41,6 +41,21 @@ def test_one_process_asks_while_others_wait(start: Open) -> None:
     assert found.issue == token.issue
 
 
+def test_each_wait_for_another_process_is_measured_on_its_own(
+    start: Open, clock: Clock
+) -> None:
+    one, other = start(), start()
+    old = kept(one)
+    assert one.acquire({old.issue}) is None
+    assert other.acquire({old.issue}) == BUSY
+    new = one.keep(TEXT, 3600)
+    assert is_kept(other.acquire({old.issue}))
+    clock.advance(1000)
+    refused = {old.issue, new.issue}
+    assert one.acquire(refused) is None
+    assert other.acquire(refused) == BUSY
+
+
 def test_when_one_gets_no_token_another_asks(start: Open) -> None:
     one, other = start(), start()
     assert one.acquire(()) is None
