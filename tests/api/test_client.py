@@ -320,8 +320,9 @@ def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
-    answered: bool,  # noqa: FBT001 (a parameter of the test)
     clock: Clock,
+    *,
+    answered: bool,
 ) -> None:
     def answer(_: Request) -> Answer | None:
         clock.advance(20)

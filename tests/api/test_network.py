@@ -113,7 +113,8 @@ def at_one_address(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
 )
 def test_what_is_of_this_machine_is_known_by_its_address(
     url: str,
-    local: bool,  # noqa: FBT001 (a parameter of the test)
+    *,
+    local: bool,
 ) -> None:
     assert hosts.is_local(url) is local
 

@@ -6,11 +6,13 @@ import threading
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_zohocampaigns.api.auth import Authenticator
 from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import (
@@ -31,6 +33,8 @@ from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
 from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho, error, success
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_zohocampaigns.api.tokens.entry import Token
 
 
@@ -117,13 +121,13 @@ def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
         with pytest.raises(Transient):
             spend(budget, Transient)
         clock.advance(2)
-        with budget.resting():
+        with budget.waiting():
             clock.advance(300)
         clock.advance(3)
         with budget.calling():
             clock.advance(4)
             # Others do not rest.
-            with budget.resting():
+            with budget.waiting():
                 clock.advance(5)
         underway = [budget.token() for _ in range(8)]
         for each in underway:
@@ -161,13 +165,13 @@ def test_to_wait_for_a_token_that_comes_is_not_to_fail(
         client = zoho.client(clock)
         waits = iter([0.0, 600.0])
 
-        token = client._auth.token  # noqa: SLF001
+        token = Authenticator.token
 
-        def late() -> Token:
+        def late(authenticator: Authenticator) -> Token:
             clock.advance(next(waits, 0.0))
-            return token()
+            return token(authenticator)
 
-        monkeypatch.setattr(client._auth, "token", late)  # noqa: SLF001
+        monkeypatch.setattr(Authenticator, "token", late)
         assert client.call("getmailinglists", {})
 
 
@@ -254,15 +258,17 @@ def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
     # A busy machine may send calls late, so what counts is when each was let go.
     at: list[float] = []
     last = threading.local()
-    take = RetryBudget._take  # noqa: SLF001
+    token = RetryBudget.token
 
     def clock() -> float:
-        last.read = (time.monotonic() - began) * speed
-        return last.read  # type: ignore[no-any-return]
+        last.time = now = (time.monotonic() - began) * speed
+        return now
 
-    def noted(budget: RetryBudget) -> None:
-        take(budget)
-        at.append(last.read)
+    @contextmanager
+    def noted(budget: RetryBudget) -> Iterator[None]:
+        with token(budget):
+            at.append(last.time)
+            yield
 
     def fail(_: Request) -> Answer:
         return Answer(b"oops", 503)
@@ -270,7 +276,7 @@ def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
     def sleep(seconds: float) -> None:
         time.sleep(seconds / speed)
 
-    monkeypatch.setattr(RetryBudget, "_take", noted)
+    monkeypatch.setattr(RetryBudget, "token", noted)
     with Zoho(fail) as zoho:
         urls = {"api_url": zoho.url, "accounts_url": zoho.url, "concurrency": 8}
         client = connect(CONFIG | urls, clock=clock, sleep=sleep)

@@ -224,7 +224,7 @@ def test_a_throttle_lets_all_processes_wait_and_says_until_when(
         zoho.token = lambda _: token("late")
         clock.advance(100)
         client, rests = zoho.client(clock, **ledger), []
-        client.ledger.resting = lambda endpoint, _: rests.append(endpoint)
+        client.ledger.on_long_wait = lambda endpoint, _: rests.append(endpoint)
         assert client.call(LISTS, {})
         assert zoho.tokens == 2
     assert clock.waits == [500]

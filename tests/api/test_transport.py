@@ -201,8 +201,9 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 @pytest.mark.parametrize("trickle", TRICKLES)
 def test_a_call_of_which_something_comes_now_and_then_ends_in_its_time(
     trickle: Talk,
-    secure: bool,  # noqa: FBT001 (a parameter of the test)
     tls: ssl.SSLContext,
+    *,
+    secure: bool,
 ) -> None:
     def talk(slow: Slow) -> None:
         slow.hear()
@@ -244,9 +245,10 @@ def test_a_call_may_take_its_time_again_and_again() -> None:
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_a_proxy_that_trickles_is_given_up(
-    secure: bool,  # noqa: FBT001 (a parameter of the test)
     tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    secure: bool,
 ) -> None:
     def talk(slow: Slow) -> None:
         slow.hear()
@@ -261,10 +263,11 @@ def test_a_proxy_that_trickles_is_given_up(
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
 def test_a_handshake_that_trickles_is_given_up(
-    secure: bool,  # noqa: FBT001 (a parameter of the test)
-    proxied: bool,  # noqa: FBT001 (a parameter of the test)
     tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    secure: bool,
+    proxied: bool,
 ) -> None:
     def talk(slow: Slow) -> None:
         if proxied:

@@ -92,7 +92,7 @@ class MemoryStore:
             insort(calls.counted, now)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests."""
+        """Note that the service has locked an endpoint."""
         with self._guard:
             until = self._clock() + self._quotas.of(endpoint).lock_seconds
             self._locked_until[endpoint] = until

@@ -124,7 +124,7 @@ class RedisStore:
             self._ask_once("done", ticket)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests.
+        """Note that the service has locked an endpoint.
 
         Raises:
             FatalError: The server can't be used.
@@ -137,7 +137,7 @@ class RedisStore:
         Raises:
             FatalError: The server can't be used.
         """
-        result, wait = self._ask("left", Ticket(endpoint, ""))
+        result, wait = self._ask("remaining", Ticket(endpoint, ""))
         return 0 if wait else int(result)
 
     def wait_time(self, endpoint: str) -> Wait | None:
@@ -146,7 +146,7 @@ class RedisStore:
         Raises:
             FatalError: The server can't be used.
         """
-        return _wait(*self._ask("left", Ticket(endpoint, "")))
+        return _wait(*self._ask("remaining", Ticket(endpoint, "")))
 
     def close(self) -> None:
         """Close the connection."""

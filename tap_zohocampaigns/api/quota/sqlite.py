@@ -113,7 +113,7 @@ class SqliteStore:
             self._note(ticket.endpoint, call)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests."""
+        """Note that the service has locked an endpoint."""
         with self._guard:
             self._own.lock(endpoint)
             # Runs may have different lengths in their settings; the longest counts.
@@ -183,7 +183,7 @@ class SqliteStore:
             remaining = [
                 int(calls)
                 for window in windows
-                for (calls,) in db.execute(sql.LEFT, now | window)
+                for (calls,) in db.execute(sql.REMAINING, now | window)
             ]
             return max(min(remaining), 0)
 

@@ -171,11 +171,11 @@ def test_threads_that_wait_for_the_same_tell_of_it_once(
     def sleep(_: float) -> None:
         if len(asked) < 3:
             asked.append("again")
-            ledger.rest("one", Wait(300, locked=True))
-            ledger.rest("other", Wait(300, locked=False))
+            ledger.wait_out("one", Wait(300, locked=True))
+            ledger.wait_out("other", Wait(300, locked=False))
 
     ledger = Ledger(MemoryStore(Quotas(QUOTA)), sleep=sleep)
-    ledger.rest("one", Wait(300, locked=True))
+    ledger.wait_out("one", Wait(300, locked=True))
     told = [record.getMessage().split(",")[0] for record in caplog.records]
     assert told.count("one: locked by Zoho") == 1
     assert "other: the quota is used up" in told

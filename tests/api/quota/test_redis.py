@@ -155,9 +155,10 @@ def test_a_server_that_saves_each_call_may_be_restarted_between_two_runs(
 )
 def test_an_account_is_new_to_a_server_that_has_long_been_there_and_lost_nothing(
     info: dict[str, object],
-    rests: bool,  # noqa: FBT001 (a parameter of the test)
     own_redis: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    rests: bool,
 ) -> None:
     monkeypatch.setattr(redis.Redis, "info", lambda *_: info)
     with closing(RedisStore(own_redis.url, "new", Quotas(QUOTA))) as store:

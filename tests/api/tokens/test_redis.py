@@ -128,7 +128,7 @@ def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
     own_redis.start()
     assert store.acquire(()) is None
     own_redis.stop()
-    assert store.rest() == (600, True)
+    assert store.note_throttled() == (600, True)
     own_redis.start()
     assert store.acquire(()) is None
     own_redis.stop()

@@ -130,7 +130,7 @@ def test_requests_without_an_answer_count(start: Open) -> None:
 def test_after_a_throttle_nobody_asks_for_ten_minutes(start: Open) -> None:
     store = start()
     assert store.acquire(()) is None
-    assert store.rest() == (600, True)
+    assert store.note_throttled() == (600, True)
     for each in (store, start()):
         assert each.acquire(()) == about(600, within=60, locked=True)
 
@@ -141,7 +141,7 @@ def test_a_token_that_lives_serves_while_the_service_rests(
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     token = kept(store)
     assert store.acquire({token.issue}) is None
-    store.rest()
+    store.note_throttled()
     assert is_kept(store.acquire(()))
     assert store.acquire({token.issue}) == (600, True)
     clock.advance(600)
@@ -198,7 +198,7 @@ def test_a_rest_of_the_future_is_no_longer_than_one_of_now(
 ) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     assert store.acquire(()) is None
-    store.rest()
+    store.note_throttled()
     clock.advance(-86_400)
     assert store.acquire(()) == (600, True)
     clock.advance(600)

@@ -78,7 +78,8 @@ def tree(text: bytes) -> Element:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
-    parser.Parse(text, True)  # noqa: FBT003 (expat takes it by position)
+    is_final = True
+    parser.Parse(text, is_final)
     builder.end("")
     return document
 
