@@ -38,7 +38,7 @@ def test_rows_without_code_status_and_message_are_read(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_discovery_and_plan_do_without_the_code_of_fields(
+def test_discovery_and_plan_accept_fields_without_a_code(
     account: LivingAccount, format_: str
 ) -> None:
     with Service(account, headless=["contact/allfields"]) as service:
@@ -73,7 +73,7 @@ def once_later(code: str) -> t.Callable[[Call], Reply | None]:
 @pytest.mark.parametrize(
     "code", ["2603", pytest.param("77777", marks=pytest.mark.slow)]
 )
-def test_a_service_that_asks_for_patience_once_everywhere_is_read_whole(
+def test_all_rows_are_read_if_every_endpoint_asks_once_to_try_later(
     account: LivingAccount,
     output: Output,
     code: str,

@@ -36,7 +36,7 @@ def sent(told: str) -> str:
 
 @given(FIELDS)
 @example(HARD)
-def test_json_arrives_as_it_is(fields: dict[str, str]) -> None:
+def test_json_arrives_unchanged(fields: dict[str, str]) -> None:
     told = contactinfo.as_json(fields)
     assert told.isascii()
     assert parse(sent(told), as_json=True) == fields
@@ -44,14 +44,16 @@ def test_json_arrives_as_it_is(fields: dict[str, str]) -> None:
 
 @given(FIELDS)
 @example(HARD)
-def test_json_arrives_where_all_of_it_is_decoded_twice(fields: dict[str, str]) -> None:
+def test_json_arrives_unchanged_if_names_are_decoded_twice_too(
+    fields: dict[str, str],
+) -> None:
     # What is seen of the service does not tell whether names are decoded as well.
     assert json.loads(unquote_plus(sent(contactinfo.as_json(fields)))) == fields
 
 
 @given(FIELDS)
 @example(HARD)
-def test_xml_arrives_as_it_is(fields: dict[str, str]) -> None:
+def test_xml_arrives_unchanged(fields: dict[str, str]) -> None:
     told = contactinfo.as_xml(fields)
     assert told.isascii()
     assert parse(sent(told), as_json=False) == fields
@@ -66,10 +68,10 @@ def test_a_plus_is_escaped_twice_in_a_form() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a\tb\r\n", "é明😀", "\x7f", "\ufffd"])
-def test_what_can_be_sent(text: str) -> None:
+def test_texts_that_can_be_sent(text: str) -> None:
     assert contactinfo.sendable(text)
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x0bb", "\x1b", "\ud800", "\ufffe"])
-def test_what_no_format_can_hold(text: str) -> None:
+def test_texts_that_can_not_be_sent(text: str) -> None:
     assert not contactinfo.sendable(text)

@@ -19,7 +19,7 @@ def fuzzer() -> Fuzzer:
     return Fuzzer()
 
 
-def test_mutated_answers_are_rows_or_errors_of_ours(fuzzer: Fuzzer) -> None:
+def test_mutated_answers_give_rows_or_a_zoho_error(fuzzer: Fuzzer) -> None:
     failed: list[str] = []
     read = fuzzer.run(7, range(INPUTS), lambda _, how: failed.append(how))
     assert failed == []
@@ -27,7 +27,7 @@ def test_mutated_answers_are_rows_or_errors_of_ours(fuzzer: Fuzzer) -> None:
     assert INPUTS / 10 < read < INPUTS
 
 
-def test_a_fault_is_found_and_found_again(
+def test_the_fuzzer_finds_a_fault_and_reproduces_it(
     fuzzer: Fuzzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def careless(value: object) -> object:
@@ -43,7 +43,7 @@ def test_a_fault_is_found_and_found_again(
     assert again == [one]
 
 
-def test_the_command_shows_one_answer() -> None:
+def test_the_fuzzer_command_shows_one_answer() -> None:
     done = subprocess.run(
         [
             sys.executable,

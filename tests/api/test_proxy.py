@@ -28,7 +28,7 @@ BIN = Path(sys.executable).parent
         (["target-zohocampaigns"], {}),
     ],
 )
-def test_no_program_asks_a_proxy_for_this_machine(
+def test_no_program_uses_a_proxy_for_this_machine(
     command: list[str],
     settings: dict[str, t.Any],
     variable: str,

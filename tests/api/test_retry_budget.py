@@ -53,7 +53,7 @@ def is_empty(budget: RetryBudget) -> bool:
     return False
 
 
-def test_failures_use_up_the_budget_and_time_fills_it_again() -> None:
+def test_failures_empty_the_budget_and_time_refills_it() -> None:
     clock = Clock()
     budget = RetryBudget(4, clock)
     for _ in range(8):
@@ -74,7 +74,7 @@ def test_failures_use_up_the_budget_and_time_fills_it_again() -> None:
 
 
 @pytest.mark.parametrize("error", [None, NotFound, Locked, Unauthorized, KeyError])
-def test_an_answer_costs_nothing_whatever_it_is(error: type[Exception] | None) -> None:
+def test_calls_that_do_not_fail_cost_nothing(error: type[Exception] | None) -> None:
     clock = Clock()
     budget = RetryBudget(1, clock)
     for _ in range(50):
@@ -97,7 +97,7 @@ def unknown(*_: object) -> Rejected:
     "answer",
     [rejected, unknown, NotFound, Forbidden, RangeRefused, Locked, Unauthorized],
 )
-def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
+def test_any_answer_of_zoho_ends_the_time_of_failing(answer: type[Exception]) -> None:
     clock = Clock()
     budget = RetryBudget(1, clock)
     failing = 0.0
@@ -114,7 +114,7 @@ def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
     assert failing <= 5
 
 
-def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
+def test_time_does_not_count_while_all_callers_wait() -> None:
     clock = Clock()
     budget = RetryBudget(1, clock)
     with budget.calling():
@@ -138,7 +138,7 @@ def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
+def test_failures_before_and_after_a_wait_are_not_an_outage(
     monkeypatch: pytest.MonkeyPatch, *, locked: bool
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda *_: 0.3)
@@ -155,7 +155,7 @@ def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
     assert sum(clock.waits) > 300
 
 
-def test_to_wait_for_a_token_that_comes_is_not_to_fail(
+def test_waiting_for_a_token_does_not_count_as_failing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda *_: 0.3)
@@ -175,7 +175,7 @@ def test_to_wait_for_a_token_that_comes_is_not_to_fail(
         assert client.call("getmailinglists", {})
 
 
-def test_an_outage_is_found_behind_a_rest_too() -> None:
+def test_an_outage_is_noticed_after_a_wait_too() -> None:
     clock = Clock()
     with Zoho(lambda _: Answer(b"", 503)) as zoho:
         client = zoho.client(clock, rate_limit_calls=1, retry_max_seconds=70)
@@ -183,7 +183,7 @@ def test_an_outage_is_found_behind_a_rest_too() -> None:
             client.call("getmailinglists", {})
 
 
-def test_nine_rejections_in_a_row_are_no_outage() -> None:
+def test_rejections_are_not_an_outage() -> None:
     clock = Clock()
     numbers = iter(range(1000))
 
@@ -212,7 +212,7 @@ def test_successes_pay_for_failures() -> None:
     assert not is_empty(budget)
 
 
-def test_so_many_calls_as_are_wanted_may_be_underway() -> None:
+def test_as_many_calls_as_configured_may_be_underway() -> None:
     clock = Clock()
     budget = RetryBudget(16, clock)
     underway = [budget.token() for _ in range(16)]
@@ -251,7 +251,7 @@ def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
         assert sum(at <= other < at + 60 for other in sent) <= 20
 
 
-def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
+def test_many_threads_give_up_with_one_error_and_few_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     speed, began = 100.0, time.monotonic()

@@ -33,7 +33,7 @@ CAMPAIGN_STREAMS = {
 }
 
 
-def test_the_tap_makes_no_other_calls_than_these() -> None:
+def test_the_endpoints_that_the_tap_may_call() -> None:
     # Some of Zoho's GETs write: `deletemailinglist`, `tag/add`, `coupon/changestatus`.
     assert {*READS} == {
         "campaignreports",
@@ -55,14 +55,14 @@ def test_the_tap_makes_no_other_calls_than_these() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [*WRITES])
-def test_the_session_of_the_tap_can_not_write(service: Service, endpoint: str) -> None:
+def test_the_client_of_the_tap_can_not_write(service: Service, endpoint: str) -> None:
     client = StillTap(config=service.config).inventory.client
     with pytest.raises(KeyError):
         client.call(endpoint, {"listkey": "3z", "contactinfo": "{}"})
     assert not service.calls
 
 
-def test_every_call_in_the_code_is_one_of_them() -> None:
+def test_the_code_calls_no_other_endpoint() -> None:
     package = ROOT / "tap_zohocampaigns"
     named: set[object] = {each.endpoint for each in STREAMS if each.endpoint}
     for path in [*package.glob("*.py"), *(package / "api").glob("*.py")]:
@@ -74,7 +74,7 @@ def test_every_call_in_the_code_is_one_of_them() -> None:
 
 @pytest.mark.parametrize("lacking", [CONTACTS, CAMPAIGNS])
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_streams_of_a_scope_that_is_lacking_are_left_out(
+def test_streams_whose_scope_is_missing_are_left_out(
     account: LivingAccount,
     caplog: pytest.LogCaptureFixture,
     concurrency: int,
@@ -119,7 +119,7 @@ def test_a_stream_that_is_left_out_keeps_its_state_and_deletes_nothing(
 
 
 @pytest.mark.parametrize("stream", ["campaigns", "segments"])
-def test_a_token_that_is_good_for_nothing_fails(service: Service, stream: str) -> None:
+def test_a_token_that_no_endpoint_accepts_fails(service: Service, stream: str) -> None:
     body = b'{"message":"Unauthorized request.","Code":"1007","status":"error"}'
     asked: Counter[str] = Counter()
 
@@ -135,7 +135,7 @@ def test_a_token_that_is_good_for_nothing_fails(service: Service, stream: str) -
     assert asked.total() <= 4
 
 
-def test_scopes_that_are_lacking_cost_no_new_token(account: LivingAccount) -> None:
+def test_missing_scopes_cost_no_new_token(account: LivingAccount) -> None:
     with Service(account, quota_calls=100_000) as service:
         service.scopes = [CONTACTS, CAMPAIGNS]
         names = ("campaigns", "tags", "workflows", "account")
@@ -147,7 +147,7 @@ def test_scopes_that_are_lacking_cost_no_new_token(account: LivingAccount) -> No
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_token_that_ends_costs_no_stream(service: Service, *, whole: bool) -> None:
+def test_a_token_that_expires_costs_no_stream(service: Service, *, whole: bool) -> None:
     body = b'{"message":"Unauthorized request.","Code":"1007","status":"error"}'
     ended = False
 
@@ -166,7 +166,7 @@ def test_a_token_that_ends_costs_no_stream(service: Service, *, whole: bool) -> 
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_the_account_tells_of_all_scopes_that_were_seen(
+def test_the_account_stream_lists_all_granted_scopes(
     account: LivingAccount, concurrency: int
 ) -> None:
     names = ("account", "campaigns", "mailing_lists", "tags", "workflows")

@@ -100,7 +100,7 @@ def shown_by(client: Client, caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.parametrize("answer", LEAKS.values(), ids=LEAKS)
-def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
+def test_no_secret_and_no_contact_is_shown_or_logged(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -111,7 +111,7 @@ def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
 
 
 @pytest.mark.parametrize("answer", TOKEN_LEAKS.values(), ids=TOKEN_LEAKS)
-def test_nothing_that_the_token_service_says_shows_a_secret(
+def test_no_answer_of_the_token_service_shows_a_secret(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

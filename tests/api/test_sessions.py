@@ -61,7 +61,7 @@ def test_runs_whose_first_call_lacks_its_scope_share_a_token(
     assert clock.waits == []
 
 
-def test_a_token_that_was_revoked_costs_one_though_the_trial_would_have_to_wait(
+def test_a_revoked_token_is_replaced_if_the_probe_would_have_to_wait(
     clock: Clock, tmp_path: Path
 ) -> None:
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
@@ -77,7 +77,7 @@ def test_a_token_that_was_revoked_costs_one_though_the_trial_would_have_to_wait(
     assert clock.waits == []
 
 
-def test_a_token_service_that_is_too_slow_is_asked_ten_times_in_ten_minutes(
+def test_a_slow_token_service_gets_at_most_ten_requests_in_ten_minutes(
     clock: Clock,
 ) -> None:
     asked: list[float] = []
@@ -139,7 +139,7 @@ def test_the_target_needs_no_home_folder(*, dry_run: bool) -> None:
 
 
 @pytest.mark.usefixtures("homeless")
-def test_a_record_that_is_rejected_without_a_home_folder_is_told_by_the_setting(
+def test_a_rejected_record_without_a_home_folder_names_reject_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -168,7 +168,7 @@ def test_a_record_that_is_rejected_without_a_home_folder_is_told_by_the_setting(
     [b"", b"<html>", b'{"code":"500","status":"error","message":"Internal error"}'],
 )
 @pytest.mark.parametrize("form", ["json", "xml"])
-def test_a_contact_that_breaks_zoho_keeps_nobody_else_from_being_sent(
+def test_a_contact_that_causes_http_500_does_not_stop_the_others(
     form: str, body: bytes, tmp_path: Path, *, bare: bool
 ) -> None:
     account = small_account()
@@ -195,7 +195,7 @@ def test_a_contact_that_breaks_zoho_keeps_nobody_else_from_being_sent(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_an_outage_of_zoho_blames_no_contact(status: int, tmp_path: Path) -> None:
+def test_an_outage_rejects_no_contact(status: int, tmp_path: Path) -> None:
     account = small_account()
     rejects = tmp_path / "rejected"
     with Service(account) as service:
@@ -214,7 +214,7 @@ def test_an_outage_of_zoho_blames_no_contact(status: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_contact_that_is_refused_with_a_status_of_http_is_rejected_alone(
+def test_a_contact_that_is_refused_with_http_400_is_rejected_alone(
     status: int, tmp_path: Path
 ) -> None:
     def answer(call: Call) -> Reply | None:
@@ -237,7 +237,9 @@ def test_a_contact_that_is_refused_with_a_status_of_http_is_rejected_alone(
 
 
 @pytest.mark.parametrize("locked", ["endpoint", "tokens"])
-def test_who_stops_at_a_lock_is_told_until_when(locked: str, clock: Clock) -> None:
+def test_a_run_that_stops_at_a_lock_names_the_end_of_the_lock(
+    locked: str, clock: Clock
+) -> None:
     too_often = as_json({"error": "Access Denied"}, 400)
     with Zoho(lambda _: as_json({"code": "Z101", "status": "error"})) as zoho:
         if locked == "tokens":
@@ -250,7 +252,7 @@ def test_who_stops_at_a_lock_is_told_until_when(locked: str, clock: Clock) -> No
 
 
 @pytest.mark.parametrize("others", ["added in bulk", "unsubscribed"])
-def test_a_contact_that_is_postponed_for_good_is_alone_with_its_endpoint(
+def test_a_contact_that_is_always_postponed_does_not_stop_the_others(
     others: str, tmp_path: Path
 ) -> None:
     account = small_account()
@@ -279,7 +281,7 @@ def test_a_contact_that_is_postponed_for_good_is_alone_with_its_endpoint(
     assert ran.states == [{"number": 1}]
 
 
-def test_a_state_whose_notes_were_damaged_is_refused_with_a_sentence(
+def test_a_damaged_state_is_refused(
     service: Service,
 ) -> None:
     state = run_tap(service, "list_subscribers").state

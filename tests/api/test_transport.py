@@ -199,7 +199,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("trickle", TRICKLES)
-def test_a_call_of_which_something_comes_now_and_then_ends_in_its_time(
+def test_a_slow_answer_ends_after_request_timeout(
     trickle: Talk,
     tls: ssl.SSLContext,
     *,
@@ -217,7 +217,7 @@ def test_a_call_of_which_something_comes_now_and_then_ends_in_its_time(
 
 
 @pytest.mark.parametrize("trickle", [status_line, headers, trailers])
-def test_the_second_call_of_a_connection_ends_in_its_time_too(trickle: Talk) -> None:
+def test_the_second_call_of_a_connection_has_a_timeout_too(trickle: Talk) -> None:
     def talk(slow: Slow) -> None:
         slow.hear()
         slow.say(OK + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
@@ -231,7 +231,7 @@ def test_the_second_call_of_a_connection_ends_in_its_time_too(trickle: Talk) -> 
         call(url)
 
 
-def test_a_call_may_take_its_time_again_and_again() -> None:
+def test_each_call_of_a_connection_has_the_whole_timeout() -> None:
     def talk(slow: Slow) -> None:
         for _ in range(5):
             slow.hear()
@@ -244,7 +244,7 @@ def test_a_call_may_take_its_time_again_and_again() -> None:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_a_proxy_that_trickles_is_given_up(
+def test_a_slow_proxy_ends_after_request_timeout(
     tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -262,7 +262,7 @@ def test_a_proxy_that_trickles_is_given_up(
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
-def test_a_handshake_that_trickles_is_given_up(
+def test_a_slow_handshake_ends_after_request_timeout(
     tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -283,7 +283,7 @@ def test_a_handshake_that_trickles_is_given_up(
             call(zoho)
 
 
-def test_a_look_up_that_takes_long_is_given_up(
+def test_a_slow_look_up_ends_after_request_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     over = threading.Event()
@@ -368,7 +368,7 @@ def bomb(encoding: str) -> bytes:
 @pytest.mark.parametrize(
     "encoding", ["gzip", "x-gzip", "deflate", "raw", "gzip, gzip", "gzip, gzip, gzip"]
 )
-def test_a_bomb_is_given_up_in_little_memory(encoding: str, status: int) -> None:
+def test_a_decompression_bomb_needs_little_memory(encoding: str, status: int) -> None:
     root = str(Path(__file__).parents[2])
     packed = bomb(encoding)
     name = encoding.replace("raw", "deflate")
@@ -393,7 +393,7 @@ def test_a_bomb_is_given_up_in_little_memory(encoding: str, status: int) -> None
     assert int(most) < 400 << 10
 
 
-def test_only_what_is_asked_for_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_requested_encodings_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     # As with an old package for Brotli, which knows no bounds.
     found = HTTPResponse.CONTENT_DECODERS
     monkeypatch.setattr(HTTPResponse, "CONTENT_DECODERS", [*found, "br"])

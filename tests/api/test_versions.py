@@ -70,7 +70,9 @@ def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("endpoint", CALLS)
-def test_a_call_carries_all_in_its_body(endpoint: str, form: str, clock: Clock) -> None:
+def test_a_call_has_all_parameters_in_its_body(
+    endpoint: str, form: str, clock: Clock
+) -> None:
     with Zoho(in_turn(success())) as zoho:
         client = old(zoho, clock, response_format=form)
         envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
@@ -91,7 +93,7 @@ def test_a_call_carries_all_in_its_body(endpoint: str, form: str, clock: Clock) 
     assert client.ledger.remaining(endpoint) == 490 - 1
 
 
-def test_a_parameter_that_is_not_taken_is_not_sent(clock: Clock) -> None:
+def test_a_parameter_that_version_1_does_not_accept_is_not_sent(clock: Clock) -> None:
     with Zoho(in_turn(Answer(samples.COUNT_JSON))) as zoho:
         envelope = old(zoho, clock).call(COUNT, {"listkey": "3z", "status": "active"})
         assert "status" not in zoho.asked[0].form
@@ -107,7 +109,7 @@ def test_a_parameter_that_is_not_taken_is_not_sent(clock: Clock) -> None:
         (COUNT, {"listkey": "3z", "status": "unsub"}),
     ],
 )
-def test_what_the_version_has_not_is_told_and_never_asked(
+def test_a_call_that_version_1_does_not_have_is_an_error(
     endpoint: str, params: dict[str, str], clock: Clock
 ) -> None:
     with Zoho(in_turn(success())) as zoho:
@@ -142,7 +144,7 @@ def test_each_data_center_is_called_and_no_other_host(
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 @pytest.mark.parametrize("endpoint", [LISTS, RECIPIENTS])
-def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
+def test_a_refused_token_is_an_error_and_not_retried(
     endpoint: str, refusal: Answer, clock: Clock
 ) -> None:
     with Zoho(in_turn(refusal, success())) as zoho:
@@ -164,7 +166,7 @@ def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
         ("1002", FatalError, "update the tap"),
     ],
 )
-def test_an_error_names_what_to_check_of_version_1(
+def test_errors_name_the_settings_of_version_1(
     code: str, kind: type[Exception], told: str, clock: Clock
 ) -> None:
     with Zoho(in_turn(Answer(error(code, "No.")))) as zoho:
@@ -174,7 +176,7 @@ def test_an_error_names_what_to_check_of_version_1(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
+def test_refusals_of_the_sandbox_are_errors(form: str, clock: Clock) -> None:
     with Service(LivingAccount()) as service:
         config = V1 | service.config_v1 | {"response_format": form}
         client = connect(config, clock=clock, sleep=clock.sleep)
@@ -190,7 +192,9 @@ def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("locked", LOCKS.values(), ids=LOCKS)
-def test_a_locked_endpoint_rests_and_then_goes_on(locked: Answer, clock: Clock) -> None:
+def test_a_locked_endpoint_is_called_again_after_the_lock_time(
+    locked: Answer, clock: Clock
+) -> None:
     with Zoho(in_turn(locked, success())) as zoho:
         client = old(zoho, clock, rate_limit_lock_seconds=777)
         assert client.call(RECIPIENTS, {}) is not None
@@ -205,7 +209,7 @@ LEAKS = leaks(" ".join(PLANTED))
 
 
 @pytest.mark.parametrize("answer", LEAKS.values(), ids=LEAKS)
-def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
+def test_no_secret_and_no_contact_is_shown_or_logged(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -219,7 +223,7 @@ def left(config: dict[str, t.Any], clock: Clock) -> int:
     return connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
 
 
-def test_the_ledger_knows_whose_calls_they_are_and_not_the_token(
+def test_the_ledger_knows_the_account_and_not_the_token(
     tmp_path: Path, clock: Clock
 ) -> None:
     ledger = tmp_path / "ledger.db"

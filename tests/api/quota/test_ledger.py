@@ -25,7 +25,7 @@ def ledger_of(quota: Quota, clock: Clock) -> Ledger:
     return Ledger(store, sleep=clock.sleep)
 
 
-def test_calls_within_the_quota_wait_for_nothing() -> None:
+def test_calls_within_the_quota_do_not_wait() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     for left in (3, 2, 1):
@@ -36,7 +36,7 @@ def test_calls_within_the_quota_wait_for_nothing() -> None:
     assert clock.waits == []
 
 
-def test_a_call_too_many_waits_until_the_oldest_leaves_the_window() -> None:
+def test_a_call_above_the_quota_waits_until_the_oldest_leaves_the_window() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     for pause in (10, 20, 30):
@@ -58,7 +58,7 @@ def test_a_quota_of_one_call_paces_every_call() -> None:
     assert clock.waits == [8, 8, 8]
 
 
-def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> None:
+def test_listsubscribe_stays_2_percent_below_all_limits_of_zoho() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     entered: list[float] = []
@@ -74,13 +74,13 @@ def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> No
         assert seconds < min(spans) <= seconds + 1 + 1e-4
 
 
-def test_what_zoho_allows_is_told_in_order_of_the_windows() -> None:
+def test_the_windows_of_a_quota_are_sorted_by_length() -> None:
     for quota in OWN_QUOTAS.values():
         assert [*quota.windows] == sorted(quota.windows)
         assert quota.longest == quota.windows[-1][1]
 
 
-def test_a_lock_that_falls_into_a_wait_is_kept() -> None:
+def test_a_lock_during_a_wait_is_kept() -> None:
     clock = Clock()
 
     def sleep(seconds: float) -> None:
@@ -94,7 +94,7 @@ def test_a_lock_that_falls_into_a_wait_is_kept() -> None:
     assert clock.waits == [301, 1800]
 
 
-def test_a_wait_is_shown_while_it_lasts_and_long_ones_are_told(
+def test_waits_are_reported_and_long_ones_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -118,7 +118,7 @@ def test_a_wait_is_shown_while_it_lasts_and_long_ones_are_told(
     assert "getmailinglists" in told.getMessage()
 
 
-def test_a_wait_that_is_broken_off_is_shown_no_more() -> None:
+def test_an_interrupted_wait_is_no_longer_reported() -> None:
     def sleep(_: float) -> None:
         raise KeyboardInterrupt
 
@@ -135,7 +135,7 @@ class FullError(Exception):
     """The quota is used up."""
 
 
-def test_threads_together_get_no_call_more_than_the_quota() -> None:
+def test_threads_together_never_exceed_the_quota() -> None:
     def sleep(_: float) -> None:
         raise FullError
 
@@ -162,7 +162,7 @@ def test_threads_together_get_no_call_more_than_the_quota() -> None:
     assert ledger.waiting_until() is None
 
 
-def test_threads_that_wait_for_the_same_tell_of_it_once(
+def test_several_waits_for_one_endpoint_are_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -209,7 +209,7 @@ class TickingClock(Clock):
 
 
 @pytest.mark.parametrize("seconds", [300, 301])
-def test_an_endpoint_that_becomes_free_while_somebody_asks_gets_no_call(
+def test_asking_enters_no_call_when_the_endpoint_becomes_free(
     seconds: int,
 ) -> None:
     ledger = ledger_of(Quota(1, seconds, 1800), TickingClock())

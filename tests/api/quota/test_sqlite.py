@@ -40,7 +40,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
-def test_nobody_else_may_read_what_is_kept(path: Path, store: SqliteStore) -> None:
+def test_only_the_user_can_read_the_file(path: Path, store: SqliteStore) -> None:
     before = os.umask(0)
     try:
         take(store, "one")
@@ -52,7 +52,7 @@ def test_nobody_else_may_read_what_is_kept(path: Path, store: SqliteStore) -> No
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
+def test_a_program_killed_during_an_entry_blocks_nobody(
     path: Path, store: SqliteStore
 ) -> None:
     assert take(store, "one") is None
@@ -64,7 +64,7 @@ def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
     assert take(store, "one") is None
 
 
-def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
+def test_an_interrupted_entry_is_rolled_back(path: Path) -> None:
     def interrupted() -> float:
         raise KeyboardInterrupt
 
@@ -95,7 +95,7 @@ def a_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("prepare", [ruin_at_start, below_a_file, a_folder])
-def test_a_file_that_cant_be_used_costs_one_warning(
+def test_an_unusable_file_costs_one_warning(
     prepare: Callable[[Path], None],
     path: Path,
     store: SqliteStore,
@@ -156,7 +156,7 @@ def full_disk(path: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("mishap", [ruined, deleted, replaced, full_disk])
 @pytest.mark.parametrize("first", ["enter", "lock", "remaining"])
-def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
+def test_a_file_that_fails_during_a_run_costs_one_warning_and_no_call(
     mishap: Callable[[Path], AbstractContextManager[None]],
     first: str,
     path: Path,
@@ -220,7 +220,7 @@ STEPS = st.tuples(st.floats(0, 200), st.floats(0, 2), st.integers(0, 9))
 
 
 @given(st.lists(STEPS, max_size=30))
-def test_restarts_and_steps_never_let_a_call_pass_too_early(
+def test_restarts_and_clock_steps_never_allow_a_call_too_early(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[float, float, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("file") / "quota.sqlite3"
@@ -264,7 +264,7 @@ def test_a_lock_outlasts_a_restart(path: Path) -> None:
         assert take(store, "one") == about(1702, locked=True)
 
 
-def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> None:
+def test_entries_from_the_future_expire_in_due_time(path: Path) -> None:
     machine = Machine()
     machine.ahead = 86400
     with closing(
@@ -281,7 +281,7 @@ def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> No
         machine.now += 100
 
 
-def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
+def test_without_a_boot_id_ticks_in_the_future_show_a_restart(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sqlite, "_BOOT_ID", tmp_path / "none")
@@ -297,7 +297,7 @@ def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
         assert take(store, "one") is None
 
 
-def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
+def test_calls_outside_the_window_are_deleted(path: Path) -> None:
     clock = Clock()
     clocks = Clocks(ticks=clock, wall=clock)
     with closing(SqliteStore(path, ACCOUNT, quotas_of(500), clocks=clocks)) as store:
@@ -311,7 +311,7 @@ def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
     assert path.stat().st_size <= max(2 * size, 200_000)
 
 
-def test_the_file_holds_nothing_but_what_it_was_given(path: Path) -> None:
+def test_the_file_holds_the_account_and_no_path(path: Path) -> None:
     with closing(open_store(str(path), ACCOUNT, Quotas(QUOTA))) as store:
         take(store, "getmailinglists")
     content = path.read_bytes()

@@ -119,7 +119,7 @@ def test_the_count_of_the_documentation_is_an_integer_in_both_formats(
     ],
 )
 @pytest.mark.parametrize("stream", ["campaign_recipients", "segment_contacts"])
-def test_names_of_a_contact_are_found_under_every_name_of_the_wire(
+def test_the_names_of_a_contact_are_found_under_all_wire_names(
     stream: str, row: dict[str, object]
 ) -> None:
     record = converter(stream).record(row)
@@ -130,7 +130,7 @@ def test_names_of_a_contact_are_found_under_every_name_of_the_wire(
     "nothing", ["", "null", "undefined", None], ids=["empty", "null", "undefined", "no"]
 )
 @pytest.mark.parametrize("stream", SAMPLED)
-def test_what_zoho_writes_for_nothing_is_null_in_every_field(
+def test_texts_that_mean_no_value_are_null_in_every_field(
     stream: str, nothing: str | None
 ) -> None:
     schema = load_schema(stream)
@@ -148,7 +148,7 @@ def test_what_zoho_writes_for_nothing_is_null_in_every_field(
     assert set(record.values()) <= {None}
 
 
-def test_what_the_schema_does_not_know_is_kept_under_its_own_name(
+def test_unknown_names_are_kept_in_custom_fields(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     row = {
@@ -173,7 +173,7 @@ def test_what_the_schema_does_not_know_is_kept_under_its_own_name(
     assert not caplog.records
 
 
-def test_what_tells_a_field_again_or_wrongly_is_left_out() -> None:
+def test_redundant_names_are_left_out() -> None:
     row = {
         "listkey": "3z",
         "sno": "8",
@@ -276,7 +276,7 @@ def test_a_value_gets_the_declared_type(
     ],
     ids=count(),
 )
-def test_a_value_of_another_type_is_kept_as_it_is_and_told_once(
+def test_a_value_of_another_type_is_kept_with_one_warning(
     kind: str, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     convert = typed(field=kind, other="string").record
@@ -307,7 +307,7 @@ AMOUNTS = {
         {"amount": "50.3", "points": "3", "code": "9007199254740993.5"},
     ],
 )
-def test_numbers_keep_their_digits_from_the_wire_to_the_message(
+def test_numbers_keep_their_digits_from_the_answer_to_the_message(
     told: dict[str, str],
 ) -> None:
     rest = {"rate": told["amount"]}
@@ -340,7 +340,7 @@ def test_numbers_keep_their_digits_from_the_wire_to_the_message(
         assert record == {n: v for n, v in found[0].items() if n != "custom_fields"}
 
 
-def test_rows_whose_fields_come_and_go_take_no_more_memory_than_others() -> None:
+def test_rows_with_changing_names_need_no_more_memory() -> None:
     convert = converter("segment_contacts")
     fields = [f"field {number}" for number in range(30)]
 
