@@ -1,4 +1,4 @@
-"""The authenticator: answers of the token service, and what becomes of tokens."""
+"""The authenticator: answers of the token service, and the life of tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.zoho import (
 
 
 class Tokens:
-    """A token service without a network: the answers of it in turn."""
+    """A token service without a network, which gives its answers in turn."""
 
     def __init__(self, *answers: object, status: int = 200) -> None:
         self.answers = answers
@@ -75,7 +75,7 @@ def test_a_token_is_requested_once_and_used_until_it_expires() -> None:
     [
         ({"expires_in": 3600}, 3600),
         ({"expires_in": "1800"}, 1800),
-        # Old accounts servers told milliseconds.
+        # Old accounts servers sent milliseconds.
         ({"expires_in": 3_600_000}, 3600),
         ({"expires_in": 3_600_000, "expires_in_sec": 3600}, 3600),
         ({"expires_in": None}, 3600),
@@ -273,8 +273,8 @@ def test_the_token_of_version_1_is_sent_in_the_form_and_never_changes() -> None:
 
 
 def test_the_id_of_a_client_does_not_reveal_its_token() -> None:
-    whose = AuthToken.client_of(V1)
-    assert whose == AuthToken.client_of(V1)
-    assert whose != AuthToken.client_of(V1 | {"auth_token": "another"})
-    assert AUTH_TOKEN not in whose
+    client = AuthToken.client_of(V1)
+    assert client == AuthToken.client_of(V1)
+    assert client != AuthToken.client_of(V1 | {"auth_token": "another"})
+    assert AUTH_TOKEN not in client
     assert Authenticator.client_of(CONFIG) == CLIENT_ID

@@ -31,7 +31,7 @@ _CODES = (
 )
 PUBLISHED = _CODES.split()
 
-# What the codes mean wherever they come from; all others are failures.
+# The meaning of codes for all endpoints; all others are failures.
 EVERYWHERE = {
     A.SUCCESS: "0 200",
     A.RETRY: "500 996 2101 2601",
@@ -40,7 +40,7 @@ EVERYWHERE = {
     A.SMALLER_PAGE: "6502",
     A.FORBID: "2701 2704 6304 6601 6607",
 }
-# What they mean on the page of an endpoint.
+# Their meaning on the page of an endpoint.
 HERE: dict[str, dict[Action, str]] = {
     LISTS: {A.EMPTY: "2401 995", A.RETRY: "2402", A.FORBID: "2706"},
     MEMBERS: {A.EMPTY: "2604", A.SKIP: "2202", A.RETRY: "2603"},
@@ -50,7 +50,7 @@ HERE: dict[str, dict[Action, str]] = {
     RECIPIENTS: {A.EMPTY: "6303", A.SKIP: "6002 6503"},
     DETAILS: {A.EMPTY: "6002 6302", A.SKIP: "2206 6301 6503", A.RETRY: "6001"},
 }
-# Codes that mean "none" if their sentence says so.
+# Codes that mean "no rows" if the message says so.
 NONE_IF_SAID = {
     MEMBERS: "2706 993 6501",
     RECIPIENTS: "6302 2203 2502 2604 2706 993 6501",
@@ -66,7 +66,7 @@ def meaning(endpoint: str, code: str) -> Action:
     return A.FAIL
 
 
-def honest(endpoint: str) -> Iterable[str]:
+def empty_codes(endpoint: str) -> Iterable[str]:
     return HERE[endpoint].get(A.EMPTY, "").split()
 
 
@@ -210,8 +210,8 @@ def test_only_the_documented_codes_of_an_endpoint_mean_no_rows(
     rule = find_rule(endpoint, code, message)
     if rule.action is A.EMPTY:
         by_sentence = NONE_IF_SAID.get(endpoint, "").split()
-        said = message == NO_CONTACTS and code in by_sentence
-        assert code in honest(endpoint) or said
+        by_message_and_code = message == NO_CONTACTS and code in by_sentence
+        assert code in empty_codes(endpoint) or by_message_and_code
     if code not in {*PUBLISHED, "409909", "3023", "6201"}:
         assert rule.action is A.FAIL
 

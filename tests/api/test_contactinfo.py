@@ -1,4 +1,4 @@
-"""Any text that a contact may hold arrives as it is, however the service reads it."""
+"""Any text of a contact arrives unchanged, however the service decodes it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ HARD = {
 }
 
 
-def sent(told: str) -> str:
-    """Return what a server finds in a form."""
-    form = urlencode({"contactinfo": told})
+def sent(encoded: str) -> str:
+    """Return the value that a server gets with a form."""
+    form = urlencode({"contactinfo": encoded})
     assert form.isascii()
     return parse_qs(form)["contactinfo"][0]
 
@@ -37,9 +37,9 @@ def sent(told: str) -> str:
 @given(FIELDS)
 @example(HARD)
 def test_json_arrives_unchanged(fields: dict[str, str]) -> None:
-    told = contactinfo.as_json(fields)
-    assert told.isascii()
-    assert parse(sent(told), as_json=True) == fields
+    encoded = contactinfo.as_json(fields)
+    assert encoded.isascii()
+    assert parse(sent(encoded), as_json=True) == fields
 
 
 @given(FIELDS)
@@ -47,24 +47,24 @@ def test_json_arrives_unchanged(fields: dict[str, str]) -> None:
 def test_json_arrives_unchanged_if_names_are_decoded_twice_too(
     fields: dict[str, str],
 ) -> None:
-    # What is seen of the service does not tell whether names are decoded as well.
+    # It is not known whether the service decodes names twice as well.
     assert json.loads(unquote_plus(sent(contactinfo.as_json(fields)))) == fields
 
 
 @given(FIELDS)
 @example(HARD)
 def test_xml_arrives_unchanged(fields: dict[str, str]) -> None:
-    told = contactinfo.as_xml(fields)
-    assert told.isascii()
-    assert parse(sent(told), as_json=False) == fields
-    document = xmltodict.parse(told, force_list=("fl",), strip_whitespace=False)
+    encoded = contactinfo.as_xml(fields)
+    assert encoded.isascii()
+    assert parse(sent(encoded), as_json=False) == fields
+    document = xmltodict.parse(encoded, force_list=("fl",), strip_whitespace=False)
     elements = (document["xml"] or {"fl": []})["fl"]
     assert {fl["@val"]: fl.get("#text", "") for fl in elements} == fields
 
 
 def test_a_plus_is_escaped_twice_in_a_form() -> None:
-    told = contactinfo.as_json({"Contact Email": "a+b@example.com"})
-    assert "a%252Bb" in urlencode({"contactinfo": told})
+    encoded = contactinfo.as_json({"Contact Email": "a+b@example.com"})
+    assert "a%252Bb" in urlencode({"contactinfo": encoded})
 
 
 @pytest.mark.parametrize("text", ["", "a\tb\r\n", "é明😀", "\x7f", "\ufffd"])

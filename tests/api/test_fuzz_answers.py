@@ -38,9 +38,9 @@ def test_the_fuzzer_finds_a_fault_and_reproduces_it(
     fuzzer.run(7, range(INPUTS), lambda number, _: failed.append(number))
     assert failed
     again: list[int] = []
-    one = failed[-1]
-    Fuzzer().run(7, range(one, one + 1), lambda number, _: again.append(number))
-    assert again == [one]
+    number = failed[-1]
+    Fuzzer().run(7, range(number, number + 1), lambda number, _: again.append(number))
+    assert again == [number]
 
 
 def test_the_fuzzer_command_shows_one_answer() -> None:

@@ -47,10 +47,10 @@ def test_each_data_center_has_two_hosts(center: str, ending: str) -> None:
 def test_a_configured_host_overrules_that_of_the_data_center(
     setting: str, url: str, used: str
 ) -> None:
-    found = hosts.find({"data_center": "eu", setting: url})
-    place = SETTINGS.index(setting)
-    assert found[place] == used
-    assert found[1 - place] == hosts.DATA_CENTERS["eu"][1 - place]
+    pair = hosts.find({"data_center": "eu", setting: url})
+    index = SETTINGS.index(setting)
+    assert pair[index] == used
+    assert pair[1 - index] == hosts.DATA_CENTERS["eu"][1 - index]
 
 
 @pytest.mark.parametrize("empty", ["", None], ids=["empty", "none"])

@@ -1,4 +1,4 @@
-"""What was sent of a contact is not shown, however Zoho writes it."""
+"""Secrets and values of contacts are removed, however Zoho writes them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_secret_is_removed_in_all_escapes(secret: str) -> None:
     "piece", ["a", "a@", "&amp;", "%25", "a.", "+", "a ", "\\u0040"]
 )
 def test_long_texts_need_linear_time(piece: str) -> None:
-    # What takes the square of the time would not end.
+    # An algorithm with quadratic time would not end.
     text = piece * 500_000
     assert len(redact(text, ["secret"], ["anna", "anna maria", "a@b.c"])) <= 201
 
@@ -160,6 +160,6 @@ ADDRESSES = st.from_regex(
 
 @given(ADDRESSES, TEXTS)
 def test_no_address_remains(address: str, text: str) -> None:
-    shown = redact(f"{text[:50]} {address} told")
+    shown = redact(f"{text[:50]} {address} behind")
     assert address not in shown
     assert address[address.index("@") :] not in shown

@@ -1,3 +1,5 @@
+"""The retry budget, alone and in the client."""
+
 from __future__ import annotations
 
 import heapq
@@ -21,6 +23,7 @@ from tap_zohocampaigns.api.errors import (
     Locked,
     NotFound,
     Outage,
+    Postponed,
     RangeRefused,
     Rejected,
     Transient,
@@ -39,7 +42,7 @@ if t.TYPE_CHECKING:
 
 
 def spend(budget: RetryBudget, error: type[Exception] | None) -> None:
-    """Make a call that ends so."""
+    """Make a call that ends with an error, or with a success."""
     with budget.token():
         if error:
             raise error
@@ -60,17 +63,17 @@ def test_failures_empty_the_budget_and_time_refills_it() -> None:
         clock.advance(1e-6)
         with pytest.raises(Transient):
             spend(budget, Transient)
-    with pytest.raises(BudgetExhausted) as starved:
+    with pytest.raises(BudgetExhausted) as exhausted:
         spend(budget, Transient)
-    assert starved.value.seconds == pytest.approx(6, abs=1e-3)
-    assert starved.value.failing == pytest.approx(7e-6, abs=1e-3)
-    clock.advance(starved.value.seconds)
+    assert exhausted.value.seconds == pytest.approx(6, abs=1e-3)
+    assert exhausted.value.failing == pytest.approx(7e-6, abs=1e-3)
+    clock.advance(exhausted.value.seconds)
     with pytest.raises(Transient):
         spend(budget, Transient)
     clock.advance(5)
-    with pytest.raises(BudgetExhausted) as starved:
+    with pytest.raises(BudgetExhausted) as exhausted:
         spend(budget, None)
-    assert starved.value.failing == pytest.approx(11, abs=1e-3)
+    assert exhausted.value.failing == pytest.approx(11, abs=1e-3)
 
 
 @pytest.mark.parametrize("error", [None, NotFound, Locked, Unauthorized, KeyError])
@@ -86,16 +89,29 @@ def test_calls_that_do_not_fail_cost_nothing(error: type[Exception] | None) -> N
 
 
 def rejected(*_: object) -> Rejected:
-    return Rejected("Told.", "2004", "Told.")
+    return Rejected("Sentence.", "2004", "Sentence.")
 
 
 def unknown(*_: object) -> Rejected:
-    return UnknownRejection("Told.", "7", "Told.")
+    return UnknownRejection("Sentence.", "7", "Sentence.")
+
+
+def postponed(*_: object) -> Postponed:
+    return Postponed("Sentence.", "2001", "Retry later.")
 
 
 @pytest.mark.parametrize(
     "answer",
-    [rejected, unknown, NotFound, Forbidden, RangeRefused, Locked, Unauthorized],
+    [
+        rejected,
+        unknown,
+        postponed,
+        NotFound,
+        Forbidden,
+        RangeRefused,
+        Locked,
+        Unauthorized,
+    ],
 )
 def test_any_answer_of_zoho_ends_the_time_of_failing(answer: type[Exception]) -> None:
     clock = Clock()
@@ -103,12 +119,12 @@ def test_any_answer_of_zoho_ends_the_time_of_failing(answer: type[Exception]) ->
     failing = 0.0
     for _ in range(60):
         clock.advance(5)
-        for each in (answer, Transient):
+        for error_class in (answer, Transient):
             try:
                 with budget.token():
-                    raise each()
-            except BudgetExhausted as starved:
-                failing = max(failing, starved.failing)
+                    raise error_class()
+            except BudgetExhausted as exhausted:
+                failing = max(failing, exhausted.failing)
             except ZohoError:
                 pass
     assert failing <= 5
@@ -130,11 +146,11 @@ def test_time_does_not_count_while_all_callers_wait() -> None:
             with budget.waiting():
                 clock.advance(5)
         underway = [budget.token() for _ in range(8)]
-        for each in underway:
-            each.__enter__()
-        with pytest.raises(BudgetExhausted) as starved:
+        for held in underway:
+            held.__enter__()
+        with pytest.raises(BudgetExhausted) as exhausted:
             budget.token().__enter__()
-    assert starved.value.failing == pytest.approx(14)
+    assert exhausted.value.failing == pytest.approx(14)
 
 
 @pytest.mark.parametrize("locked", [True, False])
@@ -216,11 +232,11 @@ def test_as_many_calls_as_configured_may_be_underway() -> None:
     clock = Clock()
     budget = RetryBudget(16, clock)
     underway = [budget.token() for _ in range(16)]
-    for each in underway:
-        each.__enter__()
+    for held in underway:
+        held.__enter__()
     assert is_empty(budget)
-    for each in underway:
-        each.__exit__(None, None, None)
+    for held in underway:
+        held.__exit__(None, None, None)
     assert not is_empty(budget)
 
 
@@ -240,8 +256,8 @@ def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
         clock.now = max(clock.now, now)
         try:
             spend(budget, Transient)
-        except BudgetExhausted as starved:
-            heapq.heappush(callers, (clock.now + starved.seconds, number))
+        except BudgetExhausted as exhausted:
+            heapq.heappush(callers, (clock.now + exhausted.seconds, number))
         except Transient:
             sent.append(clock.now)
             heapq.heappush(callers, (clock.now + waits[number], number))
@@ -255,7 +271,7 @@ def test_many_threads_give_up_with_one_error_and_few_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     speed, began = 100.0, time.monotonic()
-    # A busy machine may send calls late, so what counts is when each was let go.
+    # A busy machine may send calls late, so the time of each permission counts.
     at: list[float] = []
     last = threading.local()
     token = RetryBudget.token
@@ -291,5 +307,5 @@ def test_many_threads_give_up_with_one_error_and_few_calls(
     for sentence in sentences:
         assert "`retry_max_seconds`" in sentence
     assert len(at) >= len(zoho.calls) >= 20
-    for one in at:
-        assert sum(one <= other < one + 60 for other in at) <= 20
+    for start in at:
+        assert sum(start <= other < start + 60 for other in at) <= 20

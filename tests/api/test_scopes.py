@@ -1,4 +1,4 @@
-"""A scope that the token lacks costs its streams, and nothing else."""
+"""A scope that the token lacks costs only the streams that need it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ast
 import logging
 import typing as t
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -64,28 +63,28 @@ def test_the_client_of_the_tap_can_not_write(service: Service, endpoint: str) ->
 
 def test_the_code_calls_no_other_endpoint() -> None:
     package = ROOT / "tap_zohocampaigns"
-    named: set[object] = {each.endpoint for each in STREAMS if each.endpoint}
-    for path in [*package.glob("*.py"), *(package / "api").glob("*.py")]:
-        for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+    named: set[object] = {stream.endpoint for stream in STREAMS}
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "call":
                 named |= {a.value for a in node.args[:1] if isinstance(a, ast.Constant)}
-    assert named == {*READS}
+    assert named - {""} == {*READS}
 
 
-@pytest.mark.parametrize("lacking", [CONTACTS, CAMPAIGNS])
+@pytest.mark.parametrize("missing", [CONTACTS, CAMPAIGNS])
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_streams_whose_scope_is_missing_are_left_out(
     account: LivingAccount,
     caplog: pytest.LogCaptureFixture,
     concurrency: int,
-    lacking: str,
+    missing: str,
 ) -> None:
     caplog.set_level(logging.WARNING)
     left, read = CONTACT_STREAMS, CAMPAIGN_STREAMS
-    if lacking == CAMPAIGNS:
+    if missing == CAMPAIGNS:
         left, read = read, left
     with Service(account, quota_calls=100_000) as service:
-        service.scopes = [each for each in service.scopes if each != lacking]
+        service.scopes = [scope for scope in service.scopes if scope != missing]
         output = run_tap(service, *left, *read, concurrency=concurrency)
         again = run_tap(service, *left, *read, state=output.state)
     for name in read:
@@ -98,8 +97,7 @@ def test_streams_whose_scope_is_missing_are_left_out(
             "run",
         }
     assert again.state.keys() == output.state.keys()
-    told = [each.getMessage() for each in caplog.records if lacking in each.message]
-    assert told
+    assert any(missing in message for message in caplog.messages)
     (end,) = {m for m in caplog.messages if m.startswith("Streams left out of this")}
     for name in left:
         assert name in end
@@ -110,7 +108,7 @@ def test_a_stream_that_is_left_out_keeps_its_state_and_deletes_nothing(
 ) -> None:
     with Service(account, quota_calls=100_000) as service:
         before = run_tap(service, "segment_contacts", "campaigns")
-        service.scopes = [each for each in service.scopes if each != CONTACTS]
+        service.scopes = [scope for scope in service.scopes if scope != CONTACTS]
         after = run_tap(service, "segment_contacts", "campaigns", state=before.state)
         kept = before.state["bookmarks"]["segment_contacts"]["parts"]
         assert after.state["bookmarks"]["segment_contacts"]["parts"] == kept

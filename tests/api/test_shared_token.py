@@ -38,7 +38,7 @@ UNAUTHORIZED = as_json({"message": "Unauthorized request.", "Code": "1007"}, 401
 
 
 def called(client: Client, endpoints: t.Iterable[str]) -> list[ZohoError | None]:
-    """Call from as many threads at once; return how it ended for each."""
+    """Call from many threads at once; return the error of each call, or None."""
 
     def call(endpoint: str) -> ZohoError | None:
         try:
@@ -123,7 +123,7 @@ def test_a_repeated_token_of_another_process_is_given_up_too(
             with pytest.raises(FatalError, match="the same access token again"):
                 zoho.client(clock, **ledger).call(LISTS, {})
             assert zoho.tokens == asked
-        # It is another one at last.
+        # Now the service gives another one.
         zoho.api = lambda asked: (
             success()
             if asked.headers["Authorization"].endswith("new")
@@ -256,8 +256,8 @@ def test_each_refresh_token_has_its_own_access_token(
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
     with Zoho(lambda _: success()) as zoho:
         zoho.token = lambda asked: token(f"for-{asked.form['refresh_token']}")
-        for each in ("one", "other", refresh_token):
-            zoho.client(clock, refresh_token=each, **ledger).call(LISTS, {})
+        for name in ("one", "other", refresh_token):
+            zoho.client(clock, refresh_token=name, **ledger).call(LISTS, {})
         signed = [call.headers["Authorization"].split("-")[-1] for call in zoho.calls]
         assert signed == ["one", "other", refresh_token]
         assert zoho.tokens == 2

@@ -1,4 +1,4 @@
-"""A call ends in its time, whatever comes and however slowly, and in little memory."""
+"""A call ends after `request_timeout`, however slow the answer, in little memory."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_each_call_of_a_connection_has_the_whole_timeout() -> None:
             slow.say(OK + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
 
     with serving(talk) as url, pytest.raises(FatalError, match="`api_url`"):
-        # What is no answer of the API is asked for again.
+        # An answer without data is retried.
         call(url, request_timeout=5, retry_max_seconds=1)
 
 
@@ -299,7 +299,7 @@ def test_a_slow_look_up_ends_after_request_timeout(
         for _ in range(3):
             with pytest.raises(FatalError, match=r"no whole answer .*Timeout"):
                 call("https://slow.example")
-        # Nobody asks again while the answer is awaited.
+        # There is one look-up at a time.
         assert asked == ["slow.example"]
     finally:
         assert not over.is_set()
@@ -334,7 +334,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
             filler.close()
 
 
-# A program that may use little memory, and reads what is served.
+# A program that may use little memory, and makes one call.
 READER = """
 import re, sys
 sys.path[:0] = [{root!r}]
@@ -388,15 +388,15 @@ def test_a_decompression_bomb_needs_little_memory(encoding: str, status: int) ->
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (GIB, GIB)),
         )
     assert done.returncode == 0, done.stderr
-    *told, most = done.stdout.splitlines()
-    assert len(told) == 1
+    *errors, most = done.stdout.splitlines()
+    assert len(errors) == 1
     assert int(most) < 400 << 10
 
 
 def test_only_requested_encodings_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    # As with an old package for Brotli, which knows no bounds.
-    found = HTTPResponse.CONTENT_DECODERS
-    monkeypatch.setattr(HTTPResponse, "CONTENT_DECODERS", [*found, "br"])
+    # As with an old package for Brotli, which has no limit.
+    decoders = [*HTTPResponse.CONTENT_DECODERS, "br"]
+    monkeypatch.setattr(HTTPResponse, "CONTENT_DECODERS", decoders)
     decoded: list[bytes] = []
     monkeypatch.setattr(
         DeflateDecoder, "decompress", lambda _, data, **__: decoded.append(data)

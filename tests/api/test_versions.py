@@ -1,4 +1,4 @@
-"""API v1: one token in the body of every call, and less to call."""
+"""API version 1: one token in the body of every call, and fewer endpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tests.api.test_locked import LOCKS
+from tests.api.test_locks import LOCKS
 from tests.api.test_secrets import leaks, shown_by
 from tests.support import samples
 from tests.support.calls import COUNT, LISTS, RECIPIENTS, in_turn
@@ -65,9 +65,6 @@ def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
     return connect(config, endpoints=ENDPOINTS, clock=clock, sleep=clock.sleep)
 
 
-# How a call is made.
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("endpoint", CALLS)
 def test_a_call_has_all_parameters_in_its_body(
@@ -89,7 +86,7 @@ def test_a_call_has_all_parameters_in_its_body(
         "version": "1",
     }
     assert "Authorization" not in call.headers
-    # A minute of subscribing has as many as five minutes of the others.
+    # The minute of `listsubscribe` allows as many calls as the window of the others.
     assert client.ledger.remaining(endpoint) == 490 - 1
 
 
@@ -139,9 +136,6 @@ def test_each_data_center_is_called_and_no_other_host(
     assert targets == [("CONNECT", f"{host}:443")]
 
 
-# What is refused.
-
-
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 @pytest.mark.parametrize("endpoint", [LISTS, RECIPIENTS])
 def test_a_refused_token_is_an_error_and_not_retried(
@@ -158,7 +152,7 @@ def test_a_refused_token_is_an_error_and_not_retried(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "told"),
+    ("code", "kind", "advice"),
     [
         ("2706", Forbidden, "check that the user of `auth_token` may see this"),
         ("901", FatalError, "`auth_token` belongs to an active account"),
@@ -167,10 +161,10 @@ def test_a_refused_token_is_an_error_and_not_retried(
     ],
 )
 def test_errors_name_the_settings_of_version_1(
-    code: str, kind: type[Exception], told: str, clock: Clock
+    code: str, kind: type[Exception], advice: str, clock: Clock
 ) -> None:
     with Zoho(in_turn(Answer(error(code, "No.")))) as zoho:
-        with pytest.raises(kind, match=told):
+        with pytest.raises(kind, match=advice):
             old(zoho, clock).call(LISTS, {})
         assert len(zoho.asked) == 1
 
@@ -201,8 +195,6 @@ def test_a_locked_endpoint_is_called_again_after_the_lock_time(
         assert len(zoho.asked) == 2
     assert clock.waits == [777]
 
-
-# What is shown, and what is kept.
 
 PLANTED = (AUTH_TOKEN, ADDRESS, LONG_KEY)
 LEAKS = leaks(" ".join(PLANTED))

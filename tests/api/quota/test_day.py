@@ -1,3 +1,5 @@
+"""A simulated day of programs that share a ledger."""
+
 from __future__ import annotations
 
 import typing as t

@@ -1,3 +1,5 @@
+"""The ledger: windows, locks, waits and threads, in memory."""
+
 from __future__ import annotations
 
 import logging
@@ -70,7 +72,7 @@ def test_listsubscribe_stays_2_percent_below_all_limits_of_zoho() -> None:
         spans = [
             last - first for first, last in zip(entered, entered[ours:], strict=False)
         ]
-        # The call after ours comes behind the window, and no later than needed.
+        # The next call comes after the window, and no later than needed.
         assert seconds < min(spans) <= seconds + 1 + 1e-4
 
 
@@ -114,8 +116,8 @@ def test_waits_are_reported_and_long_ones_are_logged(
     assert clock.waits == [301, 2]
     assert None not in shown
     assert ledger.waiting_until() is None
-    (told,) = caplog.records
-    assert "getmailinglists" in told.getMessage()
+    (record,) = caplog.records
+    assert "getmailinglists" in record.getMessage()
 
 
 def test_an_interrupted_wait_is_no_longer_reported() -> None:
@@ -139,7 +141,7 @@ def test_threads_together_never_exceed_the_quota() -> None:
     def sleep(_: float) -> None:
         raise FullError
 
-    # The clock is read in the midst of each entry.
+    # The clock is read during each entry.
     clock = Narrow()
     start = threading.Barrier(8)
     ledger = Ledger(MemoryStore(Quotas(Quota(50, 300, 1800)), clock=clock), sleep=sleep)
@@ -176,9 +178,9 @@ def test_several_waits_for_one_endpoint_are_logged_once(
 
     ledger = Ledger(MemoryStore(Quotas(QUOTA)), sleep=sleep)
     ledger.wait_out("one", Wait(300, locked=True))
-    told = [record.getMessage().split(",")[0] for record in caplog.records]
-    assert told.count("one: locked by Zoho") == 1
-    assert "other: the quota is used up" in told
+    lines = [record.getMessage().split(",")[0] for record in caplog.records]
+    assert lines.count("one: locked by Zoho") == 1
+    assert "other: the quota is used up" in lines
     assert ledger.waiting_until() is None
 
 

@@ -1,4 +1,4 @@
-"""Ledgers that several programs share, and where they are."""
+"""Ledgers that several programs share, and their locations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.ledgers import (
 )
 from tests.support.zoho import take
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Caller:
@@ -37,7 +37,7 @@ class Caller:
         assert self.hear() == "ready"
 
     def hear(self) -> str:
-        """Return the next word that it says."""
+        """Return the next line that it prints."""
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
@@ -58,7 +58,7 @@ class Caller:
 
 @pytest.mark.slow
 def test_programs_together_never_exceed_the_quota(where: str) -> None:
-    # They open a ledger that nobody has opened before at the same moment.
+    # All open a new ledger at the same moment.
     callers = [Caller("enter", where, 300) for _ in range(6)]
     for caller in callers:
         caller.go()

@@ -1,4 +1,4 @@
-"""The server: restarts, losses, and what it does not show."""
+"""The ledger in Redis: restarts, losses of data, and secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FULL = about(303, within=60, locked=False)
 
 @pytest.fixture
 def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
-    """Return what opens the store of one more program."""
+    """Return a function that opens the store of one more program."""
     own_redis.know(ACCOUNT)
     with ExitStack() as stack:
         yield lambda: stack.enter_context(
@@ -88,7 +88,7 @@ def test_after_a_loss_of_data_every_window_counts_as_full_once(
         assert take(store, "one") == FULL
         assert take(store, "other") == FULL
         assert store.remaining("one") == 0
-    # The first to find out decided until when.
+    # The first process that noticed the loss has set the time.
     assert own_redis.client.hget(STATE, "lost") == lost
 
 
@@ -119,7 +119,7 @@ def test_after_a_loss_between_two_runs_every_window_counts_as_full_once(
         assert store.remaining("other") == 0
     assert "`rate_limit_ledger`" in caplog.text
     assert "planted" not in caplog.text
-    # The wait is over for all a window after the loss.
+    # One window after the loss, no process waits any more.
     own_redis.know(ACCOUNT)
     caplog.clear()
     assert take(start(), "other") is None
@@ -224,7 +224,7 @@ def test_a_server_that_returns_with_older_data_has_lost_calls(
     assert take(first, "other") is None
     own_redis.kill()
     own_redis.start()
-    # It knows of no call that the server has forgotten, and nobody told it.
+    # Its own calls are all there, and no process has noticed the loss yet.
     assert take(second, "second") is None
     assert take(first, "other") == FULL
     assert take(second, "second") == FULL
@@ -319,7 +319,7 @@ def test_all_keys_have_one_prefix_and_expire(
 def timed(
     tmp_path_factory: pytest.TempPathFactory, shared_redis: RedisServer
 ) -> Kind[ServerClock]:
-    """Return what opens stores at a time that the test sets."""
+    """Return a kind of store whose time the test sets."""
     return in_redis(tmp_path_factory.mktemp("script"), shared_redis)
 
 
@@ -340,7 +340,7 @@ def test_steps_of_the_servers_clock_never_allow_a_call_too_early(
             entered.append(clock.now)
             if len(entered) > QUOTA.calls:
                 earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
-                # Two seconds of caution, and two that the clock may be wrong by.
+                # Two seconds of margin, and two by which the clock may be wrong.
                 assert earliest - 1e-5 <= clock.now <= earliest + 4 + 1e-5
 
 
@@ -352,7 +352,7 @@ def test_time_goes_on_after_a_large_correction_of_the_servers_clock(
     with closing(timed.open(next(accounts), QUOTA)) as store:
         assert [take(store, "one") for _ in range(3)] == [None] * 3
         clock.ahead, clock.now = 0.0, 100.0
-        # What passed before the correction was noticed is not known.
+        # It is not known how much time passed before the correction was noticed.
         assert take(store, "one") == about(303, locked=False)
         clock.advance(100)
         assert take(store, "one") == about(203, locked=False)

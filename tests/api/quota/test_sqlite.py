@@ -1,4 +1,4 @@
-"""The file: who may read it, what befalls it, and clocks that step."""
+"""The ledger in a file: access, faults, and clocks that step."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_only_the_user_can_read_the_file(path: Path, store: SqliteStore) -> None
     finally:
         os.umask(before)
     files = sorted(path.parent.iterdir())
-    assert [each.name.removeprefix(path.name) for each in files] == ["", "-shm", "-wal"]
-    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    assert [file.name.removeprefix(path.name) for file in files] == ["", "-shm", "-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
@@ -71,9 +71,9 @@ def test_an_interrupted_entry_is_rolled_back(path: Path) -> None:
     with ExitStack() as stack:
         broken, whole = (
             stack.enter_context(
-                closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=each))
+                closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks))
             )
-            for each in (Clocks(wall=interrupted), None)
+            for clocks in (Clocks(wall=interrupted), None)
         )
         for use in (broken.enter, broken.lock, broken.remaining):
             with pytest.raises(KeyboardInterrupt):
@@ -113,26 +113,26 @@ def test_an_unusable_file_costs_one_warning(
 
 
 def assert_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    (told,) = caplog.records
-    assert told.levelno == logging.WARNING
-    assert "`rate_limit_ledger`" in told.getMessage()
-    assert "planted" not in told.getMessage()
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert "`rate_limit_ledger`" in warning.getMessage()
+    assert "planted" not in warning.getMessage()
 
 
 @contextmanager
 def ruined(path: Path) -> Iterator[None]:
-    # After another has written, the file is read anew.
+    # SQLite reads the file again after another process has written to it.
     with closing(SqliteStore(path, "other account", Quotas(QUOTA))) as other:
         take(other, "one")
-    for each in (path, path.with_name(f"{path.name}-wal")):
-        each.write_bytes(b"planted-content " * (each.stat().st_size // 16))
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        file.write_bytes(b"planted-content " * (file.stat().st_size // 16))
     yield
 
 
 @contextmanager
 def deleted(path: Path) -> Iterator[None]:
-    for each in path.parent.iterdir():
-        each.unlink()
+    for file in path.parent.iterdir():
+        file.unlink()
     yield
 
 
@@ -183,7 +183,7 @@ def test_a_file_that_fails_during_a_run_costs_one_warning_and_no_call(
 
 
 class Machine:
-    """True time; a wall clock that is up to two seconds ahead of it; and restarts."""
+    """A machine that restarts, with a wall clock that may be ahead of the true time."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -244,7 +244,7 @@ def test_restarts_and_clock_steps_never_allow_a_call_too_early(
             entered.append(machine.now)
             if len(entered) > QUOTA.calls:
                 earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
-                # Two seconds of caution, and two that the clock may be wrong by.
+                # Two seconds of margin, and two by which the clock may be wrong.
                 assert earliest - 1e-5 <= machine.now <= earliest + 4 + 1e-5
             else:
                 assert machine.now == asked
@@ -272,7 +272,7 @@ def test_entries_from_the_future_expire_in_due_time(path: Path) -> None:
     ) as store:
         assert [take(store, "one") for _ in range(3)] == [None] * 3
     machine.ahead = 0
-    # Each restart asks the wall clock again, with two seconds of caution.
+    # Each restart reads the wall clock again, with two seconds of margin.
     for waits in (301, 203, 103):
         machine.started = machine.now
         clocks = machine.clocks()

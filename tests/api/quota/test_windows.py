@@ -1,4 +1,4 @@
-"""No window ever holds too many calls, and nobody waits in vain."""
+"""No window holds too many calls, and no call waits longer than needed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECONDS = st.integers(0, 40).map(float) | st.floats(0, 40)
     st.sampled_from([0, 1]),
     st.lists(SECONDS, max_size=40),
 )
-# In floats `7.2 + 1 - 8.2` is nothing, and yet `8.2 - 1` is less than 7.2.
+# In floats `7.2 + 1 - 8.2` is 0, but `8.2 - 1` is less than 7.2.
 @example(1, 1, 0, [7.2, 0.0, 0.0])
 def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
     kind: Kind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
@@ -57,7 +57,7 @@ def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
             enter(ledger, "one")
             entered.append(clock())
             if len(entered) > calls:
-                # Rounding aside, just so late that the window has room again.
+                # Apart from rounding, exactly when the window has room again.
                 earliest = max(asked, entered[-1 - calls] + window)
                 assert entered[-1] == pytest.approx(earliest, abs=1e-5)
             else:
@@ -98,7 +98,7 @@ def test_all_windows_of_an_endpoint_are_kept_and_no_wait_is_too_long(
 
 
 class Simulation:
-    """Calls that take their time, and a service that counts them when they arrive."""
+    """Calls with latency, and a service that counts them when they arrive."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -106,17 +106,17 @@ class Simulation:
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
 
-    def after(self, seconds: float, what: Callable[[], object]) -> None:
-        """Let something happen later."""
-        due = (self.clock() + seconds, next(self._order), what)
+    def after(self, seconds: float, event: Callable[[], object]) -> None:
+        """Let an event happen later."""
+        due = (self.clock() + seconds, next(self._order), event)
         heapq.heappush(self._due, due)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and what is due happen."""
+        """Let time pass, and the events that are due happen."""
         ends = self.clock() + seconds
         while self._due and self._due[0][0] <= ends:
-            self.clock.now, _, what = heapq.heappop(self._due)
-            what()
+            self.clock.now, _, event = heapq.heappop(self._due)
+            event()
         self.clock.now = ends
 
     def arrive(self) -> None:
@@ -125,9 +125,9 @@ class Simulation:
 
     def send(self, store: Store) -> Ticket:
         """Enter a call as soon as it may be sent."""
-        while isinstance(taken := store.enter("one"), Wait):
-            self.advance(taken.seconds)
-        return taken
+        while isinstance(result := store.enter("one"), Wait):
+            self.advance(result.seconds)
+        return result
 
 
 LATENCIES = st.tuples(
@@ -154,7 +154,7 @@ def test_calls_that_arrive_late_never_exceed_the_quota(
             store = stores[fate % len(stores)]
             ticket = simulation.send(store)
             simulation.after(there, simulation.arrive)
-            # Who dies tells of no answer.
+            # A killed process notes no answer.
             if fate:
                 simulation.after(there + back, partial(store.done, ticket))
         simulation.advance(20)

@@ -91,9 +91,9 @@ def test_a_malformed_file_is_replaced(
 def test_a_valid_file_is_used(ledger: Path, in_file: Open) -> None:
     ledger.parent.mkdir()
     planted(ledger.with_name("ledger.token-key"))
-    found = in_file().acquire(())
-    assert isinstance(found, Token)
-    assert found.text == "1000.evil"
+    result = in_file().acquire(())
+    assert isinstance(result, Token)
+    assert result.text == "1000.evil"
 
 
 @pytest.mark.parametrize("how", ["readable", "link", "pipe", "foreign"])
@@ -141,9 +141,9 @@ def test_an_unusable_path_costs_at_most_one_warning(
     token = kept(store)
     assert is_kept(store.acquire(()))
     assert store.acquire({token.issue}) is None
-    told = [record.levelname for record in caplog.records]
+    levels = [record.levelname for record in caplog.records]
     harmless = end != ".lock" and how != "folder"
-    assert told == ([] if harmless else ["WARNING"])
+    assert levels == ([] if harmless else ["WARNING"])
     assert "planted" not in caplog.text
 
 

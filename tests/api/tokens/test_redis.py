@@ -37,7 +37,7 @@ def in_redis(own_redis: RedisServer, clock: Clock) -> Open:
 
 
 def content_of(server: RedisServer) -> dict[str, bytes]:
-    """Return what is kept, by its names."""
+    """Return all values by their keys."""
     names = t.cast("list[str]", server.client.keys("*"))
     return {name: t.cast("str", server.client.get(name)).encode() for name in names}
 
@@ -86,7 +86,7 @@ def test_the_lock_of_a_killed_process_lasts_seconds(
     assert 0 < own_redis.client.pttl(lock) <= 10_000
     own_redis.client.delete(lock)
     assert other.acquire(()) is None
-    # Who comes late does not end the turn of another.
+    # A late process does not remove the lock of another one.
     killed.keep(TEXT, 3600)
     assert lock in content_of(own_redis)
 
@@ -177,7 +177,7 @@ def test_threads_of_many_processes_replace_a_revoked_token_once(
     where: str, request: pytest.FixtureRequest
 ) -> None:
     def api(asked: Request) -> Answer:
-        # The first token is revoked when they are in the middle of it.
+        # The first token is revoked after 30 requests.
         revoked = len(zoho.asked) > 30
         old = asked.headers["Authorization"].endswith("-1")
         return as_json({"Code": "1007"}, 401) if revoked and old else success()
@@ -193,15 +193,15 @@ def test_threads_of_many_processes_replace_a_revoked_token_once(
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             for _ in range(4)
         ]
-        for each in running:
-            assert each.stdout
-            assert each.stdout.readline() == b"ready\n"
-        for each in running:
-            assert each.stdin
-            each.stdin.write(b"\n")
-            each.stdin.flush()
-        for each in running:
-            each.communicate()
-            assert each.returncode == 0
+        for process in running:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+        for process in running:
+            assert process.stdin
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        for process in running:
+            process.communicate()
+            assert process.returncode == 0
         assert zoho.tokens == 2
         assert len(zoho.calls) >= 4 * 24

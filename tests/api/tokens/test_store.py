@@ -25,10 +25,10 @@ def test_all_processes_use_one_token(start: Open) -> None:
     token = kept(start())
     assert token.seconds == 3540
     for _ in range(3):
-        found = start().acquire(())
-        assert isinstance(found, Token)
-        assert (found.text, found.issue) == (TEXT, token.issue)
-        assert found.seconds == pytest.approx(3540, abs=30)
+        result = start().acquire(())
+        assert isinstance(result, Token)
+        assert (result.text, result.issue) == (TEXT, token.issue)
+        assert result.seconds == pytest.approx(3540, abs=30)
 
 
 def test_one_process_requests_a_token_while_others_wait(start: Open) -> None:
@@ -36,9 +36,9 @@ def test_one_process_requests_a_token_while_others_wait(start: Open) -> None:
     assert one.acquire(()) is None
     assert [other.acquire(()) for _ in range(3)] == [BUSY] * 3
     token = one.keep(TEXT, 3600)
-    found = other.acquire(())
-    assert isinstance(found, Token)
-    assert found.issue == token.issue
+    result = other.acquire(())
+    assert isinstance(result, Token)
+    assert result.issue == token.issue
 
 
 def test_each_wait_for_another_process_is_measured_on_its_own(
@@ -79,10 +79,10 @@ def test_a_refused_token_is_replaced_once(start: Open) -> None:
     assert is_kept(other.acquire(()))
     assert one.acquire({old.issue}) is None
     new = one.keep(TEXT, 3600)
-    # The other has met the refusal of the old one too, and finds the new one.
-    found = other.acquire({old.issue})
-    assert isinstance(found, Token)
-    assert found.issue == new.issue != old.issue
+    # The old one was refused to the other process too. It finds the new one.
+    result = other.acquire({old.issue})
+    assert isinstance(result, Token)
+    assert result.issue == new.issue != old.issue
 
 
 def test_all_processes_together_request_ten_tokens_in_ten_minutes(
@@ -96,8 +96,8 @@ def test_all_processes_together_request_ten_tokens_in_ten_minutes(
         refused.append(store.keep(TEXT, 3600).issue)
         clock.advance(10)
     other = FileTokens(ledger, "key", clock=clock, wall=clock)
-    for each in (store, other):
-        assert each.acquire(refused) == about(500, locked=False)
+    for process in (store, other):
+        assert process.acquire(refused) == about(500, locked=False)
     clock.advance(500)
     assert store.acquire(refused) is None
 
@@ -133,8 +133,8 @@ def test_after_a_throttle_no_process_requests_a_token_for_ten_minutes(
     store = start()
     assert store.acquire(()) is None
     assert store.note_throttled() == (600, True)
-    for each in (store, start()):
-        assert each.acquire(()) == about(600, within=60, locked=True)
+    for process in (store, start()):
+        assert process.acquire(()) == about(600, within=60, locked=True)
 
 
 def test_a_valid_token_is_used_during_a_throttle(clock: Clock, tmp_path: Path) -> None:
@@ -173,12 +173,12 @@ def test_steps_of_the_clock_never_make_a_token_live_longer(
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     kept(store)
     clock.advance(step)
-    found = store.acquire(())
+    result = store.acquire(())
     if step > 3540:
-        assert found is None
+        assert result is None
     else:
-        assert isinstance(found, Token)
-        assert found.seconds == min(3540, 3540 - step)
+        assert isinstance(result, Token)
+        assert result.seconds == min(3540, 3540 - step)
 
 
 def test_requests_from_the_future_count_as_made_now(

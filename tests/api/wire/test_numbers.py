@@ -149,6 +149,6 @@ def test_numbers_in_json_keep_their_digits_through_all_steps(
 def test_json_has_plain_floats_where_they_are_exact(
     text: str, expected: object
 ) -> None:
-    found = numbers.decode(text.encode())
-    assert found == expected
-    assert type(found) is type(expected)
+    actual = numbers.decode(text.encode())
+    assert actual == expected
+    assert type(actual) is type(expected)

@@ -106,11 +106,11 @@ def test_the_zone_is_looked_up_only_if_a_text_needs_it() -> None:
 @pytest.mark.parametrize(
     ("stream", "field", "wire_name"),
     [
-        (each.name, field, wire_name)
-        for each in STREAMS
-        for field, about in load_schema(each.name)["properties"].items()
-        if about.get("format") == "date-time"
-        for wire_name in about.get("x-wire-names", [field])
+        (stream.name, field, wire_name)
+        for stream in STREAMS
+        for field, field_schema in load_schema(stream.name)["properties"].items()
+        if field_schema.get("format") == "date-time"
+        for wire_name in field_schema.get("x-wire-names", [field])
     ],
 )
 def test_times_are_parsed_in_all_layouts_in_every_stream(
@@ -182,8 +182,8 @@ def test_no_value_of_a_row_is_lost(drawn: tuple[str, dict[str, str]]) -> None:
     custom: Mapping[str, object] = record.get("custom_fields", {})
     by_wire = {
         wire_name: field
-        for field, about in schema["properties"].items()
-        for wire_name in about.get("x-wire-names", [field])
+        for field, field_schema in schema["properties"].items()
+        for wire_name in field_schema.get("x-wire-names", [field])
     }
     for name, value in row.items():
         if value in {"", "null", "undefined"}:

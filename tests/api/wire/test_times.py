@@ -240,8 +240,13 @@ def test_an_invalid_epoch_is_a_value_error(
 def test_texts_are_ordered_as_their_instants(
     one: datetime, other: datetime, zone: str
 ) -> None:
-    texts = [times.rfc3339(each.astimezone(ZoneInfo(zone))) for each in (one, other)]
-    cut = [each.replace(microsecond=each.microsecond // 1000) for each in (one, other)]
+    texts = [
+        times.rfc3339(instant.astimezone(ZoneInfo(zone))) for instant in (one, other)
+    ]
+    cut = [
+        instant.replace(microsecond=instant.microsecond // 1000)
+        for instant in (one, other)
+    ]
     assert (texts[0] < texts[1]) == (
         (one.replace(microsecond=0), cut[0].microsecond)
         < (other.replace(microsecond=0), cut[1].microsecond)

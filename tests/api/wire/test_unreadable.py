@@ -131,9 +131,9 @@ def as_bytes(body: object, form: str) -> bytes:
 def element(value: object) -> str:
     if isinstance(value, dict):
         return "".join(
-            f"<{name}>{element(each)}</{name}>"
+            f"<{name}>{element(item)}</{name}>"
             for name, listed in value.items()
-            for each in (listed if isinstance(listed, list) else [listed])
+            for item in (listed if isinstance(listed, list) else [listed])
         )
     return str(value)
 

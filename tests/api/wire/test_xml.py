@@ -39,7 +39,7 @@ BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
 
 
 def reference(text: bytes) -> Envelope:
-    """Read XML by way of a tree."""
+    """Parse XML with a tree."""
     mended = BARE.sub(b"&amp;", text)
     mended = re.sub(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1", rb"\1.0", mended)
     mended = re.sub(CONTROL, b"", mended)
@@ -105,7 +105,7 @@ def plain(element: Element) -> t.Any:
 
 
 def outcome(read: Callable[[bytes], Envelope], text: bytes) -> str:
-    """Return all that an answer or an error says, in its order."""
+    """Return an answer or an error as text."""
     try:
         return json.dumps(read(text))
     except ZohoError as error:
@@ -126,7 +126,7 @@ PIECES = st.one_of(
     TEXT.map("<?x {}?>".format),
     st.sampled_from(["&amp;", "&lt;", "&#233;", "&#x1F600;", "&#13;"]),
 )
-# What no writer should send, and some do.
+# Faults that Zoho sends, or might send.
 FAULTS = st.sampled_from(
     [
         "&",
@@ -243,7 +243,7 @@ def test_xml_is_parsed_as_by_the_reference(text: bytes, piece: int) -> None:
         ('<fl><fl val="b">1</fl></fl>', {"None": {"b": "1"}}),
         ('<a><fl val="b"><c/></fl></a>', {"a": {"b": {"c": None}}}),
         ('<a><b val="c">d</b></a>', {"a": {"b": "d"}}),
-        # A field without a name and attributes is noise.
+        # A field without a name and attributes is dropped.
         ("<fl>1</fl>", {}),
         ('<fl>1</fl><fl val="a">2</fl>', {"a": "2"}),
         ("<a><fl>1</fl></a>", {"a": ""}),
@@ -433,7 +433,7 @@ def test_a_misplaced_piece_is_parsed_as_by_the_reference(
     piece: bytes,
 ) -> None:
     text = page(ROWS)
-    # By the first character the format is told.
+    # The first character shows the format, so it stays.
     for place in range(1, len(text) + 1):
         changed = text[:place] + piece + text[place:]
         assert outcome(read, changed) == outcome(reference, changed)

@@ -1,4 +1,4 @@
-"""Answers of calls: which fail, which are tried again, which are empty."""
+"""Answers of calls: which fail, which are retried, and which mean no rows."""
 
 from __future__ import annotations
 
@@ -203,8 +203,8 @@ def test_a_call_is_repeated_if_a_web_page_asks_to_try_later(clock: Clock) -> Non
 def test_an_unknown_code_on_a_write_is_an_unknown_rejection(
     endpoint: str, form: str, clock: Clock
 ) -> None:
-    told = f"Cannot process {ADDRESS} of {CLIENT_SECRET}."
-    with Zoho(in_turn(Answer(error("77777", told, form=form)))) as zoho:
+    message = f"Cannot process {ADDRESS} of {CLIENT_SECRET}."
+    with Zoho(in_turn(Answer(error("77777", message, form=form)))) as zoho:
         client = connected(zoho, clock, response_format=form)
         with pytest.raises(UnknownRejection) as raised:
             client.call(endpoint, {})
@@ -214,7 +214,7 @@ def test_an_unknown_code_on_a_write_is_an_unknown_rejection(
         with pytest.raises(Rejected) as known:
             client.call(endpoint, {})
         assert type(known.value) is Rejected
-        # What is not about a record, or not the service's own answer, is not of it.
+        # These are not about the record: a code for all calls, and an HTTP error.
         for failing in (
             Answer(error("903", "Missing.", form=form)),
             Answer(error("77777", "Told.", form=form), 400),
@@ -265,7 +265,7 @@ def test_the_cause_of_an_outage_is_named_without_its_address(
         url = unreachable(zoho, kind, environment)
         if of == "api_url":
             zoho.token = lambda _: token("access")
-        # Of the two clocks, that of all calls ends first when nobody sleeps.
+        # Without waits, the time for all calls ends before that of one call.
         client = zoho.client(clock, retry_max_seconds=seconds, **{of: url})
         environment.setattr(random, "uniform", lambda *_: 0.0 if seconds else 1.0)
         with pytest.raises(Outage) as raised:
