@@ -78,7 +78,7 @@ def waiting(ledger: Ledger) -> Enter:
 
     def enter() -> Done:
         while isinstance(taken := ledger.enter(ENDPOINT), Wait):
-            ledger.rest(ENDPOINT, taken)
+            ledger.wait_out(ENDPOINT, taken)
         return partial(ledger.done, taken)
 
     return enter

@@ -197,7 +197,9 @@ class TapZohoCampaigns(Plugin, Run):
         """Return the streams of the API version; nothing is sent."""
         version = versions.find(self.settings)
         offered: list[ZohoStream] = [
-            stream(self) for stream in streams.STREAMS if version.reads(stream.endpoint)
+            stream(self)
+            for stream in streams.STREAMS
+            if version.has_call(stream.endpoint)
         ]
         for stream in offered:
             stream.logger.addFilter(SDK_LINES)

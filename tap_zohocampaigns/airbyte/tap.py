@@ -43,7 +43,7 @@ class AirbyteTap(TapZohoCampaigns):
     def inventory(self) -> Inventory:
         """The account that all streams read, over one session."""
         inventory = super().inventory
-        inventory.client.ledger.resting = self.writer.rest
+        inventory.client.ledger.on_long_wait = self.writer.rest
         return inventory
 
     def columns_of(self, stream: str) -> dict[str, Row]:

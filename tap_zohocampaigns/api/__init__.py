@@ -1,1 +1,1 @@
-"""Everything that knows Zoho Campaigns, and nothing that knows Singer."""
+"""The API of Zoho Campaigns: calls, quotas, tokens and answers; nothing of Singer."""

@@ -43,9 +43,9 @@ class TokenWait(Exception):
 
 
 class Signature(t.NamedTuple):
-    """What authorizes a call: parameters of its form, and headers."""
+    """The credentials of a call: parameters and headers."""
 
-    form: Mapping[str, str]
+    parameters: Mapping[str, str]
     headers: Mapping[str, str]
 
 
@@ -55,7 +55,7 @@ class Authenticator:
     renews: t.ClassVar = True
     """Whether a new token can be requested when one is not accepted."""
     advice: t.ClassVar[Mapping[Action, str]] = {}
-    """What the user should check, where it differs from the table of codes."""
+    """Advice for errors where that of the table of codes does not fit."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Authenticator:
         clock: Callable[[], float],
         tokens: TokenStore,
     ) -> None:
-        """Keep what is needed to request tokens.
+        """Request nothing yet.
 
         Args:
             config: The settings `client_id`, `client_secret` and `refresh_token`.
@@ -83,11 +83,11 @@ class Authenticator:
         self._tokens = tokens
         self._guard = threading.Lock()
         self._token: Token | None = None
-        self._ends = 0.0
+        self._renew_at = 0.0
         self._refused: set[str] = set()
-        self._texts: set[str] = set()
-        self._own: set[str] = set()
-        self._verdict: ZohoError | None = None
+        self._token_texts: set[str] = set()
+        self._requested: set[str] = set()
+        self._final_error: ZohoError | None = None
 
     @staticmethod
     def client_of(config: Mapping[str, t.Any]) -> str:
@@ -98,12 +98,12 @@ class Authenticator:
     def secrets(self) -> tuple[str, ...]:
         """Texts that must never be shown."""
         credentials = (self._form["client_secret"], self._form["refresh_token"])
-        return (*filter(None, credentials), *tuple(self._texts))
+        return (*filter(None, credentials), *tuple(self._token_texts))
 
     def token(self) -> Token:
         """Return an access token that lives for another minute at least.
 
-        If its whole lifetime is only minutes, a quarter of it must be left.
+        A token with a lifetime below four minutes has a quarter of it left at least.
 
         Raises:
             TokenWait: There is none now: another process requests one, or the service
@@ -111,34 +111,35 @@ class Authenticator:
             SettingError: Zoho does not accept the credentials, now or before.
             Transient: The token service does not answer.
         """
-        with self._alone():
-            if self._verdict:
+        with self._guarded():
+            if self._final_error:
                 # Each thread raises its own error.
-                raise type(self._verdict)(str(self._verdict))
-            if self._token is None or self._clock() >= self._ends:
+                raise type(self._final_error)(str(self._final_error))
+            if self._token is None or self._clock() >= self._renew_at:
                 self._token = self._renew()
-                self._ends = self._clock() + self._token.seconds
-                self._texts.add(self._token.text)
+                self._renew_at = self._clock() + self._token.seconds
+                self._token_texts.add(self._token.text)
             return self._token
 
     def sign(self, token: Token) -> Signature:
-        """Return what authorizes a call with this token."""
+        """Return the credentials of a call with this token."""
         return Signature({}, {"Authorization": f"Zoho-oauthtoken {token.text}"})
 
     def has_requested(self, token: Token) -> bool:
-        """Return whether this process requested a token, and not another one."""
-        return token.issue in self._own
+        """Return whether this process requested the token; another one may have."""
+        return token.issue in self._requested
 
     def discard(self, token: Token) -> None:
         """Stop using a token that was not accepted; a newer one stays."""
-        with self._alone():
+        with self._guarded():
             self._refused.add(token.issue)
             if self._token and self._token.issue == token.issue:
                 self._token = None
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        # Signals are handled only while the main thread runs, so it must not wait long.
+    def _guarded(self) -> Iterator[None]:
+        # Python handles signals between two steps of the main thread, which therefore
+        # must not block for long.
         while not self._guard.acquire(timeout=_POLL_SECONDS):
             pass
         try:
@@ -157,18 +158,18 @@ class Authenticator:
             reply = self._post(self._form)
             text, lifetime = interpret(reply.status, reply.content, self.secrets)
         except Throttled:
-            raise TokenWait(self._tokens.rest()) from None
+            raise TokenWait(self._tokens.note_throttled()) from None
         except ZohoError as error:
             # A service that is too slow may have issued a token.
             self._tokens.release(issued=isinstance(error, Unanswered))
             if not isinstance(error, Transient):
-                self._verdict = error
+                self._final_error = error
             raise
         except BaseException:
             self._tokens.release(issued=True)
             raise
         token = self._tokens.keep(text, lifetime)
-        self._own.add(token.issue)
+        self._requested.add(token.issue)
         return token
 
 
@@ -200,9 +201,9 @@ class AuthToken:
         return self._token
 
     def sign(self, token: Token) -> Signature:
-        """Return what authorizes a call with this token."""
-        form = {"authtoken": token.text, "scope": "CampaignsAPI", "version": "1"}
-        return Signature(form, {})
+        """Return the credentials of a call with this token."""
+        parameters = {"authtoken": token.text, "scope": "CampaignsAPI", "version": "1"}
+        return Signature(parameters, {})
 
     def has_requested(self, token: Token) -> bool:
         """Return True: the token belongs to this process alone."""

@@ -1,4 +1,4 @@
-"""Causes of network errors in plain words: their own texts contain URLs."""
+"""Names the causes of network errors, whose own texts contain URLs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import urllib3
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The first line with a type that is anywhere in the chain of an error.
+# The first line counts that has a type of any error in the chain.
 _CAUSES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     (
         (urllib3.exceptions.ProxyError,),

@@ -39,19 +39,19 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger("tap-zohocampaigns.api")
 
-# A call that meets so many locks gives way to another program.
+# After so many locks of one call, the run fails: another program uses up the quota.
 _MOST_LOCKS = 3
 
 
 class _Call(t.NamedTuple):
-    """A call, without what authorizes it."""
+    """A call without its credentials."""
 
     endpoint: Endpoint
     params: Mapping[str, t.Any]
-    form: str
+    data_format: str
     """`json` or `xml`."""
     private: Iterable[str] = ()
-    """Values of contacts among the parameters."""
+    """Values of contacts among the parameters, which no log may show."""
 
 
 class Client:
@@ -116,7 +116,7 @@ class Client:
         params: Mapping[str, t.Any],
         tally: Counter[str] | None = None,
         *,
-        form: str = "",
+        data_format: str = "",
         private: Iterable[str] = (),
     ) -> Envelope | None:
         """Call an endpoint until it answers.
@@ -125,12 +125,12 @@ class Client:
             endpoint: Name of the call, such as `getmailinglists`.
             params: Its parameters; values are sent as text.
             tally: Counts the calls too, besides `calls`.
-            form: `json` or `xml`, if it is not that of the settings.
+            data_format: `json` or `xml`, if it is not that of the settings.
             private: Values of contacts among the parameters, which no log may show.
 
         Returns:
-            The answer, with the rows or the value that was asked for in `payload`. None
-            if there are no rows, or if a change was already in effect.
+            The answer, with its rows or value in `payload`. None if there are no rows,
+            or if a change was already in effect.
 
         Raises:
             FatalError: The answer is an error, or trying again did not help in time.
@@ -141,11 +141,11 @@ class Client:
             Rejected: The change is not accepted.
             Postponed: The change is not accepted now.
         """
-        params = self.version.form(endpoint, params)
-        # An endpoint that this client may not call is not in there.
+        params = self.version.parameters(endpoint, params)
+        # A KeyError means that this client must not make the call.
         row = self._endpoints[endpoint]
         with self._budget.calling():
-            call = _Call(row, params, form or self.format, private)
+            call = _Call(row, params, data_format or self.format, private)
             return self._call_until_answered(call, tally)
 
     def _call_until_answered(
@@ -196,18 +196,18 @@ class Client:
         endpoint = call.endpoint
         signature = self._auth.sign(slot.token)
         params = {
-            **endpoint.format_parameter(call.form),
+            **endpoint.format_parameter(call.data_format),
             **call.params,
-            **signature.form,
+            **signature.parameters,
         }
         reply = self._transport.send(
             self.version.method(endpoint.name),
             self.hosts.api,
-            self.version.address(endpoint.name, call.form),
+            self.version.address(endpoint.name, call.data_format),
             params,
             signature.headers,
         )
-        # Without an answer, the call may still reach Zoho.
+        # A call without an answer does not get here: it may still reach Zoho.
         self.ledger.done(slot.ticket)
         context = Context(self._auth.advice, self._auth.secrets, call.private)
         envelope = interpret(endpoint, reply.status, reply.content, context)

@@ -1,4 +1,4 @@
-"""The table of Zoho's codes: what each of them asks the caller to do.
+"""The table of Zoho's codes: what the caller has to do for each.
 
 The codes are from Zoho's page of error codes and from the page of each endpoint. Where
 the two contradict each other, the endpoint's own page wins, then the message:
@@ -58,7 +58,7 @@ _ACCOUNT = (
     "check that the user of `refresh_token` or `auth_token` belongs to an active "
     "account"
 )
-_TOKEN = "check `refresh_token` and `data_center`"  # noqa: S105 (names of settings)
+_CREDENTIALS = "check `refresh_token` and `data_center`"
 _SCOPES = "check the scopes of `refresh_token`"
 _URL = "check `data_center`, and `api_url` or `api_version` if they are set"
 _LISTS = "check `list_keys`"
@@ -78,8 +78,8 @@ _REPORT = (
     "it stays"
 )
 
-# The first line that fits counts. A code that no line has is a failure, unless the
-# message asks to try again later. Such a message also overrules lines without message.
+# The first line that fits counts. A code without a line is a failure, unless the
+# message asks to try again later. Such a message also overrules lines that name none.
 RULES = (
     # The text of the lock overrules every code.
     Rule("*", Action.LOCKED, message="throttles"),
@@ -173,9 +173,9 @@ RULES = (
     Rule("6502", Action.SMALLER_PAGE, check="lower `page_size`"),
     Rule("500 996 2101 2601", Action.RETRY),
     # Other services of Zoho have words as codes.
-    Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.REFRESH_TOKEN, check=_TOKEN),
+    Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.REFRESH_TOKEN, check=_CREDENTIALS),
     Rule("OAUTH_SCOPE_MISMATCH INVALID_OAUTHSCOPE", Action.FORBID, check=_SCOPES),
-    Rule("401 1007", Action.REFRESH_TOKEN, check=_TOKEN),
+    Rule("401 1007", Action.REFRESH_TOKEN, check=_CREDENTIALS),
     Rule("901 902", Action.FAIL, check=_ACCOUNT),
     Rule("1004 404", Action.FAIL, check=_URL),
     Rule("400 903 1001 1002 1003 1005 1006", Action.FAIL, check=_REPORT),

@@ -1,4 +1,4 @@
-"""The fields of a contact -> the text of the parameter `contactinfo`, in JSON or XML.
+"""Encodes the fields of a contact as the parameter `contactinfo`, in JSON or XML.
 
 Both are ASCII, so that no server can misread the encoding:
 https://www.zoho.com/campaigns/help/developers/contact-subscribe.html
@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 ADDRESS: t.Final = "Contact Email"
 """The name of the field that identifies a contact."""
 
-# What XML 1.0 can't hold, even escaped, and what is not a character.
+# Characters that XML 1.0 can't hold, even escaped, and halves of surrogate pairs.
 _UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_IN_XML = re.compile("[^ !#-%(-;=?-~]")
 _SIGNS = {ord("+"): "%2B", ord("%"): "%25"}
@@ -28,16 +28,16 @@ def sendable(text: str) -> bool:
     return not _UNSENDABLE.search(text)
 
 
-def form(fields: Mapping[str, str], wanted: str) -> str:
+def choose_format(fields: Mapping[str, str], preferred: str) -> str:
     """Return a format in which Zoho receives the fields unchanged.
 
     Args:
         fields: The fields by their display names.
-        wanted: The format of the settings.
+        preferred: The format of the settings: `json` or `xml`.
     """
     # How often the service decodes these signs is known for JSON only.
     texts = (*fields, *fields.values())
-    return "json" if any(sign in text for text in texts for sign in "+%") else wanted
+    return "json" if any(sign in text for text in texts for sign in "+%") else preferred
 
 
 def as_json(fields: Mapping[str, str]) -> str:

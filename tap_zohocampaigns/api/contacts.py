@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 
 BULK: t.Final = "addlistsubscribersinbulk"
 """The call that adds several contacts to a list."""
-_WRITE = {"json": contactinfo.as_json, "xml": contactinfo.as_xml}
+_ENCODE = {"json": contactinfo.as_json, "xml": contactinfo.as_xml}
 CALLS: t.Final = {
     "subscribe": "listsubscribe",
     "unsubscribe": "listunsubscribe",
@@ -56,13 +56,13 @@ class ContactWriter:
         Returns:
             Whether the change was already in effect.
         """
-        form = contactinfo.form(contact, self._client.format)
-        info = {"contactinfo": _WRITE[form](contact)}
+        data_format = contactinfo.choose_format(contact, self._client.format)
+        info = {"contactinfo": _ENCODE[data_format](contact)}
         envelope = self._client.call(
             CALLS[action],
             {**params, **info},
             self._tally,
-            form=form,
+            data_format=data_format,
             private=contact.values(),
         )
         # Zoho mostly answers with success and these words if it was already in effect.

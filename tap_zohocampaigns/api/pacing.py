@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from tap_zohocampaigns.api.auth import TokenWait
 from tap_zohocampaigns.api.errors import Outage, StoppedAtLock
 from tap_zohocampaigns.api.quota.ledger import Wait, clock_time
-from tap_zohocampaigns.api.refusals import TOKEN_SERVICE
+from tap_zohocampaigns.api.refusals import ISSUER
 from tap_zohocampaigns.api.retry_budget import BudgetExhausted
 
 if t.TYPE_CHECKING:
@@ -36,7 +36,7 @@ class QuotaWait(Exception):
 
 
 class FailureTimer:
-    """Measures for how long a call has been failing, without its waits."""
+    """Measures for how long a call has been failing; its waits do not count."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start without a failure.
@@ -54,7 +54,7 @@ class FailureTimer:
         return now - self._since
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def waiting(self) -> Iterator[None]:
         """Leave out the time of a wait."""
         began = self._clock()
         yield
@@ -82,7 +82,7 @@ class Pacer:
         budget: RetryBudget,
         sleep: Callable[[float], None],
     ) -> None:
-        """Keep what calls wait for.
+        """Start with no call underway.
 
         Args:
             config: The settings `concurrency`, `retry_max_seconds` and
@@ -113,7 +113,7 @@ class Pacer:
             try:
                 with self._in_flight, self._budget.token():
                     # A wait for a token that arrives is not a failure.
-                    with self._budget.resting(), failure_timer.resting():
+                    with self._budget.waiting(), failure_timer.waiting():
                         token = self._auth.token()
                     self._refusals.check_scope(endpoint)
                     yield Slot(token, self._enter(endpoint))
@@ -126,24 +126,24 @@ class Pacer:
                         f"{exhausted.cause}."
                     )
                     raise Outage(msg) from None
-                with failure_timer.resting():
+                with failure_timer.waiting():
                     self._sleep(exhausted.seconds)
-            except QuotaWait as waiting:
-                wait = waiting.wait
+            except QuotaWait as refused:
+                wait = refused.wait
                 if wait.locked and self._stop_on_lock:
                     msg = f"Zoho has locked {endpoint} until {clock_time(wait.seconds)}"
                     raise StoppedAtLock(msg) from None
-                with self._budget.resting(), failure_timer.resting():
-                    self._ledger.rest(endpoint, wait)
-            except TokenWait as waiting:
-                with self._budget.resting(), failure_timer.resting():
-                    self._wait_for_token(endpoint, waiting.wait)
+                with self._budget.waiting(), failure_timer.waiting():
+                    self._ledger.wait_out(endpoint, wait)
+            except TokenWait as refused:
+                with self._budget.waiting(), failure_timer.waiting():
+                    self._wait_for_token(endpoint, refused.wait)
 
     def _wait_for_token(self, endpoint: str, wait: Wait) -> None:
         until = time.time() + wait.seconds
         if wait.locked and self._stop_on_lock:
             msg = (
-                f"{TOKEN_SERVICE} was asked too often and gives no access token until "
+                f"{ISSUER} was asked too often and gives no access token until "
                 f"{clock_time(wait.seconds)}"
             )
             raise StoppedAtLock(msg) from None
@@ -151,8 +151,8 @@ class Pacer:
             # Another process requests a token just now.
             self._sleep(wait.seconds)
             return
-        self._ledger.resting(endpoint, until)
-        self._ledger.rest(TOKEN_SERVICE, wait)
+        self._ledger.on_long_wait(endpoint, until)
+        self._ledger.wait_out(ISSUER, wait)
 
     def _enter(self, endpoint: str) -> Ticket:
         result = self._ledger.enter(endpoint)

@@ -1,8 +1,8 @@
-"""What it means that Zoho did not accept an access token.
+"""Finds out why Zoho did not accept an access token.
 
-The answer is the same for a token that lacks a scope, that has expired, and that Zoho
-does not accept at all. Zoho issues few tokens, so a new one is not requested for every
-refusal. Calls to other endpoints show which of the three it is.
+The answer is the same for a token that lacks a scope, one that has expired, and one
+that Zoho does not accept at all. Zoho issues few tokens, so a new one is not requested
+for every refusal. Calls to other endpoints show which of the three it is.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.auth import Authenticator, AuthToken
     from tap_zohocampaigns.api.tokens.entry import Token
 
-TOKEN_SERVICE = "Zoho's token service"  # noqa: S105 (a name)
+ISSUER = "Zoho's token service"
 _REPEATED = (
-    f"{TOKEN_SERVICE} gives the same access token again, which Zoho does not accept: "
+    f"{ISSUER} gives the same access token again, which Zoho does not accept: "
     "check `data_center`, and `api_url` and `accounts_url` if they are set."
 )
 
 
 class NoProbe(ZohoError):
-    """A probe would have to wait, so it tells nothing."""
+    """A probe would have to wait for the quota, so it is not made."""
 
 
 class TokenChanged(ZohoError):
-    """Another token is in use meanwhile, so a probe tells nothing about the old one."""
+    """Another token is in use by now, so a probe would not test the old one."""
 
 
 class Refusals:
@@ -48,7 +48,7 @@ class Refusals:
         auth: Authenticator | AuthToken,
         probe: Callable[[str, Token], None],
     ) -> None:
-        """Start without knowledge about any token.
+        """Start with no token tested.
 
         Args:
             auth: Requests and discards tokens.
@@ -68,7 +68,7 @@ class Refusals:
         """Issues of tokens that were accepted."""
         self._discarded: dict[str, str] = {}
         """Issues and texts of tokens that were not accepted."""
-        self._verdict = ""
+        self._final_text = ""
         """Why all calls fail, whatever the token; empty if they don't."""
         self._probing = threading.Lock()
 
@@ -86,12 +86,14 @@ class Refusals:
         self.granted_scopes.add(ENDPOINTS[endpoint].scope)
         self._accepted.add(token.issue)
         self._refusing.discard(endpoint)
-        self._verdict = ""
+        self._final_text = ""
 
     def note_refused(
         self, endpoint: str, tokens: Sequence[Token], error: Unauthorized
     ) -> None:
-        """Return if the call is worth another try; a new token may be needed for it.
+        """Return if the call should be tried again; else raise the error to report.
+
+        A token that is not accepted is discarded, so that the next try has a new one.
 
         Args:
             endpoint: Name of the call.
@@ -106,21 +108,21 @@ class Refusals:
         if not self._auth.renews:
             raise SettingError(str(error)) from None
         token, again = tokens[-1], len(tokens) > 1
-        unproved = ENDPOINTS[endpoint].scope not in self.granted_scopes
-        if (again and unproved) or self._is_second(tokens):
+        unproven = ENDPOINTS[endpoint].scope not in self.granted_scopes
+        if (again and unproven) or self._is_replacement(tokens):
             self._compare(endpoint, tokens, error)
-        if unproved and not (again or self._auth.has_requested(token)):
-            self._prove(endpoint, token)
-        if self._verdict or endpoint in self._refusing:
-            raise FatalError(self._verdict or str(error)) from None
+        if unproven and not (again or self._auth.has_requested(token)):
+            self._check_elsewhere(endpoint, token)
+        if self._final_text or endpoint in self._refusing:
+            raise FatalError(self._final_text or str(error)) from None
         # A token that other endpoints accept may lack a scope, so it is not replaced at
         # once.
-        if again or not (unproved and self.granted_scopes):
+        if again or not (unproven and self.granted_scopes):
             self._discarded[token.issue] = token.text
             self._auth.discard(token)
 
-    def _prove(self, endpoint: str, token: Token) -> None:
-        """Find out whether another run's token is accepted anywhere.
+    def _check_elsewhere(self, endpoint: str, token: Token) -> None:
+        """Find out whether a token that another run requested is accepted anywhere.
 
         Otherwise each run whose first call lacks its scope would request a new token.
         """
@@ -128,7 +130,7 @@ class Refusals:
             if not self.granted_scopes and token.issue not in self._discarded:
                 self._is_accepted_elsewhere(endpoint, token)
 
-    def _is_second(self, tokens: Sequence[Token]) -> bool:
+    def _is_replacement(self, tokens: Sequence[Token]) -> bool:
         """Return whether the last token replaces one that was refused."""
         issue = tokens[-1].issue
         is_new = issue not in self._discarded and issue not in self._accepted
@@ -150,36 +152,36 @@ class Refusals:
             Forbidden: The token lacks the scope.
             FatalError: A new token would not help.
         """
-        scope, second = ENDPOINTS[endpoint].scope, self._is_second(tokens)
+        scope, replaced = ENDPOINTS[endpoint].scope, self._is_replacement(tokens)
         with self._probing:
-            if self._verdict:
-                raise FatalError(self._verdict) from None
-            unproved = scope not in self.granted_scopes
+            if self._final_text:
+                raise FatalError(self._final_text) from None
+            unproven = scope not in self.granted_scopes
             accepted = None
-            if second or (unproved and scope not in self.missing_scopes):
+            if replaced or (unproven and scope not in self.missing_scopes):
                 accepted = self._is_accepted_elsewhere(endpoint, tokens[-1])
-            if accepted and unproved:
+            if accepted and unproven:
                 self.missing_scopes.add(scope)
             elif accepted:
                 self._refusing.add(endpoint)
             sentence = str(error)
-            if second and tokens[-1].text in self._discarded.values():
+            if replaced and tokens[-1].text in self._discarded.values():
                 sentence = _REPEATED
-            if second and accepted is False:
-                self._verdict = sentence
+            if replaced and accepted is False:
+                self._final_text = sentence
         if scope in self.missing_scopes:
             raise _lacks_scope(endpoint) from None
-        if second:
+        if replaced:
             raise FatalError(sentence) from None
 
     def _is_accepted_elsewhere(self, endpoint: str, token: Token) -> bool | None:
-        """Probe other endpoints; return None if no probe tells anything."""
-        wanted = ENDPOINTS[endpoint].scope
-        unproved = wanted not in self.granted_scopes
+        """Probe other endpoints; return None if no probe gave a result."""
+        own_scope = ENDPOINTS[endpoint].scope
+        unproven = own_scope not in self.granted_scopes
         refused = unknown = 0
         for other in PROBES:
             scope = ENDPOINTS[other].scope
-            same = scope == wanted if unproved else other == endpoint
+            same = scope == own_scope if unproven else other == endpoint
             if same or scope in self.missing_scopes:
                 continue
             try:

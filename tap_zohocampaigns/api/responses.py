@@ -1,6 +1,6 @@
-"""What an answer of Zoho means: a value, or an error that says what to do.
+"""Interprets an answer of Zoho: a value, or an error that says what to do.
 
-Nothing here needs a network: `interpret` is a function of status and body.
+Nothing here needs I/O: `interpret` is a function of status and body.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Context(t.NamedTuple):
     """What an error may say, and what it must not show."""
 
     advice: Mapping[Action, str] = {}
-    """What the user should check, where it differs from the table of codes."""
+    """Advice for errors where that of the table of codes does not fit."""
     secrets: Iterable[str] = ()
     """Texts that must never be shown."""
     private: Iterable[str] = ()

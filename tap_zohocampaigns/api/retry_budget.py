@@ -1,4 +1,4 @@
-"""The retry budget: if many calls fail, few calls are made.
+"""The retry budget: the more calls fail, the fewer are made.
 
 All streams and threads share it. It is a token bucket as in the standard mode of the
 AWS SDKs. But a call without a token waits for one, so that a run survives an outage of
@@ -32,7 +32,7 @@ _TOKENS = 8
 _SECONDS = 6.0
 # What a success adds besides its own token: five successes make up for one failure.
 _REWARD = 0.2
-# The least wait (seconds): a sum of floats may end a moment too early.
+# The shortest wait (seconds), since a rounded one may end a moment too early.
 _LEAST = 0.01
 # With these, Zoho has answered the call.
 _ANSWERS = (Forbidden, NotFound, RangeRefused, Rejected)
@@ -56,7 +56,7 @@ class BudgetExhausted(Exception):
 
 
 class RetryBudget:
-    """Tokens for calls. A success returns its token and a bit more, a failure none."""
+    """A bucket of tokens. A success returns its token and some more, a failure none."""
 
     def __init__(self, in_flight: int, clock: Callable[[], float]) -> None:
         """Start with all tokens.
@@ -79,13 +79,13 @@ class RetryBudget:
     @contextmanager
     def calling(self) -> Iterator[None]:
         """Count a caller from its first try until it has an answer."""
-        with self._one_more("all"):
+        with self._counting("all"):
             yield
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
-        """Count a caller that waits; while all wait, no time of failing passes."""
-        with self._one_more("resting"):
+    def waiting(self) -> Iterator[None]:
+        """Count a caller that waits; no time counts while all callers wait."""
+        with self._counting("waiting"):
             yield
 
     @contextmanager
@@ -95,7 +95,7 @@ class RetryBudget:
         Raises:
             BudgetExhausted: There is no token now.
         """
-        self._take()
+        self._withdraw()
         try:
             yield
         except (Locked, Postponed, Unauthorized):
@@ -109,12 +109,12 @@ class RetryBudget:
             self._fail(str(error))
             raise
         except BaseException:
-            self._give_back(1)
+            self._deposit(1)
             raise
         self._answered(1 + _REWARD)
 
     @contextmanager
-    def _one_more(self, kind: str) -> Iterator[None]:
+    def _counting(self, kind: str) -> Iterator[None]:
         self._add(kind, 1)
         try:
             yield
@@ -129,7 +129,7 @@ class RetryBudget:
     def _count_time(self) -> None:
         now, before = self._clock(), self._counted
         self._counted = now
-        all_wait = 0 < self._callers["resting"] >= self._callers["all"]
+        all_wait = 0 < self._callers["waiting"] >= self._callers["all"]
         if self._failing is not None and not all_wait:
             self._failing += now - before
 
@@ -142,9 +142,9 @@ class RetryBudget:
     def _answered(self, tokens: float) -> None:
         with self._guard:
             self._failing = None
-        self._give_back(tokens)
+        self._deposit(tokens)
 
-    def _take(self) -> None:
+    def _withdraw(self) -> None:
         with self._guard:
             now = self._clock()
             self._tokens += (now - self._filled) / _SECONDS
@@ -156,6 +156,6 @@ class RetryBudget:
                 raise BudgetExhausted(wait, self._failing or 0.0, self._cause)
             self._tokens -= 1
 
-    def _give_back(self, tokens: float) -> None:
+    def _deposit(self, tokens: float) -> None:
         with self._guard:
             self._tokens = min(self._tokens + tokens, self._most)

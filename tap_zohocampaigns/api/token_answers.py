@@ -1,4 +1,4 @@
-"""Judges the answers of the token service. It needs no I/O."""
+"""Interprets the answers of the token service. It needs no I/O."""
 
 from __future__ import annotations
 

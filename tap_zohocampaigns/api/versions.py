@@ -16,7 +16,7 @@ class Version(t.NamedTuple):
     """A version of the API."""
 
     path: str
-    """What comes before the name of a call."""
+    """The path before the name of a call."""
     credentials: tuple[str, ...]
     """The settings that it needs."""
     signer: type[Authenticator | AuthToken]
@@ -29,12 +29,14 @@ class Version(t.NamedTuple):
         # logs of every server on the way.
         return "POST" if not self.is_latest or ENDPOINTS[endpoint].post else "GET"
 
-    def address(self, endpoint: str, form: str) -> str:
-        """Return the path of a call; `form` is `json` or `xml`."""
-        folder = f"{form}/" if ENDPOINTS[endpoint].format_in_path else ""
+    def address(self, endpoint: str, data_format: str) -> str:
+        """Return the path of a call; `data_format` is `json` or `xml`."""
+        folder = f"{data_format}/" if ENDPOINTS[endpoint].format_in_path else ""
         return f"{self.path}{folder}{endpoint}"
 
-    def reads(self, endpoint: str, params: Mapping[str, t.Any] | None = None) -> bool:
+    def has_call(
+        self, endpoint: str, params: Mapping[str, t.Any] | None = None
+    ) -> bool:
         """Return whether the version has a call with these parameters.
 
         Args:
@@ -43,18 +45,20 @@ class Version(t.NamedTuple):
         """
         if self.is_latest or not endpoint:
             return True
-        asked, only = params or {}, ENDPOINTS[endpoint].v1
+        params, only = params or {}, ENDPOINTS[endpoint].v1
         return only is not None and all(
-            asked.get(name, value) == value for name, value in only.items()
+            params.get(name, value) == value for name, value in only.items()
         )
 
-    def form(self, endpoint: str, params: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def parameters(
+        self, endpoint: str, params: Mapping[str, t.Any]
+    ) -> dict[str, t.Any]:
         """Return the parameters that are sent with a call.
 
         Raises:
             SettingError: The version has no such call.
         """
-        if not self.reads(endpoint, params):
+        if not self.has_call(endpoint, params):
             msg = (
                 f"This version of Zoho's API has no such call of {endpoint}: it needs "
                 f"`api_version` {LATEST}."

@@ -56,7 +56,7 @@ def account_checks(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
 def _scopes(tap: TapZohoCampaigns) -> Iterator[Check]:
     for endpoint, params in _PROBES.items():
         scope = READS[endpoint].scope
-        if not tap.inventory.version.reads(endpoint):
+        if not tap.inventory.version.has_call(endpoint):
             continue
         names = [
             s.name for s in STREAMS if s.endpoint and READS[s.endpoint].scope == scope

@@ -59,8 +59,8 @@ class ZohoStream(PartStream):
         return Prefetch(self._ordered_parts, self.read, threads, self.run.workers)
 
     def _ordered_parts(self) -> list[Part]:
-        reads, endpoint = self.inventory.version.reads, self.endpoint
-        parts = [part for part in self.parts() if reads(endpoint, part.params)]
+        has_call, endpoint = self.inventory.version.has_call, self.endpoint
+        parts = [part for part in self.parts() if has_call(endpoint, part.params)]
         self.progress.known = len(parts)
         # An earlier run that ended early came as far as this.
         parts = begin_with(self.previous_state.get("next", ""), parts)

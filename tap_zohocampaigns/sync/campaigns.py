@@ -182,7 +182,7 @@ class SentStream(LookbackStream):
 
     def report_of(self, sent_key: str) -> Report | None:
         """Return the report of a sending, if there is one."""
-        if not self.inventory.version.reads("campaignreports"):
+        if not self.inventory.version.has_call("campaignreports"):
             return None
         try:
             return self.inventory.report(sent_key, self.call)

@@ -204,7 +204,7 @@ class Inventory:
     @once
     def knows_test_sends(self) -> bool:
         """Whether Zoho says under which keys A/B campaigns sent their tests."""
-        is_known = self.version.reads("getcampaigndetails")
+        is_known = self.version.has_call("getcampaigndetails")
         if not is_known:
             logger.warning(
                 "Test sends of A/B campaigns are left out, as the API of `api_version` "

@@ -67,7 +67,7 @@ class ContactSink(SdkSink):
             SettingError: No action is set, or the version of the API does not have it.
         """
         action = self._zoho.action(self.stream_name)
-        self._zoho.version.form(CALLS[action], {})
+        self._zoho.version.parameters(CALLS[action], {})
         return action
 
     def process_record(self, record: Record, context: Mapping[str, t.Any]) -> None:
@@ -160,7 +160,7 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
             retries=RetryPolicy(
                 self.settings["retry_max_seconds"], self.clock, self.shutdown.sleep
             ),
-            bulk=self.version.reads(BULK),
+            bulk=self.version.has_call(BULK),
             max_writes=self.settings.get("max_writes"),
             most_pending=self.most_pending,
         )

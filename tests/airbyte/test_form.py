@@ -172,7 +172,7 @@ def test_version_1_has_the_streams_that_it_can_read(tmp_path: Path) -> None:
     assert {stream["name"] for stream in found} == {
         stream.name
         for stream in streams.STREAMS
-        if versions.VERSIONS["1"].reads(stream.endpoint)
+        if versions.VERSIONS["1"].has_call(stream.endpoint)
     }
 
 

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Start a server that goes on; its tests use accounts of their own."""
+    """Start a server for all tests; each uses its own accounts."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.kill()
@@ -41,7 +41,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def jitter(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
-    """Let every jitter be as long as it can; tells of which spans it was drawn."""
+    """Make every jitter as long as possible; return the ranges it was drawn from."""
     spans = []
 
     def uniform(least: float, most: float) -> float:

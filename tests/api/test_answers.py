@@ -26,19 +26,19 @@ def test_rows_without_code_status_and_message_are_read(
     account: LivingAccount, format_: str
 ) -> None:
     streams = ("contact_fields", "mailing_lists", "campaigns")
-    told = []
+    records = []
     for headless in ((), ("contact/allfields", "getmailinglists", "recentcampaigns")):
         with Service(account, headless=headless) as service:
-            found = run_tap(
+            output = run_tap(
                 service, *streams, response_format=format_, retry_max_seconds=0
             )
-            told.append(found.records)
-    assert told[0] == told[1]
-    assert all(told[0][stream] for stream in streams)
+            records.append(output.records)
+    assert records[0] == records[1]
+    assert all(records[0][stream] for stream in streams)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_discovery_and_plan_do_without_the_code_of_fields(
+def test_discovery_and_plan_accept_fields_without_a_code(
     account: LivingAccount, format_: str
 ) -> None:
     with Service(account, headless=["contact/allfields"]) as service:
@@ -46,18 +46,18 @@ def test_discovery_and_plan_do_without_the_code_of_fields(
         config = service.config | settings | {"retry_max_seconds": 0}
         catalog = TapZohoCampaigns(config=dict(config)).discovered()
         (entry,) = [
-            each
-            for each in catalog["streams"]
-            if each["tap_stream_id"] == "list_subscribers"
+            stream
+            for stream in catalog["streams"]
+            if stream["tap_stream_id"] == "list_subscribers"
         ]
         assert any(
-            "x-zoho-names" in about for about in entry["schema"]["properties"].values()
+            "x-zoho-names" in field for field in entry["schema"]["properties"].values()
         )
         assert make_plan(TapZohoCampaigns(config=dict(config)))["calls"]
 
 
 def once_later(code: str) -> t.Callable[[Call], Reply | None]:
-    """Return what asks for patience once at each endpoint."""
+    """Return an intercept that asks once at each endpoint to try later."""
     asked: set[str] = set()
 
     def reply(call: Call) -> Reply | None:
@@ -73,7 +73,7 @@ def once_later(code: str) -> t.Callable[[Call], Reply | None]:
 @pytest.mark.parametrize(
     "code", ["2603", pytest.param("77777", marks=pytest.mark.slow)]
 )
-def test_a_service_that_asks_for_patience_once_everywhere_is_read_whole(
+def test_all_rows_are_read_if_every_endpoint_asks_once_to_try_later(
     account: LivingAccount,
     output: Output,
     code: str,
@@ -81,9 +81,9 @@ def test_a_service_that_asks_for_patience_once_everywhere_is_read_whole(
 ) -> None:
     monkeypatch.setattr("random.uniform", lambda *_: 0.0)
     with Service(account, intercept=once_later(code)) as service:
-        found = run_tap(service)
+        repeated = run_tap(service)
         called = {call.endpoint for call in service.calls}
     assert len(called) > 10
     assert called <= READS.keys()
     for stream, records in output.records.items():
-        assert len(found.records[stream]) == len(records)
+        assert len(repeated.records[stream]) == len(records)

@@ -1,4 +1,4 @@
-"""The authenticator: answers of the token service, and what becomes of tokens."""
+"""The authenticator: answers of the token service, and the life of tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.zoho import (
 
 
 class Tokens:
-    """A token service without a network: the answers of it in turn."""
+    """A token service without a network, which gives its answers in turn."""
 
     def __init__(self, *answers: object, status: int = 200) -> None:
         self.answers = answers
@@ -54,7 +54,7 @@ def authenticator(tokens: Tokens, clock: Clock) -> Authenticator:
     return Authenticator(CONFIG, tokens, clock, TokenStore(clock))
 
 
-def test_a_token_is_asked_for_with_the_refresh_token_and_used_until_it_ends() -> None:
+def test_a_token_is_requested_once_and_used_until_it_expires() -> None:
     clock, tokens = Clock(), Tokens(good(1), good(2))
     auth = authenticator(tokens, clock)
     assert tokens.forms == []
@@ -75,7 +75,7 @@ def test_a_token_is_asked_for_with_the_refresh_token_and_used_until_it_ends() ->
     [
         ({"expires_in": 3600}, 3600),
         ({"expires_in": "1800"}, 1800),
-        # Old accounts servers told milliseconds.
+        # Old accounts servers sent milliseconds.
         ({"expires_in": 3_600_000}, 3600),
         ({"expires_in": 3_600_000, "expires_in_sec": 3600}, 3600),
         ({"expires_in": None}, 3600),
@@ -95,7 +95,7 @@ def test_a_token_is_renewed_a_minute_before_its_end(
     assert auth.token().text == "access-2"
 
 
-def test_a_token_that_was_not_accepted_is_renewed_once_for_all_who_used_it() -> None:
+def test_a_discarded_token_is_replaced_once() -> None:
     tokens = Tokens(good(1), good(2), good(3))
     auth = authenticator(tokens, Clock())
     first = auth.token()
@@ -140,7 +140,7 @@ def test_threads_share_one_token() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [200, 400, 401])
-def test_a_refusal_names_the_setting(
+def test_a_refusal_of_the_token_service_names_the_setting(
     word: str, settings: tuple[str, ...], status: int
 ) -> None:
     auth = authenticator(Tokens({"error": word}, status=status), Clock())
@@ -164,7 +164,7 @@ def test_a_refusal_names_the_setting(
     ],
     ids=["whole", "word", "sentence"],
 )
-def test_after_a_throttle_of_tokens_none_is_asked_for_within_ten_minutes(
+def test_no_token_is_requested_for_ten_minutes_after_a_throttle(
     answer: dict[str, str], status: int
 ) -> None:
     clock, tokens = Clock(), Tokens(answer, good(2), status=status)
@@ -194,16 +194,14 @@ def test_after_a_throttle_of_tokens_none_is_asked_for_within_ten_minutes(
     ],
     ids=range(8),
 )
-def test_a_token_service_that_does_not_answer_in_json_may_do_so_later(
-    body: bytes, status: int
-) -> None:
+def test_an_answer_without_json_is_a_transient_error(body: bytes, status: int) -> None:
     auth = authenticator(Tokens(body, good(2), status=status), Clock())
     with pytest.raises(Transient, match="`data_center` or `accounts_url`"):
         auth.token()
     assert auth.token().text == "access-2"
 
 
-def test_an_error_of_the_token_services_own_may_pass() -> None:
+def test_an_internal_error_of_the_token_service_is_transient() -> None:
     auth = authenticator(Tokens({"error": "internal_error"}, status=503), Clock())
     with pytest.raises(Transient):
         auth.token()
@@ -225,7 +223,7 @@ def test_an_error_of_the_token_services_own_may_pass() -> None:
     ],
     ids=range(10),
 )
-def test_an_answer_without_a_token_fails_naming_all_credentials(
+def test_an_answer_without_a_token_fails_and_names_all_credentials(
     answer: dict[str, object],
 ) -> None:
     auth = authenticator(Tokens(answer), Clock())
@@ -238,14 +236,14 @@ def test_an_answer_without_a_token_fails_naming_all_credentials(
     assert CLIENT_SECRET not in sentence
 
 
-def test_the_secrets_are_those_of_the_settings_and_the_token_of_the_moment() -> None:
+def test_the_secrets_are_the_credentials_and_the_tokens() -> None:
     auth = authenticator(Tokens(good(1)), Clock())
     assert set(auth.secrets) == {CLIENT_SECRET, REFRESH_TOKEN}
     auth.token()
     assert set(auth.secrets) == {CLIENT_SECRET, REFRESH_TOKEN, "access-1"}
 
 
-def test_a_token_that_could_not_be_renewed_is_not_used_again() -> None:
+def test_an_expired_token_that_can_not_be_renewed_is_not_used() -> None:
     clock = Clock()
     auth = authenticator(Tokens(good(1), {"error": "invalid_code"}), clock)
     auth.token()
@@ -255,14 +253,14 @@ def test_a_token_that_could_not_be_renewed_is_not_used_again() -> None:
             auth.token()
 
 
-def test_an_access_token_goes_in_a_header_and_may_be_followed_by_another() -> None:
+def test_an_access_token_is_sent_in_a_header_and_can_be_renewed() -> None:
     auth = authenticator(Tokens(good(1)), Clock())
     token = auth.token()
     assert auth.sign(token) == ({}, {"Authorization": "Zoho-oauthtoken access-1"})
     assert auth.renews
 
 
-def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None:
+def test_the_token_of_version_1_is_sent_in_the_form_and_never_changes() -> None:
     auth = AuthToken(V1)
     token = auth.token()
     assert token.text == AUTH_TOKEN
@@ -274,9 +272,9 @@ def test_the_token_of_version_1_goes_in_the_form_and_there_is_no_other() -> None
     assert auth.secrets == (AUTH_TOKEN,)
 
 
-def test_whose_a_token_is_tells_nothing_of_it() -> None:
-    whose = AuthToken.client_of(V1)
-    assert whose == AuthToken.client_of(V1)
-    assert whose != AuthToken.client_of(V1 | {"auth_token": "another"})
-    assert AUTH_TOKEN not in whose
+def test_the_id_of_a_client_does_not_reveal_its_token() -> None:
+    client = AuthToken.client_of(V1)
+    assert client == AuthToken.client_of(V1)
+    assert client != AuthToken.client_of(V1 | {"auth_token": "another"})
+    assert AUTH_TOKEN not in client
     assert Authenticator.client_of(CONFIG) == CLIENT_ID

@@ -55,7 +55,7 @@ UNAUTHORIZED = as_json(
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("endpoint", NAMES)
-def test_a_call_carries_its_parameters_and_credentials_in_a_header_only(
+def test_a_call_has_its_parameters_and_its_credentials_in_a_header_only(
     endpoint: str, form: str, clock: Clock
 ) -> None:
     with Zoho(in_turn(success())) as zoho:
@@ -80,7 +80,7 @@ def test_a_call_carries_its_parameters_and_credentials_in_a_header_only(
     assert "access-1" not in call.target
 
 
-def test_a_body_that_is_compressed_or_in_chunks_is_read_whole(clock: Clock) -> None:
+def test_compressed_and_chunked_bodies_are_read(clock: Clock) -> None:
     body = gzip.compress(samples.RECIPIENTS_JSON)
     kind = {"Content-Encoding": "gzip"}
     for answer in (
@@ -108,7 +108,7 @@ def test_every_call_and_every_retry_is_entered_and_counted(
     assert len(jitter) == 2
 
 
-def test_one_token_serves_a_run_of_many_calls(clock: Clock) -> None:
+def test_one_token_serves_many_calls(clock: Clock) -> None:
     with Service(LivingAccount(), monotonic=clock) as service:
         client = connect(CONFIG | service.config, clock=clock, sleep=clock.sleep)
         for _ in range(12):
@@ -183,7 +183,7 @@ def test_an_error_of_the_token_service_names_the_setting_and_no_call_is_made(
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_a_throttle_of_tokens_is_waited_for(
+def test_a_token_throttle_is_waited_for(
     status: int, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -220,7 +220,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_what_may_pass_is_tried_again(
+def test_transient_errors_are_retried(
     fault: Answer | None, clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     with Zoho(in_turn(fault, fault, success())) as zoho:
@@ -233,7 +233,7 @@ def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_what_does_not_pass_ends_in_time_with_one_sentence(
+def test_retries_end_after_retry_max_seconds_with_one_sentence(
     fault: Answer | None, clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     with Zoho(in_turn(fault)) as zoho:
@@ -250,7 +250,7 @@ def test_what_does_not_pass_ends_in_time_with_one_sentence(
     assert client.ledger.remaining(LISTS) == 490 - 8
 
 
-def test_a_fault_is_not_waited_out_when_no_time_is_allowed(clock: Clock) -> None:
+def test_nothing_is_retried_if_retry_max_seconds_is_0(clock: Clock) -> None:
     random.seed(1)
     with Zoho(in_turn(Answer(b"", 500))) as zoho:
         with pytest.raises(FatalError):
@@ -259,7 +259,7 @@ def test_a_fault_is_not_waited_out_when_no_time_is_allowed(clock: Clock) -> None
     assert clock.waits == []
 
 
-def test_a_token_service_that_fails_for_a_while_is_asked_again(
+def test_transient_errors_of_the_token_service_are_retried(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     busy = as_json({"error": "internal_error"}, 503)
@@ -270,14 +270,14 @@ def test_a_token_service_that_fails_for_a_while_is_asked_again(
     assert len(jitter) == 3
 
 
-def test_nobody_at_the_address_is_told_with_the_setting(clock: Clock) -> None:
+def test_a_refused_connection_names_the_setting(clock: Clock) -> None:
     with Zoho(in_turn(success())) as zoho:
         pass
     with pytest.raises(FatalError, match="`data_center` or `accounts_url`"):
         zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
 
 
-def test_time_spent_waiting_for_the_quota_is_no_time_of_failing(
+def test_waits_for_the_quota_do_not_count_as_failing(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     with Zoho(in_turn(success(), Answer(b"", 503), Answer(b"", 503), success())) as z:
@@ -287,7 +287,7 @@ def test_time_spent_waiting_for_the_quota_is_no_time_of_failing(
     assert jitter
 
 
-def test_a_rest_after_a_lock_is_no_time_of_failing(
+def test_waits_for_a_lock_do_not_count_as_failing(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     busy, locked = Answer(b"", 503), Answer(error("Z101"))
@@ -297,7 +297,7 @@ def test_a_rest_after_a_lock_is_no_time_of_failing(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_without_an_envelope_is_not_tried_again(
+def test_a_client_error_without_an_envelope_is_not_retried(
     status: int, clock: Clock
 ) -> None:
     with Zoho(in_turn(Answer(b"<html>", status))) as zoho:
@@ -308,7 +308,7 @@ def test_a_refusal_without_an_envelope_is_not_tried_again(
         assert len(zoho.calls) == 1
 
 
-def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
+def test_a_call_without_an_answer_ends_after_request_timeout(clock: Clock) -> None:
     def never(_: Request) -> None:
         zoho.over.wait()
 
@@ -319,9 +319,10 @@ def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
-    answered: bool,  # noqa: FBT001 (a parameter of the test)
+def test_a_call_counts_from_its_answer_or_its_last_possible_arrival(
     clock: Clock,
+    *,
+    answered: bool,
 ) -> None:
     def answer(_: Request) -> Answer | None:
         clock.advance(20)
@@ -340,7 +341,7 @@ def test_a_call_counts_from_its_answer_or_from_when_it_can_not_arrive_any_more(
     assert client.ledger.remaining(LISTS) == 490
 
 
-def test_a_trickle_is_given_up_when_its_time_is_over(clock: Clock) -> None:
+def test_a_slow_body_ends_after_request_timeout(clock: Clock) -> None:
     def trickle() -> Iterator[bytes]:
         for _ in range(10_000):
             clock.advance(25)
@@ -353,7 +354,7 @@ def test_a_trickle_is_given_up_when_its_time_is_over(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "gzip"])
-def test_a_body_without_end_is_given_up_naming_the_setting(
+def test_an_endless_body_is_given_up_and_names_the_setting(
     kind: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "MAX_BYTES", 1 << 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import typing as t
 
 import pytest
 
@@ -18,7 +19,7 @@ def fuzzer() -> Fuzzer:
     return Fuzzer()
 
 
-def test_mutated_answers_are_rows_or_errors_of_ours(fuzzer: Fuzzer) -> None:
+def test_mutated_answers_give_rows_or_a_zoho_error(fuzzer: Fuzzer) -> None:
     failed: list[str] = []
     read = fuzzer.run(7, range(INPUTS), lambda _, how: failed.append(how))
     assert failed == []
@@ -26,23 +27,23 @@ def test_mutated_answers_are_rows_or_errors_of_ours(fuzzer: Fuzzer) -> None:
     assert INPUTS / 10 < read < INPUTS
 
 
-def test_a_fault_is_found_and_found_again(
+def test_the_fuzzer_finds_a_fault_and_reproduces_it(
     fuzzer: Fuzzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def careless(value: object) -> object:
-        return value[0]  # type: ignore[index]
+        return t.cast("t.Any", value)[0]
 
     monkeypatch.setattr(wire, "_texts", careless)
     failed: list[int] = []
     fuzzer.run(7, range(INPUTS), lambda number, _: failed.append(number))
     assert failed
     again: list[int] = []
-    one = failed[-1]
-    Fuzzer().run(7, range(one, one + 1), lambda number, _: again.append(number))
-    assert again == [one]
+    number = failed[-1]
+    Fuzzer().run(7, range(number, number + 1), lambda number, _: again.append(number))
+    assert again == [number]
 
 
-def test_the_command_shows_one_answer() -> None:
+def test_the_fuzzer_command_shows_one_answer() -> None:
     done = subprocess.run(
         [
             sys.executable,

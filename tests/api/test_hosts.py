@@ -22,7 +22,7 @@ SETTINGS = ("api_url", "accounts_url")
         ("sa", "zoho.sa"),
     ],
 )
-def test_each_data_center_has_both_its_hosts(center: str, ending: str) -> None:
+def test_each_data_center_has_two_hosts(center: str, ending: str) -> None:
     assert hosts.find({"data_center": center}) == (
         f"https://campaigns.{ending}",
         f"https://accounts.{ending}",
@@ -47,14 +47,14 @@ def test_each_data_center_has_both_its_hosts(center: str, ending: str) -> None:
 def test_a_configured_host_overrules_that_of_the_data_center(
     setting: str, url: str, used: str
 ) -> None:
-    found = hosts.find({"data_center": "eu", setting: url})
-    place = SETTINGS.index(setting)
-    assert found[place] == used
-    assert found[1 - place] == hosts.DATA_CENTERS["eu"][1 - place]
+    pair = hosts.find({"data_center": "eu", setting: url})
+    index = SETTINGS.index(setting)
+    assert pair[index] == used
+    assert pair[1 - index] == hosts.DATA_CENTERS["eu"][1 - index]
 
 
 @pytest.mark.parametrize("empty", ["", None], ids=["empty", "none"])
-def test_an_empty_host_is_that_of_the_data_center(empty: str | None) -> None:
+def test_an_empty_setting_means_the_host_of_the_data_center(empty: str | None) -> None:
     config = {"data_center": "jp", "api_url": empty, "accounts_url": empty}
     assert hosts.find(config) == hosts.DATA_CENTERS["jp"]
 
@@ -89,7 +89,7 @@ def test_an_empty_host_is_that_of_the_data_center(empty: str | None) -> None:
     ],
 )
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_host_that_is_unsafe_is_refused_by_its_setting_without_its_value(
+def test_an_unsafe_host_is_an_error_that_names_the_setting_and_not_its_value(
     setting: str, url: str
 ) -> None:
     with pytest.raises(SettingError) as refused:
@@ -119,9 +119,7 @@ CREDENTIALS = {
         ("https://PROXY.example:443/zoho", "e3c60e8fcf1f4948"),
     ],
 )
-def test_the_same_host_is_the_same_account_however_it_is_written(
-    url: str, account: str
-) -> None:
+def test_all_spellings_of_a_host_give_the_same_account(url: str, account: str) -> None:
     config = CREDENTIALS | {"data_center": "eu", "api_url": url}
     assert account_name(config) == account
 
@@ -136,7 +134,7 @@ def test_the_same_host_is_the_same_account_however_it_is_written(
         "http://[::1]:8080",
     ],
 )
-def test_another_host_is_another_account(url: str) -> None:
+def test_another_host_gives_another_account(url: str) -> None:
     config = CREDENTIALS | {"data_center": "eu", "api_url": url}
     known = {"a4fdbb7163ebb637", "e3c60e8fcf1f4948"}
     assert account_name(config) not in known

@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("at", [*NAMES, "token"])
-def test_a_redirect_is_refused_and_its_target_never_asked(
+def test_a_redirect_is_an_error_and_not_followed(
     at: str, status: int, clock: Clock
 ) -> None:
     with Zoho(in_turn(success())) as target:
@@ -62,7 +62,7 @@ def test_the_proxy_of_the_environment_is_used(
     assert (asked.method, asked.target) == ("CONNECT", "zoho.example:443")
 
 
-def test_a_host_that_needs_no_proxy_is_asked_itself(
+def test_no_proxy_is_used_for_hosts_in_no_proxy(
     environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     far = {"api_url": "https://api.invalid", "accounts_url": "https://zoho.invalid"}
@@ -78,7 +78,7 @@ def test_a_host_that_needs_no_proxy_is_asked_itself(
 @pytest.mark.parametrize(
     "variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
 )
-def test_what_stays_on_this_machine_never_goes_through_a_proxy(
+def test_calls_to_this_machine_use_no_proxy(
     host: str, variable: str, environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     with Zoho(in_turn(success())) as proxy, Zoho(in_turn(success())) as zoho:
@@ -111,9 +111,10 @@ def at_one_address(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
         ("https://campaigns.zoho.com", False),
     ],
 )
-def test_what_is_of_this_machine_is_known_by_its_address(
+def test_is_local_recognizes_loopback_addresses(
     url: str,
-    local: bool,  # noqa: FBT001 (a parameter of the test)
+    *,
+    local: bool,
 ) -> None:
     assert hosts.is_local(url) is local
 
@@ -141,7 +142,7 @@ LfD8GGrHNK5GfG1ROh/ubw==
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_certificates_of_the_environment_are_trusted_and_no_others(
+def test_only_certificates_of_the_environment_are_trusted(
     variable: str, environment: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
 ) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
@@ -157,7 +158,7 @@ def test_the_certificates_of_the_environment_are_trusted_and_no_others(
         assert zoho.client(clock).call(LISTS, {}) is not None
 
 
-def test_certificates_that_are_not_there_are_told_in_a_sentence(
+def test_missing_certificates_are_an_error_with_one_sentence(
     environment: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
 ) -> None:
     environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))

@@ -1,4 +1,4 @@
-"""A proxy of the environment learns nothing of what stays on this machine."""
+"""Calls to this machine never go through a proxy of the environment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BIN = Path(sys.executable).parent
         (["target-zohocampaigns"], {}),
     ],
 )
-def test_no_program_asks_a_proxy_for_this_machine(
+def test_no_program_uses_a_proxy_for_this_machine(
     command: list[str],
     settings: dict[str, t.Any],
     variable: str,
@@ -51,7 +51,7 @@ def test_no_program_asks_a_proxy_for_this_machine(
         config.write_text(json.dumps(own | settings | {"rate_limit_ledger": "memory"}))
         done = subprocess.run(
             [BIN / command[0], *command[1:], "--config", config],
-            input="".join(json.dumps(each) + "\n" for each in changes),
+            input="".join(json.dumps(message) + "\n" for message in changes),
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""What was sent of a contact is not shown, however Zoho writes it."""
+"""Secrets and values of contacts are removed, however Zoho writes them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.redact import redact
+from tests.support.zoho import ADDRESS, LONG_KEY
 
 WORDS = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters="+\\%&"),
@@ -36,7 +37,7 @@ WRITTEN: list[t.Callable[[str], str]] = [
 @given(WORDS, st.sampled_from(WRITTEN[2:]))
 @example("o'neil", html.escape)
 @example("Zoë&<x>", quote)
-def test_a_value_is_found_however_it_is_written(
+def test_a_value_is_removed_in_all_escapes(
     value: str, write: t.Callable[[str], str]
 ) -> None:
     value = f"{value} von x{value}"
@@ -48,7 +49,7 @@ def test_a_value_is_found_however_it_is_written(
 @pytest.mark.parametrize(
     "text", ["anne.o'neil+x@example.com", "ANNE.O'NEIL+X", "o'neil", "neil"]
 )
-def test_an_address_is_found_whole_and_in_parts(
+def test_an_address_and_its_parts_are_removed(
     text: str, write: t.Callable[[str], str]
 ) -> None:
     private = ["Anne.O'Neil+X@example.com"]
@@ -69,7 +70,7 @@ def test_an_address_is_found_whole_and_in_parts(
         "anne.o\\u0027neil\\u0040example.com",
     ],
 )
-def test_what_looks_like_an_address_goes_without_being_told(text: str) -> None:
+def test_unknown_addresses_are_removed(text: str) -> None:
     shown = redact(f"Address {text}, sorry")
     assert "neil" not in shown
     assert "example" not in shown
@@ -77,28 +78,28 @@ def test_what_looks_like_an_address_goes_without_being_told(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["100%25", "a&amp;b", "x\\u0041", 'x\\"y', "a\\b"])
-def test_a_value_may_look_escaped(value: str) -> None:
+def test_a_value_that_looks_escaped_is_removed(value: str) -> None:
     for write in WRITTEN[2:]:
         assert redact(f"Is {write(value)}.", private=[value]) == "Is ***."
 
 
-def test_only_whole_words_are_values() -> None:
+def test_only_whole_words_are_removed() -> None:
     shown = redact("Annual: Ann has 12 of 123, A", private=["ann", "12", "A", ""])
     assert shown == "Annual: *** has *** of 123, A"
 
 
 @pytest.mark.parametrize("name", ["李明", "李", "สมชาย"])
-def test_some_alphabets_have_no_blanks_between_words(name: str) -> None:
+def test_values_are_removed_in_alphabets_without_spaces(name: str) -> None:
     assert redact(f"联系人{name}不存在", private=[name]) == "联系人***不存在"
 
 
-def test_blanks_of_a_value_are_written_as_zoho_likes() -> None:
+def test_a_value_is_removed_with_any_spaces() -> None:
     for text in ("Anna  Maria\nX", "Anna+Maria+X", "anna%20maria%20x"):
         assert redact(f"Is {text}.", private=[" Anna Maria  X "]) == "Is ***."
 
 
 @pytest.mark.parametrize("secret", ["qz&r", "a+b/c"])
-def test_a_secret_is_found_however_it_is_written(secret: str) -> None:
+def test_a_secret_is_removed_in_all_escapes(secret: str) -> None:
     for write in WRITTEN[2:]:
         assert redact(f"x{write(secret)}y", [secret]) == "x***y"
 
@@ -106,7 +107,59 @@ def test_a_secret_is_found_however_it_is_written(secret: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["a", "a@", "&amp;", "%25", "a.", "+", "a ", "\\u0040"]
 )
-def test_a_text_of_any_length_is_read_once(piece: str) -> None:
-    # What takes the square of the time would not end.
+def test_long_texts_need_linear_time(piece: str) -> None:
+    # An algorithm with quadratic time would not end.
     text = piece * 500_000
     assert len(redact(text, ["secret"], ["anna", "anna maria", "a@b.c"])) <= 201
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Contact {ADDRESS} not found", "Contact *** not found"),
+        (f"<{ADDRESS}>, ({ADDRESS})", "<***>, (***)"),
+        ("mail=O'Neil.a@b.example;", None),
+        (f"Invalid key {LONG_KEY}.", "Invalid key ***"),
+        ("token 1000.8cb9.70fe8f1f8f1f8f1f8f1f", "token ***"),
+        ("a\nb\r\n\tc  d", "a b c d"),
+        ("code qz is short", "code *** is short"),
+        ("topqzsecret", "top***secret"),
+        ("campaign 1293333000000000001", "campaign 1293333000000000001"),
+        ("", ""),
+    ],
+)
+def test_addresses_secrets_and_long_keys_are_removed(
+    text: str, shown: str | None
+) -> None:
+    redacted = redact(text, ["qz"])
+    assert "b.example" not in redacted
+    if shown is not None:
+        assert redacted == shown
+
+
+TEXTS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z", "Cc"]))
+SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
+
+
+@given(TEXTS, TEXTS, SECRETS, st.lists(SECRETS))
+def test_no_secret_remains_and_no_text_is_long(
+    before: str, after: str, secret: str, others: list[str]
+) -> None:
+    for secrets in ([secret, *others], [*others, secret]):
+        text = redact(f"{before}{secret} {after * 9}", secrets)
+        assert secret not in text
+        assert len(text) <= 201
+        assert "\n" not in text
+
+
+ADDRESSES = st.from_regex(
+    r"[^\W_][\w.%+'-]{0,20}[^\W_]@[^\W_]([^\W_]|-){0,20}[^\W_]\.(com|co\.uk)",
+    fullmatch=True,
+)
+
+
+@given(ADDRESSES, TEXTS)
+def test_no_address_remains(address: str, text: str) -> None:
+    shown = redact(f"{text[:50]} {address} behind")
+    assert address not in shown
+    assert address[address.index("@") :] not in shown

@@ -1,3 +1,5 @@
+"""The retry budget, alone and in the client."""
+
 from __future__ import annotations
 
 import heapq
@@ -6,11 +8,13 @@ import threading
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_zohocampaigns.api.auth import Authenticator
 from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import (
@@ -19,6 +23,7 @@ from tap_zohocampaigns.api.errors import (
     Locked,
     NotFound,
     Outage,
+    Postponed,
     RangeRefused,
     Rejected,
     Transient,
@@ -31,11 +36,13 @@ from tap_zohocampaigns.api.retry_budget import BudgetExhausted, RetryBudget
 from tests.support.zoho import CONFIG, Answer, Clock, Request, Zoho, error, success
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_zohocampaigns.api.tokens.entry import Token
 
 
 def spend(budget: RetryBudget, error: type[Exception] | None) -> None:
-    """Make a call that ends so."""
+    """Make a call that ends with an error, or with a success."""
     with budget.token():
         if error:
             raise error
@@ -49,28 +56,28 @@ def is_empty(budget: RetryBudget) -> bool:
     return False
 
 
-def test_failures_use_up_the_budget_and_time_fills_it_again() -> None:
+def test_failures_empty_the_budget_and_time_refills_it() -> None:
     clock = Clock()
     budget = RetryBudget(4, clock)
     for _ in range(8):
         clock.advance(1e-6)
         with pytest.raises(Transient):
             spend(budget, Transient)
-    with pytest.raises(BudgetExhausted) as starved:
+    with pytest.raises(BudgetExhausted) as exhausted:
         spend(budget, Transient)
-    assert starved.value.seconds == pytest.approx(6, abs=1e-3)
-    assert starved.value.failing == pytest.approx(7e-6, abs=1e-3)
-    clock.advance(starved.value.seconds)
+    assert exhausted.value.seconds == pytest.approx(6, abs=1e-3)
+    assert exhausted.value.failing == pytest.approx(7e-6, abs=1e-3)
+    clock.advance(exhausted.value.seconds)
     with pytest.raises(Transient):
         spend(budget, Transient)
     clock.advance(5)
-    with pytest.raises(BudgetExhausted) as starved:
+    with pytest.raises(BudgetExhausted) as exhausted:
         spend(budget, None)
-    assert starved.value.failing == pytest.approx(11, abs=1e-3)
+    assert exhausted.value.failing == pytest.approx(11, abs=1e-3)
 
 
 @pytest.mark.parametrize("error", [None, NotFound, Locked, Unauthorized, KeyError])
-def test_an_answer_costs_nothing_whatever_it_is(error: type[Exception] | None) -> None:
+def test_calls_that_do_not_fail_cost_nothing(error: type[Exception] | None) -> None:
     clock = Clock()
     budget = RetryBudget(1, clock)
     for _ in range(50):
@@ -82,59 +89,72 @@ def test_an_answer_costs_nothing_whatever_it_is(error: type[Exception] | None) -
 
 
 def rejected(*_: object) -> Rejected:
-    return Rejected("Told.", "2004", "Told.")
+    return Rejected("Sentence.", "2004", "Sentence.")
 
 
 def unknown(*_: object) -> Rejected:
-    return UnknownRejection("Told.", "7", "Told.")
+    return UnknownRejection("Sentence.", "7", "Sentence.")
+
+
+def postponed(*_: object) -> Postponed:
+    return Postponed("Sentence.", "2001", "Retry later.")
 
 
 @pytest.mark.parametrize(
     "answer",
-    [rejected, unknown, NotFound, Forbidden, RangeRefused, Locked, Unauthorized],
+    [
+        rejected,
+        unknown,
+        postponed,
+        NotFound,
+        Forbidden,
+        RangeRefused,
+        Locked,
+        Unauthorized,
+    ],
 )
-def test_whatever_zoho_answers_is_an_answer(answer: type[Exception]) -> None:
+def test_any_answer_of_zoho_ends_the_time_of_failing(answer: type[Exception]) -> None:
     clock = Clock()
     budget = RetryBudget(1, clock)
     failing = 0.0
     for _ in range(60):
         clock.advance(5)
-        for each in (answer, Transient):
+        for error_class in (answer, Transient):
             try:
                 with budget.token():
-                    raise each()
-            except BudgetExhausted as starved:
-                failing = max(failing, starved.failing)
+                    raise error_class()
+            except BudgetExhausted as exhausted:
+                failing = max(failing, exhausted.failing)
             except ZohoError:
                 pass
     assert failing <= 5
 
 
-def test_while_all_callers_rest_no_time_of_failing_passes() -> None:
+def test_time_does_not_count_while_all_callers_wait() -> None:
     clock = Clock()
     budget = RetryBudget(1, clock)
     with budget.calling():
         with pytest.raises(Transient):
             spend(budget, Transient)
         clock.advance(2)
-        with budget.resting():
+        with budget.waiting():
             clock.advance(300)
         clock.advance(3)
         with budget.calling():
             clock.advance(4)
             # Others do not rest.
-            with budget.resting():
+            with budget.waiting():
                 clock.advance(5)
         underway = [budget.token() for _ in range(8)]
-        for each in underway:
-            each.__enter__()
-        with pytest.raises(BudgetExhausted) as starved:
+        for held in underway:
+            held.__enter__()
+        with pytest.raises(BudgetExhausted) as exhausted:
             budget.token().__enter__()
-    assert starved.value.failing == pytest.approx(14)
+    assert exhausted.value.failing == pytest.approx(14)
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
+def test_failures_before_and_after_a_wait_are_not_an_outage(
     monkeypatch: pytest.MonkeyPatch, *, locked: bool
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda *_: 0.3)
@@ -151,7 +171,7 @@ def test_a_failure_before_a_rest_and_some_behind_it_are_no_outage(
     assert sum(clock.waits) > 300
 
 
-def test_to_wait_for_a_token_that_comes_is_not_to_fail(
+def test_waiting_for_a_token_does_not_count_as_failing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda *_: 0.3)
@@ -161,17 +181,17 @@ def test_to_wait_for_a_token_that_comes_is_not_to_fail(
         client = zoho.client(clock)
         waits = iter([0.0, 600.0])
 
-        token = client._auth.token  # noqa: SLF001
+        token = Authenticator.token
 
-        def late() -> Token:
+        def late(authenticator: Authenticator) -> Token:
             clock.advance(next(waits, 0.0))
-            return token()
+            return token(authenticator)
 
-        monkeypatch.setattr(client._auth, "token", late)  # noqa: SLF001
+        monkeypatch.setattr(Authenticator, "token", late)
         assert client.call("getmailinglists", {})
 
 
-def test_an_outage_is_found_behind_a_rest_too() -> None:
+def test_an_outage_is_noticed_after_a_wait_too() -> None:
     clock = Clock()
     with Zoho(lambda _: Answer(b"", 503)) as zoho:
         client = zoho.client(clock, rate_limit_calls=1, retry_max_seconds=70)
@@ -179,7 +199,7 @@ def test_an_outage_is_found_behind_a_rest_too() -> None:
             client.call("getmailinglists", {})
 
 
-def test_nine_rejections_in_a_row_are_no_outage() -> None:
+def test_rejections_are_not_an_outage() -> None:
     clock = Clock()
     numbers = iter(range(1000))
 
@@ -208,15 +228,15 @@ def test_successes_pay_for_failures() -> None:
     assert not is_empty(budget)
 
 
-def test_so_many_calls_as_are_wanted_may_be_underway() -> None:
+def test_as_many_calls_as_configured_may_be_underway() -> None:
     clock = Clock()
     budget = RetryBudget(16, clock)
     underway = [budget.token() for _ in range(16)]
-    for each in underway:
-        each.__enter__()
+    for held in underway:
+        held.__enter__()
     assert is_empty(budget)
-    for each in underway:
-        each.__exit__(None, None, None)
+    for held in underway:
+        held.__exit__(None, None, None)
     assert not is_empty(budget)
 
 
@@ -236,8 +256,8 @@ def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
         clock.now = max(clock.now, now)
         try:
             spend(budget, Transient)
-        except BudgetExhausted as starved:
-            heapq.heappush(callers, (clock.now + starved.seconds, number))
+        except BudgetExhausted as exhausted:
+            heapq.heappush(callers, (clock.now + exhausted.seconds, number))
         except Transient:
             sent.append(clock.now)
             heapq.heappush(callers, (clock.now + waits[number], number))
@@ -247,22 +267,24 @@ def test_a_service_that_fails_gets_twenty_calls_a_minute_at_most(
         assert sum(at <= other < at + 60 for other in sent) <= 20
 
 
-def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
+def test_many_threads_give_up_with_one_error_and_few_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     speed, began = 100.0, time.monotonic()
-    # A busy machine may send calls late, so what counts is when each was let go.
+    # A busy machine may send calls late, so the time of each permission counts.
     at: list[float] = []
     last = threading.local()
-    take = RetryBudget._take  # noqa: SLF001
+    token = RetryBudget.token
 
     def clock() -> float:
-        last.read = (time.monotonic() - began) * speed
-        return last.read  # type: ignore[no-any-return]
+        last.time = now = (time.monotonic() - began) * speed
+        return now
 
-    def noted(budget: RetryBudget) -> None:
-        take(budget)
-        at.append(last.read)
+    @contextmanager
+    def noted(budget: RetryBudget) -> Iterator[None]:
+        with token(budget):
+            at.append(last.time)
+            yield
 
     def fail(_: Request) -> Answer:
         return Answer(b"oops", 503)
@@ -270,7 +292,7 @@ def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
     def sleep(seconds: float) -> None:
         time.sleep(seconds / speed)
 
-    monkeypatch.setattr(RetryBudget, "_take", noted)
+    monkeypatch.setattr(RetryBudget, "token", noted)
     with Zoho(fail) as zoho:
         urls = {"api_url": zoho.url, "accounts_url": zoho.url, "concurrency": 8}
         client = connect(CONFIG | urls, clock=clock, sleep=sleep)
@@ -285,5 +307,5 @@ def test_many_threads_give_up_with_one_sentence_and_hammer_nobody(
     for sentence in sentences:
         assert "`retry_max_seconds`" in sentence
     assert len(at) >= len(zoho.calls) >= 20
-    for one in at:
-        assert sum(one <= other < one + 60 for other in at) <= 20
+    for start in at:
+        assert sum(start <= other < start + 60 for other in at) <= 20

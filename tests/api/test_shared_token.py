@@ -38,7 +38,7 @@ UNAUTHORIZED = as_json({"message": "Unauthorized request.", "Code": "1007"}, 401
 
 
 def called(client: Client, endpoints: t.Iterable[str]) -> list[ZohoError | None]:
-    """Call from as many threads at once; return how it ended for each."""
+    """Call from many threads at once; return the error of each call, or None."""
 
     def call(endpoint: str) -> ZohoError | None:
         try:
@@ -55,7 +55,7 @@ def called(client: Client, endpoints: t.Iterable[str]) -> list[ZohoError | None]
 @pytest.mark.parametrize(
     "word", ["invalid_client", "invalid_client_secret", "invalid_code", "other"]
 )
-def test_wrong_credentials_are_asked_about_once(
+def test_wrong_credentials_are_sent_once(
     word: str, where: str, clock: Clock, tmp_path: Path
 ) -> None:
     ledger = where if where == "memory" else str(tmp_path / "ledger")
@@ -75,7 +75,7 @@ def test_wrong_credentials_are_asked_about_once(
 @pytest.mark.parametrize("repeats", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("served", [False, True])
-def test_a_run_that_is_refused_everywhere_asks_for_two_tokens(
+def test_a_run_that_is_refused_everywhere_requests_two_tokens(
     concurrency: int, clock: Clock, *, repeats: bool, served: bool
 ) -> None:
     with Zoho(lambda _: UNAUTHORIZED) as zoho:
@@ -105,7 +105,7 @@ def test_a_run_that_is_refused_everywhere_asks_for_two_tokens(
     assert clock.waits == []
 
 
-def test_a_token_that_is_repeated_may_be_accepted(clock: Clock) -> None:
+def test_the_same_token_again_may_be_accepted(clock: Clock) -> None:
     answers = iter([UNAUTHORIZED, success(), UNAUTHORIZED, success()])
     with Zoho(lambda _: next(answers), token=lambda _: token("access")) as zoho:
         client = zoho.client(clock)
@@ -114,7 +114,7 @@ def test_a_token_that_is_repeated_may_be_accepted(clock: Clock) -> None:
         assert zoho.tokens == 3
 
 
-def test_a_repeated_token_that_another_process_kept_is_given_up_too(
+def test_a_repeated_token_of_another_process_is_given_up_too(
     clock: Clock, tmp_path: Path
 ) -> None:
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
@@ -123,7 +123,7 @@ def test_a_repeated_token_that_another_process_kept_is_given_up_too(
             with pytest.raises(FatalError, match="the same access token again"):
                 zoho.client(clock, **ledger).call(LISTS, {})
             assert zoho.tokens == asked
-        # It is another one at last.
+        # Now the service gives another one.
         zoho.api = lambda asked: (
             success()
             if asked.headers["Authorization"].endswith("new")
@@ -134,7 +134,7 @@ def test_a_repeated_token_that_another_process_kept_is_given_up_too(
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_an_endpoint_that_refuses_good_tokens_costs_one_and_no_other_endpoint(
+def test_an_endpoint_that_refuses_good_tokens_costs_one_new_token(
     concurrency: int, clock: Clock
 ) -> None:
     def api(asked: Request) -> Answer:
@@ -152,7 +152,7 @@ def test_an_endpoint_that_refuses_good_tokens_costs_one_and_no_other_endpoint(
         assert zoho.tokens == 2
 
 
-def test_a_token_that_was_revoked_is_replaced_once_for_all_processes(
+def test_a_revoked_token_is_replaced_once_for_all_processes(
     clock: Clock, tmp_path: Path
 ) -> None:
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
@@ -171,7 +171,7 @@ def test_a_token_that_was_revoked_is_replaced_once_for_all_processes(
 
 
 @pytest.mark.parametrize("seconds", [60, 20, 1])
-def test_a_token_that_lives_for_a_minute_serves_many_calls(
+def test_a_token_of_a_minute_or_less_serves_many_calls(
     seconds: int, clock: Clock, tmp_path: Path
 ) -> None:
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
@@ -196,7 +196,7 @@ THROTTLED = as_json(
 @pytest.mark.parametrize(
     "throttled", [THROTTLED, Answer(b"", 429), Answer(b"<html>", 429)]
 )
-def test_a_throttle_ends_the_run_if_a_lock_shall(
+def test_a_token_throttle_ends_the_run_if_a_lock_would(
     throttled: Answer, clock: Clock, tmp_path: Path
 ) -> None:
     settings = {
@@ -213,7 +213,7 @@ def test_a_throttle_ends_the_run_if_a_lock_shall(
     assert clock.waits == []
 
 
-def test_a_throttle_lets_all_processes_wait_and_says_until_when(
+def test_all_processes_wait_for_the_end_of_a_token_throttle(
     clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -224,7 +224,7 @@ def test_a_throttle_lets_all_processes_wait_and_says_until_when(
         zoho.token = lambda _: token("late")
         clock.advance(100)
         client, rests = zoho.client(clock, **ledger), []
-        client.ledger.resting = lambda endpoint, _: rests.append(endpoint)
+        client.ledger.on_long_wait = lambda endpoint, _: rests.append(endpoint)
         assert client.call(LISTS, {})
         assert zoho.tokens == 2
     assert clock.waits == [500]
@@ -232,7 +232,7 @@ def test_a_throttle_lets_all_processes_wait_and_says_until_when(
     assert LISTS in rests
 
 
-def test_more_than_ten_tokens_are_waited_for_before_the_service_refuses(
+def test_no_more_than_ten_tokens_are_requested_in_ten_minutes(
     clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -250,27 +250,27 @@ def test_more_than_ten_tokens_are_waited_for_before_the_service_refuses(
 
 
 @pytest.mark.parametrize("refresh_token", ["one", "other"])
-def test_each_refresh_token_has_a_token_of_its_own(
+def test_each_refresh_token_has_its_own_access_token(
     refresh_token: str, clock: Clock, tmp_path: Path
 ) -> None:
     ledger = {"rate_limit_ledger": str(tmp_path / "ledger")}
     with Zoho(lambda _: success()) as zoho:
         zoho.token = lambda asked: token(f"for-{asked.form['refresh_token']}")
-        for each in ("one", "other", refresh_token):
-            zoho.client(clock, refresh_token=each, **ledger).call(LISTS, {})
+        for name in ("one", "other", refresh_token):
+            zoho.client(clock, refresh_token=name, **ledger).call(LISTS, {})
         signed = [call.headers["Authorization"].split("-")[-1] for call in zoho.calls]
         assert signed == ["one", "other", refresh_token]
         assert zoho.tokens == 2
 
 
-def test_version_1_keeps_no_token(clock: Clock, tmp_path: Path) -> None:
+def test_version_1_stores_no_token(clock: Clock, tmp_path: Path) -> None:
     with Zoho(lambda _: success()) as zoho:
         settings = V1 | {"rate_limit_ledger": str(tmp_path / "ledger")}
         assert zoho.client(clock, **settings).call(LISTS, {})
     assert not [*tmp_path.glob("*token*")]
 
 
-def test_a_token_service_that_fails_for_a_while_uses_nothing_up(clock: Clock) -> None:
+def test_errors_of_the_token_service_do_not_count_as_tokens(clock: Clock) -> None:
     answers = iter([*[Answer(b"<html>", 502)] * 40, *[token("late")] * 2])
     with Zoho(lambda _: success(), token=lambda _: next(answers)) as zoho:
         client = zoho.client(clock, retry_max_seconds=100_000)

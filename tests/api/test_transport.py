@@ -1,4 +1,4 @@
-"""A call ends in its time, whatever comes and however slowly, and in little memory."""
+"""A call ends after `request_timeout`, however slow the answer, in little memory."""
 
 from __future__ import annotations
 
@@ -199,10 +199,11 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("trickle", TRICKLES)
-def test_a_call_of_which_something_comes_now_and_then_ends_in_its_time(
+def test_a_slow_answer_ends_after_request_timeout(
     trickle: Talk,
-    secure: bool,  # noqa: FBT001 (a parameter of the test)
     tls: ssl.SSLContext,
+    *,
+    secure: bool,
 ) -> None:
     def talk(slow: Slow) -> None:
         slow.hear()
@@ -216,7 +217,7 @@ def test_a_call_of_which_something_comes_now_and_then_ends_in_its_time(
 
 
 @pytest.mark.parametrize("trickle", [status_line, headers, trailers])
-def test_the_second_call_of_a_connection_ends_in_its_time_too(trickle: Talk) -> None:
+def test_the_second_call_of_a_connection_has_a_timeout_too(trickle: Talk) -> None:
     def talk(slow: Slow) -> None:
         slow.hear()
         slow.say(OK + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
@@ -230,7 +231,7 @@ def test_the_second_call_of_a_connection_ends_in_its_time_too(trickle: Talk) -> 
         call(url)
 
 
-def test_a_call_may_take_its_time_again_and_again() -> None:
+def test_each_call_of_a_connection_has_the_whole_timeout() -> None:
     def talk(slow: Slow) -> None:
         for _ in range(5):
             slow.hear()
@@ -238,15 +239,16 @@ def test_a_call_may_take_its_time_again_and_again() -> None:
             slow.say(OK + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
 
     with serving(talk) as url, pytest.raises(FatalError, match="`api_url`"):
-        # What is no answer of the API is asked for again.
+        # An answer without data is retried.
         call(url, request_timeout=5, retry_max_seconds=1)
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_a_proxy_that_trickles_is_given_up(
-    secure: bool,  # noqa: FBT001 (a parameter of the test)
+def test_a_slow_proxy_ends_after_request_timeout(
     tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    secure: bool,
 ) -> None:
     def talk(slow: Slow) -> None:
         slow.hear()
@@ -260,11 +262,12 @@ def test_a_proxy_that_trickles_is_given_up(
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
-def test_a_handshake_that_trickles_is_given_up(
-    secure: bool,  # noqa: FBT001 (a parameter of the test)
-    proxied: bool,  # noqa: FBT001 (a parameter of the test)
+def test_a_slow_handshake_ends_after_request_timeout(
     tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    secure: bool,
+    proxied: bool,
 ) -> None:
     def talk(slow: Slow) -> None:
         if proxied:
@@ -280,7 +283,7 @@ def test_a_handshake_that_trickles_is_given_up(
             call(zoho)
 
 
-def test_a_look_up_that_takes_long_is_given_up(
+def test_a_slow_look_up_ends_after_request_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     over = threading.Event()
@@ -296,7 +299,7 @@ def test_a_look_up_that_takes_long_is_given_up(
         for _ in range(3):
             with pytest.raises(FatalError, match=r"no whole answer .*Timeout"):
                 call("https://slow.example")
-        # Nobody asks again while the answer is awaited.
+        # There is one look-up at a time.
         assert asked == ["slow.example"]
     finally:
         assert not over.is_set()
@@ -331,7 +334,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
             filler.close()
 
 
-# A program that may use little memory, and reads what is served.
+# A program that may use little memory, and makes one call.
 READER = """
 import re, sys
 sys.path[:0] = [{root!r}]
@@ -365,7 +368,7 @@ def bomb(encoding: str) -> bytes:
 @pytest.mark.parametrize(
     "encoding", ["gzip", "x-gzip", "deflate", "raw", "gzip, gzip", "gzip, gzip, gzip"]
 )
-def test_a_bomb_is_given_up_in_little_memory(encoding: str, status: int) -> None:
+def test_a_decompression_bomb_needs_little_memory(encoding: str, status: int) -> None:
     root = str(Path(__file__).parents[2])
     packed = bomb(encoding)
     name = encoding.replace("raw", "deflate")
@@ -385,15 +388,15 @@ def test_a_bomb_is_given_up_in_little_memory(encoding: str, status: int) -> None
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (GIB, GIB)),
         )
     assert done.returncode == 0, done.stderr
-    *told, most = done.stdout.splitlines()
-    assert len(told) == 1
+    *errors, most = done.stdout.splitlines()
+    assert len(errors) == 1
     assert int(most) < 400 << 10
 
 
-def test_only_what_is_asked_for_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    # As with an old package for Brotli, which knows no bounds.
-    found = HTTPResponse.CONTENT_DECODERS
-    monkeypatch.setattr(HTTPResponse, "CONTENT_DECODERS", [*found, "br"])
+def test_only_requested_encodings_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As with an old package for Brotli, which has no limit.
+    decoders = [*HTTPResponse.CONTENT_DECODERS, "br"]
+    monkeypatch.setattr(HTTPResponse, "CONTENT_DECODERS", decoders)
     decoded: list[bytes] = []
     monkeypatch.setattr(
         DeflateDecoder, "decompress", lambda _, data, **__: decoded.append(data)

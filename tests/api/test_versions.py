@@ -1,4 +1,4 @@
-"""API v1: one token in the body of every call, and less to call."""
+"""API version 1: one token in the body of every call, and fewer endpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden, SettingError
 from tap_zohocampaigns.api.hosts import DATA_CENTERS
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tests.api.test_locked import LOCKS
+from tests.api.test_locks import LOCKS
 from tests.api.test_secrets import leaks, shown_by
 from tests.support import samples
 from tests.support.calls import COUNT, LISTS, RECIPIENTS, in_turn
@@ -65,12 +65,11 @@ def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
     return connect(config, endpoints=ENDPOINTS, clock=clock, sleep=clock.sleep)
 
 
-# How a call is made.
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("endpoint", CALLS)
-def test_a_call_carries_all_in_its_body(endpoint: str, form: str, clock: Clock) -> None:
+def test_a_call_has_all_parameters_in_its_body(
+    endpoint: str, form: str, clock: Clock
+) -> None:
     with Zoho(in_turn(success())) as zoho:
         client = old(zoho, clock, response_format=form)
         envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
@@ -87,11 +86,11 @@ def test_a_call_carries_all_in_its_body(endpoint: str, form: str, clock: Clock) 
         "version": "1",
     }
     assert "Authorization" not in call.headers
-    # A minute of subscribing has as many as five minutes of the others.
+    # The minute of `listsubscribe` allows as many calls as the window of the others.
     assert client.ledger.remaining(endpoint) == 490 - 1
 
 
-def test_a_parameter_that_is_not_taken_is_not_sent(clock: Clock) -> None:
+def test_a_parameter_that_version_1_does_not_accept_is_not_sent(clock: Clock) -> None:
     with Zoho(in_turn(Answer(samples.COUNT_JSON))) as zoho:
         envelope = old(zoho, clock).call(COUNT, {"listkey": "3z", "status": "active"})
         assert "status" not in zoho.asked[0].form
@@ -107,7 +106,7 @@ def test_a_parameter_that_is_not_taken_is_not_sent(clock: Clock) -> None:
         (COUNT, {"listkey": "3z", "status": "unsub"}),
     ],
 )
-def test_what_the_version_has_not_is_told_and_never_asked(
+def test_a_call_that_version_1_does_not_have_is_an_error(
     endpoint: str, params: dict[str, str], clock: Clock
 ) -> None:
     with Zoho(in_turn(success())) as zoho:
@@ -137,12 +136,9 @@ def test_each_data_center_is_called_and_no_other_host(
     assert targets == [("CONNECT", f"{host}:443")]
 
 
-# What is refused.
-
-
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 @pytest.mark.parametrize("endpoint", [LISTS, RECIPIENTS])
-def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
+def test_a_refused_token_is_an_error_and_not_retried(
     endpoint: str, refusal: Answer, clock: Clock
 ) -> None:
     with Zoho(in_turn(refusal, success())) as zoho:
@@ -156,7 +152,7 @@ def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "told"),
+    ("code", "kind", "advice"),
     [
         ("2706", Forbidden, "check that the user of `auth_token` may see this"),
         ("901", FatalError, "`auth_token` belongs to an active account"),
@@ -164,17 +160,17 @@ def test_a_refused_token_ends_in_one_sentence_and_is_not_tried_again(
         ("1002", FatalError, "update the tap"),
     ],
 )
-def test_an_error_names_what_to_check_of_version_1(
-    code: str, kind: type[Exception], told: str, clock: Clock
+def test_errors_name_the_settings_of_version_1(
+    code: str, kind: type[Exception], advice: str, clock: Clock
 ) -> None:
     with Zoho(in_turn(Answer(error(code, "No.")))) as zoho:
-        with pytest.raises(kind, match=told):
+        with pytest.raises(kind, match=advice):
             old(zoho, clock).call(LISTS, {})
         assert len(zoho.asked) == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
+def test_refusals_of_the_sandbox_are_errors(form: str, clock: Clock) -> None:
     with Service(LivingAccount()) as service:
         config = V1 | service.config_v1 | {"response_format": form}
         client = connect(config, clock=clock, sleep=clock.sleep)
@@ -190,7 +186,9 @@ def test_what_the_sandbox_refuses_is_told(form: str, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("locked", LOCKS.values(), ids=LOCKS)
-def test_a_locked_endpoint_rests_and_then_goes_on(locked: Answer, clock: Clock) -> None:
+def test_a_locked_endpoint_is_called_again_after_the_lock_time(
+    locked: Answer, clock: Clock
+) -> None:
     with Zoho(in_turn(locked, success())) as zoho:
         client = old(zoho, clock, rate_limit_lock_seconds=777)
         assert client.call(RECIPIENTS, {}) is not None
@@ -198,14 +196,12 @@ def test_a_locked_endpoint_rests_and_then_goes_on(locked: Answer, clock: Clock) 
     assert clock.waits == [777]
 
 
-# What is shown, and what is kept.
-
 PLANTED = (AUTH_TOKEN, ADDRESS, LONG_KEY)
 LEAKS = leaks(" ".join(PLANTED))
 
 
 @pytest.mark.parametrize("answer", LEAKS.values(), ids=LEAKS)
-def test_nothing_that_is_secret_or_personal_is_shown_or_logged(
+def test_no_secret_and_no_contact_is_shown_or_logged(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -219,7 +215,7 @@ def left(config: dict[str, t.Any], clock: Clock) -> int:
     return connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
 
 
-def test_the_ledger_knows_whose_calls_they_are_and_not_the_token(
+def test_the_ledger_knows_the_account_and_not_the_token(
     tmp_path: Path, clock: Clock
 ) -> None:
     ledger = tmp_path / "ledger.db"

@@ -283,7 +283,7 @@ def test_a_plan_of_version_1_1_has_counters(service: Service) -> None:
 
 def offered() -> set[str]:
     """Return the streams that version 1 has."""
-    has = VERSIONS["1"].reads
+    has = VERSIONS["1"].has_call
     return {stream.name for stream in streams.STREAMS if has(stream.endpoint)}
 
 

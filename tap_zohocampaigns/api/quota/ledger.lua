@@ -1,23 +1,24 @@
--- Enter, end, lock or count the calls of one endpoint, at the time of this server.
+-- Enters, ends or counts the calls of one endpoint, or locks it, at the time of this
+-- server.
 --
--- KEYS  state: of the account's calls as a whole
---       sent: the calls of the endpoint, by when they are counted at the latest
---       locked: until when the endpoint is closed
---       run: how often this process has been here
---       limits: of runs that have counted here, by when they last did
--- ARGV  action: enter, done, lock or left
+-- KEYS  state: of the account as a whole
+--       sent: the calls of the endpoint, by the latest time at which each is counted
+--       locked: until when the endpoint is locked
+--       run: how often this process has called the script
+--       limits: the quotas of all runs, by when each was last used
+-- ARGV  action: enter, done, lock or remaining
 --       name: of the call
---       epoch, seen: what the process was told the last time, or '' and 0
+--       epoch, seen: what the script last returned to the process, or '' and 0
 --       fresh: a name for a new epoch
---       since: since when all calls are known
---       step: by how much the clock may step; microseconds
+--       since: from when on all calls are known; microseconds
+--       step: how far the clock may step; microseconds
 --       kept: milliseconds that are longer than all windows and locks
 --       closed: how long a lock lasts; microseconds
---       underway: how long a call may be; microseconds
---       least: how long a call is kept at least; microseconds
+--       underway: how long a call may be underway; microseconds
+--       least: the shortest time for which a call is kept; microseconds
 --       calls and window, of each window, the shortest first; microseconds
--- Returns what the action asks for, how long to wait (microseconds), the epoch, and
--- how often this process has been here.
+-- Returns the result of the action, how long to wait (microseconds), the epoch, and how
+-- often this process has called the script.
 local state, sent, locked, run, limits = unpack(KEYS)
 local action, name, epoch, seen, fresh, since =
     ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
@@ -42,10 +43,10 @@ if clock - now > step then
 end
 now = math.max(now, clock)
 
--- Data were lost if they are of another epoch than this process knows, or if the server
--- has gone back to a time before its last call. How many calls were made is then known
--- to nobody: the shortest window of each endpoint counts as full, once for all who find
--- out. To wait for an hour or a day would cost more than the lock that it avoids.
+-- Data were lost if their epoch is not the one that this process knows, or if the server
+-- went back to a time before this process's last call. Nothing then shows how many calls
+-- were made, so the shortest window of each endpoint counts as full, once for all
+-- processes. A wait of an hour or a day would cost more than the lock that it avoids.
 local times = tonumber(redis.call('GET', run) or 0)
 if epoch ~= '' and epoch ~= known or epoch == known and times < seen then
     if not known or epoch == known then
@@ -58,7 +59,7 @@ end
 known = known or fresh
 times = times + 1
 
--- A run that counts in a longer window keeps its calls for longer.
+-- Calls of a run with a longer window are kept for longer.
 local function keep(key)
     redis.call('PEXPIRE', key, math.max(kept, redis.call('PTTL', key)))
 end
@@ -78,14 +79,14 @@ if action == 'done' then
 end
 local lock = tonumber(redis.call('GET', locked) or 0) - now
 if action == 'lock' then
-    -- Each run knows a length of its own, of which the longest counts.
+    -- Runs may have different lengths of a lock in their settings; the longest counts.
     lock = math.max(lock, closed)
     redis.call('SET', locked, now + lock, 'PX', math.max(kept, math.ceil(lock / 1000)))
     return answer('locked', lock)
 end
 
--- A window longer than this run's own counts too while a run that knows it is there.
--- Calls are kept for the longest that any run has ever had.
+-- A longer window of another run counts too, as long as that run goes on. Calls are kept
+-- for the longest window that any run has ever had.
 redis.call('HSET', limits, windows[#windows][1] .. ':' .. longest, now)
 keep(limits)
 local noted = redis.call('HGETALL', limits)
@@ -106,13 +107,13 @@ lost = math.max(lost, math.min(since, now))
 if lost > 0 and lost + shortest > now then
     return answer('full', lost + shortest - now)
 end
-local known_calls, left, wait = redis.call('ZCARD', sent), math.huge, 0
-for _, each in ipairs(windows) do
-    local calls, window = unpack(each)
+local known_calls, remaining, wait = redis.call('ZCARD', sent), math.huge, 0
+for _, limit in ipairs(windows) do
+    local calls, window = unpack(limit)
     local counted = redis.call('ZCOUNT', sent, now - window + 1, '+inf')
-    left = math.min(left, calls - counted)
+    remaining = math.min(remaining, calls - counted)
     if known_calls >= calls then
-        -- It may be underway, and counted later; yet it may also end now.
+        -- A call underway is counted later, but it may also end now.
         local leaving = redis.call('ZRANGE', sent, -calls, -calls, 'WITHSCORES')
         wait = math.max(wait, math.min(tonumber(leaving[2]), now) + window - now)
     end
@@ -124,4 +125,4 @@ if action == 'enter' then
     redis.call('ZADD', sent, now + underway, name)
     keep(sent)
 end
-return answer(left, 0)
+return answer(remaining, 0)

@@ -20,7 +20,7 @@ logger = logging.getLogger("tap-zohocampaigns.quota")
 
 # Shorter waits are the ordinary pace and not worth a log line (seconds).
 _WORTH_LOGGING = 5.0
-# The least wait (seconds): a sum of floats may end a moment too early.
+# The shortest wait (seconds), since a rounded one may end a moment too early.
 TICK = 1e-6
 
 
@@ -28,9 +28,9 @@ class Wait(t.NamedTuple):
     """A call can't be sent now."""
 
     seconds: float
-    """After how many seconds to ask again."""
+    """After how many seconds to try again."""
     locked: bool
-    """Whether the service has closed the endpoint. Else its quota is used up."""
+    """Whether the service has locked the endpoint. Else its quota is used up."""
 
 
 class Ticket(t.NamedTuple):
@@ -47,7 +47,7 @@ def new_ticket(endpoint: str) -> Ticket:
 
 
 class Store(t.Protocol):
-    """Where calls are entered before they are sent; safe for threads.
+    """Keeps the calls, which are entered before they are sent; safe for threads.
 
     The service counts a call some time between its sending and its answer. So a call
     counts while it is underway, and for a window after its answer. A call without an
@@ -61,10 +61,16 @@ class Store(t.Protocol):
         """Note that a call was answered."""
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests."""
+        """Note that the service has locked an endpoint."""
 
     def remaining(self, endpoint: str) -> int:
         """Return how many calls the windows of an endpoint still allow."""
+
+    def wait_time(self, endpoint: str) -> Wait | None:
+        """Return how long a call would have to wait; None if it could be sent now.
+
+        No call is entered.
+        """
 
     def close(self) -> None:
         """Close files and connections, at the end of the run."""
@@ -84,16 +90,22 @@ class Ledger:
         """
         self._sleep = sleep
         self._waits: list[tuple[str, float]] = []
-        self.resting: Callable[[str, float], None] = lambda *_: None
+        self.on_long_wait: Callable[[str, float], None] = lambda *_: None
         """Called when a wait is long: endpoint, end of the wait (epoch seconds)."""
         self.enter = store.enter
         self.done = store.done
         self.lock = store.lock
         self.remaining = store.remaining
+        self.wait_time = store.wait_time
         self.close = store.close
 
-    def rest(self, endpoint: str, wait: Wait) -> None:
-        """Wait, and log until when."""
+    def wait_out(self, endpoint: str, wait: Wait) -> None:
+        """Wait, and log until when if the wait is long.
+
+        Args:
+            endpoint: Name of the call that waits.
+            wait: How long.
+        """
         until = time.time() + wait.seconds
         is_logged = endpoint in dict(self._waits)
         if wait.seconds >= _WORTH_LOGGING and not is_logged:
@@ -103,7 +115,7 @@ class Ledger:
                 "locked by Zoho" if wait.locked else "the quota is used up",
                 clock_time(wait.seconds),
             )
-            self.resting(endpoint, until)
+            self.on_long_wait(endpoint, until)
         self._waits.append((endpoint, until))
         try:
             self._sleep(wait.seconds)
@@ -115,18 +127,20 @@ class Ledger:
         return max((until for _, until in self._waits), default=None)
 
     def free_at(self, endpoints: Iterable[str]) -> dict[str, str]:
-        """Return when endpoints are free whose quota is used up (local time of day)."""
-        times: dict[str, str] = {}
-        for endpoint in endpoints:
-            if not self.remaining(endpoint):
-                # A full window enters no call, and returns how long it is full.
-                result = self.enter(endpoint)
-                if isinstance(result, Wait):
-                    times[endpoint] = clock_time(result.seconds)
-                else:
-                    # There is room again. A call that is never sent locks nothing.
-                    self.done(result)
-        return times
+        """Return when endpoints accept calls again that accept none now.
+
+        Args:
+            endpoints: Names of calls.
+
+        Returns:
+            For each such endpoint the local time of day, such as `14:05:00`.
+        """
+        waits = {endpoint: self.wait_time(endpoint) for endpoint in endpoints}
+        return {
+            endpoint: clock_time(wait.seconds)
+            for endpoint, wait in waits.items()
+            if wait
+        }
 
 
 def clock_time(seconds: float) -> str:

@@ -70,14 +70,10 @@ class MemoryStore:
         """Enter one call if it may be sent now; else return how long to wait."""
         with self._guard:
             now = self._clock()
-            if (locked := self._locked_until.get(endpoint, now) - now) > 0:
-                return Wait(locked, locked=True)
-            calls = self._settled(endpoint, now)
-            waits = [calls.wait(*window, now) for window in self._windows(endpoint)]
-            if full := [wait for wait in waits if wait is not None]:
-                return Wait(max(*full, TICK), locked=False)
+            if wait := self._wait(endpoint, now):
+                return wait
             ticket = new_ticket(endpoint)
-            calls.underway[ticket.name] = now + self._quotas.underway
+            self._calls[endpoint].underway[ticket.name] = now + self._quotas.underway
             return ticket
 
     def note(self, ticket: Ticket) -> None:
@@ -96,7 +92,7 @@ class MemoryStore:
             insort(calls.counted, now)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests."""
+        """Note that the service has locked an endpoint."""
         with self._guard:
             until = self._clock() + self._quotas.of(endpoint).lock_seconds
             self._locked_until[endpoint] = until
@@ -111,8 +107,22 @@ class MemoryStore:
             windows = self._windows(endpoint)
             return max(min(calls.remaining(*window, now) for window in windows), 0)
 
+    def wait_time(self, endpoint: str) -> Wait | None:
+        """Return how long a call would have to wait; None if it could be sent now."""
+        with self._guard:
+            return self._wait(endpoint, self._clock())
+
     def close(self) -> None:
         """Do nothing: memory needs no closing."""
+
+    def _wait(self, endpoint: str, now: float) -> Wait | None:
+        if (locked := self._locked_until.get(endpoint, now) - now) > 0:
+            return Wait(locked, locked=True)
+        calls = self._settled(endpoint, now)
+        waits = [calls.wait(*window, now) for window in self._windows(endpoint)]
+        if full := [wait for wait in waits if wait is not None]:
+            return Wait(max(*full, TICK), locked=False)
+        return None
 
     def _windows(self, endpoint: str) -> list[tuple[int, float]]:
         return self._quotas.of(endpoint).windows

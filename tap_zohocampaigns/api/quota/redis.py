@@ -114,10 +114,7 @@ class RedisStore:
             FatalError: The server can't be used.
         """
         ticket = new_ticket(endpoint)
-        result, wait = self._ask("enter", ticket)
-        if not wait:
-            return ticket
-        return Wait(max(wait / 1e6, TICK), locked=result == "locked")
+        return _wait(*self._ask("enter", ticket)) or ticket
 
     def done(self, ticket: Ticket) -> None:
         """Note that a call was answered."""
@@ -127,7 +124,7 @@ class RedisStore:
             self._ask_once("done", ticket)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests.
+        """Note that the service has locked an endpoint.
 
         Raises:
             FatalError: The server can't be used.
@@ -140,8 +137,16 @@ class RedisStore:
         Raises:
             FatalError: The server can't be used.
         """
-        result, wait = self._ask("left", Ticket(endpoint, ""))
+        result, wait = self._ask("remaining", Ticket(endpoint, ""))
         return 0 if wait else int(result)
+
+    def wait_time(self, endpoint: str) -> Wait | None:
+        """Return how long a call would have to wait; None if it could be sent now.
+
+        Raises:
+            FatalError: The server can't be used.
+        """
+        return _wait(*self._ask("remaining", Ticket(endpoint, "")))
 
     def close(self) -> None:
         """Close the connection."""
@@ -246,6 +251,10 @@ class RedisStore:
             elif sent_epoch == self._epoch:
                 # Otherwise another thread has received a newer epoch meanwhile.
                 self._epoch, self._seen = epoch, seen
+
+
+def _wait(result: str | int, micro: int) -> Wait | None:
+    return Wait(max(micro / 1e6, TICK), locked=result == "locked") if micro else None
 
 
 def _micro(seconds: float) -> int:

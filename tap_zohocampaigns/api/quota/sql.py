@@ -65,7 +65,7 @@ SELECT min(ends, :ticks) + :window - :ticks FROM (
     ORDER BY ends DESC LIMIT 1 OFFSET :calls - 1
 ) WHERE ends > :ticks - :window
 """
-LEFT = """
+REMAINING = """
 SELECT :calls - count(*) FROM noted
 WHERE account = :account AND endpoint = :endpoint AND kind = 'call'
     AND ends > :ticks - :window

@@ -96,13 +96,13 @@ class SqliteStore:
         with self._guard:
             if not self._broken:
                 try:
-                    taken = self._take(endpoint)
+                    result = self._enter(endpoint)
                 except (sqlite3.Error, OSError) as error:
                     self._give_up(error)
                 else:
-                    if isinstance(taken, Ticket):
-                        self._own.note(taken)
-                    return taken
+                    if isinstance(result, Ticket):
+                        self._own.note(result)
+                    return result
             return self._own.enter(endpoint)
 
     def done(self, ticket: Ticket) -> None:
@@ -113,7 +113,7 @@ class SqliteStore:
             self._note(ticket.endpoint, call)
 
     def lock(self, endpoint: str) -> None:
-        """Note that the service has closed an endpoint, so that it rests."""
+        """Note that the service has locked an endpoint."""
         with self._guard:
             self._own.lock(endpoint)
             # Runs may have different lengths in their settings; the longest counts.
@@ -131,6 +131,17 @@ class SqliteStore:
                     self._give_up(error)
             return self._own.remaining(endpoint)
 
+    def wait_time(self, endpoint: str) -> Wait | None:
+        """Return how long a call would have to wait; None if it could be sent now."""
+        with self._guard:
+            if not self._broken:
+                try:
+                    with self._entries(endpoint) as (db, now):
+                        return self._wait(db, now)
+                except (sqlite3.Error, OSError) as error:
+                    self._give_up(error)
+            return self._own.wait_time(endpoint)
+
     def close(self) -> None:
         """Close the file."""
         with self._guard:
@@ -138,22 +149,23 @@ class SqliteStore:
                 self._db.close()
                 self._db = None
 
-    def _take(self, endpoint: str) -> Ticket | Wait:
+    def _enter(self, endpoint: str) -> Ticket | Wait:
         with self._entries(endpoint) as (db, now):
-            windows = self._windows(db, now)
-            if locked := _locked(db, now):
-                return Wait(max(locked, TICK), locked=True)
-            waits = [
-                wait
-                for window in windows
-                for (wait,) in db.execute(sql.FULL, now | window)
-            ]
-            if waits:
-                return Wait(max(*waits, TICK), locked=False)
+            if wait := self._wait(db, now):
+                return wait
             ticket = new_ticket(endpoint)
             call = {"kind": "call", "name": ticket.name}
             db.execute(sql.NOTE, now | call | {"lasts": self._quotas.underway})
             return ticket
+
+    def _wait(self, db: sqlite3.Connection, now: Now) -> Wait | None:
+        windows = self._windows(db, now)
+        if locked := _locked(db, now):
+            return Wait(max(locked, TICK), locked=True)
+        waits = [
+            wait for window in windows for (wait,) in db.execute(sql.FULL, now | window)
+        ]
+        return Wait(max(*waits, TICK), locked=False) if waits else None
 
     def _note(self, endpoint: str, entry: Now) -> None:
         if not self._broken:
@@ -171,7 +183,7 @@ class SqliteStore:
             remaining = [
                 int(calls)
                 for window in windows
-                for (calls,) in db.execute(sql.LEFT, now | window)
+                for (calls,) in db.execute(sql.REMAINING, now | window)
             ]
             return max(min(remaining), 0)
 

@@ -1,4 +1,4 @@
-"""What is kept about the access token, and what follows from it.
+"""What the processes share about the access token: its text, times and requests.
 
 Zoho issues at most 10 access tokens in 10 minutes for a refresh token. After that it
 issues none to anybody who has it.

@@ -30,8 +30,8 @@ if t.TYPE_CHECKING:
 _PATIENCE, _PAUSE = 30.0, 1.0
 # A server answers at once, or it is away (seconds).
 _TIMEOUT = 5.0
-# How long the lock of a killed process lasts (milliseconds). A slow process that takes
-# longer costs a second token.
+# How long the lock of a killed process lasts (milliseconds). If a request lasts longer,
+# another process requests a second token.
 _LOCK = 10_000
 # Longer than a token lives and requests count (milliseconds).
 _KEPT = 2 * 86_400_000
@@ -110,11 +110,11 @@ class RedisTokens(TokenStore):
         raise FatalError(msg) from None
 
     def _settle(
-        self, *, issued: bool = True, rests: bool = False, **token: str | float
+        self, *, issued: bool = True, throttled: bool = False, **token: str | float
     ) -> None:
         # This process has its token. The next request shows that the server is away.
         with suppress(redis.RedisError):
-            super()._settle(issued=issued, rests=rests, **token)
+            super()._settle(issued=issued, throttled=throttled, **token)
 
     def _read(self) -> tuple[Entry, float]:
         with self._redis.pipeline(transaction=False) as pipeline:

@@ -29,7 +29,7 @@ logger = logging.getLogger("tap-zohocampaigns.tokens")
 
 # How often a waiting process looks for the token (seconds).
 _POLL = 0.1
-# A request takes a minute at most. A process that takes longer was halted (seconds).
+# A request lasts a minute at most, so a process that needs longer hangs (seconds).
 _PATIENCE = 120.0
 
 
@@ -53,12 +53,14 @@ class TokenStore:
     def acquire(self, refused: Collection[str]) -> Token | Wait | None:
         """Return the token, how long to wait for it, or None: then request one.
 
-        After None, other processes wait until `keep`, `rest` or `release` is called.
+        After None, other processes wait until `keep`, `note_throttled` or `release` is
+        called.
 
         Args:
             refused: Issues of tokens that the service did not accept.
         """
         if result := self._usable(refused) or self._due():
+            self._waiting_since = None
             return result
         if not self._has_turn():
             return Wait(_POLL, locked=False)
@@ -86,9 +88,9 @@ class TokenStore:
         )
         return Token(text, issue, lifetime - margin(lifetime))
 
-    def rest(self) -> Wait:
-        """Note that the service issues no token for ten minutes."""
-        self._settle(rests=True)
+    def note_throttled(self) -> Wait:
+        """Note that the service issues no token for ten minutes; return that wait."""
+        self._settle(throttled=True)
         return Wait(WINDOW, locked=True)
 
     def release(self, *, issued: bool) -> None:
@@ -141,12 +143,12 @@ class TokenStore:
         return wait
 
     def _settle(
-        self, *, issued: bool = True, rests: bool = False, **token: str | float
+        self, *, issued: bool = True, throttled: bool = False, **token: str | float
     ) -> None:
         entry, now = self._read()
         # The service counts a request when it arrives, some time before its answer.
         requests = (*entry.requests[:-1], *([now] if issued else ()))
-        until = now + WINDOW if rests else entry.rests_until
+        until = now + WINDOW if throttled else entry.rests_until
         self._write(
             msgspec.structs.replace(
                 entry, requests=requests, rests_until=until, **token

@@ -1,4 +1,4 @@
-"""What a row of `recentcampaigns` says about a campaign: its status and its times."""
+"""The status and the times of a campaign, from its row of `recentcampaigns`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of an answer -> the types that a schema declares.
+"""Casts values of an answer to the types of a schema.
 
 A cast raises one of `MISFITS` for a value that is not of its type.
 """

@@ -1,4 +1,4 @@
-"""Rows of an answer -> records with the names and types that a schema declares.
+"""Converts rows of an answer to records with the names and types of a schema.
 
 A schema is the only place where a field's names are written. These annotations stand
 beside each field:

@@ -1,4 +1,4 @@
-"""The counters of `campaignreports`, and which action each of them speaks for."""
+"""The counters of `campaignreports`, and the actions whose changes they show."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def parse_counters(report: Row | None) -> Counts:
 
 
 class Counters(t.NamedTuple):
-    """What the counters of a sending say about one action."""
+    """The counters of one action of a sending."""
 
     values: list[int | None]
     """All counters that are evidence for it, in the order of `EVIDENCE`."""
@@ -83,7 +83,12 @@ class Counters(t.NamedTuple):
 
     @classmethod
     def of(cls, action: str, counts: Counts) -> Counters:
-        """Return what the counters of a report say about an action."""
+        """Return the counters of an action.
+
+        Args:
+            action: One of `ACTIONS`.
+            counts: All counters of the report.
+        """
         names = EVIDENCE[action]
         numbers = [counts[name] for name in names.rows]
         reported = max((n for n in numbers if n is not None), default=None)

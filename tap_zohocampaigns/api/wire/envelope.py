@@ -1,4 +1,4 @@
-"""The envelope of an answer: bytes of JSON or XML -> code, message, status and body."""
+"""Parses the bytes of an answer, JSON or XML, into code, message, status and body."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FAILURES = {"error", "failure", "failed", "fail", "false"}
 
 
 class Unreadable(Transient):
-    """The body is not an answer of the service: cut off, a web page, another shape."""
+    """The body is no answer of the service: cut off, a web page, or something else."""
 
 
 class Envelope(t.NamedTuple):
@@ -31,7 +31,7 @@ class Envelope(t.NamedTuple):
     status: str
     body: Row
     payload: Json = None
-    """What the call asked for: a list of rows, or one value. See `payloads`."""
+    """The rows or the value of a call that reads. See `payloads`."""
 
     @property
     def success(self) -> bool:
@@ -52,7 +52,10 @@ class Envelope(t.NamedTuple):
         )
 
     def detail(self, name: str) -> Json:
-        """Return what the answer repeats of the request (JSON: in `requestdetails`)."""
+        """Return a value of the request that the answer repeats; None if it does not.
+
+        In JSON such values are in `requestdetails`.
+        """
         details = self.body.get("requestdetails")
         if isinstance(details, str):
             details = java_text.parse_map(details)
@@ -64,8 +67,8 @@ class Envelope(t.NamedTuple):
 def parse(content: bytes) -> Envelope:
     """Parse the body of an answer. Code, message and status may be missing.
 
-    The first character tells the format: the gateway's errors are XML even where JSON
-    was asked for.
+    The first character shows the format: the gateway's errors are XML even for calls
+    that ask for JSON.
 
     Raises:
         Unreadable: The body is not JSON or XML, or holds no object. Trying again may
@@ -91,8 +94,8 @@ def require_code(envelope: Envelope) -> Envelope:
     """Return the envelope if it has a code.
 
     Raises:
-        Unreadable: It has none. A payload can stand for a code, but without a payload
-            nothing tells a success from an error.
+        Unreadable: It has none. A payload can stand for a code; without one, a success
+            can't be told from an error.
     """
     if not envelope.code:
         msg = "an object without a code"

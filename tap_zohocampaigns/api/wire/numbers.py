@@ -1,4 +1,4 @@
-"""Texts of numbers -> values that keep every digit.
+"""Parses numbers so that every digit is kept.
 
 A float holds 15 digits for certain. So a number becomes a float only if the float is
 written as the same number again. Others become an `int`, or a `Decimal` if they have a

@@ -1,4 +1,4 @@
-"""Values of answers that need more than a type: counts, criteria, segments."""
+"""Parses values with a structure of their own: counts, criteria, segments, times."""
 
 from __future__ import annotations
 

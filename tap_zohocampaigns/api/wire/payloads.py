@@ -1,6 +1,6 @@
-"""Where an answer keeps what its call asked for.
+"""Finds the rows or the value of an answer.
 
-Names differ between endpoints and between the formats; `api.endpoints` has them.
+Their names differ between endpoints and formats; `api.endpoints` has them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ERROR_NAMES = {"error", "errors", "error_code", "errorcode"}
 
 
 def payload(endpoint: Endpoint, envelope: Envelope) -> Json:
-    """Return what an endpoint was asked for: a list of rows, or a value.
+    """Return the rows or the value of an answer.
 
     Raises:
         Unreadable: The answer does not hold it, or holds something else there.

@@ -1,4 +1,8 @@
-"""The shapes in which a list or an object comes: bare, wrapped, alone, or as text."""
+"""The ways in which Zoho writes lists and objects.
+
+A list may be a list, one item alone, an element around the items (XML), or the text of
+a Java list. An object may be an object or the text of a Java map.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire import java_text
 from tap_zohocampaigns.api.wire.types import NOTHING, Json, Row
 
-# How deep lists may stand within lists, where they are texts.
+# How deep texts of lists may be nested.
 MAX_DEPTH = 40
 # The element of one row, in XML.
 _ROW_ELEMENTS = ("list", "contact", "campaign", "fieldname")

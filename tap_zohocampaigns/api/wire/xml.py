@@ -1,4 +1,4 @@
-"""XML bytes -> the values that the JSON of the same page has.
+"""Parses XML into the values that the JSON of the same page has.
 
 An element with `<fl val="name">` children becomes an object with those names. A
 repeated element becomes a list.
@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Json, Row
 
 MAX_DEPTH = 40
-# 10,000 rows of 100 fields have fewer. An empty element takes ten bytes of XML, but
-# hundreds of bytes of memory.
+# 10,000 rows of 100 fields have fewer elements. An empty element needs ten bytes of
+# XML, but hundreds of bytes of memory.
 MAX_NODES = 2_000_000
 # Bytes that are checked at once: expat stops only at the end of a piece.
 PIECE = 1 << 20
@@ -96,9 +96,10 @@ def _check(text: bytes) -> None:
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    for place in range(0, len(text), PIECE):
-        parser.Parse(text[place : place + PIECE])
-    parser.Parse(b"", True)  # noqa: FBT003 (expat takes it by position)
+    for start_byte in range(0, len(text), PIECE):
+        parser.Parse(text[start_byte : start_byte + PIECE])
+    is_final = True
+    parser.Parse(b"", is_final)
 
 
 def _plain(value: Json) -> Json:

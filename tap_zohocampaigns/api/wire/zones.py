@@ -1,6 +1,6 @@
 """The time zone of an account, found from the times that its campaigns and lists have.
 
-Zoho does not tell the zone. But some rows have the same instant twice: as a right epoch
+No answer holds the zone. But some rows have the same instant twice: as a correct epoch
 and as a text in the account's zone.
 """
 

@@ -1,3 +1,5 @@
+"""A simulated day of programs that share a ledger."""
+
 from __future__ import annotations
 
 import typing as t
@@ -21,7 +23,7 @@ def test_cron_jobs_that_share_a_file_are_never_locked(tmp_path: Path) -> None:
     assert min(day.killed, day.steps, day.restarts) > 0
 
 
-def test_the_day_would_show_a_quota_that_is_not_kept(
+def test_the_simulation_shows_a_lock_if_the_quota_is_exceeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.day.OURS", OURS._replace(calls=520))

@@ -1,7 +1,10 @@
+"""The ledger: windows, locks, waits and threads, in memory."""
+
 from __future__ import annotations
 
 import logging
 import threading
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +13,11 @@ from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
 from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.memory import MemoryStore
+from tests.support.ledgers import accounts
 from tests.support.zoho import Clock, Narrow, enter, restless
+
+if t.TYPE_CHECKING:
+    from tests.support.ledgers import Kind
 
 QUOTA = Quota(3, 300, 1800)
 
@@ -20,7 +27,7 @@ def ledger_of(quota: Quota, clock: Clock) -> Ledger:
     return Ledger(store, sleep=clock.sleep)
 
 
-def test_calls_within_the_quota_wait_for_nothing() -> None:
+def test_calls_within_the_quota_do_not_wait() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     for left in (3, 2, 1):
@@ -31,7 +38,7 @@ def test_calls_within_the_quota_wait_for_nothing() -> None:
     assert clock.waits == []
 
 
-def test_a_call_too_many_waits_until_the_oldest_leaves_the_window() -> None:
+def test_a_call_above_the_quota_waits_until_the_oldest_leaves_the_window() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     for pause in (10, 20, 30):
@@ -53,7 +60,7 @@ def test_a_quota_of_one_call_paces_every_call() -> None:
     assert clock.waits == [8, 8, 8]
 
 
-def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> None:
+def test_listsubscribe_stays_2_percent_below_all_limits_of_zoho() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     entered: list[float] = []
@@ -65,17 +72,17 @@ def test_a_day_of_subscribing_stays_2_percent_below_each_of_zohos_limits() -> No
         spans = [
             last - first for first, last in zip(entered, entered[ours:], strict=False)
         ]
-        # The call after ours comes behind the window, and no later than needed.
+        # The next call comes after the window, and no later than needed.
         assert seconds < min(spans) <= seconds + 1 + 1e-4
 
 
-def test_what_zoho_allows_is_told_in_order_of_the_windows() -> None:
+def test_the_windows_of_a_quota_are_sorted_by_length() -> None:
     for quota in OWN_QUOTAS.values():
         assert [*quota.windows] == sorted(quota.windows)
         assert quota.longest == quota.windows[-1][1]
 
 
-def test_a_lock_that_falls_into_a_wait_is_kept() -> None:
+def test_a_lock_during_a_wait_is_kept() -> None:
     clock = Clock()
 
     def sleep(seconds: float) -> None:
@@ -89,7 +96,7 @@ def test_a_lock_that_falls_into_a_wait_is_kept() -> None:
     assert clock.waits == [301, 1800]
 
 
-def test_a_wait_is_shown_while_it_lasts_and_long_ones_are_told(
+def test_waits_are_reported_and_long_ones_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -109,11 +116,11 @@ def test_a_wait_is_shown_while_it_lasts_and_long_ones_are_told(
     assert clock.waits == [301, 2]
     assert None not in shown
     assert ledger.waiting_until() is None
-    (told,) = caplog.records
-    assert "getmailinglists" in told.getMessage()
+    (record,) = caplog.records
+    assert "getmailinglists" in record.getMessage()
 
 
-def test_a_wait_that_is_broken_off_is_shown_no_more() -> None:
+def test_an_interrupted_wait_is_no_longer_reported() -> None:
     def sleep(_: float) -> None:
         raise KeyboardInterrupt
 
@@ -130,11 +137,11 @@ class FullError(Exception):
     """The quota is used up."""
 
 
-def test_threads_together_get_no_call_more_than_the_quota() -> None:
+def test_threads_together_never_exceed_the_quota() -> None:
     def sleep(_: float) -> None:
         raise FullError
 
-    # The clock is read in the midst of each entry.
+    # The clock is read during each entry.
     clock = Narrow()
     start = threading.Barrier(8)
     ledger = Ledger(MemoryStore(Quotas(Quota(50, 300, 1800)), clock=clock), sleep=sleep)
@@ -157,7 +164,7 @@ def test_threads_together_get_no_call_more_than_the_quota() -> None:
     assert ledger.waiting_until() is None
 
 
-def test_threads_that_wait_for_the_same_tell_of_it_once(
+def test_several_waits_for_one_endpoint_are_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -166,12 +173,49 @@ def test_threads_that_wait_for_the_same_tell_of_it_once(
     def sleep(_: float) -> None:
         if len(asked) < 3:
             asked.append("again")
-            ledger.rest("one", Wait(300, locked=True))
-            ledger.rest("other", Wait(300, locked=False))
+            ledger.wait_out("one", Wait(300, locked=True))
+            ledger.wait_out("other", Wait(300, locked=False))
 
     ledger = Ledger(MemoryStore(Quotas(QUOTA)), sleep=sleep)
-    ledger.rest("one", Wait(300, locked=True))
-    told = [record.getMessage().split(",")[0] for record in caplog.records]
-    assert told.count("one: locked by Zoho") == 1
-    assert "other: the quota is used up" in told
+    ledger.wait_out("one", Wait(300, locked=True))
+    lines = [record.getMessage().split(",")[0] for record in caplog.records]
+    assert lines.count("one: locked by Zoho") == 1
+    assert "other: the quota is used up" in lines
     assert ledger.waiting_until() is None
+
+
+def test_asking_when_an_endpoint_is_free_enters_no_call(kind: Kind[Clock]) -> None:
+    ledger = Ledger(kind.open(next(accounts), Quota(1, 10, 60)))
+    assert ledger.free_at(["one", "other"]) == {}
+    assert ledger.remaining("one") == 1
+    enter(ledger, "one")
+    for _ in range(2):
+        assert [*ledger.free_at(["one", "other"])] == ["one"]
+    kind.clock.advance(11 + kind.longer)
+    assert ledger.free_at(["one"]) == {}
+    assert ledger.remaining("one") == 1
+    ledger.lock("one")
+    assert [*ledger.free_at(["one"])] == ["one"]
+    kind.clock.advance(60 + kind.longer)
+    assert ledger.free_at(["one"]) == {}
+    assert ledger.remaining("one") == 1
+    ledger.close()
+
+
+class TickingClock(Clock):
+    """A clock that moves on by a second whenever somebody reads it."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.mark.parametrize("seconds", [300, 301])
+def test_asking_enters_no_call_when_the_endpoint_becomes_free(
+    seconds: int,
+) -> None:
+    ledger = ledger_of(Quota(1, seconds, 1800), TickingClock())
+    enter(ledger, "one")
+    while ledger.free_at(["one"]):
+        pass
+    assert ledger.remaining("one") == 1

@@ -34,7 +34,7 @@ def opened(kind: Kind[Clock]) -> Iterator[Store]:
 
 @sharing
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_lock_is_as_long_as_any_program_says(
+def test_the_longest_lock_of_several_programs_counts(
     kind: Kind[Clock], order: tuple[int, int]
 ) -> None:
     with ExitStack() as stack:
@@ -50,7 +50,7 @@ def test_a_lock_is_as_long_as_any_program_says(
             assert store.remaining("one") == 0
 
 
-def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
+def test_an_endpoint_with_its_own_quota_has_its_own_lock(
     kind: Kind[Clock],
 ) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
@@ -66,7 +66,7 @@ def test_an_endpoint_with_a_quota_of_its_own_has_its_lock_too(
             assert take(store, endpoint) == about(seconds + kind.longer, locked=True)
 
 
-def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) -> None:
+def test_listsubscribe_allows_490_calls_a_minute(kind: Kind[Clock]) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
         assert [take(store, "listsubscribe") for _ in range(490)] == [None] * 490
         assert take(store, "listsubscribe") == about(61 + kind.longer, locked=False)
@@ -74,7 +74,7 @@ def test_the_minute_of_subscribing_is_full_after_490_calls(kind: Kind[Clock]) ->
         assert take(store, "one") is None
 
 
-def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
+def test_a_locked_endpoint_waits_while_others_go_on(
     kind: Kind[Clock], opened: Store
 ) -> None:
     assert take(opened, "one") is None
@@ -90,7 +90,7 @@ def test_a_locked_endpoint_rests_for_the_lock_while_others_go_on(
     assert opened.remaining("one") == 2
 
 
-def test_a_second_sign_of_the_lock_begins_it_anew(
+def test_a_second_lock_starts_the_lock_time_again(
     kind: Kind[Clock], opened: Store
 ) -> None:
     for _ in range(2):
@@ -100,7 +100,7 @@ def test_a_second_sign_of_the_lock_begins_it_anew(
     assert wait == about(1700 + kind.longer, locked=True)
 
 
-def test_accounts_and_endpoints_have_quotas_of_their_own(where: str) -> None:
+def test_accounts_and_endpoints_have_their_own_quotas(where: str) -> None:
     with ExitStack() as stack:
         one, same, other = (
             stack.enter_context(closing(open_store(where, account, Quotas(QUOTA))))

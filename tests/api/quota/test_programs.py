@@ -1,4 +1,4 @@
-"""Ledgers that several programs share, and where they are."""
+"""Ledgers that several programs share, and their locations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.ledgers import (
 )
 from tests.support.zoho import take
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Caller:
@@ -37,7 +37,7 @@ class Caller:
         assert self.hear() == "ready"
 
     def hear(self) -> str:
-        """Return the next word that it says."""
+        """Return the next line that it prints."""
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
@@ -57,8 +57,8 @@ class Caller:
 
 
 @pytest.mark.slow
-def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
-    # They open a ledger that nobody has opened before at the same moment.
+def test_programs_together_never_exceed_the_quota(where: str) -> None:
+    # All open a new ledger at the same moment.
     callers = [Caller("enter", where, 300) for _ in range(6)]
     for caller in callers:
         caller.go()
@@ -69,7 +69,7 @@ def test_programs_together_get_no_call_more_than_the_quota(where: str) -> None:
         assert store.remaining("one") == 0
 
 
-def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
+def test_all_programs_see_a_lock(where: str) -> None:
     with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
         assert take(store, "one") is None
         caller = Caller("lock", where, 300)
@@ -83,7 +83,7 @@ def test_a_lock_that_one_program_met_is_seen_by_the_others(where: str) -> None:
 
 
 @pytest.mark.slow
-def test_programs_that_are_killed_leave_what_they_entered(where: str) -> None:
+def test_calls_of_killed_programs_still_count(where: str) -> None:
     callers = [Caller("tell", where, 100_000) for _ in range(4)]
     for caller in callers:
         caller.go()
@@ -117,7 +117,7 @@ def test_a_tilde_is_the_users_home(
     assert (tmp_path / "own.sqlite3").is_file()
 
 
-def test_memory_is_shared_with_nobody() -> None:
+def test_a_ledger_in_memory_is_not_shared() -> None:
     one, other = (open_store("memory", ACCOUNT, Quotas(QUOTA)) for _ in range(2))
     assert take(one, "one") is None
     assert (one.remaining("one"), other.remaining("one")) == (2, 3)
@@ -133,14 +133,14 @@ def test_memory_is_shared_with_nobody() -> None:
         "redis://user:planted-password@example.com/0?socket_timeout=soon",
     ],
 )
-def test_a_url_that_is_not_understood_is_told_without_its_password(where: str) -> None:
+def test_an_error_about_a_malformed_url_hides_the_password(where: str) -> None:
     with pytest.raises(SettingError, match="`rate_limit_ledger`") as caught:
         open_store(where, ACCOUNT, Quotas(QUOTA))
     assert "planted" not in str(caught.value)
     assert caught.value.__suppress_context__ or not caught.value.__context__
 
 
-def test_a_missing_package_is_told_with_how_to_install_it(
+def test_a_missing_package_is_an_error_that_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)

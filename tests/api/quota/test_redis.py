@@ -1,4 +1,4 @@
-"""The server: restarts, losses, and what it does not show."""
+"""The ledger in Redis: restarts, losses of data, and secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FULL = about(303, within=60, locked=False)
 
 @pytest.fixture
 def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
-    """Return what opens the store of one more program."""
+    """Return a function that opens the store of one more program."""
     own_redis.know(ACCOUNT)
     with ExitStack() as stack:
         yield lambda: stack.enter_context(
@@ -39,7 +39,7 @@ def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
         )
 
 
-def test_a_script_that_was_flushed_is_sent_again(
+def test_a_flushed_script_is_sent_again(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
@@ -73,7 +73,7 @@ def restart(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("lose", [flush, restart])
-def test_after_a_loss_every_window_counts_as_full_once(
+def test_after_a_loss_of_data_every_window_counts_as_full_once(
     lose: Callable[[RedisServer], None],
     own_redis: RedisServer,
     start: Callable[[], RedisStore],
@@ -88,7 +88,7 @@ def test_after_a_loss_every_window_counts_as_full_once(
         assert take(store, "one") == FULL
         assert take(store, "other") == FULL
         assert store.remaining("one") == 0
-    # The first to find out decided until when.
+    # The first process that noticed the loss has set the time.
     assert own_redis.client.hget(STATE, "lost") == lost
 
 
@@ -100,7 +100,7 @@ def restore(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("lose", [flush, restart, restore])
-def test_a_loss_between_two_runs_makes_the_windows_full_once(
+def test_after_a_loss_between_two_runs_every_window_counts_as_full_once(
     lose: Callable[[RedisServer], None],
     own_redis: RedisServer,
     start: Callable[[], RedisStore],
@@ -119,14 +119,14 @@ def test_a_loss_between_two_runs_makes_the_windows_full_once(
         assert store.remaining("other") == 0
     assert "`rate_limit_ledger`" in caplog.text
     assert "planted" not in caplog.text
-    # The wait is over for all a window after the loss.
+    # One window after the loss, no process waits any more.
     own_redis.know(ACCOUNT)
     caplog.clear()
     assert take(start(), "other") is None
     assert not caplog.records
 
 
-def test_a_server_that_saves_each_call_may_be_restarted_between_two_runs(
+def test_a_server_with_an_append_only_file_may_restart_between_two_runs(
     tmp_path: Path,
 ) -> None:
     server = RedisServer(tmp_path, "", "--appendonly", "yes", "--appendfsync", "always")
@@ -153,11 +153,12 @@ def test_a_server_that_saves_each_call_may_be_restarted_between_two_runs(
         ({}, True),
     ],
 )
-def test_an_account_is_new_to_a_server_that_has_long_been_there_and_lost_nothing(
+def test_a_new_account_waits_only_if_the_server_may_have_lost_data(
     info: dict[str, object],
-    rests: bool,  # noqa: FBT001 (a parameter of the test)
     own_redis: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    rests: bool,
 ) -> None:
     monkeypatch.setattr(redis.Redis, "info", lambda *_: info)
     with closing(RedisStore(own_redis.url, "new", Quotas(QUOTA))) as store:
@@ -165,7 +166,7 @@ def test_an_account_is_new_to_a_server_that_has_long_been_there_and_lost_nothing
         assert wait == (about(303, within=60, locked=False) if rests else None)
 
 
-def test_a_server_that_tells_nothing_of_itself_is_rested_for_once(
+def test_a_server_that_forbids_info_costs_one_wait(
     own_redis: RedisServer,
 ) -> None:
     own_redis.client.acl_setuser(
@@ -184,7 +185,7 @@ def test_a_server_that_tells_nothing_of_itself_is_rested_for_once(
         assert take(store, "one") is None
 
 
-def test_an_answer_that_can_not_be_noted_ends_no_run(
+def test_a_server_that_is_away_when_a_call_ends_does_not_end_the_run(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
@@ -197,7 +198,7 @@ def test_an_answer_that_can_not_be_noted_ends_no_run(
     assert store.remaining("one") == 2
 
 
-def test_a_second_loss_makes_the_windows_full_again(
+def test_after_a_second_loss_every_window_counts_as_full_again(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
@@ -213,7 +214,7 @@ def test_a_second_loss_makes_the_windows_full_again(
     assert float(own_redis.client.hget(STATE, "lost") or 0) > lost
 
 
-def test_a_server_that_came_back_with_older_data_has_lost_some(
+def test_a_server_that_returns_with_older_data_has_lost_calls(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     first, second, third = start(), start(), start()
@@ -223,14 +224,14 @@ def test_a_server_that_came_back_with_older_data_has_lost_some(
     assert take(first, "other") is None
     own_redis.kill()
     own_redis.start()
-    # It knows of no call that the server has forgotten, and nobody told it.
+    # Its own calls are all there, and no process has noticed the loss yet.
     assert take(second, "second") is None
     assert take(first, "other") == FULL
     assert take(second, "second") == FULL
     assert take(third, "one") == FULL
 
 
-def test_a_server_that_starts_anew_is_waited_for(
+def test_a_restart_of_the_server_is_waited_for(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
@@ -252,7 +253,7 @@ def test_a_server_that_starts_anew_is_waited_for(
     assert "planted" not in caplog.text
 
 
-def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
+def test_a_server_that_stays_away_ends_the_run_with_an_error(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -276,7 +277,7 @@ def test_a_server_that_stays_away_ends_the_run_with_one_sentence(
     assert "planted" not in caplog.text
 
 
-def test_a_wrong_password_is_told_at_once_and_not_shown(
+def test_a_wrong_password_is_an_error_at_once_and_never_shown(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -300,7 +301,7 @@ def test_a_server_without_memory_ends_the_run(
         take(start(), "one")
 
 
-def test_keys_live_together_and_not_for_ever(
+def test_all_keys_have_one_prefix_and_expire(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
@@ -318,13 +319,13 @@ def test_keys_live_together_and_not_for_ever(
 def timed(
     tmp_path_factory: pytest.TempPathFactory, shared_redis: RedisServer
 ) -> Kind[ServerClock]:
-    """Return what opens stores at a time that the test sets."""
+    """Return a kind of store whose time the test sets."""
     return in_redis(tmp_path_factory.mktemp("script"), shared_redis)
 
 
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 2)), max_size=30))
 @example([(0, 2), (0, 0), (0, 2), (0, 0), (300, 2), (0, 0)])
-def test_steps_of_the_servers_clock_never_let_a_call_pass_too_early(
+def test_steps_of_the_servers_clock_never_allow_a_call_too_early(
     timed: Kind[ServerClock], steps: list[tuple[float, float]]
 ) -> None:
     clock = timed.clock
@@ -339,11 +340,11 @@ def test_steps_of_the_servers_clock_never_let_a_call_pass_too_early(
             entered.append(clock.now)
             if len(entered) > QUOTA.calls:
                 earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
-                # Two seconds of caution, and two that the clock may be wrong by.
+                # Two seconds of margin, and two by which the clock may be wrong.
                 assert earliest - 1e-5 <= clock.now <= earliest + 4 + 1e-5
 
 
-def test_after_a_large_correction_of_the_servers_clock_time_goes_on(
+def test_time_goes_on_after_a_large_correction_of_the_servers_clock(
     timed: Kind[ServerClock],
 ) -> None:
     clock = timed.clock
@@ -351,7 +352,7 @@ def test_after_a_large_correction_of_the_servers_clock_time_goes_on(
     with closing(timed.open(next(accounts), QUOTA)) as store:
         assert [take(store, "one") for _ in range(3)] == [None] * 3
         clock.ahead, clock.now = 0.0, 100.0
-        # What passed before the correction was noticed is not known.
+        # It is not known how much time passed before the correction was noticed.
         assert take(store, "one") == about(303, locked=False)
         clock.advance(100)
         assert take(store, "one") == about(203, locked=False)

@@ -1,4 +1,4 @@
-"""The file: who may read it, what befalls it, and clocks that step."""
+"""The ledger in a file: access, faults, and clocks that step."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def store(path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
-def test_nobody_else_may_read_what_is_kept(path: Path, store: SqliteStore) -> None:
+def test_only_the_user_can_read_the_file(path: Path, store: SqliteStore) -> None:
     before = os.umask(0)
     try:
         take(store, "one")
     finally:
         os.umask(before)
     files = sorted(path.parent.iterdir())
-    assert [each.name.removeprefix(path.name) for each in files] == ["", "-shm", "-wal"]
-    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    assert [file.name.removeprefix(path.name) for file in files] == ["", "-shm", "-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
+def test_a_program_killed_during_an_entry_blocks_nobody(
     path: Path, store: SqliteStore
 ) -> None:
     assert take(store, "one") is None
@@ -64,16 +64,16 @@ def test_a_program_killed_in_the_midst_of_an_entry_holds_nobody_up(
     assert take(store, "one") is None
 
 
-def test_an_entry_that_is_broken_off_is_taken_back(path: Path) -> None:
+def test_an_interrupted_entry_is_rolled_back(path: Path) -> None:
     def interrupted() -> float:
         raise KeyboardInterrupt
 
     with ExitStack() as stack:
         broken, whole = (
             stack.enter_context(
-                closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=each))
+                closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks))
             )
-            for each in (Clocks(wall=interrupted), None)
+            for clocks in (Clocks(wall=interrupted), None)
         )
         for use in (broken.enter, broken.lock, broken.remaining):
             with pytest.raises(KeyboardInterrupt):
@@ -95,7 +95,7 @@ def a_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("prepare", [ruin_at_start, below_a_file, a_folder])
-def test_a_file_that_cant_be_used_costs_one_warning(
+def test_an_unusable_file_costs_one_warning(
     prepare: Callable[[Path], None],
     path: Path,
     store: SqliteStore,
@@ -113,26 +113,26 @@ def test_a_file_that_cant_be_used_costs_one_warning(
 
 
 def assert_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    (told,) = caplog.records
-    assert told.levelno == logging.WARNING
-    assert "`rate_limit_ledger`" in told.getMessage()
-    assert "planted" not in told.getMessage()
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert "`rate_limit_ledger`" in warning.getMessage()
+    assert "planted" not in warning.getMessage()
 
 
 @contextmanager
 def ruined(path: Path) -> Iterator[None]:
-    # After another has written, the file is read anew.
+    # SQLite reads the file again after another process has written to it.
     with closing(SqliteStore(path, "other account", Quotas(QUOTA))) as other:
         take(other, "one")
-    for each in (path, path.with_name(f"{path.name}-wal")):
-        each.write_bytes(b"planted-content " * (each.stat().st_size // 16))
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        file.write_bytes(b"planted-content " * (file.stat().st_size // 16))
     yield
 
 
 @contextmanager
 def deleted(path: Path) -> Iterator[None]:
-    for each in path.parent.iterdir():
-        each.unlink()
+    for file in path.parent.iterdir():
+        file.unlink()
     yield
 
 
@@ -156,7 +156,7 @@ def full_disk(path: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("mishap", [ruined, deleted, replaced, full_disk])
 @pytest.mark.parametrize("first", ["enter", "lock", "remaining"])
-def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
+def test_a_file_that_fails_during_a_run_costs_one_warning_and_no_call(
     mishap: Callable[[Path], AbstractContextManager[None]],
     first: str,
     path: Path,
@@ -183,7 +183,7 @@ def test_a_file_that_fails_in_mid_run_costs_one_warning_and_no_call_of_ones_own(
 
 
 class Machine:
-    """True time; a wall clock that is up to two seconds ahead of it; and restarts."""
+    """A machine that restarts, with a wall clock that may be ahead of the true time."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -220,7 +220,7 @@ STEPS = st.tuples(st.floats(0, 200), st.floats(0, 2), st.integers(0, 9))
 
 
 @given(st.lists(STEPS, max_size=30))
-def test_restarts_and_steps_never_let_a_call_pass_too_early(
+def test_restarts_and_clock_steps_never_allow_a_call_too_early(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[float, float, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("file") / "quota.sqlite3"
@@ -244,7 +244,7 @@ def test_restarts_and_steps_never_let_a_call_pass_too_early(
             entered.append(machine.now)
             if len(entered) > QUOTA.calls:
                 earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
-                # Two seconds of caution, and two that the clock may be wrong by.
+                # Two seconds of margin, and two by which the clock may be wrong.
                 assert earliest - 1e-5 <= machine.now <= earliest + 4 + 1e-5
             else:
                 assert machine.now == asked
@@ -264,7 +264,7 @@ def test_a_lock_outlasts_a_restart(path: Path) -> None:
         assert take(store, "one") == about(1702, locked=True)
 
 
-def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> None:
+def test_entries_from_the_future_expire_in_due_time(path: Path) -> None:
     machine = Machine()
     machine.ahead = 86400
     with closing(
@@ -272,7 +272,7 @@ def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> No
     ) as store:
         assert [take(store, "one") for _ in range(3)] == [None] * 3
     machine.ahead = 0
-    # Each restart asks the wall clock again, with two seconds of caution.
+    # Each restart reads the wall clock again, with two seconds of margin.
     for waits in (301, 203, 103):
         machine.started = machine.now
         clocks = machine.clocks()
@@ -281,7 +281,7 @@ def test_what_seems_to_come_from_the_future_leaves_in_due_time(path: Path) -> No
         machine.now += 100
 
 
-def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
+def test_without_a_boot_id_ticks_in_the_future_show_a_restart(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sqlite, "_BOOT_ID", tmp_path / "none")
@@ -297,7 +297,7 @@ def test_without_a_name_of_the_boot_a_restart_shows_by_ticks_that_lie_ahead(
         assert take(store, "one") is None
 
 
-def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
+def test_calls_outside_the_window_are_deleted(path: Path) -> None:
     clock = Clock()
     clocks = Clocks(ticks=clock, wall=clock)
     with closing(SqliteStore(path, ACCOUNT, quotas_of(500), clocks=clocks)) as store:
@@ -311,7 +311,7 @@ def test_what_has_left_the_window_leaves_the_file(path: Path) -> None:
     assert path.stat().st_size <= max(2 * size, 200_000)
 
 
-def test_the_file_holds_nothing_but_what_it_was_given(path: Path) -> None:
+def test_the_file_holds_the_account_and_no_path(path: Path) -> None:
     with closing(open_store(str(path), ACCOUNT, Quotas(QUOTA))) as store:
         take(store, "getmailinglists")
     content = path.read_bytes()

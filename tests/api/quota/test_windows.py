@@ -1,4 +1,4 @@
-"""No window ever holds too many calls, and nobody waits in vain."""
+"""No window holds too many calls, and no call waits longer than needed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ SECONDS = st.integers(0, 40).map(float) | st.floats(0, 40)
     st.sampled_from([0, 1]),
     st.lists(SECONDS, max_size=40),
 )
-# In floats `7.2 + 1 - 8.2` is nothing, and yet `8.2 - 1` is less than 7.2.
+# In floats `7.2 + 1 - 8.2` is 0, but `8.2 - 1` is less than 7.2.
 @example(1, 1, 0, [7.2, 0.0, 0.0])
-def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
+def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
     kind: Kind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
 ) -> None:
     clock = kind.clock
@@ -57,7 +57,7 @@ def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
             enter(ledger, "one")
             entered.append(clock())
             if len(entered) > calls:
-                # Rounding aside, just so late that the window has room again.
+                # Apart from rounding, exactly when the window has room again.
                 earliest = max(asked, entered[-1 - calls] + window)
                 assert entered[-1] == pytest.approx(earliest, abs=1e-5)
             else:
@@ -69,7 +69,7 @@ def test_no_window_ever_holds_too_many_calls_and_nobody_waits_for_nothing(
 
 @given(st.lists(SECONDS, max_size=30))
 @example([0.0] * 12)
-def test_every_window_of_an_endpoint_is_kept_and_nobody_waits_for_nothing(
+def test_all_windows_of_an_endpoint_are_kept_and_no_wait_is_too_long(
     kind: Kind[Clock], pauses: list[float]
 ) -> None:
     clock = kind.clock
@@ -98,7 +98,7 @@ def test_every_window_of_an_endpoint_is_kept_and_nobody_waits_for_nothing(
 
 
 class Simulation:
-    """Calls that take their time, and a service that counts them when they arrive."""
+    """Calls with latency, and a service that counts them when they arrive."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -106,17 +106,17 @@ class Simulation:
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
 
-    def after(self, seconds: float, what: Callable[[], object]) -> None:
-        """Let something happen later."""
-        due = (self.clock() + seconds, next(self._order), what)
+    def after(self, seconds: float, event: Callable[[], object]) -> None:
+        """Let an event happen later."""
+        due = (self.clock() + seconds, next(self._order), event)
         heapq.heappush(self._due, due)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and what is due happen."""
+        """Let time pass, and the events that are due happen."""
         ends = self.clock() + seconds
         while self._due and self._due[0][0] <= ends:
-            self.clock.now, _, what = heapq.heappop(self._due)
-            what()
+            self.clock.now, _, event = heapq.heappop(self._due)
+            event()
         self.clock.now = ends
 
     def arrive(self) -> None:
@@ -125,9 +125,9 @@ class Simulation:
 
     def send(self, store: Store) -> Ticket:
         """Enter a call as soon as it may be sent."""
-        while isinstance(taken := store.enter("one"), Wait):
-            self.advance(taken.seconds)
-        return taken
+        while isinstance(result := store.enter("one"), Wait):
+            self.advance(result.seconds)
+        return result
 
 
 LATENCIES = st.tuples(
@@ -138,7 +138,7 @@ LATENCIES = st.tuples(
 @given(st.integers(1, 4), st.lists(LATENCIES, max_size=30))
 @example(2, [(0.0, 3.0, 0.0, 1), (0.0, 0.0, 0.0, 1)] * 4)
 @example(1, [(0.0, 10.0, 10.0, 0), (0.0, 0.0, 0.0, 1), (0.0, 0.0, 0.0, 1)])
-def test_however_late_calls_arrive_the_service_never_counts_too_many(
+def test_calls_that_arrive_late_never_exceed_the_quota(
     kind: Kind[Clock], calls: int, latencies: list[tuple[float, float, float, int]]
 ) -> None:
     kind.clock.now = 0.0
@@ -154,7 +154,7 @@ def test_however_late_calls_arrive_the_service_never_counts_too_many(
             store = stores[fate % len(stores)]
             ticket = simulation.send(store)
             simulation.after(there, simulation.arrive)
-            # Who dies tells of no answer.
+            # A killed process notes no answer.
             if fate:
                 simulation.after(there + back, partial(store.done, ticket))
         simulation.advance(20)
@@ -162,7 +162,7 @@ def test_however_late_calls_arrive_the_service_never_counts_too_many(
     assert most_in_a_window(simulation.arrived, quota.seconds) <= calls
 
 
-def test_an_answer_makes_room_a_window_later_and_no_later(kind: Kind[Clock]) -> None:
+def test_a_call_stops_counting_one_window_after_its_answer(kind: Kind[Clock]) -> None:
     kind.clock.now = 0.0
     simulation = Simulation(kind.clock)
     quota = Quota(2, 25, 1)
@@ -176,7 +176,7 @@ def test_an_answer_makes_room_a_window_later_and_no_later(kind: Kind[Clock]) -> 
             assert kind.clock() == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_call_without_an_answer_counts_as_long_as_it_may_be_underway(
+def test_a_call_without_an_answer_counts_until_it_can_no_longer_arrive(
     kind: Kind[Clock],
 ) -> None:
     kind.clock.now = 0.0
@@ -190,7 +190,7 @@ def test_a_call_without_an_answer_counts_as_long_as_it_may_be_underway(
 
 
 @sharing
-def test_a_program_with_a_shorter_window_keeps_to_the_longer_one_of_another(
+def test_a_longer_window_of_another_program_counts_too(
     kind: Kind[Clock],
 ) -> None:
     with ExitStack() as stack:
@@ -212,7 +212,9 @@ def test_a_program_with_a_shorter_window_keeps_to_the_longer_one_of_another(
 
 
 @sharing
-def test_calls_are_kept_for_whoever_counts_them_longest(kind: Kind[Clock]) -> None:
+def test_calls_are_kept_for_the_longest_window_of_all_programs(
+    kind: Kind[Clock],
+) -> None:
     longer = Quota(50, 900, 1800)
     with ExitStack() as stack:
         absent, long, short = together(kind, stack, longer, LONG, SHORT)
@@ -228,7 +230,7 @@ def test_calls_are_kept_for_whoever_counts_them_longest(kind: Kind[Clock]) -> No
 
 
 @sharing
-def test_a_limit_is_no_longer_kept_for_who_stays_away(kind: Kind[Clock]) -> None:
+def test_the_limit_of_a_program_that_stays_away_expires(kind: Kind[Clock]) -> None:
     strict = Quota(2, 900, 1800)
     with ExitStack() as stack:
         once, short = together(kind, stack, strict, SHORT)

@@ -35,7 +35,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def start(where: str, clock: Clock) -> Open:
-    """Return what opens the store of one more process."""
+    """Return a function that opens the store of one more process."""
 
     def opened(**settings: str) -> TokenStore:
         config = CONFIG | {"rate_limit_ledger": where} | settings

@@ -31,7 +31,7 @@ def in_file(ledger: Path, clock: Clock) -> Open:
 
 
 @pytest.mark.parametrize("umask", [0, 0o077, 0o022])
-def test_the_file_is_its_users_alone(
+def test_only_the_user_can_read_the_file(
     ledger: Path, start: Open, umask: int, where: str
 ) -> None:
     before = os.umask(umask)
@@ -76,7 +76,7 @@ GARBLED = [
 
 
 @pytest.mark.parametrize("content", GARBLED, ids=range(len(GARBLED)))
-def test_a_file_that_is_not_understood_is_written_anew(
+def test_a_malformed_file_is_replaced(
     content: bytes, ledger: Path, in_file: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger.parent.mkdir()
@@ -88,16 +88,16 @@ def test_a_file_that_is_not_understood_is_written_anew(
     assert not caplog.text
 
 
-def test_a_file_that_looks_right_is_used(ledger: Path, in_file: Open) -> None:
+def test_a_valid_file_is_used(ledger: Path, in_file: Open) -> None:
     ledger.parent.mkdir()
     planted(ledger.with_name("ledger.token-key"))
-    found = in_file().acquire(())
-    assert isinstance(found, Token)
-    assert found.text == "1000.evil"
+    result = in_file().acquire(())
+    assert isinstance(result, Token)
+    assert result.text == "1000.evil"
 
 
 @pytest.mark.parametrize("how", ["readable", "link", "pipe", "foreign"])
-def test_what_others_may_have_put_there_is_not_used(
+def test_a_file_that_others_may_have_written_is_not_used(
     how: str, ledger: Path, in_file: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger.parent.mkdir()
@@ -124,7 +124,7 @@ def test_what_others_may_have_put_there_is_not_used(
 
 @pytest.mark.parametrize("end", ["", ".new", ".lock"])
 @pytest.mark.parametrize("how", ["folder", "link to nothing", "text"])
-def test_a_place_that_is_taken_costs_no_more_than_a_warning(
+def test_an_unusable_path_costs_at_most_one_warning(
     end: str, how: str, ledger: Path, in_file: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger.parent.mkdir()
@@ -141,13 +141,13 @@ def test_a_place_that_is_taken_costs_no_more_than_a_warning(
     token = kept(store)
     assert is_kept(store.acquire(()))
     assert store.acquire({token.issue}) is None
-    told = [record.levelname for record in caplog.records]
+    levels = [record.levelname for record in caplog.records]
     harmless = end != ".lock" and how != "folder"
-    assert told == ([] if harmless else ["WARNING"])
+    assert levels == ([] if harmless else ["WARNING"])
     assert "planted" not in caplog.text
 
 
-def test_where_the_ledger_can_not_be_kept_either_it_says_so_itself(
+def test_there_is_no_second_warning_if_the_ledger_can_not_be_kept_either(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
@@ -168,9 +168,7 @@ time.sleep(600)
 """
 
 
-def test_a_process_that_is_killed_keeps_nobody_from_asking(
-    ledger: Path, in_file: Open
-) -> None:
+def test_a_killed_process_blocks_nobody(ledger: Path, in_file: Open) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, ledger], stdout=subprocess.PIPE, text=True
     )
@@ -184,7 +182,7 @@ def test_a_process_that_is_killed_keeps_nobody_from_asking(
         assert store.acquire(()) is None
 
 
-def test_a_process_that_stands_still_is_not_waited_for_forever(
+def test_a_hanging_process_is_waited_for_two_minutes(
     in_file: Open, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     halted, store = in_file(), in_file()
@@ -199,6 +197,6 @@ def test_a_process_that_stands_still_is_not_waited_for_forever(
     assert is_kept(in_file().acquire(()))
 
 
-def test_a_ledger_at_the_root_of_a_disk_is_no_internal_error(clock: Clock) -> None:
+def test_a_ledger_at_the_root_of_a_disk_is_accepted(clock: Clock) -> None:
     config = CONFIG | {"rate_limit_ledger": "/"}
     assert isinstance(open_tokens(config, clock=clock, wall=clock), FileTokens)

@@ -37,14 +37,12 @@ def in_redis(own_redis: RedisServer, clock: Clock) -> Open:
 
 
 def content_of(server: RedisServer) -> dict[str, bytes]:
-    """Return what is kept, by its names."""
+    """Return all values by their keys."""
     names = t.cast("list[str]", server.client.keys("*"))
     return {name: t.cast("str", server.client.get(name)).encode() for name in names}
 
 
-def test_nobody_who_reads_the_redis_can_use_the_token(
-    own_redis: RedisServer, in_redis: Open
-) -> None:
+def test_the_token_is_encrypted(own_redis: RedisServer, in_redis: Open) -> None:
     kept(in_redis())
     ((name, content),) = content_of(own_redis).items()
     assert name.startswith("tap-zohocampaigns:{")
@@ -53,7 +51,9 @@ def test_nobody_who_reads_the_redis_can_use_the_token(
         assert secret.encode() not in content
 
 
-def test_only_the_same_secrets_decrypt_it(own_redis: RedisServer, clock: Clock) -> None:
+def test_only_the_same_secrets_decrypt_the_token(
+    own_redis: RedisServer, clock: Clock
+) -> None:
     def opened(secret: bytes) -> RedisTokens:
         return RedisTokens(own_redis.url, "key", secret, clock=clock)
 
@@ -63,7 +63,7 @@ def test_only_the_same_secrets_decrypt_it(own_redis: RedisServer, clock: Clock) 
 
 
 @pytest.mark.parametrize("content", ["", "text", "{}", "gAAAAA=="])
-def test_a_value_that_is_not_understood_is_written_anew(
+def test_a_malformed_value_is_replaced(
     content: str, own_redis: RedisServer, in_redis: Open
 ) -> None:
     kept(in_redis())
@@ -76,7 +76,7 @@ def test_a_value_that_is_not_understood_is_written_anew(
     assert is_kept(in_redis().acquire(()))
 
 
-def test_a_process_that_is_killed_keeps_the_redis_for_seconds_only(
+def test_the_lock_of_a_killed_process_lasts_seconds(
     own_redis: RedisServer, in_redis: Open
 ) -> None:
     killed, other = in_redis(), in_redis()
@@ -86,12 +86,12 @@ def test_a_process_that_is_killed_keeps_the_redis_for_seconds_only(
     assert 0 < own_redis.client.pttl(lock) <= 10_000
     own_redis.client.delete(lock)
     assert other.acquire(()) is None
-    # Who comes late does not end the turn of another.
+    # A late process does not remove the lock of another one.
     killed.keep(TEXT, 3600)
     assert lock in content_of(own_redis)
 
 
-def test_a_redis_that_is_away_for_a_moment_is_waited_for(
+def test_a_server_that_is_away_for_a_moment_is_waited_for(
     own_redis: RedisServer, in_redis: Open, clock: Clock
 ) -> None:
     store = in_redis()
@@ -105,7 +105,7 @@ def test_a_redis_that_is_away_for_a_moment_is_waited_for(
     kept(store)
 
 
-def test_a_redis_that_stays_away_is_told_with_the_setting(
+def test_a_server_that_stays_away_is_an_error_that_names_the_setting(
     own_redis: RedisServer, in_redis: Open, clock: Clock
 ) -> None:
     store = in_redis()
@@ -118,7 +118,7 @@ def test_a_redis_that_stays_away_is_told_with_the_setting(
     own_redis.start()
 
 
-def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
+def test_a_server_that_goes_away_during_a_request_costs_no_token(
     own_redis: RedisServer, in_redis: Open
 ) -> None:
     store = in_redis()
@@ -128,7 +128,7 @@ def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
     own_redis.start()
     assert store.acquire(()) is None
     own_redis.stop()
-    assert store.rest() == (600, True)
+    assert store.note_throttled() == (600, True)
     own_redis.start()
     assert store.acquire(()) is None
     own_redis.stop()
@@ -136,7 +136,7 @@ def test_a_redis_that_goes_while_the_service_is_asked_costs_no_token(
     own_redis.start()
 
 
-def test_a_password_that_is_wrong_is_told_at_once(
+def test_a_wrong_password_is_an_error_at_once(
     own_redis: RedisServer, clock: Clock
 ) -> None:
     wrong = own_redis.url.replace("planted-password", "planted-other")
@@ -147,7 +147,7 @@ def test_a_password_that_is_wrong_is_told_at_once(
 
 
 @pytest.mark.parametrize("package", ["redis", "cryptography.fernet"])
-def test_a_missing_package_is_told_with_how_to_install_it(
+def test_a_missing_package_is_an_error_that_names_the_extra(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -173,11 +173,11 @@ with ThreadPoolExecutor(8) as threads:
 
 
 @pytest.mark.slow
-def test_threads_of_many_processes_share_a_token_and_its_refusal(
+def test_threads_of_many_processes_replace_a_revoked_token_once(
     where: str, request: pytest.FixtureRequest
 ) -> None:
     def api(asked: Request) -> Answer:
-        # The first token is revoked when they are in the middle of it.
+        # The first token is revoked after 30 requests.
         revoked = len(zoho.asked) > 30
         old = asked.headers["Authorization"].endswith("-1")
         return as_json({"Code": "1007"}, 401) if revoked and old else success()
@@ -193,15 +193,15 @@ def test_threads_of_many_processes_share_a_token_and_its_refusal(
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             for _ in range(4)
         ]
-        for each in running:
-            assert each.stdout
-            assert each.stdout.readline() == b"ready\n"
-        for each in running:
-            assert each.stdin
-            each.stdin.write(b"\n")
-            each.stdin.flush()
-        for each in running:
-            each.communicate()
-            assert each.returncode == 0
+        for process in running:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+        for process in running:
+            assert process.stdin
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        for process in running:
+            process.communicate()
+            assert process.returncode == 0
         assert zoho.tokens == 2
         assert len(zoho.calls) >= 4 * 24

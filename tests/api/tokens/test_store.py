@@ -21,27 +21,42 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_one_process_got_is_used_by_all(start: Open) -> None:
+def test_all_processes_use_one_token(start: Open) -> None:
     token = kept(start())
     assert token.seconds == 3540
     for _ in range(3):
-        found = start().acquire(())
-        assert isinstance(found, Token)
-        assert (found.text, found.issue) == (TEXT, token.issue)
-        assert found.seconds == pytest.approx(3540, abs=30)
+        result = start().acquire(())
+        assert isinstance(result, Token)
+        assert (result.text, result.issue) == (TEXT, token.issue)
+        assert result.seconds == pytest.approx(3540, abs=30)
 
 
-def test_one_process_asks_while_others_wait(start: Open) -> None:
+def test_one_process_requests_a_token_while_others_wait(start: Open) -> None:
     one, other = start(), start()
     assert one.acquire(()) is None
     assert [other.acquire(()) for _ in range(3)] == [BUSY] * 3
     token = one.keep(TEXT, 3600)
-    found = other.acquire(())
-    assert isinstance(found, Token)
-    assert found.issue == token.issue
+    result = other.acquire(())
+    assert isinstance(result, Token)
+    assert result.issue == token.issue
 
 
-def test_when_one_gets_no_token_another_asks(start: Open) -> None:
+def test_each_wait_for_another_process_is_measured_on_its_own(
+    start: Open, clock: Clock
+) -> None:
+    one, other = start(), start()
+    old = kept(one)
+    assert one.acquire({old.issue}) is None
+    assert other.acquire({old.issue}) == BUSY
+    new = one.keep(TEXT, 3600)
+    assert is_kept(other.acquire({old.issue}))
+    clock.advance(1000)
+    refused = {old.issue, new.issue}
+    assert one.acquire(refused) is None
+    assert other.acquire(refused) == BUSY
+
+
+def test_another_process_requests_a_token_if_the_first_gets_none(start: Open) -> None:
     one, other = start(), start()
     assert one.acquire(()) is None
     one.release(issued=False)
@@ -51,26 +66,26 @@ def test_when_one_gets_no_token_another_asks(start: Open) -> None:
 @pytest.mark.parametrize(
     "setting", ["refresh_token", "client_id", "client_secret", "accounts_url"]
 )
-def test_another_account_gets_a_token_of_its_own(start: Open, setting: str) -> None:
+def test_another_account_has_its_own_token(start: Open, setting: str) -> None:
     kept(start())
     other = start(**{setting: "https://accounts.example.com"})
     assert other.acquire(()) is None
     assert is_kept(start().acquire(()))
 
 
-def test_a_token_that_was_refused_is_asked_for_anew_once(start: Open) -> None:
+def test_a_refused_token_is_replaced_once(start: Open) -> None:
     one, other = start(), start()
     old = kept(one)
     assert is_kept(other.acquire(()))
     assert one.acquire({old.issue}) is None
     new = one.keep(TEXT, 3600)
-    # The other has met the refusal of the old one too, and finds the new one.
-    found = other.acquire({old.issue})
-    assert isinstance(found, Token)
-    assert found.issue == new.issue != old.issue
+    # The old one was refused to the other process too. It finds the new one.
+    result = other.acquire({old.issue})
+    assert isinstance(result, Token)
+    assert result.issue == new.issue != old.issue
 
 
-def test_ten_tokens_are_asked_for_in_ten_minutes_by_all_together(
+def test_all_processes_together_request_ten_tokens_in_ten_minutes(
     clock: Clock, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "ledger"
@@ -81,13 +96,13 @@ def test_ten_tokens_are_asked_for_in_ten_minutes_by_all_together(
         refused.append(store.keep(TEXT, 3600).issue)
         clock.advance(10)
     other = FileTokens(ledger, "key", clock=clock, wall=clock)
-    for each in (store, other):
-        assert each.acquire(refused) == about(500, locked=False)
+    for process in (store, other):
+        assert process.acquire(refused) == about(500, locked=False)
     clock.advance(500)
     assert store.acquire(refused) is None
 
 
-def test_a_redis_counts_the_requests_too(start: Open) -> None:
+def test_requests_of_all_processes_are_counted(start: Open) -> None:
     refused: list[str] = []
     for _ in range(10):
         store = start()
@@ -112,21 +127,21 @@ def test_requests_without_an_answer_count(start: Open) -> None:
     assert isinstance(start().acquire(()), Wait)
 
 
-def test_after_a_throttle_nobody_asks_for_ten_minutes(start: Open) -> None:
+def test_after_a_throttle_no_process_requests_a_token_for_ten_minutes(
+    start: Open,
+) -> None:
     store = start()
     assert store.acquire(()) is None
-    assert store.rest() == (600, True)
-    for each in (store, start()):
-        assert each.acquire(()) == about(600, within=60, locked=True)
+    assert store.note_throttled() == (600, True)
+    for process in (store, start()):
+        assert process.acquire(()) == about(600, within=60, locked=True)
 
 
-def test_a_token_that_lives_serves_while_the_service_rests(
-    clock: Clock, tmp_path: Path
-) -> None:
+def test_a_valid_token_is_used_during_a_throttle(clock: Clock, tmp_path: Path) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     token = kept(store)
     assert store.acquire({token.issue}) is None
-    store.rest()
+    store.note_throttled()
     assert is_kept(store.acquire(()))
     assert store.acquire({token.issue}) == (600, True)
     clock.advance(600)
@@ -152,21 +167,23 @@ def test_a_token_is_used_until_a_minute_or_a_quarter_of_its_life_is_left(
 
 
 @pytest.mark.parametrize("step", [-86_400 * 400, -3600, 3000, 86_400 * 400])
-def test_a_clock_that_steps_makes_no_token_live_longer(
+def test_steps_of_the_clock_never_make_a_token_live_longer(
     step: float, clock: Clock, tmp_path: Path
 ) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     kept(store)
     clock.advance(step)
-    found = store.acquire(())
+    result = store.acquire(())
     if step > 3540:
-        assert found is None
+        assert result is None
     else:
-        assert isinstance(found, Token)
-        assert found.seconds == min(3540, 3540 - step)
+        assert isinstance(result, Token)
+        assert result.seconds == min(3540, 3540 - step)
 
 
-def test_requests_of_the_future_were_made_now(clock: Clock, tmp_path: Path) -> None:
+def test_requests_from_the_future_count_as_made_now(
+    clock: Clock, tmp_path: Path
+) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     clock.now = 1e9
     for _ in range(10):
@@ -178,19 +195,19 @@ def test_requests_of_the_future_were_made_now(clock: Clock, tmp_path: Path) -> N
     assert store.acquire(()) is None
 
 
-def test_a_rest_of_the_future_is_no_longer_than_one_of_now(
+def test_a_throttle_from_the_future_lasts_ten_minutes(
     clock: Clock, tmp_path: Path
 ) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
     assert store.acquire(()) is None
-    store.rest()
+    store.note_throttled()
     clock.advance(-86_400)
     assert store.acquire(()) == (600, True)
     clock.advance(600)
     assert store.acquire(()) is None
 
 
-def test_memory_shares_nothing(clock: Clock) -> None:
+def test_a_store_in_memory_is_not_shared(clock: Clock) -> None:
     stores = [open_tokens(CONFIG, clock=clock, wall=clock) for _ in range(2)]
     for store in stores:
         assert store.acquire(()) is None

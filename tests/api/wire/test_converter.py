@@ -1,4 +1,4 @@
-"""Fields of rows become columns of records."""
+"""Rows of answers become records."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ RECIPIENT = {
 def test_the_recipient_of_the_documentation_is_the_same_in_both_formats(
     content: bytes, more: dict[str, object]
 ) -> None:
-    found = records("campaign_recipients", "getcampaignrecipientsdata", content)
-    assert found == [RECIPIENT | more]
+    actual = records("campaign_recipients", "getcampaignrecipientsdata", content)
+    assert actual == [RECIPIENT | more]
 
 
 def test_the_contacts_of_the_documentation_become_records() -> None:
-    found = records(
+    actual = records(
         "segment_contacts", "getsegmentcontacts", samples.SEGMENT_CONTACTS_XML
     )
-    assert [record["contact_email"] for record in found] == [
+    assert [record["contact_email"] for record in actual] == [
         "user512@thandora.com",
         "user212@thandora.com",
         "user612@thandora.com",
         "user118@thandora.com",
     ]
-    assert found[0] == {
+    assert actual[0] == {
         "contact_email": "user512@thandora.com",
         "first_name": None,
         "last_name": None,
@@ -88,7 +88,7 @@ def test_the_contacts_of_the_documentation_become_records() -> None:
         "phone": None,
         "added_time": "2011-04-22T20:37:00.000Z",
     }
-    assert found[3] == {
+    assert actual[3] == {
         "contact_email": "user118@thandora.com",
         "first_name": "changefname users",
         "last_name": "users",
@@ -98,11 +98,11 @@ def test_the_contacts_of_the_documentation_become_records() -> None:
     }
 
 
-@pytest.mark.parametrize("told", [2, "2"], ids=["json", "xml"])
+@pytest.mark.parametrize("value", [2, "2"], ids=["json", "xml"])
 def test_the_count_of_the_documentation_is_an_integer_in_both_formats(
-    told: object,
+    value: object,
 ) -> None:
-    record = converter("list_subscriber_counts").record({"no_of_contacts": told})
+    record = converter("list_subscriber_counts").record({"no_of_contacts": value})
     assert record == {"contact_count": 2}
     assert type(record["contact_count"]) is int
 
@@ -119,7 +119,7 @@ def test_the_count_of_the_documentation_is_an_integer_in_both_formats(
     ],
 )
 @pytest.mark.parametrize("stream", ["campaign_recipients", "segment_contacts"])
-def test_names_of_a_contact_are_found_under_every_name_of_the_wire(
+def test_the_names_of_a_contact_are_found_under_all_wire_names(
     stream: str, row: dict[str, object]
 ) -> None:
     record = converter(stream).record(row)
@@ -130,25 +130,25 @@ def test_names_of_a_contact_are_found_under_every_name_of_the_wire(
     "nothing", ["", "null", "undefined", None], ids=["empty", "null", "undefined", "no"]
 )
 @pytest.mark.parametrize("stream", SAMPLED)
-def test_what_zoho_writes_for_nothing_is_null_in_every_field(
+def test_texts_that_mean_no_value_are_null_in_every_field(
     stream: str, nothing: str | None
 ) -> None:
     schema = load_schema(stream)
     wires = [
         name
-        for field, about in schema["properties"].items()
-        for name in about.get("x-wire-names", [field])
+        for field, field_schema in schema["properties"].items()
+        for name in field_schema.get("x-wire-names", [field])
     ]
     record = converter(stream).record(dict.fromkeys(wires, nothing))
     assert set(record) == {
         field
-        for field, about in schema["properties"].items()
-        if about.get("x-wire-names", [field])
+        for field, field_schema in schema["properties"].items()
+        if field_schema.get("x-wire-names", [field])
     }
     assert set(record.values()) <= {None}
 
 
-def test_what_the_schema_does_not_know_is_kept_under_its_own_name(
+def test_unknown_names_are_kept_in_custom_fields(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     row = {
@@ -173,7 +173,7 @@ def test_what_the_schema_does_not_know_is_kept_under_its_own_name(
     assert not caplog.records
 
 
-def test_what_tells_a_field_again_or_wrongly_is_left_out() -> None:
+def test_redundant_names_are_left_out() -> None:
     row = {
         "listkey": "3z",
         "sno": "8",
@@ -276,7 +276,7 @@ def test_a_value_gets_the_declared_type(
     ],
     ids=count(),
 )
-def test_a_value_of_another_type_is_kept_as_it_is_and_told_once(
+def test_a_value_of_another_type_is_kept_with_one_warning(
     kind: str, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     convert = typed(field=kind, other="string").record
@@ -286,10 +286,10 @@ def test_a_value_of_another_type_is_kept_as_it_is_and_told_once(
             "other": "text",
             "custom_fields": {"field": value, "new": "1"},
         }
-    (told,) = caplog.records
-    assert told.levelno == logging.WARNING
-    assert "`field`" in told.getMessage()
-    assert str(value) not in told.getMessage()
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert "`field`" in warning.getMessage()
+    assert str(value) not in warning.getMessage()
 
 
 AMOUNTS = {
@@ -300,18 +300,18 @@ AMOUNTS = {
 
 
 @pytest.mark.parametrize(
-    "told",
+    "values",
     [
         {"amount": "9007199254740993", "points": "1293333000000000051", "code": "7"},
         {"amount": "0.1234567890123456789", "points": "12.0", "code": "1.5"},
         {"amount": "50.3", "points": "3", "code": "9007199254740993.5"},
     ],
 )
-def test_numbers_keep_their_digits_from_the_wire_to_the_message(
-    told: dict[str, str],
+def test_numbers_keep_their_digits_from_the_answer_to_the_message(
+    values: dict[str, str],
 ) -> None:
-    rest = {"rate": told["amount"]}
-    fields = told | rest
+    rest = {"rate": values["amount"]}
+    fields = values | rest
     plain = ",".join(f'"{name}":{text}' for name, text in fields.items())
     quoted = ",".join(f'"{name}":"{text}"' for name, text in fields.items())
     elements = "".join(f'<fl val="{n}">{text}</fl>' for n, text in fields.items())
@@ -321,7 +321,7 @@ def test_numbers_keep_their_digits_from_the_wire_to_the_message(
         f'{{"code":"0","list_of_details":[{{{quoted}}}]}}',
         f"<response><code>0</code>{xml}</response>",
     )
-    found = []
+    messages = []
     for content in contents:
         page = payload("getsegmentcontacts", read(content.encode()))
         convert = Converter("typed", {"properties": AMOUNTS}, no_zone)
@@ -330,17 +330,17 @@ def test_numbers_keep_their_digits_from_the_wire_to_the_message(
         assert record == convert.record(page[0])
         writer = PageWriter()
         line = writer.serialize_message(RecordMessage("typed", record))
-        found.append(json.loads(line, parse_float=Decimal)["record"])
-    assert Decimal(found[0]["amount"]) == Decimal(told["amount"])
-    assert Decimal(found[0]["points"]) == Decimal(told["points"])
-    assert found[0]["code"] == told["code"]
-    assert Decimal(found[0]["custom_fields"]["rate"]) == Decimal(rest["rate"])
-    for record in found[1:]:
+        messages.append(json.loads(line, parse_float=Decimal)["record"])
+    assert Decimal(messages[0]["amount"]) == Decimal(values["amount"])
+    assert Decimal(messages[0]["points"]) == Decimal(values["points"])
+    assert messages[0]["code"] == values["code"]
+    assert Decimal(messages[0]["custom_fields"]["rate"]) == Decimal(rest["rate"])
+    for record in messages[1:]:
         assert record.pop("custom_fields") == rest
-        assert record == {n: v for n, v in found[0].items() if n != "custom_fields"}
+        assert record == {n: v for n, v in messages[0].items() if n != "custom_fields"}
 
 
-def test_rows_whose_fields_come_and_go_take_no_more_memory_than_others() -> None:
+def test_rows_with_changing_names_need_no_more_memory() -> None:
     convert = converter("segment_contacts")
     fields = [f"field {number}" for number in range(30)]
 

@@ -94,7 +94,7 @@ CAMPAIGNS_V1 = [
         (samples.CAMPAIGNS_V1_XML, "recentcampaigns", CAMPAIGNS_V1),
     ],
 )
-def test_the_samples_of_the_documentation_are_read(
+def test_the_samples_of_the_documentation_are_parsed(
     content: bytes, endpoint: str, expected: object
 ) -> None:
     envelope = read(content)
@@ -119,7 +119,7 @@ def test_the_samples_of_the_documentation_are_read(
         for body in (samples.UNSUBSCRIBE_XML, samples.UNSUBSCRIBE_JSON)
     ],
 )
-def test_a_success_with_a_message_only_has_no_rows_to_give(
+def test_a_success_with_only_a_message_has_no_payload(
     content: bytes, message: str
 ) -> None:
     envelope = read(content)
@@ -189,7 +189,7 @@ def test_a_success_with_a_message_only_has_no_rows_to_give(
         (b'\xef\xbb\xbf\n{"code":"0"}', "0", "", "none", True),
     ],
 )
-def test_an_envelope_is_read_in_every_spelling(
+def test_all_spellings_of_an_envelope_are_parsed(
     content: bytes,
     code: str,
     message: str,
@@ -230,7 +230,7 @@ def test_an_envelope_is_read_in_every_spelling(
         (b'{"code":"0","total_record_count":"many"}', None, None),
     ],
 )
-def test_what_the_answer_repeats_of_the_request_is_found(
+def test_values_of_the_request_that_the_answer_repeats_are_found(
     content: bytes, total: int | None, used: object
 ) -> None:
     envelope = read(content)
@@ -253,7 +253,7 @@ def test_what_the_answer_repeats_of_the_request_is_found(
         ("no map", {}),
     ],
 )
-def test_the_text_of_a_java_map_is_read_one_level_deep(
+def test_the_text_of_a_java_map_is_parsed_one_level_deep(
     text: str, expected: dict[str, str]
 ) -> None:
     assert parse_map(text) == expected
@@ -263,7 +263,7 @@ WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1)
 
 
 @given(st.dictionaries(WORDS, WORDS))
-def test_a_java_map_of_plain_words_is_read_back(words: dict[str, str]) -> None:
+def test_a_java_map_of_plain_words_is_parsed(words: dict[str, str]) -> None:
     text = ", ".join(f"{name}={value}" for name, value in words.items())
     assert parse_map(f"{{{text}}}") == words
 
@@ -363,7 +363,7 @@ def test_a_java_map_of_plain_words_is_read_back(words: dict[str, str]) -> None:
         (b'{"code":"0","list_of_details":{}}', []),
     ],
 )
-def test_rows_are_read_from_what_sloppy_writers_send(
+def test_rows_are_parsed_from_malformed_answers(
     content: bytes, expected: list[dict[str, str]] | None
 ) -> None:
     if expected is None:

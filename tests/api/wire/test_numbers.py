@@ -66,7 +66,7 @@ def test_a_number_keeps_its_digits(text: str, expected: numbers.Number) -> None:
         *("1e-99999999999999999999", "$5", "²", "½"),
     ],
 )
-def test_what_is_no_number_or_beyond_all_bounds_is_a_value_error(text: str) -> None:
+def test_invalid_and_too_large_numbers_are_value_errors(text: str) -> None:
     with pytest.raises(ValueError, match=r"(?s).*"):
         numbers.parse(text)
 
@@ -86,7 +86,7 @@ def test_what_is_no_number_or_beyond_all_bounds_is_a_value_error(text: str) -> N
         ("9" * 400, 10**400 - 1),
     ],
 )
-def test_an_integer_may_be_written_as_a_whole_number(text: str, expected: int) -> None:
+def test_whole_numbers_are_integers(text: str, expected: int) -> None:
     assert numbers.parse_integer(text) == expected
     assert type(numbers.parse_integer(text)) is int
 
@@ -95,7 +95,7 @@ def test_an_integer_may_be_written_as_a_whole_number(text: str, expected: int) -
     "text",
     ["12.5", "1e-1", "1,234", "1_000", "9" * 5000, "1e999", "", "0.10000000000000001"],
 )
-def test_what_is_not_whole_is_no_integer(text: str) -> None:
+def test_numbers_that_are_not_whole_are_not_integers(text: str) -> None:
     with pytest.raises(ValueError, match=r"(?s).*"):
         numbers.parse_integer(text)
 
@@ -103,7 +103,7 @@ def test_what_is_not_whole_is_no_integer(text: str) -> None:
 @given(TEXTS)
 @example("0.30000000000000004")
 @example("9007199254740992.9")
-def test_a_number_is_written_as_it_was_read(text: str) -> None:
+def test_a_number_is_encoded_as_it_was_parsed(text: str) -> None:
     try:
         number = numbers.parse(text)
     except ValueError:
@@ -116,7 +116,7 @@ def test_a_number_is_written_as_it_was_read(text: str) -> None:
 
 @given(JSON)
 @example("1" * 4000)
-def test_numbers_in_json_keep_their_digits_whatever_they_pass_through(
+def test_numbers_in_json_keep_their_digits_through_all_steps(
     text: str,
 ) -> None:
     value = numbers.decode(f'{{"a": [{text}]}}'.encode())
@@ -149,6 +149,6 @@ def test_numbers_in_json_keep_their_digits_whatever_they_pass_through(
 def test_json_has_plain_floats_where_they_are_exact(
     text: str, expected: object
 ) -> None:
-    found = numbers.decode(text.encode())
-    assert found == expected
-    assert type(found) is type(expected)
+    actual = numbers.decode(text.encode())
+    assert actual == expected
+    assert type(actual) is type(expected)

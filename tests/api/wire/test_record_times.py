@@ -97,7 +97,7 @@ def test_a_time_at_the_end_of_the_calendar_does_not_end_the_run(
     assert record["added_time"] or record["custom_fields"] == {"added_time": text}
 
 
-def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
+def test_the_zone_is_looked_up_only_if_a_text_needs_it() -> None:
     convert = Converter("campaigns", load_schema("campaigns"), no_zone)
     row = {"campaign_key": "3z", "sent_time_gmt": "1375456161000"}
     assert convert.record(row)["sent_time"] == "2013-08-02T15:09:21.000Z"
@@ -106,14 +106,14 @@ def test_the_zone_is_not_asked_for_without_a_text_that_needs_it() -> None:
 @pytest.mark.parametrize(
     ("stream", "field", "wire_name"),
     [
-        (each.name, field, wire_name)
-        for each in STREAMS
-        for field, about in load_schema(each.name)["properties"].items()
-        if about.get("format") == "date-time"
-        for wire_name in about.get("x-wire-names", [field])
+        (stream.name, field, wire_name)
+        for stream in STREAMS
+        for field, field_schema in load_schema(stream.name)["properties"].items()
+        if field_schema.get("format") == "date-time"
+        for wire_name in field_schema.get("x-wire-names", [field])
     ],
 )
-def test_times_are_read_in_all_layouts_in_every_stream(
+def test_times_are_parsed_in_all_layouts_in_every_stream(
     stream: str, field: str, wire_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for text in ("Feb 2, 2026 9:08:33 pm", "2 February 2026, 21:08:33"):
@@ -127,7 +127,7 @@ def test_times_are_read_in_all_layouts_in_every_stream(
     assert f"`{wire_name}`" in warning.getMessage()
 
 
-def test_an_epoch_that_is_right_wins_over_its_text() -> None:
+def test_a_correct_epoch_is_preferred_to_its_text() -> None:
     row = {
         "sent_date_string": "02 Aug 2013, 12:39 PM",
         "sent_time_gmt": "1375461561000",
@@ -151,7 +151,7 @@ def test_an_epoch_that_is_right_wins_over_its_text() -> None:
 )
 @example(("campaign_recipients", {"sentdate": "", "sent_time": "1375456161000"}))
 @example(("campaign_recipients", {"contactfn": "", "firstname": "Ann"}))
-def test_rows_of_texts_and_rows_of_anything_become_the_same_records(
+def test_conversion_by_column_and_by_field_give_the_same_records(
     drawn: tuple[str, dict[str, str]],
 ) -> None:
     stream, row = drawn
@@ -166,7 +166,7 @@ def test_rows_of_texts_and_rows_of_anything_become_the_same_records(
 
 
 @given(st.lists(rows(), max_size=4), st.integers(1, 3))
-def test_a_page_becomes_the_records_of_its_rows(
+def test_a_page_gives_the_same_records_as_its_rows(
     drawn: list[tuple[str, dict[str, str]]], times: int
 ) -> None:
     page = [row for _, row in drawn] * times
@@ -175,15 +175,15 @@ def test_a_page_becomes_the_records_of_its_rows(
 
 
 @given(rows())
-def test_nothing_that_a_row_holds_is_lost(drawn: tuple[str, dict[str, str]]) -> None:
+def test_no_value_of_a_row_is_lost(drawn: tuple[str, dict[str, str]]) -> None:
     stream, row = drawn
     schema = load_schema(stream)
     record = converter(stream).record(row)
     custom: Mapping[str, object] = record.get("custom_fields", {})
     by_wire = {
         wire_name: field
-        for field, about in schema["properties"].items()
-        for wire_name in about.get("x-wire-names", [field])
+        for field, field_schema in schema["properties"].items()
+        for wire_name in field_schema.get("x-wire-names", [field])
     }
     for name, value in row.items():
         if value in {"", "null", "undefined"}:

@@ -36,7 +36,7 @@ def test_a_body_that_is_cut_anywhere_is_unreadable(whole: bytes) -> None:
 
 
 @pytest.mark.parametrize("fault", [b"&", b"\xff", b"\x01"])
-def test_a_body_that_has_to_be_mended_is_still_unreadable_when_cut(
+def test_a_mended_body_is_still_unreadable_when_cut(
     fault: bytes,
 ) -> None:
     for whole in (samples.SEGMENT_CONTACTS_XML, samples.RECIPIENTS_JSON):
@@ -84,7 +84,7 @@ def test_a_body_that_has_to_be_mended_is_still_unreadable_when_cut(
     ],
     ids=count(),
 )
-def test_what_is_no_answer_of_the_service_is_unreadable(content: bytes) -> None:
+def test_bodies_that_are_not_answers_are_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable):
         read(content)
 
@@ -105,16 +105,14 @@ def test_what_is_no_answer_of_the_service_is_unreadable(content: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("endpoint", sorted(ROWS))
-def test_rows_of_a_wrong_type_are_unreadable_and_never_none(
-    endpoint: str, rows: str
-) -> None:
+def test_rows_of_a_wrong_type_are_unreadable(endpoint: str, rows: str) -> None:
     for name in ROWS[endpoint]:
         with pytest.raises(Unreadable):
             rows_of(f'{{"code":"0","{name}":{rows}}}'.encode(), endpoint)
 
 
 @pytest.mark.parametrize("endpoint", sorted(ROWS | VALUES))
-def test_a_success_without_what_was_asked_for_is_unreadable(endpoint: str) -> None:
+def test_a_success_without_its_payload_is_unreadable(endpoint: str) -> None:
     for content in (
         b'{"status":"success","code":"0"}',
         b"<response><status>success</status><code>0</code></response>",
@@ -133,9 +131,9 @@ def as_bytes(body: object, form: str) -> bytes:
 def element(value: object) -> str:
     if isinstance(value, dict):
         return "".join(
-            f"<{name}>{element(each)}</{name}>"
+            f"<{name}>{element(item)}</{name}>"
             for name, listed in value.items()
-            for each in (listed if isinstance(listed, list) else [listed])
+            for item in (listed if isinstance(listed, list) else [listed])
         )
     return str(value)
 
@@ -146,7 +144,7 @@ CODELESS = sorted(ROWS | VALUES)
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("endpoint", CODELESS)
-def test_rows_without_a_code_are_a_success_and_no_rows_are_none(
+def test_an_answer_without_a_code_is_a_success_only_with_rows(
     endpoint: str, form: str
 ) -> None:
     for name in (ROWS | VALUES)[endpoint]:
@@ -174,7 +172,7 @@ def test_rows_without_a_code_are_a_success_and_no_rows_are_none(
                 payload(endpoint, good(read(answer)))
 
 
-def test_a_count_of_nobody_without_a_code_is_no_answer() -> None:
+def test_a_count_of_0_without_a_code_is_unreadable() -> None:
     assert rows_of(b'{"code":"0","no_of_contacts":0}', "listsubscriberscount") == 0
     with pytest.raises(Unreadable):
         rows_of(b'{"no_of_contacts":0}', "listsubscriberscount")
@@ -188,7 +186,9 @@ ODD: list[object] = [
 
 @pytest.mark.parametrize("name", ["status", "code", "message", "uri", "version"])
 @pytest.mark.parametrize("odd", ODD, ids=count())
-def test_a_head_of_any_type_is_read_or_unreadable(name: str, odd: object) -> None:
+def test_code_status_and_message_of_any_type_are_parsed_or_unreadable(
+    name: str, odd: object
+) -> None:
     body = {"status": "success", "code": "0", "list_of_details": [{"listkey": "a"}]}
     with suppress(Unreadable):
         envelope = read(json.dumps(body | {name: odd}).encode())
@@ -201,7 +201,7 @@ def test_a_head_of_any_type_is_read_or_unreadable(name: str, odd: object) -> Non
 @pytest.mark.parametrize(
     "name", ["range", "total_list_count", "total_record_count", "requestdetails"]
 )
-def test_details_of_any_type_are_numbers_or_nothing(name: str, odd: object) -> None:
+def test_details_of_any_type_are_a_number_or_none(name: str, odd: object) -> None:
     for body in (
         {"code": "0", name: odd},
         {"code": "0", "requestdetails": {name: odd}},
@@ -214,7 +214,7 @@ def test_details_of_any_type_are_numbers_or_nothing(name: str, odd: object) -> N
 @pytest.mark.parametrize(
     "status", [["error"], ["success", "error"], [["failure"]], {"a": "error"}, False]
 )
-def test_a_status_that_tells_of_an_error_anywhere_is_one(status: object) -> None:
+def test_a_status_that_contains_an_error_is_an_error(status: object) -> None:
     body = {"status": status, "code": "0", "list_of_details": []}
     assert not read(json.dumps(body).encode()).success
 
@@ -222,11 +222,11 @@ def test_a_status_that_tells_of_an_error_anywhere_is_one(status: object) -> None
 @pytest.mark.parametrize(
     "codes", [{"code": "0", "Code": "2603"}, {"Code": "2603", "code": "0"}]
 )
-def test_of_two_codes_that_of_an_error_counts(codes: dict[str, str]) -> None:
+def test_of_two_codes_the_error_counts(codes: dict[str, str]) -> None:
     assert read(json.dumps(codes).encode()).code == "2603"
 
 
-def test_a_text_of_many_brackets_is_refused_with_a_sentence() -> None:
+def test_deeply_nested_brackets_are_an_error() -> None:
     with pytest.raises(FatalError, match="form that this version does not know"):
         as_objects("[" * 5000 + "]" * 5000)
     with pytest.raises(FatalError):
@@ -257,22 +257,20 @@ REPLY = b"<response><code>0</code><list_of_details>&x;</list_of_details></respon
     ],
     ids=count(),
 )
-def test_xml_that_can_exhaust_the_machine_is_refused_with_a_sentence(
-    content: bytes, word: str
-) -> None:
+def test_dangerous_xml_is_an_error(content: bytes, word: str) -> None:
     with pytest.raises(FatalError, match=rf"^Zoho sent XML .*{word}.*\.$"):
         read(content)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
-def test_a_doctype_is_read_in_no_encoding(encoding: str) -> None:
+def test_a_doctype_is_refused_in_every_encoding(encoding: str) -> None:
     for text in (DOCTYPE + REPLY, b'<?xml version="1.0"?>' + DOCTYPE + REPLY):
         with pytest.raises(ZohoError):
             read(text.decode().encode(encoding))
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "shift_jis", "utf-7", "bogus", "hex"])
-def test_xml_in_an_encoding_that_no_parser_knows_is_an_error_of_ours(
+def test_xml_in_an_unknown_encoding_is_a_zoho_error(
     encoding: str,
 ) -> None:
     declared = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
@@ -280,13 +278,13 @@ def test_xml_in_an_encoding_that_no_parser_knows_is_an_error_of_ours(
         read(declared + samples.COUNT_XML)
 
 
-def test_xml_of_the_deepest_nesting_that_is_allowed_is_read() -> None:
+def test_xml_of_the_greatest_allowed_depth_is_parsed() -> None:
     deep = b"<a>" * (xml.MAX_DEPTH - 1) + b"</a>" * (xml.MAX_DEPTH - 1)
     body = b"<response><code>0</code>" + deep + b"</response>"
     assert read(body).success
 
 
-def test_a_body_of_too_many_bytes_is_refused_naming_the_setting(
+def test_a_body_that_is_too_large_names_the_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(wire, "MAX_BYTES", 1 << 20)
@@ -300,14 +298,14 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 
 
 @given(st.lists(st.dictionaries(TEXTS, TEXTS | st.integers() | st.booleans())))
-def test_rows_of_json_are_read_as_they_are(rows: list[dict[str, object]]) -> None:
+def test_rows_of_json_are_unchanged(rows: list[dict[str, object]]) -> None:
     body = {"code": "0", "status": "success", "list_of_details": rows}
     expected = rows
     assert rows_of(json.dumps(body).encode()) == expected
 
 
 @given(st.binary())
-def test_any_bytes_are_an_envelope_or_an_error_of_ours(content: bytes) -> None:
+def test_any_bytes_give_an_envelope_or_a_zoho_error(content: bytes) -> None:
     for start in (b"", b"<response>", b'{"code":'):
         try:
             envelope = read(start + content)

@@ -39,7 +39,7 @@ BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)")
 
 
 def reference(text: bytes) -> Envelope:
-    """Read XML by way of a tree."""
+    """Parse XML with a tree."""
     mended = BARE.sub(b"&amp;", text)
     mended = re.sub(rb"^(<\?xml\s+version\s*=\s*[\"'])1\.1", rb"\1.0", mended)
     mended = re.sub(CONTROL, b"", mended)
@@ -78,7 +78,8 @@ def tree(text: bytes) -> Element:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
-    parser.Parse(text, True)  # noqa: FBT003 (expat takes it by position)
+    is_final = True
+    parser.Parse(text, is_final)
     builder.end("")
     return document
 
@@ -104,7 +105,7 @@ def plain(element: Element) -> t.Any:
 
 
 def outcome(read: Callable[[bytes], Envelope], text: bytes) -> str:
-    """Return all that an answer or an error says, in its order."""
+    """Return an answer or an error as text."""
     try:
         return json.dumps(read(text))
     except ZohoError as error:
@@ -125,7 +126,7 @@ PIECES = st.one_of(
     TEXT.map("<?x {}?>".format),
     st.sampled_from(["&amp;", "&lt;", "&#233;", "&#x1F600;", "&#13;"]),
 )
-# What no writer should send, and some do.
+# Faults that Zoho sends, or might send.
 FAULTS = st.sampled_from(
     [
         "&",
@@ -212,7 +213,7 @@ def documents(draw: st.DrawFn) -> bytes:
 @given(documents(), st.sampled_from([7, xml.PIECE]))
 @example(samples.RECIPIENTS_XML, 10)
 @example(samples.SEGMENT_CONTACTS_XML, 1000)
-def test_xml_is_read_as_the_reference_reads_it(text: bytes, piece: int) -> None:
+def test_xml_is_parsed_as_by_the_reference(text: bytes, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(xml, "PIECE", piece)
         assert outcome(read, text) == outcome(reference, text)
@@ -242,7 +243,7 @@ def test_xml_is_read_as_the_reference_reads_it(text: bytes, piece: int) -> None:
         ('<fl><fl val="b">1</fl></fl>', {"None": {"b": "1"}}),
         ('<a><fl val="b"><c/></fl></a>', {"a": {"b": {"c": None}}}),
         ('<a><b val="c">d</b></a>', {"a": {"b": "d"}}),
-        # A field without a name and attributes is noise.
+        # A field without a name and attributes is dropped.
         ("<fl>1</fl>", {}),
         ('<fl>1</fl><fl val="a">2</fl>', {"a": "2"}),
         ("<a><fl>1</fl></a>", {"a": ""}),
@@ -252,7 +253,7 @@ def test_xml_is_read_as_the_reference_reads_it(text: bytes, piece: int) -> None:
         ('<fl val="a">1</fl><a>2</a><fl val="a">3</fl>', {"a": "2"}),
     ],
 )
-def test_an_element_is_the_value_that_json_has(
+def test_an_element_becomes_the_value_that_json_has(
     inner: str, expected: dict[str, object]
 ) -> None:
     text = f"<response><code>0</code>{inner}</response>".encode()
@@ -261,13 +262,13 @@ def test_an_element_is_the_value_that_json_has(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp1252", "utf-16"])
-def test_the_encoding_that_is_declared_is_used(encoding: str) -> None:
+def test_the_declared_encoding_is_used(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><code>0 \u00e9</code>'
     content = text.encode("utf-16-le" if encoding == "utf-16" else encoding)
     assert read(content).code == "0 \u00e9"
 
 
-def test_what_only_looks_like_a_doctype_is_read() -> None:
+def test_texts_that_look_like_a_doctype_are_accepted() -> None:
     inner = b"<!-- <!DOCTYPE a> --><a><![CDATA[<!DOCTYPE a>]]></a>"
     text = b"<!-- <!DOCTYPE a> --><response><code>0</code>" + inner + b"</response>"
     assert read(text).body == {"code": "0", "a": "<!DOCTYPE a>"}
@@ -275,7 +276,7 @@ def test_what_only_looks_like_a_doctype_is_read() -> None:
 
 @pytest.mark.parametrize("broken", ["", "&nbsp;", "</b>", "<"])
 @pytest.mark.parametrize(("start", "end"), [("<a>", "</a>"), ('<fl val="a">', "</fl>")])
-def test_what_was_too_deep_before_it_broke_is_refused(
+def test_a_broken_document_that_is_too_deep_is_refused(
     start: str, end: str, broken: str
 ) -> None:
     with pytest.raises(FatalError, match="nested deeper than 40 elements"):
@@ -294,7 +295,7 @@ def peak_of(text: bytes, error: type[ZohoError], match: str) -> int:
     return peak
 
 
-def test_nothing_is_built_of_what_nests_too_deep(
+def test_a_document_that_is_too_deep_needs_little_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(xml, "PIECE", 1 << 10)
@@ -305,7 +306,7 @@ def test_nothing_is_built_of_what_nests_too_deep(
 @pytest.mark.parametrize(
     "piece", [b"<a/>", b'<a b=""/>', b'<fl val=""/>', b"<a><b/></a>", b"<a/>\xc3\xa9"]
 )
-def test_nothing_is_built_of_too_many_elements(
+def test_a_document_with_too_many_elements_needs_little_memory(
     piece: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xml, "PIECE", 1 << 10)
@@ -314,7 +315,7 @@ def test_nothing_is_built_of_too_many_elements(
     assert peak_of(text, FatalError, "too many elements: lower `page_size`") < len(text)
 
 
-def test_attributes_count_as_elements_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_count_as_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b'<response a="" b=""><code>0</code></response>'
     monkeypatch.setattr(xml, "MAX_NODES", 4)
     assert read(text).success
@@ -324,7 +325,7 @@ def test_attributes_count_as_elements_do(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("piece", [b"<a/>", b"<a b=''/>", b"<fl val=''>1</fl>"])
-def test_as_many_bytes_as_are_read_at_all_are_not_too_many(piece: bytes) -> None:
+def test_the_largest_body_may_not_be_full_of_elements(piece: bytes) -> None:
     start, end = b"<response><code>0</code>", b"</response>"
     text = start + piece * ((MAX_BYTES - 50) // len(piece)) + end
     with pytest.raises(FatalError, match="too many elements"):
@@ -332,7 +333,7 @@ def test_as_many_bytes_as_are_read_at_all_are_not_too_many(piece: bytes) -> None
 
 
 @pytest.mark.parametrize("fault", [b"& ", b"&#0;", b"\x01"])
-def test_few_faults_are_mended_and_not_any_number_of_them(
+def test_only_a_limited_number_of_faults_is_mended(
     fault: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xml, "MAX_NODES", 1000)
@@ -377,7 +378,7 @@ def page(inner: str, prolog: str = "") -> bytes:
 ROWS = contact(field("1"), field("2", '"b"')) * 3
 
 
-def test_rows_beside_others_keep_their_places() -> None:
+def test_rows_of_different_shapes_keep_their_order() -> None:
     odd = '<contact><br/><fl val="a">3</fl></contact>'
     inner = contact(field("1")) * 2 + odd + contact(field("4")) + "<contact/>"
     expected = [{"a": "1"}, {"a": "1"}, {"br": None, "a": "3"}, {"a": "4"}, None]
@@ -411,7 +412,7 @@ def test_rows_beside_others_keep_their_places() -> None:
         page(ROWS).replace(b"1", b"\xe9"),
     ],
 )
-def test_rows_in_odd_places_are_read_as_the_reference_reads_them(text: bytes) -> None:
+def test_rows_in_unusual_places_are_parsed_as_by_the_reference(text: bytes) -> None:
     assert outcome(read, text) == outcome(reference, text)
 
 
@@ -428,11 +429,11 @@ RAW = [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xbc"]
 
 
 @pytest.mark.parametrize("piece", [*(piece.encode() for piece in OUT_OF_PLACE), *RAW])
-def test_a_piece_that_is_out_of_place_is_read_as_the_reference_reads_it(
+def test_a_misplaced_piece_is_parsed_as_by_the_reference(
     piece: bytes,
 ) -> None:
     text = page(ROWS)
-    # By the first character the format is told.
+    # The first character shows the format, so it stays.
     for place in range(1, len(text) + 1):
         changed = text[:place] + piece + text[place:]
         assert outcome(read, changed) == outcome(reference, changed)

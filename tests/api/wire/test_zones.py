@@ -26,13 +26,13 @@ def pair(instant: datetime, zone: str) -> Pair:
 @example("America/New_York", [datetime(2013, 11, 3, 6, 30, tzinfo=UTC)])
 @example("Pacific/Chatham", [datetime(2025, 1, 1, tzinfo=UTC)])
 @example("Pacific/Kiritimati", [datetime(2025, 1, 1, 12, tzinfo=UTC)])
-def test_a_zone_that_is_found_has_the_offsets_of_the_true_one(
+def test_the_zone_has_the_offsets_of_the_true_zone(
     zone: str, instants: list[datetime]
 ) -> None:
-    found = find_zone([pair(instant, zone) for instant in instants])
-    assert found is not None
+    finding = find_zone([pair(instant, zone) for instant in instants])
+    assert finding is not None
     for instant in instants:
-        offset = instant.astimezone(found.zone).utcoffset()
+        offset = instant.astimezone(finding.zone).utcoffset()
         true = instant.astimezone(ZoneInfo(zone)).utcoffset()
         assert offset is not None
         assert true is not None
@@ -54,13 +54,13 @@ WINTER = datetime(2025, 1, 1, 12, 34, 56, tzinfo=UTC)
         ("Asia/Kolkata", ["Asia/Calcutta"], "Asia/Calcutta"),
     ],
 )
-def test_of_zones_that_fit_the_hinted_and_the_common_ones_are_preferred(
+def test_hinted_and_common_zones_are_preferred(
     zone: str, hints: list[str], expected: str
 ) -> None:
     pairs = [pair(SUMMER, zone), pair(WINTER, zone)]
-    found = find_zone(pairs, hints)
-    assert found is not None
-    assert found.zone.key == expected
+    finding = find_zone(pairs, hints)
+    assert finding is not None
+    assert finding.zone.key == expected
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_of_zones_that_fit_the_hinted_and_the_common_ones_are_preferred(
     ],
     ids=range(13),
 )
-def test_a_hint_that_is_no_zone_is_passed_over(hint: str) -> None:
-    found = find_zone([pair(SUMMER, "Asia/Kolkata")], [hint])
-    assert found is not None
-    assert found.zone.key == "Asia/Kolkata"
+def test_a_hint_that_is_not_a_zone_is_ignored(hint: str) -> None:
+    finding = find_zone([pair(SUMMER, "Asia/Kolkata")], [hint])
+    assert finding is not None
+    assert finding.zone.key == "Asia/Kolkata"
 
 
 NO_PAIRS = pytest.mark.parametrize(
@@ -108,36 +108,37 @@ def test_without_pairs_and_hints_no_zone_is_found(pairs: list[Pair]) -> None:
 
 
 @NO_PAIRS
-def test_without_pairs_the_zone_is_the_first_that_is_hinted(pairs: list[Pair]) -> None:
-    found = find_zone(pairs, ["Eastern Time", "America/Toronto", "Asia/Tokyo"])
-    assert found is not None
-    assert found.zone.key == "America/Toronto"
-    assert found.pairs == found.disagree
-    assert not found.is_clear
+def test_without_pairs_the_first_valid_hint_is_used(pairs: list[Pair]) -> None:
+    finding = find_zone(pairs, ["Eastern Time", "America/Toronto", "Asia/Tokyo"])
+    assert finding is not None
+    assert finding.zone.key == "America/Toronto"
+    assert finding.pairs == finding.disagree
+    assert not finding.is_clear
 
 
 def of_year(zone: str, number: int, start: datetime = WINTER) -> list[Pair]:
     """Return pairs, spread over a year."""
     step = timedelta(days=365) / number
-    return [pair(start + step * each, zone) for each in range(number)]
+    return [pair(start + step * count, zone) for count in range(number)]
 
 
-def off(told: Pair, seconds: int) -> Pair:
-    return Pair(str(int(told.epoch) + seconds * 1000), told.text)
+def shifted(right: Pair, seconds: int) -> Pair:
+    """Return a pair whose epoch is wrong."""
+    return Pair(str(int(right.epoch) + seconds * 1000), right.text)
 
 
 @pytest.mark.parametrize("seconds", [125, -125, 400, 3600, -7200, 86_400])
-def test_the_zone_is_what_most_pairs_tell(seconds: int) -> None:
+def test_the_zone_that_fits_most_pairs_is_found(seconds: int) -> None:
     pairs = of_year("America/New_York", 8)
-    for place in range(8):
-        told = [*pairs]
-        told[place] = off(told[place], seconds)
-        found = find_zone(told, ["Asia/Tokyo", "America/La_Paz"])
-        assert found is not None
-        assert (found.zone.key, found.pairs, found.disagree) == (
+    for index in range(8):
+        with_outlier = [*pairs]
+        with_outlier[index] = shifted(pairs[index], seconds)
+        finding = find_zone(with_outlier, ["Asia/Tokyo", "America/La_Paz"])
+        assert finding is not None
+        assert (finding.zone.key, finding.pairs, finding.disagree) == (
             *("America/New_York", 8, 1),
         )
-        assert not found.is_clear
+        assert not finding.is_clear
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_the_zone_is_what_most_pairs_tell(seconds: int) -> None:
             ["America/New_York"],
             *("Asia/Kolkata", 4),
         ),
-        # As many tell of each: the hint, then both seasons, then what came last.
+        # For a tie: the hint, then both seasons, then the newest pair.
         (
             [pair(SUMMER, "Asia/Kolkata"), pair(WINTER, "America/New_York")],
             ["America/New_York", "Asia/Kolkata"],
@@ -172,7 +173,7 @@ def test_the_zone_is_what_most_pairs_tell(seconds: int) -> None:
             [],
             *("Asia/Kolkata", 6),
         ),
-        # A pair that is told twice counts once.
+        # A pair that occurs twice counts once.
         (
             [pair(WINTER, "Asia/Tokyo")] * 3
             + [pair(SUMMER, "Asia/Kolkata"), pair(WINTER, "Asia/Kolkata")],
@@ -182,13 +183,13 @@ def test_the_zone_is_what_most_pairs_tell(seconds: int) -> None:
     ],
     ids=["season", "most", "hint", "seasons", "newest", "twice"],
 )
-def test_of_several_zones_one_is_chosen(
+def test_ties_between_zones_are_decided(
     pairs: list[Pair], hints: list[str], expected: str, disagree: int
 ) -> None:
-    for told in (pairs, pairs[::-1]):
-        found = find_zone(told, hints)
-        assert found is not None
-        assert (found.zone.key, found.disagree) == (expected, disagree)
+    for ordered in (pairs, pairs[::-1]):
+        finding = find_zone(ordered, hints)
+        assert finding is not None
+        assert (finding.zone.key, finding.disagree) == (expected, disagree)
 
 
 @pytest.mark.parametrize(
@@ -196,25 +197,28 @@ def test_of_several_zones_one_is_chosen(
     [
         ([pair(SUMMER, "Asia/Kolkata")], False),
         ([pair(SUMMER, "Asia/Kolkata"), pair(WINTER, "Asia/Kolkata")], True),
-        # Months in which clocks may be changed or not; here they tell it.
+        # Months in which clocks may be changed or not; here they are.
         ([pair(SUMMER.replace(month=m), "Europe/Paris") for m in (4, 9)], False),
         ([pair(SUMMER.replace(month=m), "Europe/Paris") for m in (3, 10)], True),
-        ([*of_year("Asia/Kolkata", 9), off(pair(SUMMER, "Asia/Kolkata"), 999)], False),
+        (
+            [*of_year("Asia/Kolkata", 9), shifted(pair(SUMMER, "Asia/Kolkata"), 999)],
+            False,
+        ),
     ],
     ids=["one season", "two seasons", "spring", "autumn", "an outlier"],
 )
 def test_a_zone_is_clear_if_all_pairs_agree_in_summer_and_winter(
     pairs: list[Pair], clear: object
 ) -> None:
-    found = find_zone(pairs)
-    assert found is not None
-    assert found.is_clear is clear
+    finding = find_zone(pairs)
+    assert finding is not None
+    assert finding.is_clear is clear
 
 
 # Each zone is tried for each pair.
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from(ZONES), st.lists(INSTANTS, min_size=1, max_size=9), st.data())
-def test_no_zone_fits_more_pairs_than_the_one_that_is_found(
+def test_no_other_zone_fits_more_pairs(
     zone: str, instants: list[datetime], data: st.DataObject
 ) -> None:
     others = data.draw(st.lists(st.sampled_from(ZONES), max_size=4))
@@ -222,18 +226,18 @@ def test_no_zone_fits_more_pairs_than_the_one_that_is_found(
         pair(instant, data.draw(st.sampled_from([zone, zone, *others])))
         for instant in instants
     }
-    found = find_zone(pairs)
-    assert found is not None
+    finding = find_zone(pairs)
+    assert finding is not None
 
     def agreeing(zone: ZoneInfo) -> int:
         return sum(
-            abs(times.parse_local(told.text) - _local(told.epoch, zone)) <= MINUTE
-            for told in pairs
+            abs(times.parse_local(text) - _local(epoch, zone)) <= MINUTE
+            for epoch, text in pairs
         )
 
-    agree = agreeing(found.zone)
-    assert (found.pairs, found.disagree) == (len(pairs), len(pairs) - agree)
-    assert agree == max(agreeing(ZoneInfo(each)) for each in ZONES)
+    agree = agreeing(finding.zone)
+    assert (finding.pairs, finding.disagree) == (len(pairs), len(pairs) - agree)
+    assert agree == max(agreeing(ZoneInfo(name)) for name in ZONES)
 
 
 def _local(epoch: str, zone: ZoneInfo) -> datetime:
@@ -241,20 +245,20 @@ def _local(epoch: str, zone: ZoneInfo) -> datetime:
     return instant.replace(tzinfo=None)
 
 
-def test_pairs_are_read_in_all_layouts() -> None:
+def test_pairs_are_parsed_in_all_layouts() -> None:
     epoch = pair(SUMMER, "Asia/Kolkata").epoch
     texts = ("Jul 1, 2025 6:04:56 PM", "1 July 2025, 18:04", "2025-07-01T18:04:56")
     for text in texts:
-        found = find_zone([Pair(epoch, text)])
-        assert found is not None
-        assert found.zone.key == "Asia/Kolkata"
+        finding = find_zone([Pair(epoch, text)])
+        assert finding is not None
+        assert finding.zone.key == "Asia/Kolkata"
 
 
-def test_pairs_that_can_not_be_read_do_not_spoil_the_others() -> None:
+def test_malformed_pairs_are_ignored() -> None:
     good = pair(SUMMER, "Asia/Kolkata")
-    found = find_zone([Pair("null", "x"), good, Pair(good.epoch, "undefined")])
-    assert found is not None
-    assert found.zone.key == "Asia/Kolkata"
+    finding = find_zone([Pair("null", "x"), good, Pair(good.epoch, "undefined")])
+    assert finding is not None
+    assert finding.zone.key == "Asia/Kolkata"
 
 
 @pytest.mark.parametrize("seconds", [0, 29, 30, 59])
@@ -263,13 +267,13 @@ def test_a_text_that_is_cut_or_rounded_to_the_minute_fits(seconds: int) -> None:
     rounded = pair(instant + timedelta(seconds=30), "Asia/Kolkata").text
     epoch = pair(instant, "Asia/Kolkata").epoch
     for text in (rounded, shown(instant, "Asia/Kolkata")):
-        found = find_zone([Pair(epoch, text)])
-        assert found is not None
-        assert found.zone.key == "Asia/Kolkata"
+        finding = find_zone([Pair(epoch, text)])
+        assert finding is not None
+        assert finding.zone.key == "Asia/Kolkata"
 
 
 @pytest.mark.parametrize("epoch", ["253402300799000", "-62135596800000"])
-def test_a_pair_at_the_end_of_the_calendar_fits_no_zone_and_breaks_nothing(
+def test_a_pair_at_the_end_of_the_calendar_fits_no_zone(
     epoch: str,
 ) -> None:
     assert find_zone([Pair(epoch, "02 Aug 2013, 12:39 PM")]) is None

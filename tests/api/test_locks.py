@@ -58,7 +58,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("locked", LOCKS.values(), ids=LOCKS)
 @pytest.mark.parametrize("endpoint", [LISTS, RECIPIENTS])
-def test_a_locked_endpoint_rests_and_then_goes_on(
+def test_a_locked_endpoint_is_called_again_after_the_lock_time(
     endpoint: str, locked: Answer, clock: Clock
 ) -> None:
     with Zoho(in_turn(locked, success())) as zoho:
@@ -69,7 +69,7 @@ def test_a_locked_endpoint_rests_and_then_goes_on(
 
 
 @pytest.mark.parametrize("locked", LOCKS.values(), ids=LOCKS)
-def test_an_endpoint_that_stays_locked_fails_with_a_sentence(
+def test_an_endpoint_that_stays_locked_is_an_error(
     locked: Answer, clock: Clock
 ) -> None:
     with Zoho(in_turn(locked)) as zoho:
@@ -79,7 +79,7 @@ def test_an_endpoint_that_stays_locked_fails_with_a_sentence(
     assert clock.waits == [1800] * 3
 
 
-def test_other_endpoints_go_on_while_one_rests(clock: Clock) -> None:
+def test_other_endpoints_go_on_while_one_is_locked(clock: Clock) -> None:
     def answer(asked: Request) -> Answer:
         first = len(zoho.calls) == 1
         return LOCKS["Z101"] if asked.endpoint == LISTS and first else success()
@@ -100,7 +100,7 @@ def test_other_endpoints_go_on_while_one_rests(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("form", ["Z101", "Z101-400", "429", "2008", "projects"])
-def test_a_service_that_allows_less_than_was_thought_is_read_whole_all_the_same(
+def test_everything_is_read_if_the_service_allows_less_than_the_settings(
     form: t.Any,
     clock: Clock,
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_service_that_allows_less_than_was_thought_is_read_whole_all_the_same(
     assert clock.waits == [1800, 1800]
 
 
-def test_the_quota_is_kept_so_that_no_lock_comes(clock: Clock) -> None:
+def test_no_endpoint_is_locked_if_the_quota_is_kept(clock: Clock) -> None:
     with Service(
         LivingAccount(), quota_calls=5, quota_seconds=60, monotonic=clock
     ) as service:
@@ -127,7 +127,7 @@ def test_the_quota_is_kept_so_that_no_lock_comes(clock: Clock) -> None:
     assert clock.waits == [56, 56]
 
 
-def test_a_cut_page_whose_digits_look_like_a_lock_is_tried_again_at_once(
+def test_a_cut_page_with_digits_like_a_lock_code_is_retried_at_once(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     page = samples.RECIPIENTS_JSON.replace(b"303000014269257", b"303000409909257")

@@ -1,4 +1,4 @@
-"""Answers of calls: which fail, which are tried again, which are empty."""
+"""Answers of calls: which fail, which are retried, and which mean no rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tap_zohocampaigns.api.errors import (
     UnknownRejection,
     ZohoError,
 )
-from tests.api.test_errors import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
+from tests.api.test_codes import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
 from tests.support import samples
 from tests.support.calls import (
     DETAILS,
@@ -124,7 +124,7 @@ def test_no_published_code_looks_like_an_empty_account(
     ],
     ids=count(),
 )
-def test_no_answer_that_is_broken_looks_like_an_empty_account(
+def test_no_broken_answer_looks_like_an_empty_account(
     answer: Answer, clock: Clock
 ) -> None:
     with Zoho(in_turn(answer)) as zoho:
@@ -135,7 +135,7 @@ def test_no_answer_that_is_broken_looks_like_an_empty_account(
             assert str(raised.value).endswith(".")
 
 
-def test_the_verdicts_reach_the_caller_as_their_own_exceptions(clock: Clock) -> None:
+def test_each_action_raises_its_own_exception(clock: Clock) -> None:
     for endpoint, code, kind in (
         (RECIPIENTS, "6002", NotFound),
         (RECIPIENTS, "6502", RangeRefused),
@@ -157,7 +157,7 @@ LATER = "Error in getting details. Please try after sometime."
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("code", ["2603", "77777", "2401", "0"])
 @pytest.mark.parametrize("endpoint", [*READS])
-def test_an_answer_that_asks_for_patience_is_tried_again(
+def test_a_call_is_repeated_if_the_message_asks_to_try_later(
     endpoint: str, code: str, form: str, clock: Clock
 ) -> None:
     later = Answer(error(code, LATER, form=form))
@@ -170,7 +170,7 @@ def test_an_answer_that_asks_for_patience_is_tried_again(
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("code", ["2603", "77777", "2401", "0"])
 @pytest.mark.parametrize("endpoint", [*WRITES])
-def test_a_change_that_asks_for_patience_is_put_off_and_others_may_go(
+def test_a_change_is_postponed_if_the_message_asks_to_try_later(
     endpoint: str, code: str, form: str, clock: Clock
 ) -> None:
     later = Answer(error(code, LATER, form=form))
@@ -181,7 +181,9 @@ def test_a_change_that_asks_for_patience_is_put_off_and_others_may_go(
         assert len(zoho.calls) == 1
 
 
-def test_patience_has_an_end(clock: Clock) -> None:
+def test_messages_that_ask_to_try_later_are_followed_for_a_limited_time(
+    clock: Clock,
+) -> None:
     with Zoho(in_turn(Answer(error("77777", LATER)))) as zoho:
         client = connected(zoho, clock, retry_max_seconds=60)
         with pytest.raises(Outage) as raised:
@@ -190,7 +192,7 @@ def test_patience_has_an_end(clock: Clock) -> None:
     assert "`retry_max_seconds`" in str(raised.value)
 
 
-def test_a_page_of_the_web_that_asks_for_patience_is_tried_again(clock: Clock) -> None:
+def test_a_call_is_repeated_if_a_web_page_asks_to_try_later(clock: Clock) -> None:
     later = Answer(b"<html><body>Busy. Please try again later.</body></html>", 403)
     with Zoho(in_turn(later, success())) as zoho:
         assert zoho.client(clock).call(LISTS, {}) is not None
@@ -198,11 +200,11 @@ def test_a_page_of_the_web_that_asks_for_patience_is_tried_again(clock: Clock) -
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("endpoint", [*WRITES])
-def test_an_unknown_code_on_a_write_may_be_about_the_record(
+def test_an_unknown_code_on_a_write_is_an_unknown_rejection(
     endpoint: str, form: str, clock: Clock
 ) -> None:
-    told = f"Cannot process {ADDRESS} of {CLIENT_SECRET}."
-    with Zoho(in_turn(Answer(error("77777", told, form=form)))) as zoho:
+    message = f"Cannot process {ADDRESS} of {CLIENT_SECRET}."
+    with Zoho(in_turn(Answer(error("77777", message, form=form)))) as zoho:
         client = connected(zoho, clock, response_format=form)
         with pytest.raises(UnknownRejection) as raised:
             client.call(endpoint, {})
@@ -212,7 +214,7 @@ def test_an_unknown_code_on_a_write_may_be_about_the_record(
         with pytest.raises(Rejected) as known:
             client.call(endpoint, {})
         assert type(known.value) is Rejected
-        # What is not about a record, or not the service's own answer, is not of it.
+        # These are not about the record: a code for all calls, and an HTTP error.
         for failing in (
             Answer(error("903", "Missing.", form=form)),
             Answer(error("77777", "Told.", form=form), 400),
@@ -223,7 +225,7 @@ def test_an_unknown_code_on_a_write_may_be_about_the_record(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_write_without_a_code_is_no_success(form: str, clock: Clock) -> None:
+def test_a_write_without_a_code_is_not_a_success(form: str, clock: Clock) -> None:
     body = {"json": b'{"tags":[{"a":"b"}]}', "xml": b"<response><tags><a>b</a></tags>"}
     end = {"json": b"", "xml": b"</response>"}
     with Zoho(in_turn(Answer(body[form] + end[form]))) as zoho:
@@ -263,7 +265,7 @@ def test_the_cause_of_an_outage_is_named_without_its_address(
         url = unreachable(zoho, kind, environment)
         if of == "api_url":
             zoho.token = lambda _: token("access")
-        # Of the two clocks, that of all calls ends first when nobody sleeps.
+        # Without waits, the time for all calls ends before that of one call.
         client = zoho.client(clock, retry_max_seconds=seconds, **{of: url})
         environment.setattr(random, "uniform", lambda *_: 0.0 if seconds else 1.0)
         with pytest.raises(Outage) as raised:

@@ -1,0 +1,177 @@
+"""Contacts that Zoho can't handle, outages, and a user without a home folder."""
+
+from __future__ import annotations
+
+import pwd
+import typing as t
+
+import pytest
+
+from tap_zohocampaigns.api.errors import Outage, SettingError
+from tap_zohocampaigns.sandbox import Reply, Service
+from tests.support.target import (
+    open_list,
+    record,
+    refusal,
+    run_target,
+    small_account,
+    state,
+)
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from tap_zohocampaigns.sandbox import Call
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the home folder of the user."""
+
+    def nobody(uid: int) -> t.NoReturn:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_the_target_needs_no_home_folder(*, dry_run: bool) -> None:
+    account = small_account()
+    with Service(account) as service:
+        key = open_list(account)
+        messages = [record("subscribe", "ann@example.com", list_key=key), state(1)]
+        ran = run_target(service, messages, dry_run=dry_run)
+    assert ran.error is None
+    assert ran.counts() == (1, 0, 0, 0)
+    assert ran.states == ([] if dry_run else [{"number": 1}])
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_rejected_record_without_a_home_folder_names_reject_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    account = small_account()
+    with Service(account) as service:
+        key = open_list(account)
+        messages = [
+            record("subscribe", "ann@example.com", list_key=key),
+            record("subscribe", "nobody", list_key=key),
+            state(1),
+        ]
+        ran = run_target(service, messages)
+        assert isinstance(ran.error, SettingError)
+        assert "`reject_file`" in str(ran.error)
+        assert ran.states == []
+        # Nothing is written to a folder named `~`.
+        assert not [*tmp_path.iterdir()]
+        ran = run_target(service, messages, reject_file=str(tmp_path / "rejected"))
+    assert ran.error is None
+    assert ran.states == [{"number": 1}]
+
+
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b'{"code":"500","status":"error","message":"Internal error"}'],
+)
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_contact_that_causes_http_500_does_not_stop_the_others(
+    form: str, body: bytes, tmp_path: Path, *, bare: bool
+) -> None:
+    account = small_account()
+    with Service(account) as service:
+        service.intercept = lambda call: (
+            Reply(500, body) if "broken" in str(call.params) else None
+        )
+        key = open_list(account)
+        names = ("ann", "broken", "carl", "dora", "emil")
+        more = {} if bare else {"source": "warehouse"}
+        messages = [
+            record("subscribe", f"{name}@example.com", list_key=key, **more)
+            for name in names
+        ]
+        ran = run_target(
+            service,
+            [*messages, state(1)],
+            reject_file=str(tmp_path / "rejected"),
+            response_format=form,
+        )
+    assert ran.error is None
+    assert ran.counts() == (4, 0, 1, 0)
+    assert ran.states == [{"number": 1}]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_an_outage_rejects_no_contact(status: int, tmp_path: Path) -> None:
+    account = small_account()
+    rejects = tmp_path / "rejected"
+    with Service(account) as service:
+        service.intercept = lambda _: Reply(status, b"<html>")
+        key = open_list(account)
+        messages = [
+            record("subscribe", f"contact{number}@example.com", list_key=key)
+            for number in range(30)
+        ]
+        ran = run_target(service, [*messages, state(1)], reject_file=str(rejects))
+        assert isinstance(ran.error, Outage)
+        assert "`retry_max_seconds`" in str(ran.error)
+        assert len(service.calls) < 15
+    assert ran.states == []
+    assert not rejects.exists()
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_contact_that_is_refused_with_http_400_is_rejected_alone(
+    status: int, tmp_path: Path
+) -> None:
+    def answer(call: Call) -> Reply | None:
+        body = refusal("2004", "Invalid contact.").body
+        return Reply(status, body) if "planted" in str(call.params) else None
+
+    account = small_account()
+    with Service(account) as service:
+        service.intercept = answer
+        key = open_list(account)
+        messages = [
+            record("subscribe", f"{name}@example.com", list_key=key, first_name="x")
+            for name in ("ann", "planted", "carl")
+        ]
+        ran = run_target(
+            service, [*messages, state(1)], reject_file=str(tmp_path / "rejected")
+        )
+    assert ran.error is None
+    assert ran.counts() == (2, 0, 1, 0)
+
+
+@pytest.mark.parametrize("others", ["added in bulk", "unsubscribed"])
+def test_a_contact_that_is_always_postponed_does_not_stop_the_others(
+    others: str, tmp_path: Path
+) -> None:
+    account = small_account()
+    with Service(account) as service:
+        service.intercept = lambda call: (
+            refusal("2001", "Retry after sometime.")
+            if "planted" in str(call.params)
+            else None
+        )
+        key = open_list(account)
+        action = "subscribe" if others == "added in bulk" else "unsubscribe"
+        messages = [
+            record("subscribe", "planted@example.com", list_key=key, first_name="x"),
+            *(
+                record(action, f"other{number}@example.com", list_key=key)
+                for number in range(5)
+            ),
+        ]
+        for _ in range(3):
+            ran = run_target(
+                service, [*messages, state(1)], reject_file=str(tmp_path / "rejected")
+            )
+            if not ran.error:
+                break
+    assert ran.error is None
+    assert ran.states == [{"number": 1}]
