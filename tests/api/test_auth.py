@@ -25,8 +25,8 @@ from tests.support.zoho import (
     REFRESH_TOKEN,
     V1,
     Clock,
-    Narrow,
-    restless,
+    OverlapCounter,
+    switching_often,
 )
 
 
@@ -108,7 +108,7 @@ def test_a_discarded_token_is_replaced_once() -> None:
 
 
 def test_threads_share_one_token() -> None:
-    narrow, start = Narrow(), threading.Barrier(8)
+    narrow, start = OverlapCounter(), threading.Barrier(8)
     tokens = Tokens(*map(good, range(8)))
 
     def post(form: dict[str, str]) -> Reply:
@@ -122,7 +122,7 @@ def test_threads_share_one_token() -> None:
         start.wait()
         return auth.token().text
 
-    with restless(), ThreadPoolExecutor(8) as threads:
+    with switching_often(), ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(ask) for _ in range(8)]
         assert {future.result() for future in futures} == {"access-0"}
     assert len(tokens.forms) == 1

@@ -61,7 +61,7 @@ def test_a_call_has_its_parameters_and_its_credentials_in_a_header_only(
     with Zoho(in_turn(success())) as zoho:
         client = zoho.client(clock, response_format=form)
         envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
-        (token_call, call) = zoho.asked
+        (token_call, call) = zoho.requests
     assert envelope is not None
     assert envelope.payload is not None
     assert call.path == f"/api/v1.1/{endpoint}"

@@ -44,8 +44,8 @@ def test_a_redirect_is_an_error_and_not_followed(
             endpoint = LISTS if at == "token" else at
             with pytest.raises(FatalError, match=f"redirects.*{setting}"):
                 zoho.client(clock).call(endpoint, {})
-            assert len(zoho.asked) == (1 if at == "token" else 2)
-        assert target.asked == []
+            assert len(zoho.requests) == (1 if at == "token" else 2)
+        assert target.requests == []
     assert clock.waits == []
 
 
@@ -58,7 +58,7 @@ def test_the_proxy_of_the_environment_is_used(
         client = proxy.client(clock, retry_max_seconds=0, **far)
         with pytest.raises(FatalError, match="ProxyError"):
             client.call(LISTS, {})
-        (asked,) = proxy.asked
+        (asked,) = proxy.requests
     assert (asked.method, asked.target) == ("CONNECT", "zoho.example:443")
 
 
@@ -71,7 +71,7 @@ def test_no_proxy_is_used_for_hosts_in_no_proxy(
         environment.setenv("no_proxy", "zoho.invalid")
         with pytest.raises(FatalError, match=r"ConnectionError.*`accounts_url`"):
             proxy.client(clock, retry_max_seconds=0, **far).call(LISTS, {})
-        assert proxy.asked == []
+        assert proxy.requests == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST"])
@@ -88,8 +88,8 @@ def test_calls_to_this_machine_use_no_proxy(
         # The addresses of a machine that listens at one of them alone.
         environment.setattr(socket, "getaddrinfo", at_one_address)
         assert client.call(LISTS, {}) is not None
-        assert len(zoho.asked) == 2
-        assert proxy.asked == []
+        assert len(zoho.requests) == 2
+        assert proxy.requests == []
 
 
 def at_one_address(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
@@ -153,7 +153,7 @@ def test_only_certificates_of_the_environment_are_trusted(
     with Zoho(in_turn(success()), tls=tls) as zoho:
         with pytest.raises(FatalError, match="SSLError"):
             zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
-        assert zoho.asked == []
+        assert zoho.requests == []
         environment.setenv(variable, str(certificate))
         assert zoho.client(clock).call(LISTS, {}) is not None
 
@@ -181,6 +181,6 @@ def test_credentials_of_a_netrc_are_never_sent(
     environment.setenv("NETRC", str(tmp_path / ".netrc"))
     with Zoho(in_turn(success())) as zoho:
         zoho.client(clock).call(LISTS, {})
-        token_call, call = zoho.asked
+        token_call, call = zoho.requests
     assert "Authorization" not in token_call.headers
     assert call.headers["Authorization"] == "Zoho-oauthtoken access-1"

@@ -23,8 +23,8 @@ from tests.support.zoho import (
     Clock,
     Zoho,
     as_json,
-    restless,
     success,
+    switching_often,
     token,
 )
 
@@ -47,7 +47,7 @@ def called(client: Client, endpoints: t.Iterable[str]) -> list[ZohoError | None]
             return error
         return None
 
-    with restless(), ThreadPoolExecutor(16) as threads:
+    with switching_often(), ThreadPoolExecutor(16) as threads:
         return [*threads.map(call, endpoints)]
 
 

@@ -73,7 +73,7 @@ def test_a_call_has_all_parameters_in_its_body(
     with Zoho(in_turn(success())) as zoho:
         client = old(zoho, clock, response_format=form)
         envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
-        (call,) = zoho.asked
+        (call,) = zoho.requests
     assert envelope is not None
     folder = f"{form}/" if endpoint in WRITES else ""
     assert (call.method, call.target) == ("POST", f"/api/{folder}{endpoint}")
@@ -93,7 +93,7 @@ def test_a_call_has_all_parameters_in_its_body(
 def test_a_parameter_that_version_1_does_not_accept_is_not_sent(clock: Clock) -> None:
     with Zoho(in_turn(Answer(samples.COUNT_JSON))) as zoho:
         envelope = old(zoho, clock).call(COUNT, {"listkey": "3z", "status": "active"})
-        assert "status" not in zoho.asked[0].form
+        assert "status" not in zoho.requests[0].form
     assert envelope is not None
     assert envelope.payload == 2
 
@@ -113,7 +113,7 @@ def test_a_call_that_version_1_does_not_have_is_an_error(
         client = old(zoho, clock)
         with pytest.raises(SettingError, match=f"{endpoint}.*`api_version` 1.1\\.$"):
             client.call(endpoint, params)
-        assert zoho.asked == []
+        assert zoho.requests == []
     assert client.ledger.remaining(endpoint) == 490
 
 
@@ -131,7 +131,7 @@ def test_each_data_center_is_called_and_no_other_host(
         config = V1 | {"data_center": center, "retry_max_seconds": 0}
         with pytest.raises(FatalError, match="`data_center`"):
             connect(config, clock=clock, sleep=clock.sleep).call(LISTS, {})
-        targets = [(asked.method, asked.target) for asked in proxy.asked]
+        targets = [(asked.method, asked.target) for asked in proxy.requests]
     host = DATA_CENTERS[center].api.removeprefix("https://")
     assert targets == [("CONNECT", f"{host}:443")]
 
@@ -144,7 +144,7 @@ def test_a_refused_token_is_an_error_and_not_retried(
     with Zoho(in_turn(refusal, success())) as zoho:
         with pytest.raises(SettingError) as refused:
             old(zoho, clock).call(endpoint, {})
-        assert len(zoho.asked) == 1
+        assert len(zoho.requests) == 1
     sentence = str(refused.value)
     assert sentence.endswith("check `auth_token` and `data_center`.")
     assert "refresh_token" not in sentence
@@ -166,7 +166,7 @@ def test_errors_name_the_settings_of_version_1(
     with Zoho(in_turn(Answer(error(code, "No.")))) as zoho:
         with pytest.raises(kind, match=advice):
             old(zoho, clock).call(LISTS, {})
-        assert len(zoho.asked) == 1
+        assert len(zoho.requests) == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -192,7 +192,7 @@ def test_a_locked_endpoint_is_called_again_after_the_lock_time(
     with Zoho(in_turn(locked, success())) as zoho:
         client = old(zoho, clock, rate_limit_lock_seconds=777)
         assert client.call(RECIPIENTS, {}) is not None
-        assert len(zoho.asked) == 2
+        assert len(zoho.requests) == 2
     assert clock.waits == [777]
 
 

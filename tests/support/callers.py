@@ -1,6 +1,6 @@
-"""Programs that share a ledger: `python -m tests.support.callers HOW WHERE CALLS`.
+"""Programs that share a ledger: `python -m tests.support.callers ACTION WHERE CALLS`.
 
-Each says `ready`, and goes on when it reads a line.
+Each prints `ready`, and goes on when it reads a line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
-from tests.support.zoho import take
+from tests.support.zoho import make_call
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.ledger import Store
@@ -28,40 +28,40 @@ def quotas_of(calls: int) -> Quotas:
     return Quotas(Quota(calls, 3600, 7200))
 
 
-def say(word: object) -> None:
-    """Tell the test, which reads along."""
-    sys.stdout.write(f"{word}\n")
+def say(text: object) -> None:
+    """Print a line for the test."""
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
-def take_all(store: Store) -> None:
-    """Take in several threads as long as there is something, and say how much."""
+def make_all_calls(store: Store) -> None:
+    """Make calls in several threads while the quota allows it; say how many."""
 
-    def take_many() -> int:
-        taken = 0
-        while take(store, "one") is None:
-            taken += 1
-        return taken
+    def make_many() -> int:
+        made = 0
+        while make_call(store, "one") is None:
+            made += 1
+        return made
 
     with ThreadPoolExecutor(THREADS) as threads:
-        futures = [threads.submit(take_many) for _ in range(THREADS)]
+        futures = [threads.submit(make_many) for _ in range(THREADS)]
         say(sum(future.result() for future in futures))
 
 
-def take_and_tell(store: Store) -> None:
-    """Say each call that was entered, until killed."""
-    while take(store, "one") is None:
+def make_calls_and_say(store: Store) -> None:
+    """Make calls until killed; say after each of them."""
+    while make_call(store, "one") is None:
         say("taken")
 
 
 def lock(store: Store) -> None:
-    """Tell that the service has closed an endpoint."""
+    """Lock an endpoint."""
     store.lock("one")
     say("locked")
 
 
 def hang(where: str, calls: int) -> None:
-    """Stand still in the midst of an entry."""
+    """Hang during an entry."""
 
     def wall() -> float:
         say("inside")
@@ -72,15 +72,17 @@ def hang(where: str, calls: int) -> None:
     SqliteStore(Path(where), ACCOUNT, quotas_of(calls), clocks=clocks).enter("one")
 
 
-def main(how: str, where: str, calls: int) -> None:
-    """Do one of these."""
+def main(action: str, where: str, calls: int) -> None:
+    """Run one action."""
     store = open_store(where, ACCOUNT, quotas_of(calls))
     say("ready")
     sys.stdin.readline()
-    if how == "hang":
+    if action == "hang":
         hang(where, calls)
     else:
-        {"enter": take_all, "tell": take_and_tell, "lock": lock}[how](store)
+        {"enter": make_all_calls, "tell": make_calls_and_say, "lock": lock}[action](
+            store
+        )
     store.close()
 
 

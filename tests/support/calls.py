@@ -1,4 +1,4 @@
-"""Clients on a service of our own."""
+"""Endpoints, and answers in turn."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ FORMS = ("json", "xml")
 
 
 def in_turn(*answers: Answer | None) -> Callable[[Request], Answer | None]:
-    """Return what gives these answers one after the other, the last again and again."""
+    """Return a function that gives answers in turn, and repeats the last one."""
     numbers = count()
     return lambda _: answers[min(next(numbers), len(answers) - 1)]

@@ -26,7 +26,7 @@ QUOTA = Quota(3, 300, 1800)
 
 
 class ServerClock(Clock):
-    """A clock that a Redis server goes by, whose own may be ahead."""
+    """The clock of a Redis server, which may be ahead of the true time."""
 
     def __init__(self, server: RedisServer) -> None:
         self.ahead = 0.0
@@ -47,7 +47,7 @@ Clock_co = t.TypeVar("Clock_co", bound=Clock, covariant=True)
 
 
 class Kind(t.NamedTuple, t.Generic[Clock_co]):
-    """A kind of store, at a time that the test sets."""
+    """A kind of store, with a clock that the test sets."""
 
     clock: Clock_co
     open: Callable[[str, Quota], Store]
@@ -80,7 +80,7 @@ def in_a_file(folder: Path) -> Kind[Clock]:
 
 
 def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
-    # The script itself, but for the time.
+    # The script itself, except for its clock.
     text = Path(redis_module.__file__).with_name("ledger.lua").read_text()
     assert text.count("redis.call('TIME')") == 1
     script = folder / "ledger.lua"
@@ -105,4 +105,4 @@ def together(kind: Kind[Clock], stack: ExitStack, *quotas: Quota) -> list[Store]
     """Open the stores of several programs."""
     kind.clock.now = 0.0
     account = next(accounts)
-    return [stack.enter_context(closing(kind.open(account, each))) for each in quotas]
+    return [stack.enter_context(closing(kind.open(account, quota))) for quota in quotas]

@@ -19,22 +19,18 @@ Open: t.TypeAlias = "Callable[..., TokenStore]"
 
 
 def kept(store: TokenStore, lifetime: float = 3600) -> Token:
-    """Ask for a token and keep it."""
+    """Request a token and keep it."""
     assert store.acquire(()) is None
     return store.keep(TEXT, lifetime)
 
 
-def is_kept(found: object) -> bool:
-    return isinstance(found, Token) and found.text == TEXT
-
-
-def files(folder: Path) -> dict[str, Path]:
-    """Return the files of the token by what they are."""
-    return {path.suffix: path for path in folder.iterdir()}
+def is_kept(result: object) -> bool:
+    """Return whether a result of `acquire` is the token."""
+    return isinstance(result, Token) and result.text == TEXT
 
 
 def planted(path: Path, mode: int = 0o600) -> None:
-    """Write a token that looks right."""
+    """Write a valid entry that the tap has not written."""
     entry = {"token": "1000.evil", "issue": "a", "asked_at": 5000, "lifetime": 3600}
     path.write_text(json.dumps(entry))
     path.chmod(mode)

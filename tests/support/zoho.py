@@ -1,4 +1,4 @@
-"""A Zoho that does as it is told, on a real socket, and a clock that tests move."""
+"""A service on a real socket whose answers a test sets, and a clock for tests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NAMES = (
 ROWS = {name: row.rows for name, row in ENDPOINTS.items() if row.rows}
 VALUES = {name: row.value for name, row in ENDPOINTS.items() if row.value}
 _TOKEN = "/oauth/v2/token"
-# A client that asks for ever is hung up on, so that its test can fail.
+# After so many requests there is no answer, so that the test of an endless loop fails.
 _PATIENCE = 500
 
 
@@ -60,12 +60,12 @@ def read(content: bytes) -> Envelope:
 
 
 def payload(name: str, answer: Envelope) -> Json:
-    """Return what a call was asked for."""
+    """Return the rows or the value of an answer."""
     return payloads.payload(ENDPOINTS[name], answer)
 
 
 class Clock:
-    """Seconds that pass when a test says so, or somebody sleeps."""
+    """A clock that moves when a test advances it or a client sleeps."""
 
     def __init__(self) -> None:
         self.now = 5000.0
@@ -84,35 +84,35 @@ class Clock:
         self.now += seconds
 
 
-def take(store: Store | Ledger, endpoint: str) -> Wait | None:
+def make_call(store: Store | Ledger, endpoint: str) -> Wait | None:
     """Make a call that is answered at once, or return how long it has to wait."""
-    taken = store.enter(endpoint)
-    if isinstance(taken, Wait):
-        return taken
-    store.done(taken)
+    result = store.enter(endpoint)
+    if isinstance(result, Wait):
+        return result
+    store.done(result)
     return None
 
 
-def enter(ledger: Ledger, endpoint: str) -> None:
+def wait_and_call(ledger: Ledger, endpoint: str) -> None:
     """Make a call as soon as it may be sent."""
-    while wait := take(ledger, endpoint):
+    while wait := make_call(ledger, endpoint):
         ledger.wait_out(endpoint, wait)
 
 
-def about(seconds: float, *, locked: bool, within: float = 1e-5) -> Wait:
-    """Return what equals a wait of about so many seconds."""
+def wait_near(seconds: float, *, locked: bool, within: float = 1e-5) -> Wait:
+    """Return a value that equals waits of about so many seconds."""
     return Wait(t.cast("float", pytest.approx(seconds, abs=within)), locked)
 
 
-class Narrow:
-    """A place that threads pass one at a time, or are seen together in."""
+class OverlapCounter:
+    """Counts how many threads are in a call of it at the same time."""
 
     def __init__(self) -> None:
         self.inside = 0
         self.most = 0
 
     def __call__(self) -> float:
-        """Stay for so long that others come in if they can."""
+        """Take so long that other threads enter if nothing stops them."""
         self.inside += 1
         for _ in range(2000):
             self.most = max(self.most, self.inside)
@@ -121,8 +121,8 @@ class Narrow:
 
 
 @contextmanager
-def restless() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
+def switching_often() -> Iterator[None]:
+    """Let the interpreter switch threads as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -131,7 +131,7 @@ def restless() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came."""
+    """A request as it arrived."""
 
     method: str
     target: str
@@ -140,30 +140,30 @@ class Request:
 
     @property
     def path(self) -> str:
-        """Where it went."""
+        """The path without the query."""
         return urlsplit(self.target).path
 
     @property
     def endpoint(self) -> str:
-        """The call of the API."""
+        """The name of the call."""
         return self.path.removeprefix("/api/").removeprefix("v1.1/")
 
     @property
     def params(self) -> dict[str, str]:
-        """The parameters, wherever they stood."""
+        """The parameters of query and body."""
         return dict(parse_qsl(urlsplit(self.target).query)) | self.form
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent back; with `pieces` the body has no announced length."""
+    """An answer; with `pieces` the body has no announced length."""
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     pieces: Iterable[bytes] | None = None
     missing: int = 0
-    """So many bytes more are announced than are sent."""
+    """How many more bytes are announced than sent."""
 
 
 class Zoho:
@@ -179,7 +179,7 @@ class Zoho:
         token: Callable[[Request], Answer | None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self.over = threading.Event()
         self.api = api
         self.token = token or self._fresh
@@ -211,13 +211,13 @@ class Zoho:
     @property
     def calls(self) -> list[Request]:
         """The calls of the API so far."""
-        return [one for one in self.asked if one.path != _TOKEN]
+        return [request for request in self.requests if request.path != _TOKEN]
 
     @property
     def tokens(self) -> int:
-        """How often a token was asked for."""
+        """How many tokens were requested so far."""
         # One copy: the server's threads go on adding.
-        return sum(request.path == _TOKEN for request in [*self.asked])
+        return sum(request.path == _TOKEN for request in [*self.requests])
 
     def client(self, clock: Clock, **settings: object) -> Client:
         """Connect to this service."""
@@ -228,8 +228,8 @@ class Zoho:
 
     def answer(self, asked: Request) -> Answer | None:
         """Answer a request."""
-        self.asked.append(asked)
-        if len(self.asked) > _PATIENCE:
+        self.requests.append(asked)
+        if len(self.requests) > _PATIENCE:
             return None
         return self.token(asked) if asked.path == _TOKEN else self.api(asked)
 

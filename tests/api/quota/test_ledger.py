@@ -14,7 +14,7 @@ from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.memory import MemoryStore
 from tests.support.ledgers import accounts
-from tests.support.zoho import Clock, Narrow, enter, restless
+from tests.support.zoho import Clock, OverlapCounter, switching_often, wait_and_call
 
 if t.TYPE_CHECKING:
     from tests.support.ledgers import Kind
@@ -32,7 +32,7 @@ def test_calls_within_the_quota_do_not_wait() -> None:
     ledger = ledger_of(QUOTA, clock)
     for left in (3, 2, 1):
         assert ledger.remaining("one") == left
-        enter(ledger, "one")
+        wait_and_call(ledger, "one")
     assert ledger.remaining("one") == 0
     assert ledger.remaining("other") == 3
     assert clock.waits == []
@@ -42,13 +42,13 @@ def test_a_call_above_the_quota_waits_until_the_oldest_leaves_the_window() -> No
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)
     for pause in (10, 20, 30):
-        enter(ledger, "one")
+        wait_and_call(ledger, "one")
         clock.advance(pause)
-    enter(ledger, "other")
-    enter(ledger, "one")
+    wait_and_call(ledger, "other")
+    wait_and_call(ledger, "one")
     assert clock.waits == [241]
     assert ledger.remaining("one") == 0
-    enter(ledger, "one")
+    wait_and_call(ledger, "one")
     assert clock.waits == [241, 10]
 
 
@@ -56,7 +56,7 @@ def test_a_quota_of_one_call_paces_every_call() -> None:
     clock = Clock()
     ledger = ledger_of(Quota(1, 7, 1), clock)
     for _ in range(4):
-        enter(ledger, "one")
+        wait_and_call(ledger, "one")
     assert clock.waits == [8, 8, 8]
 
 
@@ -65,7 +65,7 @@ def test_listsubscribe_stays_2_percent_below_all_limits_of_zoho() -> None:
     ledger = ledger_of(QUOTA, clock)
     entered: list[float] = []
     while not entered or clock() < entered[0] + 2 * 86_400:
-        enter(ledger, "listsubscribe")
+        wait_and_call(ledger, "listsubscribe")
         entered.append(clock())
     for zohos, seconds in ((500, 60), (12_500, 3600), (75_000, 86_400)):
         ours = zohos * 98 // 100
@@ -91,8 +91,8 @@ def test_a_lock_during_a_wait_is_kept() -> None:
             ledger.lock("one")
 
     ledger = Ledger(MemoryStore(Quotas(Quota(1, 300, 1800)), clock=clock), sleep=sleep)
-    enter(ledger, "one")
-    enter(ledger, "one")
+    wait_and_call(ledger, "one")
+    wait_and_call(ledger, "one")
     assert clock.waits == [301, 1800]
 
 
@@ -108,11 +108,11 @@ def test_waits_are_reported_and_long_ones_are_logged(
         clock.sleep(seconds)
 
     ledger = Ledger(MemoryStore(Quotas(Quota(1, 300, 1800)), clock=clock), sleep=sleep)
-    enter(ledger, "getmailinglists")
+    wait_and_call(ledger, "getmailinglists")
     assert ledger.waiting_until() is None
-    enter(ledger, "getmailinglists")
+    wait_and_call(ledger, "getmailinglists")
     clock.advance(299)
-    enter(ledger, "getmailinglists")
+    wait_and_call(ledger, "getmailinglists")
     assert clock.waits == [301, 2]
     assert None not in shown
     assert ledger.waiting_until() is None
@@ -127,9 +127,9 @@ def test_an_interrupted_wait_is_no_longer_reported() -> None:
     ledger = Ledger(
         MemoryStore(Quotas(Quota(1, 300, 1800)), clock=Clock()), sleep=sleep
     )
-    enter(ledger, "one")
+    wait_and_call(ledger, "one")
     with pytest.raises(KeyboardInterrupt):
-        enter(ledger, "one")
+        wait_and_call(ledger, "one")
     assert ledger.waiting_until() is None
 
 
@@ -142,7 +142,7 @@ def test_threads_together_never_exceed_the_quota() -> None:
         raise FullError
 
     # The clock is read during each entry.
-    clock = Narrow()
+    clock = OverlapCounter()
     start = threading.Barrier(8)
     ledger = Ledger(MemoryStore(Quotas(Quota(50, 300, 1800)), clock=clock), sleep=sleep)
 
@@ -150,12 +150,12 @@ def test_threads_together_never_exceed_the_quota() -> None:
         start.wait()
         for entered in range(50):
             try:
-                enter(ledger, "one")
+                wait_and_call(ledger, "one")
             except FullError:
                 return entered
         return 50
 
-    with restless(), ThreadPoolExecutor(8) as threads:
+    with switching_often(), ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(enter_many) for _ in range(8)]
         entered = [future.result() for future in futures]
     assert sum(entered) == 50
@@ -188,7 +188,7 @@ def test_asking_when_an_endpoint_is_free_enters_no_call(kind: Kind[Clock]) -> No
     ledger = Ledger(kind.open(next(accounts), Quota(1, 10, 60)))
     assert ledger.free_at(["one", "other"]) == {}
     assert ledger.remaining("one") == 1
-    enter(ledger, "one")
+    wait_and_call(ledger, "one")
     for _ in range(2):
         assert [*ledger.free_at(["one", "other"])] == ["one"]
     kind.clock.advance(11 + kind.longer)
@@ -215,7 +215,7 @@ def test_asking_enters_no_call_when_the_endpoint_becomes_free(
     seconds: int,
 ) -> None:
     ledger = ledger_of(Quota(1, seconds, 1800), TickingClock())
-    enter(ledger, "one")
+    wait_and_call(ledger, "one")
     while ledger.free_at(["one"]):
         pass
     assert ledger.remaining("one") == 1

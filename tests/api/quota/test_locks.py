@@ -18,7 +18,7 @@ from tests.support.ledgers import (
     sharing,
     together,
 )
-from tests.support.zoho import Clock, about, take
+from tests.support.zoho import Clock, make_call, wait_near
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,11 +42,11 @@ def test_the_longest_lock_of_several_programs_counts(
         for number in order:
             stores[number].lock("one")
         for store in stores:
-            assert take(store, "one") == about(1800 + kind.longer, locked=True)
+            assert make_call(store, "one") == wait_near(1800 + kind.longer, locked=True)
         kind.clock.advance(900)
         stores[1].lock("one")
         for store in stores:
-            assert take(store, "one") == about(900 + kind.longer, locked=True)
+            assert make_call(store, "one") == wait_near(900 + kind.longer, locked=True)
             assert store.remaining("one") == 0
 
 
@@ -63,30 +63,34 @@ def test_an_endpoint_with_its_own_quota_has_its_own_lock(
             "addlistsubscribersinbulk": 600,
         }.items():
             store.lock(endpoint)
-            assert take(store, endpoint) == about(seconds + kind.longer, locked=True)
+            assert make_call(store, endpoint) == wait_near(
+                seconds + kind.longer, locked=True
+            )
 
 
 def test_listsubscribe_allows_490_calls_a_minute(kind: Kind[Clock]) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
-        assert [take(store, "listsubscribe") for _ in range(490)] == [None] * 490
-        assert take(store, "listsubscribe") == about(61 + kind.longer, locked=False)
+        assert [make_call(store, "listsubscribe") for _ in range(490)] == [None] * 490
+        assert make_call(store, "listsubscribe") == wait_near(
+            61 + kind.longer, locked=False
+        )
         assert store.remaining("listsubscribe") == 0
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
 
 
 def test_a_locked_endpoint_waits_while_others_go_on(
     kind: Kind[Clock], opened: Store
 ) -> None:
-    assert take(opened, "one") is None
+    assert make_call(opened, "one") is None
     kind.clock.advance(100)
     opened.lock("one")
     assert (opened.remaining("one"), opened.remaining("other")) == (0, 3)
     kind.clock.advance(600)
-    assert take(opened, "other") is None
-    wait = take(opened, "one")
-    assert wait == about(1200 + kind.longer, locked=True)
+    assert make_call(opened, "other") is None
+    wait = make_call(opened, "one")
+    assert wait == wait_near(1200 + kind.longer, locked=True)
     kind.clock.advance(wait.seconds + 1e-6)
-    assert take(opened, "one") is None
+    assert make_call(opened, "one") is None
     assert opened.remaining("one") == 2
 
 
@@ -96,8 +100,8 @@ def test_a_second_lock_starts_the_lock_time_again(
     for _ in range(2):
         opened.lock("one")
         kind.clock.advance(100)
-    wait = take(opened, "one")
-    assert wait == about(1700 + kind.longer, locked=True)
+    wait = make_call(opened, "one")
+    assert wait == wait_near(1700 + kind.longer, locked=True)
 
 
 def test_accounts_and_endpoints_have_their_own_quotas(where: str) -> None:
@@ -106,10 +110,10 @@ def test_accounts_and_endpoints_have_their_own_quotas(where: str) -> None:
             stack.enter_context(closing(open_store(where, account, Quotas(QUOTA))))
             for account in ("one", "one", "other")
         )
-        assert take(one, "getmailinglists") is None
+        assert make_call(one, "getmailinglists") is None
         assert same.remaining("getmailinglists") == 2
         assert same.remaining("recentcampaigns") == 3
         assert other.remaining("getmailinglists") == 3
         one.lock("getmailinglists")
         assert same.remaining("getmailinglists") == 0
-        assert take(other, "getmailinglists") is None
+        assert make_call(other, "getmailinglists") is None

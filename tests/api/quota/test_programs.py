@@ -18,7 +18,7 @@ from tests.support.callers import ACCOUNT, quotas_of
 from tests.support.ledgers import (
     QUOTA,
 )
-from tests.support.zoho import take
+from tests.support.zoho import make_call
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,20 +34,20 @@ class Caller:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self.hear() == "ready"
+        assert self.read_line() == "ready"
 
-    def hear(self) -> str:
+    def read_line(self) -> str:
         """Return the next line that it prints."""
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
-    def go(self) -> None:
+    def start(self) -> None:
         """Let it begin."""
         assert self.process.stdin
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
-    def end(self, *, kill: bool = False) -> None:
+    def stop(self, *, kill: bool = False) -> None:
         """Wait until it ends by itself, or end it at once."""
         if kill:
             self.process.kill()
@@ -61,39 +61,39 @@ def test_programs_together_never_exceed_the_quota(where: str) -> None:
     # All open a new ledger at the same moment.
     callers = [Caller("enter", where, 300) for _ in range(6)]
     for caller in callers:
-        caller.go()
-    assert sum(int(caller.hear()) for caller in callers) == 300
+        caller.start()
+    assert sum(int(caller.read_line()) for caller in callers) == 300
     for caller in callers:
-        caller.end()
+        caller.stop()
     with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
         assert store.remaining("one") == 0
 
 
 def test_all_programs_see_a_lock(where: str) -> None:
     with closing(open_store(where, ACCOUNT, quotas_of(300))) as store:
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
         caller = Caller("lock", where, 300)
-        caller.go()
-        assert caller.hear() == "locked"
-        caller.end()
-        wait = take(store, "one")
+        caller.start()
+        assert caller.read_line() == "locked"
+        caller.stop()
+        wait = make_call(store, "one")
         assert wait
         assert wait.locked
-        assert take(store, "other") is None
+        assert make_call(store, "other") is None
 
 
 @pytest.mark.slow
 def test_calls_of_killed_programs_still_count(where: str) -> None:
     callers = [Caller("tell", where, 100_000) for _ in range(4)]
     for caller in callers:
-        caller.go()
+        caller.start()
     for caller in callers:
         for _ in range(50):
-            assert caller.hear() == "taken"
+            assert caller.read_line() == "taken"
     for caller in callers:
-        caller.end(kill=True)
+        caller.stop(kill=True)
     with closing(open_store(where, ACCOUNT, quotas_of(100_000))) as store:
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
         assert store.remaining("one") <= 100_000 - 4 * 50 - 1
 
 
@@ -104,7 +104,7 @@ def test_the_default_is_a_file_in_the_users_state_folder(
     folder = platformdirs.user_state_path("tap-zohocampaigns", appauthor=False)
     with closing(open_store(None, ACCOUNT, Quotas(QUOTA))) as store:
         assert not folder.exists()
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
         assert (folder / "quota.sqlite3").is_file()
 
 
@@ -113,13 +113,13 @@ def test_a_tilde_is_the_users_home(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with closing(open_store("~/own.sqlite3", ACCOUNT, Quotas(QUOTA))) as store:
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
     assert (tmp_path / "own.sqlite3").is_file()
 
 
 def test_a_ledger_in_memory_is_not_shared() -> None:
     one, other = (open_store("memory", ACCOUNT, Quotas(QUOTA)) for _ in range(2))
-    assert take(one, "one") is None
+    assert make_call(one, "one") is None
     assert (one.remaining("one"), other.remaining("one")) == (2, 3)
 
 

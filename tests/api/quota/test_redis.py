@@ -18,7 +18,7 @@ from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tests.support.callers import ACCOUNT
 from tests.support.ledgers import Kind, ServerClock, accounts, in_redis
-from tests.support.zoho import Clock, about, enter, take
+from tests.support.zoho import Clock, make_call, wait_and_call, wait_near
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 QUOTA = Quota(3, 300, 1800)
 STATE = f"tap-zohocampaigns:{{{ACCOUNT}}}:state"
-FULL = about(303, within=60, locked=False)
+FULL = wait_near(303, within=60, locked=False)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_a_flushed_script_is_sent_again(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    assert take(store, "one") is None
+    assert make_call(store, "one") is None
     own_redis.client.script_flush()
-    assert take(store, "one") is None
+    assert make_call(store, "one") is None
     assert store.remaining("one") == 1
 
 
@@ -53,13 +53,13 @@ def test_a_restart_that_keeps_the_data_loses_no_call(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    assert [take(store, "one") for _ in range(2)] == [None] * 2
+    assert [make_call(store, "one") for _ in range(2)] == [None] * 2
     store.lock("other")
     own_redis.stop(save=True)
     own_redis.start()
     assert store.remaining("one") == 1
-    assert take(store, "one") is None
-    assert take(start(), "one") == FULL
+    assert make_call(store, "one") is None
+    assert make_call(start(), "one") == FULL
     assert store.remaining("other") == 0
 
 
@@ -80,13 +80,13 @@ def test_after_a_loss_of_data_every_window_counts_as_full_once(
 ) -> None:
     noticing, late, unaware = start(), start(), start()
     for store in (noticing, late):
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
     lose(own_redis)
     assert noticing.remaining("one") == 0
     lost = own_redis.client.hget(STATE, "lost")
     for store in (noticing, unaware, late):
-        assert take(store, "one") == FULL
-        assert take(store, "other") == FULL
+        assert make_call(store, "one") == FULL
+        assert make_call(store, "other") == FULL
         assert store.remaining("one") == 0
     # The first process that noticed the loss has set the time.
     assert own_redis.client.hget(STATE, "lost") == lost
@@ -109,20 +109,20 @@ def test_after_a_loss_between_two_runs_every_window_counts_as_full_once(
     first = start()
     assert first.remaining("one") == 3
     own_redis.client.save()
-    assert [take(first, "one") for _ in range(3)] == [None] * 3
+    assert [make_call(first, "one") for _ in range(3)] == [None] * 3
     first.close()
     lose(own_redis)
     second, third = start(), start()
     for store in (second, third):
-        assert take(store, "one") == FULL
-        assert take(store, "other") == FULL
+        assert make_call(store, "one") == FULL
+        assert make_call(store, "other") == FULL
         assert store.remaining("other") == 0
     assert "`rate_limit_ledger`" in caplog.text
     assert "planted" not in caplog.text
     # One window after the loss, no process waits any more.
     own_redis.know(ACCOUNT)
     caplog.clear()
-    assert take(start(), "other") is None
+    assert make_call(start(), "other") is None
     assert not caplog.records
 
 
@@ -133,12 +133,12 @@ def test_a_server_with_an_append_only_file_may_restart_between_two_runs(
     try:
         server.know(ACCOUNT)
         with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
-            assert [take(store, "one") for _ in range(2)] == [None] * 2
+            assert [make_call(store, "one") for _ in range(2)] == [None] * 2
         server.kill()
         server.start()
         with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
             assert store.remaining("one") == 1
-            assert take(store, "other") is None
+            assert make_call(store, "other") is None
     finally:
         server.kill()
 
@@ -162,8 +162,8 @@ def test_a_new_account_waits_only_if_the_server_may_have_lost_data(
 ) -> None:
     monkeypatch.setattr(redis.Redis, "info", lambda *_: info)
     with closing(RedisStore(own_redis.url, "new", Quotas(QUOTA))) as store:
-        wait = take(store, "one")
-        assert wait == (about(303, within=60, locked=False) if rests else None)
+        wait = make_call(store, "one")
+        assert wait == (wait_near(303, within=60, locked=False) if rests else None)
 
 
 def test_a_server_that_forbids_info_costs_one_wait(
@@ -179,10 +179,10 @@ def test_a_server_that_forbids_info_costs_one_wait(
     )
     url = own_redis.url.replace(":planted-password", "mute:planted-mute")
     with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
-        assert take(store, "one") == FULL
+        assert make_call(store, "one") == FULL
     own_redis.client.hset(STATE.replace("state", "server"), "since", "0")
     with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
 
 
 def test_a_server_that_is_away_when_a_call_ends_does_not_end_the_run(
@@ -202,15 +202,15 @@ def test_after_a_second_loss_every_window_counts_as_full_again(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    assert take(store, "one") is None
+    assert make_call(store, "one") is None
     own_redis.client.flushall()
-    assert take(store, "one") == FULL
+    assert make_call(store, "one") == FULL
     lost = float(own_redis.client.hget(STATE, "lost") or 0)
     own_redis.client.save()
     assert store.remaining("one") == 0
     own_redis.kill()
     own_redis.start()
-    assert take(store, "one") == FULL
+    assert make_call(store, "one") == FULL
     assert float(own_redis.client.hget(STATE, "lost") or 0) > lost
 
 
@@ -219,16 +219,16 @@ def test_a_server_that_returns_with_older_data_has_lost_calls(
 ) -> None:
     first, second, third = start(), start(), start()
     for store in (first, second, third):
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
     own_redis.client.save()
-    assert take(first, "other") is None
+    assert make_call(first, "other") is None
     own_redis.kill()
     own_redis.start()
     # Its own calls are all there, and no process has noticed the loss yet.
-    assert take(second, "second") is None
-    assert take(first, "other") == FULL
-    assert take(second, "second") == FULL
-    assert take(third, "one") == FULL
+    assert make_call(second, "second") is None
+    assert make_call(first, "other") == FULL
+    assert make_call(second, "second") == FULL
+    assert make_call(third, "one") == FULL
 
 
 def test_a_restart_of_the_server_is_waited_for(
@@ -247,7 +247,7 @@ def test_a_restart_of_the_server_is_waited_for(
         RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=sleep)
     ) as store:
         own_redis.stop()
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
         assert store.remaining("one") == 2
     assert len(clock.waits) == 3
     assert "planted" not in caplog.text
@@ -265,7 +265,7 @@ def test_a_server_that_stays_away_ends_the_run_with_an_error(
             own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep
         )
     ) as store:
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
         own_redis.stop()
         for use in (store.enter, store.remaining, store.lock):
             with pytest.raises(FatalError, match="`rate_limit_ledger`") as caught:
@@ -287,7 +287,7 @@ def test_a_wrong_password_is_an_error_at_once_and_never_shown(
         RedisStore(url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep)
     ) as store:
         with pytest.raises(FatalError, match="AuthenticationError") as caught:
-            take(store, "one")
+            make_call(store, "one")
         assert "planted" not in str(caught.value)
     assert clock.waits == []
     assert "planted" not in caplog.text
@@ -298,14 +298,14 @@ def test_a_server_without_memory_ends_the_run(
 ) -> None:
     own_redis.client.config_set("maxmemory", 1)
     with pytest.raises(FatalError, match="`rate_limit_ledger`"):
-        take(start(), "one")
+        make_call(start(), "one")
 
 
 def test_all_keys_have_one_prefix_and_expire(
     own_redis: RedisServer, start: Callable[[], RedisStore]
 ) -> None:
     store = start()
-    take(store, "one")
+    make_call(store, "one")
     store.lock("one")
     keys = t.cast("list[str]", own_redis.client.keys())
     assert len(keys) == 6
@@ -336,7 +336,7 @@ def test_steps_of_the_servers_clock_never_allow_a_call_too_early(
         for pause, clock.ahead in steps:
             clock.advance(pause)
             asked = clock.now
-            enter(ledger, "one")
+            wait_and_call(ledger, "one")
             entered.append(clock.now)
             if len(entered) > QUOTA.calls:
                 earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
@@ -350,11 +350,11 @@ def test_time_goes_on_after_a_large_correction_of_the_servers_clock(
     clock = timed.clock
     clock.ahead, clock.now = 86400.0, 0.0
     with closing(timed.open(next(accounts), QUOTA)) as store:
-        assert [take(store, "one") for _ in range(3)] == [None] * 3
+        assert [make_call(store, "one") for _ in range(3)] == [None] * 3
         clock.ahead, clock.now = 0.0, 100.0
         # It is not known how much time passed before the correction was noticed.
-        assert take(store, "one") == about(303, locked=False)
+        assert make_call(store, "one") == wait_near(303, locked=False)
         clock.advance(100)
-        assert take(store, "one") == about(203, locked=False)
+        assert make_call(store, "one") == wait_near(203, locked=False)
         clock.advance(203)
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None

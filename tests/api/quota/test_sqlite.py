@@ -20,7 +20,7 @@ from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
 from tests.api.quota.test_programs import Caller
 from tests.support.callers import ACCOUNT, quotas_of
-from tests.support.zoho import Clock, about, enter, take
+from tests.support.zoho import Clock, make_call, wait_and_call, wait_near
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 def test_only_the_user_can_read_the_file(path: Path, store: SqliteStore) -> None:
     before = os.umask(0)
     try:
-        take(store, "one")
+        make_call(store, "one")
     finally:
         os.umask(before)
     files = sorted(path.parent.iterdir())
@@ -55,13 +55,13 @@ def test_only_the_user_can_read_the_file(path: Path, store: SqliteStore) -> None
 def test_a_program_killed_during_an_entry_blocks_nobody(
     path: Path, store: SqliteStore
 ) -> None:
-    assert take(store, "one") is None
+    assert make_call(store, "one") is None
     caller = Caller("hang", str(path), 3)
-    caller.go()
-    assert caller.hear() == "inside"
-    caller.end(kill=True)
+    caller.start()
+    assert caller.read_line() == "inside"
+    caller.stop(kill=True)
     assert store.remaining("one") == 2
-    assert take(store, "one") is None
+    assert make_call(store, "one") is None
 
 
 def test_an_interrupted_entry_is_rolled_back(path: Path) -> None:
@@ -102,8 +102,8 @@ def test_an_unusable_file_costs_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     prepare(path)
-    assert [take(store, "one") for _ in range(3)] == [None] * 3
-    wait = take(store, "one")
+    assert [make_call(store, "one") for _ in range(3)] == [None] * 3
+    wait = make_call(store, "one")
     assert wait
     assert not wait.locked
     assert store.remaining("other") == 3
@@ -123,7 +123,7 @@ def assert_one_warning(caplog: pytest.LogCaptureFixture) -> None:
 def ruined(path: Path) -> Iterator[None]:
     # SQLite reads the file again after another process has written to it.
     with closing(SqliteStore(path, "other account", Quotas(QUOTA))) as other:
-        take(other, "one")
+        make_call(other, "one")
     for file in (path, path.with_name(f"{path.name}-wal")):
         file.write_bytes(b"planted-content " * (file.stat().st_size // 16))
     yield
@@ -163,17 +163,17 @@ def test_a_file_that_fails_during_a_run_costs_one_warning_and_no_call(
     store: SqliteStore,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert [take(store, "one") for _ in range(2)] == [None] * 2
+    assert [make_call(store, "one") for _ in range(2)] == [None] * 2
     store.lock("other")
     with mishap(path):
         getattr(store, first)("third")
         assert store.remaining("one") == 1
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
         assert store.remaining("one") == 0
-        wait = take(store, "one")
+        wait = make_call(store, "one")
         assert wait
         assert wait.seconds > 290
-        locked = take(store, "other")
+        locked = make_call(store, "other")
         assert locked
         assert locked.locked
         assert (
@@ -209,10 +209,10 @@ def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
         SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
     ) as store:
         for machine.ahead in (-2, 2, 3600):
-            assert take(store, "one") is None
+            assert make_call(store, "one") is None
             machine.now += 10
         for machine.ahead in (-86400, -2, 0, 2, 86400):
-            assert take(store, "one") == about(271, locked=False)
+            assert make_call(store, "one") == wait_near(271, locked=False)
             assert store.remaining("one") == 0
 
 
@@ -240,7 +240,7 @@ def test_restarts_and_clock_steps_never_allow_a_call_too_early(
             if event <= 1:
                 ledger = start()
             asked = machine.now
-            enter(ledger, "one")
+            wait_and_call(ledger, "one")
             entered.append(machine.now)
             if len(entered) > QUOTA.calls:
                 earliest = max(asked, entered[-1 - QUOTA.calls] + QUOTA.window)
@@ -261,7 +261,7 @@ def test_a_lock_outlasts_a_restart(path: Path) -> None:
     with closing(
         SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
     ) as store:
-        assert take(store, "one") == about(1702, locked=True)
+        assert make_call(store, "one") == wait_near(1702, locked=True)
 
 
 def test_entries_from_the_future_expire_in_due_time(path: Path) -> None:
@@ -270,14 +270,14 @@ def test_entries_from_the_future_expire_in_due_time(path: Path) -> None:
     with closing(
         SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=machine.clocks())
     ) as store:
-        assert [take(store, "one") for _ in range(3)] == [None] * 3
+        assert [make_call(store, "one") for _ in range(3)] == [None] * 3
     machine.ahead = 0
     # Each restart reads the wall clock again, with two seconds of margin.
     for waits in (301, 203, 103):
         machine.started = machine.now
         clocks = machine.clocks()
         with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
-            assert take(store, "one") == about(waits, locked=False)
+            assert make_call(store, "one") == wait_near(waits, locked=False)
         machine.now += 100
 
 
@@ -288,13 +288,13 @@ def test_without_a_boot_id_ticks_in_the_future_show_a_restart(
     ticks, wall = Clock(), Clock()
     clocks = Clocks(ticks=ticks, wall=wall)
     with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
-        assert [take(store, "one") for _ in range(3)] == [None] * 3
+        assert [make_call(store, "one") for _ in range(3)] == [None] * 3
     ticks.now = 7
     wall.advance(100)
     with closing(SqliteStore(path, ACCOUNT, Quotas(QUOTA), clocks=clocks)) as store:
-        assert take(store, "one") == about(203, locked=False)
+        assert make_call(store, "one") == wait_near(203, locked=False)
         ticks.advance(203)
-        assert take(store, "one") is None
+        assert make_call(store, "one") is None
 
 
 def test_calls_outside_the_window_are_deleted(path: Path) -> None:
@@ -302,18 +302,18 @@ def test_calls_outside_the_window_are_deleted(path: Path) -> None:
     clocks = Clocks(ticks=clock, wall=clock)
     with closing(SqliteStore(path, ACCOUNT, quotas_of(500), clocks=clocks)) as store:
         for _ in range(500):
-            take(store, "one")
+            make_call(store, "one")
         size = path.stat().st_size
         for _ in range(5):
             clock.advance(3601)
             for _ in range(500):
-                assert take(store, "one") is None
+                assert make_call(store, "one") is None
     assert path.stat().st_size <= max(2 * size, 200_000)
 
 
 def test_the_file_holds_the_account_and_no_path(path: Path) -> None:
     with closing(open_store(str(path), ACCOUNT, Quotas(QUOTA))) as store:
-        take(store, "getmailinglists")
+        make_call(store, "getmailinglists")
     content = path.read_bytes()
     assert ACCOUNT.encode() in content
     assert str(path.parent).encode() not in content

@@ -24,7 +24,7 @@ from tests.support.ledgers import (
     sharing,
     together,
 )
-from tests.support.zoho import Clock, about, enter, take
+from tests.support.zoho import Clock, make_call, wait_and_call, wait_near
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
         for pause in pauses:
             clock.advance(pause)
             asked = clock()
-            enter(ledger, "one")
+            wait_and_call(ledger, "one")
             entered.append(clock())
             if len(entered) > calls:
                 # Apart from rounding, exactly when the window has room again.
@@ -82,7 +82,7 @@ def test_all_windows_of_an_endpoint_are_kept_and_no_wait_is_too_long(
         for pause in pauses:
             clock.advance(pause)
             asked = clock()
-            enter(ledger, "one")
+            wait_and_call(ledger, "one")
             entered.append(clock())
             freed = [
                 entered[-1 - calls] + window
@@ -222,7 +222,7 @@ def test_calls_are_kept_for_the_longest_window_of_all_programs(
         kind.clock.advance(2000)
         for _ in range(20):
             for store in (long, short):
-                assert take(store, "one") is None
+                assert make_call(store, "one") is None
                 kind.clock.advance(10)
         assert absent.remaining("one") == 10
         kind.clock.advance(700)
@@ -234,9 +234,9 @@ def test_the_limit_of_a_program_that_stays_away_expires(kind: Kind[Clock]) -> No
     strict = Quota(2, 900, 1800)
     with ExitStack() as stack:
         once, short = together(kind, stack, strict, SHORT)
-        assert take(once, "one") is None
-        assert take(short, "one") is None
-        waits = take(short, "one")
-        assert waits == about(901 + kind.longer, locked=False)
+        assert make_call(once, "one") is None
+        assert make_call(short, "one") is None
+        waits = make_call(short, "one")
+        assert waits == wait_near(901 + kind.longer, locked=False)
         kind.clock.advance(waits.seconds)
-        assert [take(short, "one") for _ in range(15)] == [None] * 15
+        assert [make_call(short, "one") for _ in range(15)] == [None] * 15

@@ -178,7 +178,7 @@ def test_threads_of_many_processes_replace_a_revoked_token_once(
 ) -> None:
     def api(asked: Request) -> Answer:
         # The first token is revoked after 30 requests.
-        revoked = len(zoho.asked) > 30
+        revoked = len(zoho.requests) > 30
         old = asked.headers["Authorization"].endswith("-1")
         return as_json({"Code": "1007"}, 401) if revoked and old else success()
 

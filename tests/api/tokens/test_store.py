@@ -14,7 +14,7 @@ from tests.support.token_stores import BUSY, TEXT, Open, is_kept, kept
 from tests.support.zoho import (
     CONFIG,
     Clock,
-    about,
+    wait_near,
 )
 
 if t.TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_all_processes_together_request_ten_tokens_in_ten_minutes(
         clock.advance(10)
     other = FileTokens(ledger, "key", clock=clock, wall=clock)
     for process in (store, other):
-        assert process.acquire(refused) == about(500, locked=False)
+        assert process.acquire(refused) == wait_near(500, locked=False)
     clock.advance(500)
     assert store.acquire(refused) is None
 
@@ -109,7 +109,7 @@ def test_requests_of_all_processes_are_counted(start: Open) -> None:
         assert store.acquire(refused) is None
         refused.append(store.keep(TEXT, 3600).issue)
     wait = start().acquire(refused)
-    assert wait == about(600, within=60, locked=False)
+    assert wait == wait_near(600, within=60, locked=False)
 
 
 def test_requests_that_gave_no_token_do_not_count(start: Open) -> None:
@@ -134,7 +134,7 @@ def test_after_a_throttle_no_process_requests_a_token_for_ten_minutes(
     assert store.acquire(()) is None
     assert store.note_throttled() == (600, True)
     for process in (store, start()):
-        assert process.acquire(()) == about(600, within=60, locked=True)
+        assert process.acquire(()) == wait_near(600, within=60, locked=True)
 
 
 def test_a_valid_token_is_used_during_a_throttle(clock: Clock, tmp_path: Path) -> None:
