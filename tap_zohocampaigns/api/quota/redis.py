@@ -12,10 +12,9 @@ from pathlib import Path
 
 import backoff
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from tap_zohocampaigns.api.errors import FatalError, SettingError
+from tap_zohocampaigns.api import redis_server
+from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.quota.ledger import TICK, Ticket, Wait, new_ticket
 
 if t.TYPE_CHECKING:
@@ -25,10 +24,6 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
-# How long a server may be away while it restarts (seconds).
-_PATIENCE = 30.0
-# A server answers at once, or it is away (seconds).
-_TIMEOUT = 5.0
 # Corrections of the server's clock that are taken into account (seconds).
 _STEP = 2.0
 # Longer than any run makes no call (seconds).
@@ -77,15 +72,7 @@ class RedisStore:
             SettingError: The URL is malformed.
         """
         try:
-            self._redis = redis.Redis.from_url(
-                url,
-                socket_timeout=_TIMEOUT,
-                socket_connect_timeout=_TIMEOUT,
-                health_check_interval=30,
-                # Retried below, for a time instead of a number of times.
-                retry=Retry(NoBackoff(), 0),
-                decode_responses=True,
-            )
+            self._redis = redis_server.prepare(url, decode_responses=True)
             # Unknown options show only here.
             self._redis.connection_pool.make_connection()
         except (ValueError, TypeError, redis.RedisError):
@@ -155,23 +142,19 @@ class RedisStore:
     def _ask(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
         waits = backoff.expo(max_value=4)
         next(waits)
-        ends = self._clock() + _PATIENCE
+        ends = self._clock() + redis_server.PATIENCE
         while True:
             try:
                 return self._ask_once(action, ticket)
             except redis.AuthenticationError as error:
-                raise _failed(error) from None
-            except (
-                redis.ConnectionError,
-                redis.TimeoutError,
-                redis.ReadOnlyError,
-            ) as error:
+                raise redis_server.unusable(error) from None
+            except redis_server.AWAY as error:
                 pause = backoff.full_jitter(next(waits))
                 if self._clock() + pause > ends:
-                    raise _failed(error) from None
+                    raise redis_server.unusable(error) from None
                 self._sleep(pause)
             except redis.RedisError as error:
-                raise _failed(error) from None
+                raise redis_server.unusable(error) from None
 
     def _ask_once(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
         prefix = f"{self._prefix}:{ticket.endpoint}"
@@ -259,11 +242,3 @@ def _wait(result: str | int, micro: int) -> Wait | None:
 
 def _micro(seconds: float) -> int:
     return round(seconds * 1e6)
-
-
-def _failed(error: redis.RedisError) -> FatalError:
-    # The text of an error may quote the setting.
-    return FatalError(
-        "The Redis of `rate_limit_ledger` can't be used "
-        f"({type(error).__name__}): check that it runs and that the URL is right."
-    )

@@ -13,10 +13,8 @@ import redis
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from tap_zohocampaigns.api.errors import FatalError
+from tap_zohocampaigns.api import redis_server
 from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.tokens.entry import Entry
 from tap_zohocampaigns.api.tokens.store import TokenStore
@@ -26,10 +24,8 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.tokens.entry import Token
 
-# How long a server may be away while it restarts, and how often to try (seconds).
-_PATIENCE, _PAUSE = 30.0, 1.0
-# A server answers at once, or it is away (seconds).
-_TIMEOUT = 5.0
+# How long to wait before another try while the server is away (seconds).
+_PAUSE = 1.0
 # How long the lock of a killed process lasts (milliseconds). If a request lasts longer,
 # another process requests a second token.
 _LOCK = 10_000
@@ -39,7 +35,6 @@ _UNLOCK = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
-_AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError)
 
 
 class RedisTokens(TokenStore):
@@ -65,13 +60,7 @@ class RedisTokens(TokenStore):
             clock: Returns the seconds of a monotonic clock, to limit waits.
         """
         super().__init__(clock)
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT,
-            socket_connect_timeout=_TIMEOUT,
-            health_check_interval=30,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_server.prepare(url)
         # In a cluster, the text in braces decides where a key is stored.
         self._name = f"tap-zohocampaigns:{{{key}}}:token"
         self._lock_name = f"{self._name}-lock"
@@ -97,17 +86,12 @@ class RedisTokens(TokenStore):
         now = self._clock()
         if self._away_since is None:
             self._away_since = now
-        passing = isinstance(error, _AWAY) and not isinstance(
+        may_return = isinstance(error, redis_server.AWAY) and not isinstance(
             error, redis.AuthenticationError
         )
-        if passing and now - self._away_since < _PATIENCE:
+        if may_return and now - self._away_since < redis_server.PATIENCE:
             return Wait(_PAUSE, locked=False)
-        # The text of an error may quote the setting.
-        msg = (
-            "The Redis of `rate_limit_ledger` can't be used "
-            f"({type(error).__name__}): check that it runs and that the URL is right."
-        )
-        raise FatalError(msg) from None
+        raise redis_server.unusable(error) from None
 
     def _settle(
         self, *, issued: bool = True, throttled: bool = False, **token: str | float
