@@ -72,7 +72,7 @@ class Slot(t.NamedTuple):
 class Pacer:
     """Lets calls wait for their turn; safe for threads."""
 
-    def __init__(  # noqa: PLR0913 (its collaborators)
+    def __init__(  # noqa: PLR0913 (each is another concern)
         self,
         config: Mapping[str, t.Any],
         ledger: Ledger,

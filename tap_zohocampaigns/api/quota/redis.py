@@ -48,7 +48,7 @@ class RedisStore:
     suitable.
     """
 
-    def __init__(  # noqa: PLR0913 (two of them are the world's)
+    def __init__(  # noqa: PLR0913 (clock and sleep are injected)
         self,
         url: str,
         account: str,
