@@ -186,8 +186,21 @@ def read_grant(status: int, content: bytes, secrets: Collection[str]) -> Grant:
             raise SettingError(msg)
         msg = f"Zoho gave no refresh token (HTTP {status}): try again later."
         raise FatalError(msg)
-    scopes = str(answer.get("scope") or "").replace(",", " ").split()
-    return Grant(token, frozenset(scopes))
+    return Grant(token, frozenset(read_scopes(status, content, secrets)))
+
+
+def read_scopes(status: int, content: bytes, secrets: Collection[str]) -> list[str]:
+    """Return the scopes that an answer with an access token names; none if it does not.
+
+    Raises:
+        SettingError: Zoho does not accept the refresh token.
+        FatalError: It refuses for a reason that is not known.
+        Transient: It may answer otherwise later.
+    """
+    answer = _decoded(status, content)
+    if error := answer.get("error"):
+        raise refusal(str(error), status, answer, secrets)
+    return str(answer.get("scope") or "").replace(",", " ").split()
 
 
 def read_device(status: int, content: bytes) -> Device:

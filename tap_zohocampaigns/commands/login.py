@@ -81,6 +81,14 @@ class Login:
     def _secrets(self) -> tuple[str, ...]:
         return (self._client["client_secret"],)
 
+    def known_scopes(self) -> list[str]:
+        """Return the scopes of the configured refresh token, if Zoho names them."""
+        token = self._config.get("refresh_token")
+        if not token:
+            return []
+        form = {"grant_type": "refresh_token", "refresh_token": token, **self._client}
+        return oauth.read_scopes(*self._post(TOKEN_PATH, form), (*self._secrets, token))
+
     def by_code(self, code: str, redirect_uri: str | None = None) -> Grant:
         """Exchange a code for a refresh token."""
         form = oauth.code_form(self._client, code, redirect_uri)
@@ -177,7 +185,11 @@ def command(ctx: click.Context, /, **options: t.Any) -> None:
     """
     config = _client_settings(ctx, options)
     login = Login(config, say=lambda text: click.echo(text, err=True))
-    scopes = needed_scopes(target=options["target"], more=options["add_scope"])
+    more = list(options["add_scope"])
+    if more:
+        # What the token has stays.
+        more = [*login.known_scopes(), *more]
+    scopes = needed_scopes(target=options["target"], more=more)
     if options["code"]:
         grant = login.by_code(options["code"])
     elif options["device"]:

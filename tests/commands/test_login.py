@@ -242,6 +242,24 @@ def test_scopes_are_those_that_streams_and_target_need() -> None:
     assert needed_scopes(target=True, more=["a.b.READ"])[-1] == "a.b.READ"
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_scopes_of_the_configured_token_are_kept(
+    account: LivingAccount, clock: Clock, *, tells: bool
+) -> None:
+    scopes = ["a.b.READ", "c.d.READ"]
+    with Service(
+        account, monotonic=clock, scopes=scopes, tells_scopes=tells
+    ) as service:
+        login = Session(service, clock).login
+        assert login.known_scopes() == (scopes if tells else [])
+        revoked = Session(service, clock, refresh_token="planted-revoked").login
+        with pytest.raises(SettingError) as caught:
+            revoked.known_scopes()
+        assert "planted" not in str(caught.value)
+        config = {n: v for n, v in service.config.items() if n != "refresh_token"}
+        assert Login(config, say=print).known_scopes() == []
+
+
 def test_an_env_file_keeps_its_other_lines_and_is_private(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("# mine\nOTHER=1\nexport A=old\nA=older\n")
