@@ -203,6 +203,12 @@ def command(ctx: click.Context, /, **options: t.Any) -> None:
         f"{prefix}REFRESH_TOKEN": grant.refresh_token,
         f"{prefix}DATA_CENTER": login.data_center,
     }
+    # Hosts that the settings name go with the credentials.
+    values |= {
+        f"{prefix}{name.upper()}": config[name]
+        for name in ("api_url", "accounts_url")
+        if config.get(name)
+    }
     if options["prints"]:
         for name, value in values.items():
             click.echo(env_file.assignment(name, value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -75,8 +76,8 @@ class Loopback:
         Raises:
             FatalError: No redirect came.
         """
-        ends = seconds
-        while self._came.wait(ends):
+        ends = time.monotonic() + seconds
+        while self._came.wait(max(ends - time.monotonic(), 0)):
             self._came.clear()
             for query in self._queries:
                 if query.get("state") == state:

@@ -306,6 +306,8 @@ def test_the_command_writes_settings_that_the_tap_can_use(
             "TAP_ZOHOCAMPAIGNS_CLIENT_SECRET": service.config["client_secret"],
             "TAP_ZOHOCAMPAIGNS_REFRESH_TOKEN": service.config["refresh_token"],
             "TAP_ZOHOCAMPAIGNS_DATA_CENTER": "eu",
+            "TAP_ZOHOCAMPAIGNS_API_URL": service.url,
+            "TAP_ZOHOCAMPAIGNS_ACCOUNTS_URL": service.url,
         }
         for secret in ("client_secret", "refresh_token"):
             assert service.config[secret] not in done.stderr
