@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
+import logging
 import os
 import typing as t
 from contextlib import suppress
@@ -152,6 +153,8 @@ class Plugin(SdkPlugin):
             name: schema if "array" in schema["type"] else {"type": "string"}
             for name, schema in properties.items()
         }
+        # It logs a line for each setting.
+        logging.getLogger(parse_environment_config.__module__).setLevel(logging.WARNING)
         # The SDK itself would look for `.env` beside its own files.
         dotenv = Path.cwd() / ".env"
         values = parse_environment_config(

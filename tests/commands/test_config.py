@@ -56,6 +56,7 @@ def test_the_command_reads_a_file_env(tmp_path: Path, form: str) -> None:
         env=clean,
         timeout=60,
     )
+    assert done.stderr == ""
     if form == "json":
         assert by_name(json.loads(done.stdout))["data_center"] == ("eu", ".env")
     else:
