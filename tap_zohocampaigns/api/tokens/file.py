@@ -9,7 +9,6 @@ import stat
 import tempfile
 import time
 import typing as t
-import weakref
 from contextlib import suppress
 
 import msgspec
@@ -115,7 +114,6 @@ class FileTokens(TokenStore):
         except BaseException:
             db.close()
             raise
-        weakref.finalize(self, db.close).atexit = False
         return db
 
     def _unlock(self) -> None:
