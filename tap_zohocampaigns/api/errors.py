@@ -15,6 +15,10 @@ class FatalError(ZohoError):
     """The run can't go on."""
 
 
+class Redirected(FatalError):
+    """Zoho redirects, which is never followed with credentials."""
+
+
 class Outage(FatalError):
     """Zoho did not answer, or kept an endpoint locked, for too long."""
 

@@ -15,7 +15,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from tap_zohocampaigns.api import deadlines, hosts
 from tap_zohocampaigns.api.causes import cause_of
-from tap_zohocampaigns.api.errors import FatalError, Transient, Unanswered
+from tap_zohocampaigns.api.errors import FatalError, Redirected, Transient, Unanswered
 from tap_zohocampaigns.api.wire.envelope import MAX_BYTES
 
 if t.TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Transport:
                 "Zoho redirects to another address, which is never followed with "
                 f"credentials: {check}."
             )
-            raise FatalError(msg)
+            raise Redirected(msg)
         return reply
 
     def _exchange(

@@ -52,10 +52,14 @@ def describe(paths: Iterable[str]) -> list[dict[str, str]]:
         value, source = sources.get(name, (schema.get("default"), "default"))
         if value is None:
             value, source = schema.get("default"), "default"
-        text = "" if value is None else json.dumps(value, ensure_ascii=False)
-        if schema.get("secret") and value is not None:
+        text = (
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        )
+        if value is None:
+            text = ""
+        elif schema.get("secret"):
             text = _MASK
-        rows.append({"name": name, "value": text.strip('"'), "source": source})
+        rows.append({"name": name, "value": text, "source": source})
     return rows
 
 

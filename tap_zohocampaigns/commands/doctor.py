@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import click
 
+from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.commands import tables
 from tap_zohocampaigns.commands.account_checks import account_checks
 from tap_zohocampaigns.commands.checks import Check, Result, worst
@@ -63,10 +64,14 @@ def examine(
     tap = TapZohoCampaigns(config={**config, **quick})
     try:
         client = tap.inventory.client
-    except Exception as error:  # noqa: BLE001 (it is reported)
+    except ZohoError as error:
         yield Check.of_error("ledger", error, "correct `rate_limit_ledger`")
         return
-    network = network_checks(client.hosts, settings["request_timeout"])
+    network = network_checks(
+        client.hosts,
+        settings["request_timeout"],
+        has_tokens=client.version.signer.renews,
+    )
     yield from network
     yield from ledger_checks(client, settings)
     if worst(network) is not Result.FAILED:

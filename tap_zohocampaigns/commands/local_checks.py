@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from tap_zohocampaigns.api.endpoints import READS
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.commands.checks import Check, Result
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings.checks import unknown_names
+from tap_zohocampaigns.settings.shared import SANDBOX
 from tap_zohocampaigns.singer import files
+from tap_zohocampaigns.singer.progress import counted
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 
@@ -42,6 +45,9 @@ def settings_checks(config: Row, settings: Row) -> list[Check]:
 def ledger_checks(client: Client, settings: Row) -> list[Check]:
     """Return where calls are counted, and which endpoints have none left."""
     where = settings.get("rate_limit_ledger") or "the file in the user's state folder"
+    if settings["data_center"] == SANDBOX:
+        # The quota of a sandbox ends with it.
+        return [Check("ledger", Result.OK, "Calls of the sandbox are not shared")]
     try:
         remaining = {name: client.ledger.remaining(name) for name in READS}
         full = client.ledger.free_at(name for name in READS if not remaining[name])
@@ -76,15 +82,23 @@ def state_check(path: str) -> Check:
     if bookmarks and not known & bookmarks.keys():
         text = "It has none of the streams of this tap."
         return Check("state", Result.FAILED, text, "use the state of this pipeline")
-    runs = [
-        mark["run"] for mark in bookmarks.values() if isinstance(mark.get("run"), str)
-    ]
     opened = bookmarks.get("campaign_recipients", {}).get("open", {})
-    text = f"{len(bookmarks)} streams, {len(opened)} open campaigns"
-    if runs:
-        age = datetime.now(UTC) - datetime.fromisoformat(max(runs))
-        text += f", last run {age.days} days ago"
+    text = (
+        f"{counted(len(bookmarks), 'stream')}, {counted(len(opened), 'open campaign')}"
+    )
+    if age := _age(bookmarks):
+        text += f", last run {counted(age.days, 'day')} ago"
     return Check("state", Result.OK, text)
+
+
+def _age(bookmarks: Row) -> timedelta | None:
+    """Return how long ago the last run was; None if the state does not say it."""
+    runs = []
+    for bookmark in bookmarks.values():
+        with suppress(KeyError, TypeError, ValueError):
+            runs.append(datetime.fromisoformat(bookmark["run"]))
+    known = [run for run in runs if run.tzinfo]
+    return datetime.now(UTC) - max(known) if known else None
 
 
 def catalog_check(path: str) -> Check:
@@ -102,9 +116,9 @@ def catalog_check(path: str) -> Check:
         new = load_schema(name)["properties"].keys() - columns[name]
         missing += [f"{name}.{column}" for column in sorted(new)]
     if missing:
-        text = f"It lacks {', '.join(missing[:5])}"
-        text += f" and {len(missing) - 5} more" if len(missing) > 5 else ""  # noqa: PLR2004
-        return Check(
-            "catalog", Result.WARNING, text, "make a new one with `--discover`"
-        )
+        text = f"It lacks {', '.join(missing[:_MOST_NAMED])}"
+        if more := missing[_MOST_NAMED:]:
+            text += f" and {len(more)} more"
+        advice = "make a new one with `--discover`"
+        return Check("catalog", Result.WARNING, text, advice)
     return Check("catalog", Result.OK, f"{len(columns)} streams with all columns")

@@ -12,8 +12,8 @@ import click
 
 from tap_zohocampaigns.api import hosts, oauth
 from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
-from tap_zohocampaigns.api.errors import FatalError, SettingError
-from tap_zohocampaigns.api.oauth import Grant, Pending
+from tap_zohocampaigns.api.errors import FatalError, SettingError, Transient
+from tap_zohocampaigns.api.oauth import Grant
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 from tap_zohocampaigns.commands.loopback import Loopback
 from tap_zohocampaigns.commands.options import config_option, given_config
@@ -66,8 +66,18 @@ class Login:
             say: Shows a sentence to the user.
             clock: Returns the seconds of a monotonic clock.
             sleep: Waits for some seconds.
+
+        Raises:
+            SettingError: There is no such data center.
         """
         self._config = {"data_center": "us", **config}
+        if self._config["data_center"] not in hosts.DATA_CENTERS:
+            # The secret must not go to another data center than the user meant.
+            msg = (
+                "Setting `data_center` must be the account's own for `login`: "
+                f"{', '.join(hosts.DATA_CENTERS)}."
+            )
+            raise SettingError(msg)
         self._client = {
             name: str(config[name]) for name in ("client_id", "client_secret")
         }
@@ -109,11 +119,17 @@ class Login:
         while self._clock() < ends:
             self._sleep(device.interval)
             form = oauth.poll_form(self._client, device.code)
-            reply = self._post(oauth.DEVICE_TOKEN_PATH, form)
-            answer = oauth.read_poll(*reply, (*self._secrets, device.code))
+            try:
+                reply = self._post(oauth.DEVICE_TOKEN_PATH, form)
+                answer = oauth.read_poll(*reply, (*self._secrets, device.code))
+            except Transient as error:
+                # The user may be about to enter the code.
+                self._say(f"{error} Asking again.")
+                continue
             if isinstance(answer, Grant):
                 return answer
-            self._follow(answer)
+            if answer.data_center:
+                self._move(answer.data_center)
         msg = "Nobody entered the code in time: run `login` again."
         raise SettingError(msg)
 
@@ -144,10 +160,6 @@ class Login:
             raise FatalError(msg)
         self._move(oauth.data_center_of(query, self.data_center))
         return self.by_code(code, loopback.url)
-
-    def _follow(self, pending: Pending) -> None:
-        if pending.data_center:
-            self._move(pending.data_center)
 
     def _move(self, data_center: str) -> None:
         if data_center != self.data_center:
@@ -198,8 +210,8 @@ def command(ctx: click.Context, /, **options: t.Any) -> None:
         grant = login.by_browser(scopes, options["port"])
     prefix = _PREFIXES[options["target"]]
     values = {
-        f"{prefix}CLIENT_ID": config["client_id"],
-        f"{prefix}CLIENT_SECRET": config["client_secret"],
+        f"{prefix}CLIENT_ID": str(config["client_id"]),
+        f"{prefix}CLIENT_SECRET": str(config["client_secret"]),
         f"{prefix}REFRESH_TOKEN": grant.refresh_token,
         f"{prefix}DATA_CENTER": login.data_center,
     }

@@ -7,7 +7,7 @@ import typing as t
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.errors import Redirected, ZohoError
 from tap_zohocampaigns.api.transport import Transport
 from tap_zohocampaigns.commands.checks import Check, Result
 
@@ -23,7 +23,11 @@ _MOST_SKEW = 60.0
 
 
 def network_checks(
-    hosts: Hosts, timeout: float, wall: Callable[[], float] = time.time
+    hosts: Hosts,
+    timeout: float,
+    wall: Callable[[], float] = time.time,
+    *,
+    has_tokens: bool = True,
 ) -> list[Check]:
     """Return a check for each host, and one for the clock.
 
@@ -31,16 +35,22 @@ def network_checks(
         hosts: The hosts of the account.
         timeout: Seconds for a call.
         wall: Returns the seconds of the epoch.
+        has_tokens: Whether the version of the API uses the token service.
     """
     transport = Transport(hosts, timeout, 1, time.monotonic)
     checks = []
     dates = []
     for name, path in _PATHS.items():
+        if name == "accounts" and not has_tokens:
+            continue
         url: str = getattr(hosts, name)
         host = urlsplit(url).netloc
         began = time.monotonic()
         try:
             reply = transport.send("GET", url, path, {})
+        except Redirected:
+            checks.append(Check(f"network to {host}", Result.OK, "It redirects"))
+            continue
         except ZohoError as error:
             advice = f"correct `data_center` or `{name}_url`, or the proxy"
             checks.append(Check.of_error(f"network to {host}", error, advice))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.singer.maps import idle_maps, silence_mapper
 from tap_zohocampaigns.singer.sdk import (
@@ -157,11 +158,17 @@ class Plugin(SdkPlugin):
         logging.getLogger(parse_environment_config.__module__).setLevel(logging.WARNING)
         # The SDK itself would look for `.env` beside its own files.
         dotenv = Path.cwd() / ".env"
-        values = parse_environment_config(
-            {"properties": texts},
-            cls.environment_prefix(),
-            dotenv if dotenv.is_file() else os.devnull,
-        )
+        try:
+            values = parse_environment_config(
+                {"properties": texts},
+                cls.environment_prefix(),
+                dotenv if dotenv.is_file() else os.devnull,
+            )
+        except (OSError, UnicodeDecodeError) as error:
+            msg = (
+                f"The file .env of this folder can't be read ({type(error).__name__})."
+            )
+            raise SettingError(msg) from None
         config = {
             name: _parsed(text, properties[name]["type"])
             for name, text in values.items()

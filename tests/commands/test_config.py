@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.commands.config import describe
 from tap_zohocampaigns.settings import tap as tap_settings
 
@@ -37,6 +38,24 @@ def test_each_setting_has_its_source(
     assert rows["client_secret"] == ("********", str(path))
     assert rows["data_center"] == ("us", "default")
     assert rows["timezone"] == ("", "default")
+
+
+def test_a_text_with_quotes_is_shown_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"timezone": 'a "b"', "cvids": ["1"]}))
+    rows = by_name(describe([str(path)]))
+    assert rows["timezone"][0] == 'a "b"'
+    assert rows["cvids"][0] == '["1"]'
+
+
+def test_a_file_env_that_can_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"TAP_ZOHOCAMPAIGNS_CLIENT_ID=planted\xff")
+    with pytest.raises(SettingError, match=r"\.env") as caught:
+        describe(["ENV"])
+    assert "planted" not in str(caught.value)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -220,8 +220,11 @@ def test_a_ledger_of_this_run_alone_is_told(account: LivingAccount) -> None:
         (
             json.dumps({"bookmarks": {"campaign_recipients": OPENED}}),
             Result.OK,
-            "1 open campaigns",
+            "1 open campaign,",
         ),
+        ('{"bookmarks":{"segments":{"run":"soon"}}}', Result.OK, "1 stream"),
+        ('{"bookmarks":{"segments":{"run":7}}}', Result.OK, "1 stream"),
+        ('{"bookmarks":{"segments":{"run":"2026-01-01"}}}', Result.OK, "1 stream"),
     ],
 )
 def test_a_state_is_checked(
@@ -283,6 +286,35 @@ def test_the_exit_status_is_that_of_the_worst_check(
     assert table.stdout.startswith("check ")
     for secret in ("client_secret", "refresh_token"):
         assert service.config[secret] not in done.stdout + done.stderr + table.stdout
+
+
+def test_version_1_has_its_own_advice(account: LivingAccount) -> None:
+    with Service(account) as service:
+        checks = [*examine(dict(service.config_v1))]
+        assert faults(checks) == []
+        assert not any("scope" in check.name for check in checks)
+        wrong = [*examine(service.config_v1 | {"auth_token": "planted"})]
+    fault = the_fault(wrong)
+    assert fault.name == "credentials"
+    assert "auth_token" in fault.advice
+    assert "planted" not in fault.text
+
+
+def test_a_host_that_redirects_answers(account: LivingAccount) -> None:
+    moved = Reply(302, b"", {"Location": "https://example.com/"})
+    with Service(
+        account, intercept=lambda call: None if call.endpoint else moved
+    ) as one:
+        checks = checked(one)
+    assert faults(checks) == []
+    assert "It redirects" in {check.text for check in checks}
+
+
+def test_a_sandbox_of_its_own_has_no_shared_ledger() -> None:
+    checks = [*examine({"data_center": "sandbox"})]
+    assert faults(checks) == []
+    (ledger,) = [check for check in checks if check.name == "ledger"]
+    assert "not shared" in ledger.text
 
 
 def test_the_worst_of_no_check_is_well() -> None:

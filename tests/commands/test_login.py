@@ -178,6 +178,34 @@ def test_a_machine_without_a_browser_polls_until_the_user_decides(
             session.login.by_device(SCOPES)
 
 
+def test_an_outage_while_the_user_enters_the_code_does_not_end_the_login(
+    session: Session, clock: Clock
+) -> None:
+    post, answers = session.login._post, iter([None, (503, b""), (429, b"{}")])  # noqa: SLF001 (an outage)
+
+    def fail(path: str, form: t.Any) -> tuple[int, bytes]:
+        return next(answers, None) or post(path, form)
+
+    def decide(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 3:
+            (url,) = [text.split()[-1] for text in session.said if "user_code=" in text]
+            click_through(url, "accept")
+
+    session.login._post = fail  # type: ignore[method-assign]  # noqa: SLF001 (an outage)
+    session.login._sleep = decide  # noqa: SLF001 (a user who acts meanwhile)
+    assert session.login.by_device(SCOPES).refresh_token
+    assert any("HTTP 503" in text for text in session.said)
+
+
+@pytest.mark.parametrize("data_center", ["sandbox", "mars", ""])
+def test_no_secret_goes_to_a_data_center_that_nobody_named(data_center: str) -> None:
+    config = {"client_id": "1", "client_secret": "planted", "data_center": data_center}
+    with pytest.raises(SettingError, match="data_center") as caught:
+        Login(config, say=print)
+    assert "planted" not in str(caught.value)
+
+
 def test_an_account_of_another_data_center_is_polled_there() -> None:
     body = json.dumps({"error": "other_dc", "user_location": "eu"}).encode()
     assert oauth.read_poll(200, body, ()) == oauth.Pending("eu")
