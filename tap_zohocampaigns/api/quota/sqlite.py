@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import typing as t
+import weakref
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -249,6 +250,8 @@ class SqliteStore:
         except BaseException:
             db.close()
             raise
+        # A run within a longer program may end without `close`.
+        weakref.finalize(self, db.close).atexit = False
         return db
 
     def _give_up(self, error: Exception) -> None:
