@@ -9,6 +9,7 @@ import stat
 import tempfile
 import time
 import typing as t
+import weakref
 from contextlib import suppress
 
 import msgspec
@@ -114,6 +115,7 @@ class FileTokens(TokenStore):
         except BaseException:
             db.close()
             raise
+        weakref.finalize(self, db.close).atexit = False
         return db
 
     def _unlock(self) -> None:
