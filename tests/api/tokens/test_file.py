@@ -162,7 +162,9 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from tap_zohocampaigns.api.tokens.file import FileTokens
-assert FileTokens(Path(sys.argv[1]), "key").acquire(()) is None
+# A store that is collected gives up its lock.
+store = FileTokens(Path(sys.argv[1]), "key")
+assert store.acquire(()) is None
 print("held", flush=True)
 time.sleep(600)
 """
