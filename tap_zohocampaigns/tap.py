@@ -251,7 +251,7 @@ class TapZohoCampaigns(Plugin, Run):
         """Run; if the run is stopped, save what it has read."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        with saved_when_stopped(cls.logger):
+        with saved_when_stopped():
             tap = cls.of_files(**given)
             started = time.monotonic()
             tap.sync_all()

@@ -9,12 +9,16 @@ import signal
 import typing as t
 from importlib.metadata import version
 
-from airbyte_protocol_dataclasses.models import AirbyteConnectionStatus, Type
+from airbyte_protocol_dataclasses.models import (
+    AirbyteConnectionStatus,
+    FailureType,
+    Type,
+)
 from airbyte_protocol_dataclasses.models import Status as Connection
 
 from tap_zohocampaigns.airbyte.catalog import make_catalog, read_catalog, read_states
 from tap_zohocampaigns.airbyte.errors import error_line, sentence
-from tap_zohocampaigns.airbyte.messages import LogHandler, line
+from tap_zohocampaigns.airbyte.messages import LogHandler, line, trace_of_error
 from tap_zohocampaigns.airbyte.spec import flatten, make_spec
 from tap_zohocampaigns.airbyte.tap import AirbyteTap
 from tap_zohocampaigns.singer import files
@@ -39,6 +43,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return command(options, logs)
     except Stopped as stopped:
+        if not stopped.by_signal:
+            transient = FailureType.transient_error
+            logs.write_line(trace_of_error(stopped.message, transient))
+        # With status 0 the platform would take the run for complete.
         return stopped.status or 1
     except Exception as error:  # noqa: BLE001 (it is written)
         logs.write_line(error_line(error))
@@ -106,7 +114,7 @@ def read(options: argparse.Namespace, logs: LogHandler) -> int:
     state = _load(options, "state") if options.state else None
     tap = AirbyteTap(config=flatten(_load(options, "config")), configured=catalog)
     logs.write_line = tap.writer.write_line
-    return tap.read(read_catalog(catalog, tap), read_states(state))
+    return tap.read_streams(read_catalog(catalog, tap), read_states(state))
 
 
 def _tap(options: argparse.Namespace, **more: str) -> AirbyteTap:

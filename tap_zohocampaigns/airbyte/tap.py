@@ -5,14 +5,12 @@ from __future__ import annotations
 import typing as t
 from functools import cached_property
 
-from airbyte_protocol_dataclasses.models import FailureType
-
 from tap_zohocampaigns.airbyte.catalog import as_singer
 from tap_zohocampaigns.airbyte.errors import error_line
-from tap_zohocampaigns.airbyte.messages import Status, trace_of_error
+from tap_zohocampaigns.airbyte.messages import Status
 from tap_zohocampaigns.airbyte.writer import MessageWriter, StreamProgress
 from tap_zohocampaigns.api.errors import Forbidden, SettingError
-from tap_zohocampaigns.singer.shutdown import Stopped
+from tap_zohocampaigns.singer.shutdown import saved_when_stopped
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync import custom_fields
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -65,7 +63,7 @@ class AirbyteTap(TapZohoCampaigns):
     def end(self) -> None:
         """Do nothing, as the other streams go on when one fails."""
 
-    def read(
+    def read_streams(
         self, configured: dict[str, ConfiguredStream], blobs: dict[str, Row]
     ) -> int:
         """Read streams; return the exit status.
@@ -73,18 +71,14 @@ class AirbyteTap(TapZohoCampaigns):
         Args:
             configured: The streams of the configured catalog.
             blobs: The state of each stream.
+
+        Raises:
+            Stopped: The run was stopped; the state is saved.
         """
         complete = self._start(configured, blobs)
         try:
-            return self._read_all(complete)
-        except Stopped as stopped:
-            stopped.save()
-            if not stopped.status:
-                text = f"Stopped, as {stopped}; the next run goes on from here."
-                line = trace_of_error(text, FailureType.transient_error)
-                self.writer.write_line(line)
-            # With status 0 the platform would take the run for complete.
-            return stopped.status or 1
+            with saved_when_stopped():
+                return self._read_all(complete)
         finally:
             super().end()
             for name, stream in self.writer.progress.items():

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 import typing as t
 from contextlib import contextmanager
 
 if t.TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Iterator
 
 # Supervisors wait at least this long between SIGTERM and SIGKILL (seconds).
@@ -36,12 +34,34 @@ class Stopped(BaseException):
 
         Args:
             reason: For the log.
-            status: Exit status.
+            status: Exit status after a signal; 0 if the run ends by itself.
             save: Writes the state.
         """
         super().__init__(reason)
-        self.status = status
-        self.save = save
+        self._status = status
+        self._save = save
+        self._saved = False
+
+    def save(self) -> None:
+        """Write the state."""
+        self._save()
+        self._saved = True
+
+    @property
+    def message(self) -> str:
+        """The log line of the stopped run."""
+        end = "; the next run goes on from here" if self._saved else ""
+        return f"Stopped, as {self}{end}."
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether a signal stopped the run."""
+        return bool(self._status)
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 only if the state is saved, and no signal came."""
+        return self._status or int(not self._saved)
 
 
 class Shutdown:
@@ -143,15 +163,14 @@ class Shutdown:
 
 
 @contextmanager
-def saved_when_stopped(logger: logging.Logger) -> Iterator[None]:
-    """Save the state if the run is stopped, log the reason, and exit.
+def saved_when_stopped() -> Iterator[None]:
+    """Save the state if the run is stopped.
 
     Raises:
-        SystemExit: The run was stopped.
+        Stopped: The run was stopped. The program ends with its message and status.
     """
     try:
         yield
     except Stopped as stopped:
         stopped.save()
-        logger.info("Stopped, as %s; the next run goes on from here.", stopped)
-        sys.exit(stopped.status)
+        raise

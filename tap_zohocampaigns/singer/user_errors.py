@@ -49,8 +49,8 @@ class Command(SingerCommand):
         except _EXPECTED as error:
             message = user_message(error)
         except Stopped as stopped:
-            self.logger.info("Stopped, as %s.", stopped)
-            sys.exit(stopped.status or 1)
+            self.logger.info(stopped.message)
+            sys.exit(stopped.status)
         except Exception as error:
             message = user_message(error)
             self.logger.debug("The error in full", exc_info=True)
@@ -90,7 +90,7 @@ def _stdout() -> Iterator[None]:
     try:
         try:
             yield
-        except (click.exceptions.Exit, SystemExit):
+        except (click.exceptions.Exit, SystemExit, Stopped):
             # The command has ended and written everything.
             _flush()
             raise

@@ -8,6 +8,7 @@ from tap_zohocampaigns.api.wire.parsers import parse_counts
 from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.base import ZohoStream
 from tap_zohocampaigns.sync.campaigns import SentStream
+from tap_zohocampaigns.sync.notes import SendKeys
 from tap_zohocampaigns.sync.prefetch import Batch
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,7 @@ class ReportStream(SentStream):
     replication_key = "reported_on"
     keeps_history = True
 
-    def read(self, part: Part) -> Iterator[Batch]:
+    def read_part(self, part: Part) -> Iterator[Batch]:
         """Read the reports of a campaign and of its test sends.
 
         Yields:
@@ -64,7 +65,7 @@ class ReportStream(SentStream):
                     record | name | keys
                     for record, name in zip(records, names, strict=True)
                 ],
-                keys,
+                SendKeys(keys),
             )
 
     def rows(self, envelope: Envelope) -> list[Row]:

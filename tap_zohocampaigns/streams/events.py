@@ -11,20 +11,15 @@ from tap_zohocampaigns.api.wire.converter import CUSTOM
 from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
 from tap_zohocampaigns.api.wire.parsers import parse_event_times
 from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
-from tap_zohocampaigns.sync.parts import Part
+from tap_zohocampaigns.sync.notes import ActionProgress, DeletedSends, LineNote
 from tap_zohocampaigns.sync.prefetch import Batch
-from tap_zohocampaigns.sync.recipients import (
-    ActionProgress,
-    DeletedSends,
-    LineNote,
-    RecipientStream,
-    row_of,
-)
+from tap_zohocampaigns.sync.recipients import RecipientStream, row_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
+    from tap_zohocampaigns.sync.parts import Part
     from tap_zohocampaigns.sync.recipients import Batches
 
 
@@ -86,7 +81,7 @@ class RecipientEvents(RecipientStream):
         """For the pages of contacts so far: whether they had times."""
         return set()
 
-    def read(self, part: Part) -> Batches:
+    def read_part(self, part: Part) -> Batches:
         """Read the events of a campaign, from where an earlier run was interrupted."""
         line = self.known_line(part.owner)
         closing = self.is_closing(part.fields, line)
@@ -103,20 +98,19 @@ class RecipientEvents(RecipientStream):
         lines = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
         full = line.get("full", {}).get(sent_key, ())
         for action in self.actions:
-            begun = lines.get(action)
-            # Later events are read in the next run, unless this is the closing look.
-            if begun is None or begun["closing"] != closing:
-                begun = {"at": self.run.run_time, "closing": closing, "rows": 0}
-                begun |= {"start": 1, "tail": [], "ended": False}
-            if begun["ended"]:
-                continue
-            keys = self.keys_of(key, sent_key, action)
-            params = {"campaignkey": sent_key, "action": action}
-            params["type"] = self.timelines[action]
-            part = Part(params, keys | {"snapshot_time": begun["at"]})
             counters = Counters.of(action, counts)
             reported = counters.reported
-            progress = ActionProgress(part, counters, begun, closing)
+            timeline = self.timelines[action]
+            progress = self.begin_action(
+                {"campaignkey": sent_key, "action": action, "type": timeline},
+                self.keys_of(key, sent_key, action),
+                counters,
+                lines.get(action),
+                {"closing": closing},
+            )
+            # Later events are read in the next run, unless this is the closing look.
+            if progress.begun.get("ended"):
+                continue
             # A counter of 0 must not make events disappear that were written before.
             empty = reported == 0 and action not in full and "reopened" not in line
             if closing or self.full or not empty:

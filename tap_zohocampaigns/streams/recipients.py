@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 from functools import partial
 
 from tap_zohocampaigns.api.wire.counters import ACTIONS, Counters, parse_counters
 from tap_zohocampaigns.sync.lookback import Look, choose_look, note_look
+from tap_zohocampaigns.sync.notes import ActionProgress, DeletedSends, LineNote
 from tap_zohocampaigns.sync.pagination import fingerprint
-from tap_zohocampaigns.sync.parts import Part
 from tap_zohocampaigns.sync.prefetch import Batch
-from tap_zohocampaigns.sync.recipients import (
-    ActionProgress,
-    DeletedSends,
-    LineNote,
-    RecipientStream,
-    row_of,
-)
+from tap_zohocampaigns.sync.recipients import RecipientStream, row_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
+    from tap_zohocampaigns.sync.parts import Part
     from tap_zohocampaigns.sync.recipients import Batches
 
 
@@ -46,7 +40,7 @@ class CampaignRecipients(RecipientStream):
         """The actions to read."""
         return self.run.settings.get("actions") or ACTIONS
 
-    def read(self, part: Part) -> Batches:
+    def read_part(self, part: Part) -> Batches:
         """Read the actions of a campaign that may have changed, with its test sends."""
         key = part.owner
         line = self.known_line(key)
@@ -86,26 +80,20 @@ class CampaignRecipients(RecipientStream):
             look = choose_look(line, counters, self.run.run_time, closing=closing)
             if look is Look.SKIP:
                 continue
-            params = {"campaignkey": sent_key, "action": action}
-            part = Part(params, self.keys_of(key, sent_key, action))
-            begun = self._begin_action(line or {}, counters, closing=closing)
-            part = replace(part, keys=part.keys | {"snapshot_time": begun["at"]})
-            progress = ActionProgress(part, counters, begun, closing)
+            remembered = counters.to_remember
+            progress = self.begin_action(
+                {"campaignkey": sent_key, "action": action},
+                self.keys_of(key, sent_key, action),
+                counters,
+                None if remembered is None else (line or {}).get("begun"),
+                {"count": remembered, "closing": closing},
+            )
             if look is Look.READ or not trust:
                 expected = counters.reported
                 if expected is None:
                     expected = (line or {}).get("rows")
                 progress = yield from self.read_action(progress, expected)
             yield Batch([], progress._replace(ended=True))
-
-    def _begin_action(self, line: Row, counters: Counters, *, closing: bool) -> Row:
-        """Return where an earlier run was interrupted, or where to begin."""
-        now = {"count": counters.to_remember, "closing": closing}
-        begun: Row | None = line.get("begun")
-        if begun is None or counters.to_remember is None or begun != begun | now:
-            begun = {"at": self.run.run_time, **now}
-            begun |= {"rows": 0, "start": 1, "tail": []}
-        return begun
 
     def write_campaign(
         self, part: Part, batches: Iterator[Batch], line: Row

@@ -56,7 +56,7 @@ class ZohoStream(PartStream):
     def reading(self) -> Prefetch[Part]:
         """The parts with their batches, read ahead."""
         threads = 1 if self.connection_test else self.run.settings["concurrency"]
-        return Prefetch(self._ordered_parts, self.read, threads, self.run.workers)
+        return Prefetch(self._ordered_parts, self.read_part, threads, self.run.workers)
 
     def _ordered_parts(self) -> list[Part]:
         has_call, endpoint = self.inventory.version.has_call, self.endpoint
@@ -152,9 +152,17 @@ class ZohoStream(PartStream):
         for part, batches in self.turns():
             if part.owner not in self.deleted:
                 with self.skip_if_deleted(part):
-                    for batch in batches:
-                        yield self.add_keys(batch.rows, part)
+                    yield from self.write_part(part, batches)
             self.checkpoint()
+
+    def write_part(self, part: Part, batches: Iterator[Batch]) -> Iterator[list[Row]]:
+        """Yield the records of a part, page by page.
+
+        Raises:
+            NotFound: Its owner is not in the account any more.
+        """
+        for batch in batches:
+            yield self.add_keys(batch.rows, part)
 
     def checkpoint(self, *, due: bool = False) -> None:
         """Write the state, if it is worth its space or `due`."""

@@ -13,6 +13,7 @@ from tap_zohocampaigns.api.errors import NotFound
 from tap_zohocampaigns.api.wire.campaigns import is_sent, is_unfinished, sent_time
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.sync.lookback import missing_twice, note_answer
+from tap_zohocampaigns.sync.notes import SendKeys
 from tap_zohocampaigns.sync.pagination import fingerprint
 from tap_zohocampaigns.sync.parts import Part, PartSnapshot
 
@@ -74,26 +75,29 @@ class LookbackStream(StatefulStream):
     def batches(self) -> Iterator[list[Row]]:
         """Yield the records that have to be written, and close campaigns."""
         state = self.stream_state
-        opened: dict[str, Row] = state.setdefault("open", {})
-        closed: dict[str, list[str]] = state.setdefault("closed", {})
+        opened = state.setdefault("open", {})
+        closed = state.setdefault("closed", {})
         # The state must not say that earlier records belong to this selection.
         if self.rewrites:
             self.reopen(opened, closed)
         self.note_run()
-        for part, batches in self.turns():
-            tests = closed.pop(self.name_of(part.fields), None)
-            new = {} if tests is None else self.reopened(tests)
-            line = opened.setdefault(part.owner, new)
-            closing = self.is_closing(part.fields, line)
-            with self.skip_if_deleted(part):
-                over = yield from self.write_campaign(part, batches, line)
-                # Late rows may have opened its window again.
-                if closing and over and self.is_closing(part.fields, line):
-                    del opened[part.owner]
-                    closed[self.name_of(part.fields)] = line.get("tests", [])
-            self.checkpoint()
+        yield from super().batches()
         self.note_missing(opened, closed)
         self.checkpoint()
+
+    def write_part(self, part: Part, batches: Iterator[Batch]) -> Iterator[list[Row]]:
+        """Yield the records of a campaign, and close it after its closing look."""
+        opened: dict[str, Row] = self.stream_state["open"]
+        closed: dict[str, list[str]] = self.stream_state["closed"]
+        tests = closed.pop(self.name_of(part.fields), None)
+        new = {} if tests is None else self.reopened(tests)
+        line = opened.setdefault(part.owner, new)
+        closing = self.is_closing(part.fields, line)
+        over = yield from self.write_campaign(part, batches, line)
+        # Late rows may have opened its window again.
+        if closing and over and self.is_closing(part.fields, line):
+            del opened[part.owner]
+            closed[self.name_of(part.fields)] = line.get("tests", [])
 
     def reopen(self, opened: dict[str, Row], closed: dict[str, list[str]]) -> None:
         """Forget all earlier looks."""
@@ -114,7 +118,7 @@ class LookbackStream(StatefulStream):
     ) -> Generator[list[Row], None, bool]:
         """Yield the records of a campaign, and note in its line what was written.
 
-        A batch has the rows of one sending. Its note has the keys of the sending.
+        A batch has the rows of one sending, and may have its keys as a note.
 
         Returns:
             Whether the campaign may be closed if its window has ended.
@@ -123,7 +127,8 @@ class LookbackStream(StatefulStream):
         answers = 0
         for batch in batches:
             answers += 1
-            keys = {**part.keys, **(batch.note if isinstance(batch.note, dict) else {})}
+            own_keys = batch.note.keys if isinstance(batch.note, SendKeys) else {}
+            keys = {**part.keys, **own_keys}
             if self.has_snapshots:
                 keys["snapshot_time"] = self.run.run_time
             records = self.add_keys(batch.rows, replace(part, keys=keys))

@@ -16,9 +16,9 @@ import msgspec
 
 from tap_zohocampaigns.sync.incremental import SnapshotStream
 from tap_zohocampaigns.sync.lookback import MISSING_RUNS
+from tap_zohocampaigns.sync.notes import PartEnd
 from tap_zohocampaigns.sync.parts import PartSnapshot
 from tap_zohocampaigns.sync.prefetch import Batch
-from tap_zohocampaigns.sync.reading import Reading
 from tap_zohocampaigns.sync.spool import Spool
 
 if t.TYPE_CHECKING:
@@ -49,13 +49,9 @@ class MembersStream(SnapshotStream):
         # A run that ends early leaves `underway`, and parts with an older `pass`.
         state |= {"pass": self.previous_state.get("pass", 0) + 1, "underway": True}
         self.note_run()
-        met = set()
-        for part, batches in self.turns():
-            with self.skip_if_deleted(part):
-                yield from self._write_part(part, batches, lines)
-                met.add(part.owner)
+        yield from super().batches()
         if not self.is_narrowed:
-            self._note_missing(lines, met)
+            self._note_missing(lines)
         del state["underway"]
 
     @property
@@ -69,25 +65,26 @@ class MembersStream(SnapshotStream):
         """Return the fields that all records of a part have."""
         raise NotImplementedError
 
-    def _note_missing(self, lines: dict[str, Row], met: set[str]) -> None:
+    def _note_missing(self, lines: dict[str, Row]) -> None:
         """Write the snapshots of parts that were missing in two runs in a row.
 
         A part that is missing once may be an error of the service.
         """
-        for owner in [*lines]:
-            missing = 0 if owner in met else lines[owner].get("missing", 0) + 1
+        for owner, line in [*lines.items()]:
+            was_read = line.get("pass") == self.stream_state["pass"]
+            missing = 0 if was_read else line.get("missing", 0) + 1
             # Without the stream `snapshots`, the deletion is noted for a later run.
             if missing >= MISSING_RUNS and self.writes_snapshots:
                 self.note_deleted(self.keys_of(owner))
                 del lines[owner]
             elif missing:
-                lines[owner]["missing"] = missing
+                line["missing"] = missing
 
-    def read(self, part: Part) -> Iterator[Batch]:
+    def read_part(self, part: Part) -> Iterator[Batch]:
         """Read a part; about as many rows are expected as in the last run.
 
         Yields:
-            The pages, and at the end an empty batch with the reading.
+            The pages, and at the end an empty batch with what is known about them.
         """
         line = self.previous_state.get("parts", {}).get(part.owner, {})
         proved = line.get("proved")
@@ -101,11 +98,12 @@ class MembersStream(SnapshotStream):
         reading = self.paged(part, expected=expected, prove=prove)
         for records, _ in reading:
             yield Batch(records)
-        yield Batch([], reading)
+        end = PartEnd(reading.proved, reading.without_key, reading.reported)
+        yield Batch([], end)
 
-    def _write_part(
-        self, part: Part, batches: Iterator[Batch], lines: dict[str, Row]
-    ) -> Iterator[list[Row]]:
+    def write_part(self, part: Part, batches: Iterator[Batch]) -> Iterator[list[Row]]:
+        """Yield the records of a part that have to be written, and note its line."""
+        lines: dict[str, Row] = self.stream_state["parts"]
         earlier = lines.get(part.owner, {})
         is_known = "digest" in earlier and earlier["start"] <= self.start
         known = earlier if is_known else None
@@ -125,19 +123,19 @@ class MembersStream(SnapshotStream):
                     now.keys["snapshot_time"] = known["at"]
                 for records in map(spool.load, pages):
                     yield self.add_keys(members.to_write(records), now)
-        reported = part.expected if members.reported is None else members.reported
+        end = members.end
+        reported = part.expected if end.reported is None else end.reported
         snapshot = PartSnapshot(self.name, now.keys, members.rows, reported)
-        snapshot = snapshot._replace(without_key=members.without_key)
+        snapshot = snapshot._replace(without_key=end.without_key)
         self.warn_without_key(snapshot._replace(rows=members.with_key))
         self.run.snapshots.write(snapshot)
         line = members.line(now.keys["snapshot_time"], self.start)
         line["pass"] = self.stream_state["pass"]
-        if members.proved or "proved" not in earlier:
+        if end.proved or "proved" not in earlier:
             line["proved"] = self.run.time()
         else:
             line["proved"] = earlier["proved"]
         lines[part.owner] = line
-        self.checkpoint()
 
     def _is_doubtful(self, line: Row) -> bool:
         """Return whether a line may not show everything that was written of its part.
@@ -155,10 +153,8 @@ class MembersStream(SnapshotStream):
         """Yield the rows that `start_date` leaves, and note how the part was read."""
         key = self.replication_key or ""
         for batch in batches:
-            if isinstance(batch.note, Reading):
-                members.proved = batch.note.proved
-                members.reported = batch.note.reported
-                members.without_key = batch.note.without_key
+            if isinstance(batch.note, PartEnd):
+                members.end = batch.note
             members.with_key += len(batch.rows)
             yield [r for r in batch.rows if (r.get(key) or self.start) >= self.start]
 
@@ -187,12 +183,8 @@ class Members:
         """Rows within the scope of `start_date`."""
         self.with_key = 0
         """Rows with a key, also those before `start_date`."""
-        self.without_key = 0
-        """Rows without a key, which were left out."""
-        self.proved = False
-        """Whether the service was asked for more rows, and had none."""
-        self.reported: int | None = None
-        """The number of rows that the answers reported, if they did."""
+        self.end = PartEnd()
+        """What is known after the last page."""
 
     def include(self, records: list[Row]) -> None:
         """Add the records of a page."""

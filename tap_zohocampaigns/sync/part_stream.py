@@ -102,7 +102,7 @@ class PartStream(PagedStream):
         """Return what is to be read, in order."""
         return (Part(),)
 
-    def read(self, part: Part) -> Iterator[Batch]:
+    def read_part(self, part: Part) -> Iterator[Batch]:
         """Read a part page by page; background threads call this before its turn."""
         for records in self.records(part):
             yield Batch(records)

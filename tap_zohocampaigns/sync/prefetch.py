@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
+    from tap_zohocampaigns.sync.notes import Note
 
 Item = t.TypeVar("Item")
 
@@ -32,8 +33,7 @@ class Batch(t.NamedTuple):
     """The result of one call."""
 
     rows: list[Row]
-    note: object = None
-    """What the stream has to know about the rows; each stream has its own types."""
+    note: Note | None = None
 
 
 class _Queue(t.Generic[Item]):
@@ -54,7 +54,7 @@ class _OnDisk(t.NamedTuple):
     """A batch whose rows are on disk."""
 
     rows: tuple[()]
-    note: object
+    note: Note | None
     place: Spooled
 
 

@@ -9,8 +9,9 @@ from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.campaigns import SentStream
 from tap_zohocampaigns.sync.incremental import SnapshotStream
 from tap_zohocampaigns.sync.lookback import MISSING_RUNS
+from tap_zohocampaigns.sync.notes import ActionProgress, DeletedSends
 from tap_zohocampaigns.sync.pagination import Cursor
-from tap_zohocampaigns.sync.parts import PartSnapshot
+from tap_zohocampaigns.sync.parts import Part, PartSnapshot
 from tap_zohocampaigns.sync.prefetch import Batch
 
 if t.TYPE_CHECKING:
@@ -19,35 +20,8 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.counters import Counters
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.inventory import Report
-    from tap_zohocampaigns.sync.parts import Part
 
     Batches: t.TypeAlias = Iterator[Batch]
-
-
-class LineNote(t.NamedTuple):
-    """Fields to be noted in the line of a campaign."""
-
-    fields: Row
-
-
-class ActionProgress(t.NamedTuple):
-    """How far an action of a sending has been read."""
-
-    part: Part
-    counters: Counters
-    begun: Row
-    """When it was begun, and where to go on. It is kept in the state."""
-    closing: bool
-    ended: bool = False
-    without_key: int = 0
-    unread: int = 0
-    """Rows that are left out of this page, because their times can't be parsed."""
-
-
-class DeletedSends(t.NamedTuple):
-    """The sendings of a campaign that are not in the account."""
-
-    keys: list[str]
 
 
 class RecipientStream(SentStream, SnapshotStream):
@@ -124,6 +98,24 @@ class RecipientStream(SentStream, SnapshotStream):
         for not_found in errors.values():
             self.logger.warning("Left out, as it is gone: %s", not_found)
         yield Batch([], DeletedSends([*errors]))
+
+    def begin_action(
+        self, params: Row, keys: Row, counters: Counters, begun: Row | None, now: Row
+    ) -> ActionProgress:
+        """Return where an earlier run was interrupted in an action, or its begin.
+
+        Args:
+            params: Parameters of its calls.
+            keys: Fields that all its records have.
+            counters: What Zoho counts of it.
+            begun: Where an earlier run was interrupted, if one was.
+            now: What must be as it was then; with `closing`.
+        """
+        if begun is None or begun != begun | now:
+            begun = {"at": self.run.run_time, **now}
+            begun |= {"rows": 0, "start": 1, "tail": []}
+        part = Part(params, keys | {"snapshot_time": begun["at"]})
+        return ActionProgress(part, counters, begun)
 
     def read_action(
         self, progress: ActionProgress, expected: int | None

@@ -51,7 +51,7 @@ class InvalidRecords:
         """Streams with a valid record."""
         self._held: defaultdict[str, list[_Held]] = defaultdict(list)
 
-    def add(self, reject: Reject, action: str, error: InvalidRecord) -> None:
+    def reject_or_hold(self, reject: Reject, action: str, error: InvalidRecord) -> None:
         """Reject an invalid record, or hold it back.
 
         Raises:

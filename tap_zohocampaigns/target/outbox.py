@@ -92,7 +92,7 @@ class Outbox:
             pending = PendingChange(change)
         # At the end, since changes of a contact are made in the order of the records.
         self._pending[change.key] = pending
-        self._states.add(pending)
+        self._states.add_claim(pending)
         self._records += 1
         if self._records >= self._most_pending:
             self.send()
@@ -100,7 +100,7 @@ class Outbox:
     def reserve(self) -> Claim:
         """Let states wait for a record that may still be rejected."""
         claim = Claim()
-        self._states.add(claim)
+        self._states.add_claim(claim)
         return claim
 
     def reject(self, reject: Reject, action: str, claim: Claim | None = None) -> None:

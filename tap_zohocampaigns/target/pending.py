@@ -46,7 +46,7 @@ class StateQueue:
         self._emit = emit
         self._queue: deque[Claim | _State] = deque()
 
-    def add(self, claim: Claim) -> None:
+    def add_claim(self, claim: Claim) -> None:
         """Let later states wait for a record."""
         self._queue.append(claim)
 

@@ -193,7 +193,7 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
             change = self._changes.change(number, stream, action, record)
         except InvalidRecord as error:
             reject = Reject(number, stream, "", str(error), record)
-            self.invalid.add(reject, action, error)
+            self.invalid.reject_or_hold(reject, action, error)
         else:
             self.invalid.note_valid(stream)
             self.outbox.add(change)
@@ -289,7 +289,7 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
             parse_env_config=bool(config and config.parse_env),
         )
         # `Stopped` calls `target.end` too, in case the signal came within it.
-        with saved_when_stopped(cls.logger):
+        with saved_when_stopped():
             try:
                 target.listen(file_input)
             except StoppedAtLock as locked:

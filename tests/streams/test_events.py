@@ -91,7 +91,7 @@ def test_events_that_are_read_ahead_are_not_taken_for_written(
     known = deepcopy(stream.previous_state)
     assert known["open"][newest]["begun"]
     for part in stream.parts():
-        assert [*stream.read(part)]
+        assert [*stream.read_part(part)]
     assert stream.previous_state == known
 
 

@@ -31,7 +31,7 @@ def test_airbyte_gets_the_columns_of_its_catalog_and_no_others(
             del each["stream"]["json_schema"]["properties"]["phone"]
     config = service.config | {"rate_limit_ledger": "memory"}
     tap = AirbyteTap(config=config, configured=catalog)
-    assert tap.read(read_catalog(catalog, tap), {}) == 0
+    assert tap.read_streams(read_catalog(catalog, tap), {}) == 0
     written = capfdbinary.readouterr().out.decode().splitlines()
     messages = [json.loads(line) for line in written]
     columns = {

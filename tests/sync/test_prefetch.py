@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tap_zohocampaigns import streams
 from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.sync import prefetch
+from tap_zohocampaigns.sync.notes import LineNote
 from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.workers import Workers, begin
 
@@ -83,7 +84,7 @@ def test_threads_change_nothing_of_what_comes(
 
     def read(item: int) -> Iterator[Batch]:
         for number, size in enumerate(sizes[item]):
-            yield Batch(rows(size, item), number)
+            yield Batch(rows(size, item), LineNote({"number": number}))
         if item == broken:
             raise BrokenError(item)
 
@@ -225,13 +226,13 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
     def read(item: int) -> Iterator[Batch]:
         # As the pages of one part are read.
         foreseen = [begin(partial(ask, number)) for number in range(3)]
-        yield Batch(ask(-1), item)
+        yield Batch(ask(-1), LineNote({"item": item}))
         for page in foreseen:
-            yield Batch(page.result(), item)
+            yield Batch(page.result(), LineNote({"item": item}))
 
     def read_inline(item: int) -> Iterator[Batch]:
         for number in (-1, 0, 1, 2):
-            yield Batch(ask(number), item)
+            yield Batch(ask(number), LineNote({"item": item}))
 
     each = read if concurrency > 1 else read_inline
     many = [Prefetch(lambda: range(20), each, concurrency, pool) for _ in range(12)]
@@ -244,7 +245,7 @@ def test_streams_share_their_threads_and_none_waits_for_ever(
             for batch in batches
         ]
         assert seen == [
-            (item, item, rows(3, number))
+            (item, LineNote({"item": item}), rows(3, number))
             for item in range(20)
             for number in (-1, 0, 1, 2)
         ]

@@ -11,6 +11,7 @@ import pytest
 
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.sync import prefetch, spool
+from tap_zohocampaigns.sync.notes import LineNote
 from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.spool import Spool
 
@@ -65,7 +66,7 @@ def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
     monkeypatch.setattr(prefetch, "_ROOM", 1000)
 
     def read(item: int) -> Iterator[Batch]:
-        yield from (Batch(rows, item) for rows in PAGES)
+        yield from (Batch(rows, LineNote({"item": item})) for rows in PAGES)
 
     with files_up_to(size):
         reading = Prefetch(lambda: range(3), read, 4)
@@ -75,7 +76,9 @@ def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
             for item, batches in reading
             for batch in batches
         ]
-    assert taken == [(item, rows, item) for item in range(3) for rows in PAGES]
+    assert taken == [
+        (item, rows, LineNote({"item": item})) for item in range(3) for rows in PAGES
+    ]
 
 
 def test_a_run_needs_no_temporary_folder(sync: Sync) -> None:
