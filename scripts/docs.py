@@ -53,7 +53,8 @@ _OUTCOMES: t.Final[Mapping[Action, tuple[str, str]]] = {
     Action.RETRY: ("retry", "nothing; if it lasts, run again later"),
     Action.REFRESH_TOKEN: ("new token", "check the credentials"),
     Action.LOCKED: ("locked", "wait, or lower `rate_limit_calls`"),
-    Action.FORBID: ("forbidden", "check the scopes"),
+    Action.FORBID: ("forbidden", "check the rights of the user"),
+    Action.MISSING_SCOPE: ("missing scope", "check the scopes"),
     Action.FAIL: ("stop", "report it"),
 }
 

@@ -90,6 +90,7 @@ class Client:
         self._auth = self.version.signer(config, self._post_token, clock, tokens)
         self._refusals = Refusals(self._auth, self._probe)
         self.ledger = ledger
+        self.tokens = tokens
         self._pacer = Pacer(
             config,
             ledger,

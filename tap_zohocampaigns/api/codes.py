@@ -25,6 +25,7 @@ class Action(enum.Enum):
     REFRESH_TOKEN = enum.auto()
     LOCKED = enum.auto()
     FORBID = enum.auto()
+    MISSING_SCOPE = enum.auto()
     FAIL = enum.auto()
 
 
@@ -174,7 +175,9 @@ RULES = (
     Rule("500 996 2101 2601", Action.RETRY),
     # Other services of Zoho have words as codes.
     Rule("INVALID_TOKEN INVALID_OAUTHTOKEN", Action.REFRESH_TOKEN, check=_CREDENTIALS),
-    Rule("OAUTH_SCOPE_MISMATCH INVALID_OAUTHSCOPE", Action.FORBID, check=_SCOPES),
+    Rule(
+        "OAUTH_SCOPE_MISMATCH INVALID_OAUTHSCOPE", Action.MISSING_SCOPE, check=_SCOPES
+    ),
     Rule("401 1007", Action.REFRESH_TOKEN, check=_CREDENTIALS),
     Rule("901 902", Action.FAIL, check=_ACCOUNT),
     Rule("1004 404", Action.FAIL, check=_URL),

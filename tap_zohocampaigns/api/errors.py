@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
+if t.TYPE_CHECKING:
+    from tap_zohocampaigns.api.causes import Cause
+
 
 class ZohoError(Exception):
     """Something failed. The text is one sentence for the user, without secrets."""
@@ -25,6 +30,10 @@ class Outage(FatalError):
 
 class Forbidden(FatalError):
     """The token lacks a scope, or its user lacks a right, for the call."""
+
+
+class MissingScope(Forbidden):
+    """The token lacks a scope."""
 
 
 class NotFound(ZohoError):
@@ -68,6 +77,9 @@ class RangeRefused(ZohoError):
 
 class Transient(ZohoError):
     """The same call may succeed later."""
+
+    cause: Cause | None = None
+    """Why there was no answer, if the network is the reason and it is known."""
 
 
 class Unanswered(Transient):

@@ -13,7 +13,7 @@ import typing as t
 from tap_zohocampaigns.api.endpoints import ENDPOINTS, PROBES
 from tap_zohocampaigns.api.errors import (
     FatalError,
-    Forbidden,
+    MissingScope,
     SettingError,
     Unauthorized,
     ZohoError,
@@ -76,7 +76,7 @@ class Refusals:
         """Fail if the token is known to lack the scope of an endpoint.
 
         Raises:
-            Forbidden: It lacks the scope.
+            MissingScope: It lacks the scope.
         """
         if ENDPOINTS[endpoint].scope in self.missing_scopes:
             raise _lacks_scope(endpoint)
@@ -102,7 +102,7 @@ class Refusals:
 
         Raises:
             SettingError: The token never changes.
-            Forbidden: The token lacks the scope.
+            MissingScope: The token lacks the scope.
             FatalError: A new token would not help.
         """
         if not self._auth.renews:
@@ -149,7 +149,7 @@ class Refusals:
             error: The last refusal.
 
         Raises:
-            Forbidden: The token lacks the scope.
+            MissingScope: The token lacks the scope.
             FatalError: A new token would not help.
         """
         scope, replaced = ENDPOINTS[endpoint].scope, self._is_replacement(tokens)
@@ -197,10 +197,10 @@ class Refusals:
         return False if refused and not unknown else None
 
 
-def _lacks_scope(endpoint: str) -> Forbidden:
+def _lacks_scope(endpoint: str) -> MissingScope:
     row = ENDPOINTS[endpoint]
     way_out = "" if row.writes else ", or deselect the streams that need it"
-    return Forbidden(
+    return MissingScope(
         f"The token lacks the scope {row.scope}: make a new `refresh_token` "
         f"with it{way_out}."
     )

@@ -14,6 +14,7 @@ from tap_zohocampaigns.api.errors import (
     FatalError,
     Forbidden,
     Locked,
+    MissingScope,
     NotFound,
     Postponed,
     RangeRefused,
@@ -42,6 +43,7 @@ _ERRORS = {
     Action.SKIP: NotFound,
     Action.SMALLER_PAGE: RangeRefused,
     Action.FORBID: Forbidden,
+    Action.MISSING_SCOPE: MissingScope,
 }
 
 

@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ReadTimeoutError
 
 from tap_zohocampaigns.api import deadlines, hosts
-from tap_zohocampaigns.api.causes import cause_of
+from tap_zohocampaigns.api.causes import cause_of, find_cause
 from tap_zohocampaigns.api.errors import FatalError, Redirected, Transient, Unanswered
 from tap_zohocampaigns.api.wire.envelope import MAX_BYTES
 
@@ -97,6 +97,10 @@ class Transport:
             "proxies": proxies,
         }
 
+    def uses_proxy(self, host: str) -> bool:
+        """Return whether calls to a host go through a proxy of the environment."""
+        return bool(requests.utils.select_proxy(host, self._routes[host]["proxies"]))
+
     def send(
         self,
         method: str,
@@ -134,8 +138,9 @@ class Transport:
         ) as error:
             # The error's own text contains the URL.
             msg = f"{cause_of(error)}: {check}"
-            error_class = Unanswered if isinstance(error, _LATE) else Transient
-            raise error_class(msg) from None
+            outage = (Unanswered if isinstance(error, _LATE) else Transient)(msg)
+            outage.cause = find_cause(error)
+            raise outage from None
         except OSError as error:
             msg = (
                 "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE of the "

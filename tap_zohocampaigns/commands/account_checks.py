@@ -1,4 +1,4 @@
-"""Checks of the account: credentials, scopes, time zone and page sizes."""
+"""Checks of the account: credentials, scopes, rights, time zone and page sizes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,33 @@ import typing as t
 
 from tap_zohocampaigns.api import hosts, versions
 from tap_zohocampaigns.api.endpoints import READS
-from tap_zohocampaigns.api.errors import Forbidden, SettingError, ZohoError
+from tap_zohocampaigns.api.errors import (
+    Forbidden,
+    MissingScope,
+    SettingError,
+    ZohoError,
+)
 from tap_zohocampaigns.api.token_answers import interpret
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
-from tap_zohocampaigns.commands.checks import Check, Result
+from tap_zohocampaigns.api.wire.campaigns import is_sent
+from tap_zohocampaigns.api.wire.counters import ACTIONS
+from tap_zohocampaigns.api.wire.parsers import parse_segments
+from tap_zohocampaigns.api.wire.shapes import as_objects
+from tap_zohocampaigns.commands.checks import (
+    AGAIN,
+    DESCRIBE,
+    LOGIN,
+    Check,
+    Result,
+    set_variable,
+)
 from tap_zohocampaigns.singer.progress import counted
 from tap_zohocampaigns.streams import STREAMS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_zohocampaigns.api.wire.envelope import Envelope
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.tap import TapZohoCampaigns
 
@@ -29,7 +46,12 @@ _PROBES: t.Final[dict[str, Row]] = {
 }
 # Seconds for each of the other data centers.
 _SHORT = 10.0
-_PAGED = ("getmailinglists", "recentcampaigns")
+_SET_ZONE = set_variable("timezone", "America/New_York")
+_RIGHTS = (
+    "let an administrator give the user of the token the right in Zoho Campaigns, or "
+    "log in as another user"
+)
+_LATER = "Zoho fails at the moment: check again later"
 
 
 def account_checks(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
@@ -41,19 +63,34 @@ def account_checks(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
         # Another scope may work: the credentials are accepted.
         pass
     except ZohoError as error:
-        yield Check.of_error("credentials", error, _advice(error, settings))
+        advice, command = _way_out(error, settings)
+        yield Check.of_error("credentials", error, advice, command)
         return
-    yield Check("credentials", Result.OK, "Zoho gives an access token")
+    yield Check("credentials", Result.OK, "Zoho accepts them")
+    if client.version.signer.renews:
+        yield _token_store(tap)
     if settings["api_version"] == versions.LATEST:
         yield from _scopes(tap)
     yield from _page_sizes(tap, settings)
     try:
         zone = tap.inventory.zone
     except ZohoError as error:
-        yield Check.of_error("time zone", error, "set `timezone`")
+        yield Check.of_error("time zone", error, "set it", _SET_ZONE)
     else:
         source = "set by `timezone`" if settings.get("timezone") else "found from times"
         yield Check("time zone", Result.OK, f"{zone.key}, {source}")
+
+
+def _token_store(tap: TapZohoCampaigns) -> Check:
+    client = tap.inventory.client
+    if client.tokens.is_shared:
+        return Check("access token", Result.OK, "All runs use the same one")
+    text = "Each run requests its own; Zoho gives 10 in 10 minutes"
+    if not client.ledger.is_shared:
+        # The check of the ledger has reported the reason.
+        return Check("access token", Result.OK, text)
+    advice = "correct `rate_limit_ledger`: the token is kept in the same folder"
+    return Check("access token", Result.WARNING, text, advice, DESCRIBE)
 
 
 def _scopes(tap: TapZohoCampaigns) -> Iterator[Check]:
@@ -66,44 +103,85 @@ def _scopes(tap: TapZohoCampaigns) -> Iterator[Check]:
         ]
         try:
             tap.inventory.client.call(endpoint, params)
-        except Forbidden:
+        except MissingScope:
             text = f"The token lacks it: {', '.join(names)} are left out"
-            advice = f"`tap-zohocampaigns login --add-scope {scope}`, or deselect them"
-            yield Check(f"scope {scope}", Result.WARNING, text, advice)
+            advice = "add the scope to the token, or deselect the streams"
+            command = f"{LOGIN} --add-scope {scope}"
+            yield Check(f"scope {scope}", Result.WARNING, text, advice, command)
+        except Forbidden as error:
+            yield Check(
+                f"rights for {endpoint}", Result.WARNING, str(error), _RIGHTS, LOGIN
+            )
         except ZohoError as error:
-            yield Check.of_error(f"scope {scope}", error, "run `doctor` again later")
+            yield Check.of_error(f"scope {scope}", error, _LATER, AGAIN)
         else:
             yield Check(f"scope {scope}", Result.OK, counted(len(names), "stream"))
 
 
 def _page_sizes(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
-    wanted = settings["page_size"]
-    for endpoint in _PAGED:
-        params = {**_PROBES[endpoint], "range": wanted}
+    """Yield how many rows each paged endpoint gives; each is called once."""
+    size = settings["page_size"]
+
+    def call(endpoint: str, params: Row) -> tuple[Envelope | None, list[Row]]:
         try:
-            envelope = tap.inventory.client.call(endpoint, params)
+            envelope = tap.inventory.client.call(
+                endpoint, {**params, "fromindex": 1, "range": size}
+            )
         except ZohoError:
-            # The check of its scope has reported it.
-            continue
-        size = envelope.used_range if envelope else None
-        if size and size < wanted:
-            text = f"Zoho gives {size} rows, not {wanted}"
-            advice = f"nothing is lost; `page_size: {size}` saves no call"
-            yield Check(f"page size of {endpoint}", Result.WARNING, text, advice)
-        else:
-            yield Check(f"page size of {endpoint}", Result.OK, f"{wanted} rows")
+            # A missing scope is reported; others may be read.
+            return None, []
+        return envelope, as_objects(envelope.payload) if envelope else []
+
+    lists, list_rows = call("getmailinglists", {})
+    yield _page_size("getmailinglists", lists, list_rows, size)
+    campaigns, campaign_rows = call("recentcampaigns", {"status": "all"})
+    yield _page_size("recentcampaigns", campaigns, campaign_rows, size)
+    for endpoint, params in _contact_calls(list_rows, campaign_rows):
+        yield _page_size(endpoint, *call(endpoint, params), size)
 
 
-def _advice(error: ZohoError, settings: Row) -> str:
+def _contact_calls(lists: list[Row], campaigns: list[Row]) -> Iterator[tuple[str, Row]]:
+    """Yield a call of each endpoint of contacts for which there is a key."""
+    if lists:
+        largest = max(lists, key=lambda row: int(row.get("noofcontacts") or 0))
+        yield "getlistsubscribers", {"listkey": largest["listkey"], "status": "active"}
+    for row in lists:
+        if cvids := [*parse_segments(row.get("segments")).by_id]:
+            yield "getsegmentcontacts", {"cvid": cvids[0]}
+            break
+    sent = [row for row in campaigns if is_sent(row)]
+    if sent:
+        params = {"campaignkey": sent[0]["campaign_key"], "action": next(iter(ACTIONS))}
+        yield "getcampaignrecipientsdata", params
+
+
+def _page_size(
+    endpoint: str, envelope: Envelope | None, rows: list[Row], size: int
+) -> Check:
+    used = envelope.used_range if envelope else None
+    total = envelope.total if envelope else None
+    if used is None and total is not None and len(rows) < min(total, size):
+        used = len(rows)
+    if used and used < size:
+        text = f"Zoho gives {used} rows, not {size}"
+        advice = "nothing is lost; with this setting, `plan` counts the calls rightly"
+        command = set_variable("page_size", used)
+        return Check(f"page size of {endpoint}", Result.WARNING, text, advice, command)
+    return Check(f"page size of {endpoint}", Result.OK, f"Up to {size} rows")
+
+
+def _way_out(error: ZohoError, settings: Row) -> tuple[str, str]:
+    """Return an advice and a command for credentials that are not accepted."""
     if not isinstance(error, SettingError):
-        return "run `doctor` again later"
+        return _LATER, AGAIN
     if settings["api_version"] != versions.LATEST:
-        return "correct `auth_token` or `data_center`"
+        return "correct `auth_token` or `data_center`", DESCRIBE
     if "invalid_client" in str(error) and not settings.get("accounts_url"):
         known = [*_data_centers_of(settings)]
         if known:
-            return f"set `data_center: {known[0]}`, which knows the client"
-    return "get a new token with `tap-zohocampaigns login`"
+            advice = f"set `data_center` to `{known[0]}`, which knows the client"
+            return advice, set_variable("data_center", known[0])
+    return "log in again, which makes a new token", LOGIN
 
 
 def _data_centers_of(settings: Row) -> Iterator[str]:

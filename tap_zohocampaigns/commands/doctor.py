@@ -19,6 +19,7 @@ from tap_zohocampaigns.commands.local_checks import (
     ledger_checks,
     settings_checks,
     state_check,
+    wrong_ledger,
 )
 from tap_zohocampaigns.commands.network_checks import network_checks
 from tap_zohocampaigns.commands.options import (
@@ -33,7 +34,7 @@ from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _MARKS = {Result.OK: "ok", Result.WARNING: "warning", Result.FAILED: "FAILED"}
 _STATUS = {Result.OK: 0, Result.WARNING: 1, Result.FAILED: 2}
@@ -65,7 +66,7 @@ def examine(
     try:
         client = tap.inventory.client
     except ZohoError as error:
-        yield Check.of_error("ledger", error, "correct `rate_limit_ledger`")
+        yield wrong_ledger(error)
         return
     network = network_checks(
         client.hosts,
@@ -77,6 +78,16 @@ def examine(
     if worst(network) is not Result.FAILED:
         yield from account_checks(tap, settings)
     client.ledger.close()
+
+
+def as_parts(checks: Sequence[Check]) -> list[Table | str]:
+    """Return checks as a table, and below it what to do about each fault."""
+    rows = [(c.name, _MARKS[c.result], c.text) for c in checks]
+    parts: list[Table | str] = [Table(("check", "result", "what"), rows, right=False)]
+    ways_out = [f"{c.name}: {c.advice}\n    {c.command}" for c in checks if c.command]
+    if ways_out:
+        parts.append("\n".join(["What to do:", *ways_out]))
+    return parts
 
 
 def _versions() -> Check:
@@ -108,8 +119,5 @@ def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
     if form == "json":
         click.echo(json.dumps([check.as_json() for check in checks]))
     else:
-        rows = [(c.name, _MARKS[c.result], c.text, c.advice) for c in checks]
-        tables.show(
-            [Table(("check", "result", "what", "what to do"), rows, right=False)]
-        )
+        tables.show(as_parts(checks))
     sys.exit(_STATUS[worst(checks)])

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 import typing as t
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from tap_zohocampaigns.api.endpoints import READS
 from tap_zohocampaigns.api.errors import ZohoError
-from tap_zohocampaigns.commands.checks import Check, Result
+from tap_zohocampaigns.commands.checks import (
+    AGAIN,
+    DESCRIBE,
+    LOGIN,
+    Check,
+    Result,
+)
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings.checks import unknown_names
 from tap_zohocampaigns.settings.shared import SANDBOX
 from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.singer.progress import counted
+from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
 
@@ -22,7 +30,11 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Row
 
 _MOST_NAMED = 5
-_DESCRIBE = "see the page of settings, or `tap-zohocampaigns --about`"
+_CREDENTIALS = ("`client_id`", "`client_secret`", "`refresh_token`")
+_ALONE = "without a shared count, runs at the same time can lock an endpoint"
+_USE_FILE = 'export TAP_ZOHOCAMPAIGNS_RATE_LIMIT_LEDGER="$HOME/zoho-quota.sqlite3"'
+_NEW_CATALOG = "make a new catalog, and select its streams again"
+_DISCOVER = "tap-zohocampaigns --config=ENV --discover > {}"
 
 
 def settings_checks(config: Row, settings: Row) -> list[Check]:
@@ -32,14 +44,21 @@ def settings_checks(config: Row, settings: Row) -> list[Check]:
         config: The settings as given.
         settings: The settings with their defaults.
     """
-    checks = [
-        Check("settings", Result.FAILED, problem, _DESCRIBE)
-        for problem in tap_settings.problems(settings)
-    ]
+    checks = [_wrong_setting(problem) for problem in tap_settings.problems(settings)]
     if unknown := unknown_names(config, tap_settings.SCHEMA):
         text = f"There are no such settings: {', '.join(unknown)}."
-        checks.append(Check("settings", Result.WARNING, text, "remove them"))
-    return checks or [Check("settings", Result.OK, f"{len(config)} settings are set")]
+        advice = "remove them, or correct their names"
+        checks.append(Check("settings", Result.WARNING, text, advice, DESCRIBE))
+    text = counted(len(config), "setting")
+    return checks or [Check("settings", Result.OK, text)]
+
+
+def _wrong_setting(problem: str) -> Check:
+    if any(name in problem for name in _CREDENTIALS):
+        advice = "log in, which writes the credentials to `.env`"
+        return Check("settings", Result.FAILED, problem, advice, LOGIN)
+    advice = "correct it; this command shows where each setting comes from"
+    return Check("settings", Result.FAILED, problem, advice, DESCRIBE)
 
 
 def ledger_checks(client: Client, settings: Row) -> list[Check]:
@@ -52,23 +71,38 @@ def ledger_checks(client: Client, settings: Row) -> list[Check]:
         remaining = {name: client.ledger.remaining(name) for name in READS}
         full = client.ledger.free_at(name for name in READS if not remaining[name])
     except ZohoError as error:
-        return [Check.of_error("ledger", error, "correct `rate_limit_ledger`")]
+        return [wrong_ledger(error)]
     kind = "a Redis" if where.startswith(("redis:", "rediss:")) else where
-    text = f"Calls are counted in {kind}"
-    if where == "memory":
-        text += ", for this run alone"
-        advice = "unset `rate_limit_ledger`, so that runs share it"
-        return [Check("ledger", Result.WARNING, text, advice), *_full(full)]
-    used = max(settings["rate_limit_calls"] - left for left in remaining.values())
-    text += f"; the busiest endpoint has used {max(used, 0)} calls of its window"
-    return [Check("ledger", Result.OK, text), *_full(full)]
+    if not client.ledger.is_shared:
+        text = "Calls are counted for this run alone"
+        if where != "memory":
+            text = f"Calls can't be counted in {kind}, so each run counts its own"
+        ledger = Check("ledger", Result.WARNING, text, _ALONE, _USE_FILE)
+    else:
+        ledger = Check("ledger", Result.OK, f"Calls of all runs are counted in {kind}")
+    return [ledger, *_quota(remaining, full)]
 
 
-def _full(free_at: dict[str, str]) -> list[Check]:
-    return [
-        Check("quota", Result.WARNING, f"{name} rests until {time}", "wait until then")
+def wrong_ledger(error: Exception) -> Check:
+    """Return the check of a ledger that can't be opened."""
+    return Check.of_error("ledger", error, "correct `rate_limit_ledger`", _USE_FILE)
+
+
+def _quota(remaining: dict[str, int], free_at: dict[str, str]) -> list[Check]:
+    """Return a warning for each endpoint without calls, and what the others have."""
+    checks = [
+        Check(
+            "quota",
+            Result.WARNING,
+            f"{name} rests until {time}",
+            "wait until then; other endpoints are read meanwhile",
+            AGAIN,
+        )
         for name, time in free_at.items()
     ]
+    left = [f"{name} {calls}" for name, calls in remaining.items() if calls]
+    text = f"Calls left now: {', '.join(left)}"
+    return [*checks, Check("quota", Result.OK, text)]
 
 
 def state_check(path: str) -> Check:
@@ -76,12 +110,11 @@ def state_check(path: str) -> Check:
     try:
         state = files.as_state(files.load("state", path))
     except ZohoError as error:
-        return Check.of_error("state", error, "restore the state of an earlier run")
+        return _wrong_state(path, user_message(error))
     bookmarks = state.get("bookmarks", {})
     known = {stream.name for stream in STREAMS}
     if bookmarks and not known & bookmarks.keys():
-        text = "It has none of the streams of this tap."
-        return Check("state", Result.FAILED, text, "use the state of this pipeline")
+        return _wrong_state(path, "It has none of the streams of this tap.")
     opened = bookmarks.get("campaign_recipients", {}).get("open", {})
     text = (
         f"{counted(len(bookmarks), 'stream')}, {counted(len(opened), 'open campaign')}"
@@ -89,6 +122,15 @@ def state_check(path: str) -> Check:
     if age := _age(bookmarks):
         text += f", last run {counted(age.days, 'day')} ago"
     return Check("state", Result.OK, text)
+
+
+def _wrong_state(path: str, text: str) -> Check:
+    advice = (
+        "use the state of an earlier run of this pipeline; without one, the next run "
+        "reads everything once more and loses nothing"
+    )
+    name = shlex.quote(path)
+    return Check("state", Result.FAILED, text, advice, f"mv {name} {name}.broken")
 
 
 def _age(bookmarks: Row) -> timedelta | None:
@@ -103,10 +145,11 @@ def _age(bookmarks: Row) -> timedelta | None:
 
 def catalog_check(path: str) -> Check:
     """Return whether a catalog has the streams and columns of this version."""
+    discover = _DISCOVER.format(shlex.quote(path))
     try:
         catalog = files.as_catalog(files.load("catalog", path))
     except ZohoError as error:
-        return Check.of_error("catalog", error, "make a new one with `--discover`")
+        return Check.of_error("catalog", error, _NEW_CATALOG, discover)
     columns = {
         entry["tap_stream_id"]: entry["schema"].get("properties", {}).keys()
         for entry in catalog["streams"]
@@ -119,6 +162,5 @@ def catalog_check(path: str) -> Check:
         text = f"It lacks {', '.join(missing[:_MOST_NAMED])}"
         if more := missing[_MOST_NAMED:]:
             text += f" and {len(more)} more"
-        advice = "make a new one with `--discover`"
-        return Check("catalog", Result.WARNING, text, advice)
+        return Check("catalog", Result.WARNING, text, _NEW_CATALOG, discover)
     return Check("catalog", Result.OK, f"{len(columns)} streams with all columns")

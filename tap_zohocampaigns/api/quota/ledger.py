@@ -72,6 +72,10 @@ class Store(t.Protocol):
         No call is entered.
         """
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes count the same calls."""
+
     def close(self) -> None:
         """Close files and connections, at the end of the run."""
 
@@ -88,6 +92,7 @@ class Ledger:
             store: Keeps the calls.
             sleep: Waits for some seconds.
         """
+        self._store = store
         self._sleep = sleep
         self._waits: list[tuple[str, float]] = []
         self.on_long_wait: Callable[[str, float], None] = lambda *_: None
@@ -121,6 +126,11 @@ class Ledger:
             self._sleep(wait.seconds)
         finally:
             self._waits.remove((endpoint, until))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes count the same calls."""
+        return self._store.is_shared
 
     def waiting_until(self) -> float | None:
         """Return until when calls wait (epoch seconds); None if no call waits."""

@@ -97,6 +97,11 @@ class MemoryStore:
             until = self._clock() + self._quotas.of(endpoint).lock_seconds
             self._locked_until[endpoint] = until
 
+    @property
+    def is_shared(self) -> bool:
+        """Return False: this process counts its own calls only."""
+        return False
+
     def remaining(self, endpoint: str) -> int:
         """Return how many calls the windows still allow."""
         with self._guard:

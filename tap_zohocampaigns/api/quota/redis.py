@@ -118,6 +118,11 @@ class RedisStore:
         """
         self._ask("lock", Ticket(endpoint, ""))
 
+    @property
+    def is_shared(self) -> bool:
+        """Return True: without the server nothing is sent."""
+        return True
+
     def remaining(self, endpoint: str) -> int:
         """Return how many calls the windows of an endpoint still allow.
 

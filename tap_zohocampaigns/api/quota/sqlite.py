@@ -143,6 +143,11 @@ class SqliteStore:
                     self._give_up(error)
             return self._own.wait_time(endpoint)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the file is used, so that other processes count the same calls."""
+        return not self._broken
+
     def close(self) -> None:
         """Close the file."""
         with self._guard:

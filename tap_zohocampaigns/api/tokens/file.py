@@ -57,6 +57,11 @@ class FileTokens(TokenStore):
         self._lock_file: sqlite3.Connection | None = None
         self._broken = False
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the file is used, so that other processes use the same token."""
+        return not self._broken
+
     def _read(self) -> tuple[Entry, float]:
         if self._broken:
             return self._entry, self._wall()

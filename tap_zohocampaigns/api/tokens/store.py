@@ -50,6 +50,11 @@ class TokenStore:
         self._asked_at = 0.0
         self._waiting_since: float | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes use the same token."""
+        return False
+
     def acquire(self, refused: Collection[str]) -> Token | Wait | None:
         """Return the token, how long to wait for it, or None: then request one.
 
