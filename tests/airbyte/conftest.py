@@ -1,4 +1,4 @@
-"""The source, run in this process or in one of its own, and what it wrote."""
+"""Fixtures that run the source and read its output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PYAIRBYTE = ("airbyte==0.71.3", "airbyte-cdk==7.39.1", "pytest==9.0.2")
 
 @pytest.fixture(scope="session")
 def account() -> LivingAccount:
-    """Return an account that is small, as it is read many times."""
+    """Return a small account, because it is read many times."""
     return LivingAccount(clock=lambda: NOW, contacts=300, campaigns=12)
 
 
@@ -35,7 +35,7 @@ def account() -> LivingAccount:
 def discovered(
     tmp_path_factory: pytest.TempPathFactory, account: LivingAccount
 ) -> Json:
-    """Return the catalog."""
+    """Return the discovered catalog."""
     folder = tmp_path_factory.mktemp("discover")
     with Service(account) as service:
         return source(folder, "discover", service.config | MEMORY).catalog
@@ -43,48 +43,50 @@ def discovered(
 
 @pytest.fixture(scope="session")
 def configure(discovered: Json) -> Callable[..., Json]:
-    """Return what makes a configured catalog."""
+    """Return a function that makes a configured catalog."""
 
-    def made(*names: str, mode: str = "incremental", **more: t.Any) -> Json:
+    def configured_catalog(
+        *names: str, mode: str = "incremental", **fields: t.Any
+    ) -> Json:
         return {
             "streams": [
                 {
                     "stream": stream,
                     "sync_mode": mode,
                     "destination_sync_mode": "append_dedup",
-                    **more,
+                    **fields,
                 }
                 for stream in discovered["streams"]
                 if not names or stream["name"] in names
             ]
         }
 
-    return made
+    return configured_catalog
 
 
 @dataclass
 class Image:
-    """The Dockerfile, and what its steps made in a folder instead of an image."""
+    """A Dockerfile whose steps ran in a folder instead of an image."""
 
     root: Path
     steps: list[tuple[str, str]]
     environment: dict[str, str] = field(default_factory=dict)
 
     def value(self, step: str) -> str:
-        """Return the last value that a step of this kind has."""
+        """Return the value of the last step of this kind."""
         return [value for kind, value in self.steps if kind == step][-1]
 
     @property
     def executable(self) -> Path:
-        """The entry point."""
+        """The executable that the entry point names."""
         (name,) = t.cast("list[str]", json.loads(self.value("ENTRYPOINT")))
         folders = map(Path, self.environment["PATH"].split(":"))
-        return next(path for each in folders if (path := each / name).is_file())
+        return next(path for folder in folders if (path := folder / name).is_file())
 
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """Run the steps of the Dockerfile in a clean folder, with a Python of its own."""
+    """Run the steps of the Dockerfile in an empty folder with its own Python."""
     root = tmp_path_factory.mktemp("image")
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
     lines = [line for line in text.splitlines() if line and line[0] != "#"]
@@ -95,44 +97,49 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     subprocess.run(
         [UV, "venv", "--quiet", "--seed", "--python", sys.executable, base], check=True
     )
-    clean = {
+    environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("UV_", "VIRTUAL"))
     }
-    image.environment = clean | {"PATH": f"{base / 'bin'}:/usr/bin:/bin"}
-    place = root
+    image.environment = environment | {"PATH": f"{base / 'bin'}:/usr/bin:/bin"}
+    workdir = root
     for step, value in image.steps:
-        # The root of the image is a folder here.
-        here = re.sub(r"(?<![\w./])/(?=build|opt)", f"{root}/", value)
+        # `root` takes the place of the root directory of the image.
+        local_value = re.sub(r"(?<![\w./])/(?=build|opt)", f"{root}/", value)
         match step:
             case "WORKDIR":
-                place = Path(here)
-                place.mkdir(parents=True)
-            case "COPY" if here.startswith("--from"):
-                _, *paths = here.split()
-                # All stages are in one folder.
+                workdir = Path(local_value)
+                workdir.mkdir(parents=True)
+            case "COPY" if local_value.startswith("--from"):
+                _, *paths = local_value.split()
+                # All stages share `root`, so there is nothing to copy.
                 assert len({*paths}) == 1
             case "COPY":
-                *origins, target = here.split()
+                *origins, target = local_value.split()
                 for origin in origins:
                     subprocess.run(
-                        ["cp", "-rT", ROOT / origin, place / target / Path(origin).name]
+                        [
+                            "cp",
+                            "-rT",
+                            ROOT / origin,
+                            workdir / target / Path(origin).name,
+                        ]
                         if target == "./"
-                        else ["cp", "-rT", ROOT / origin, place / target],
+                        else ["cp", "-rT", ROOT / origin, workdir / target],
                         check=True,
                     )
             case "RUN":
                 subprocess.run(
-                    ["sh", "-euc", here],
+                    ["sh", "-euc", local_value],
                     check=True,
-                    cwd=place,
+                    cwd=workdir,
                     env=image.environment,
                     timeout=120,
                 )
             case "ENV":
-                for pair in shlex.split(here):
-                    name, _, told = pair.partition("=")
-                    told = told.replace("$PATH", image.environment["PATH"])
-                    image.environment[name] = told
+                for pair in shlex.split(local_value):
+                    name, _, raw = pair.partition("=")
+                    path = image.environment["PATH"]
+                    image.environment[name] = raw.replace("$PATH", path)
             case "FROM" | "LABEL" | "USER" | "ENTRYPOINT":
                 pass
             case _:
@@ -142,7 +149,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 @pytest.fixture(scope="session")
 def airbyte_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of an environment with Airbyte's own packages alone."""
+    """Return the Python of an environment that has only Airbyte's packages."""
     folder = tmp_path_factory.mktemp("airbyte") / "venv"
     subprocess.run(
         [UV, "venv", "--quiet", "--python", sys.executable, folder], check=True
@@ -156,20 +163,20 @@ def airbyte_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def apart() -> dict[str, str]:
-    """Return an environment for Airbyte's packages, which asks nobody for anything."""
-    # Two of the tests import Airbyte's packages, which are large: compile them once.
-    left = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(left)}
+def offline_environment() -> dict[str, str]:
+    """Return environment variables that keep Airbyte's packages offline."""
+    # Airbyte's packages are large, so let Python cache their bytecode.
+    removed = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(removed)}
     return clean | {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Return what runs a command in a process of its own."""
-    begun = []
+    """Return a function that starts a command in a new process."""
+    processes = []
 
-    def begin(*command: t.Any, **environment: str) -> subprocess.Popen[str]:
+    def start(*command: t.Any, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [SOURCE, *arguments(tmp_path, *command)],
             stdout=subprocess.PIPE,
@@ -177,10 +184,10 @@ def process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             text=True,
             env=os.environ | environment,
         )
-        begun.append(process)
+        processes.append(process)
         return process
 
-    yield begin
-    for process in begun:
+    yield start
+    for process in processes:
         process.kill()
         process.communicate()

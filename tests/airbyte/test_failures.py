@@ -1,4 +1,4 @@
-"""What goes wrong: the status of each stream, and who can do something about it."""
+"""Failures: the status of each stream and the failure type of each error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DOWN = Reply(503, b"")
 FAST = {"rate_limit_ledger": "memory", "retry_max_seconds": 0}
 
 
-def answer(code: str, message: str = "") -> Reply:
+def error_reply(code: str, message: str = "") -> Reply:
     body = {"status": "error", "code": code, "message": message}
     return Reply(200, json.dumps(body).encode())
 
@@ -50,7 +50,7 @@ def everywhere(reply: Reply) -> Callable[[Call], Reply | None]:
 
 
 class Failure(t.NamedTuple):
-    """What is wrong, and who can do something about it."""
+    """A cause of failure and the failure type that it must have."""
 
     settings: Json
     intercept: Callable[[Call], Reply | None] | None
@@ -61,27 +61,27 @@ FAILURES = [
     pytest.param(Failure(settings, intercept, f"{kind}_error"), id=name)
     for name, settings, intercept, kind in (
         ("secret", {"client_secret": "planted"}, None, "config"),
-        # A client of one data centre is unknown in another, and so is a token.
-        ("data centre", {"client_id": "1000.EU"}, None, "config"),
+        # Clients and tokens of one data center are unknown in another.
+        ("data center", {"client_id": "1000.EU"}, None, "config"),
         ("token", {"refresh_token": "1000.eu"}, None, "config"),
         ("setting", {"page_size": 0}, None, "config"),
         ("locked", {}, everywhere(LOCKED), "transient"),
         ("outage", {}, everywhere(DOWN), "transient"),
-        ("forbidden", {}, everywhere(answer("2704")), "config"),
-        ("unknown", {}, everywhere(answer("9999")), "system"),
+        ("forbidden", {}, everywhere(error_reply("2704")), "config"),
+        ("unknown", {}, everywhere(error_reply("9999")), "system"),
     )
 ]
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_check_that_fails_has_the_sentence_of_the_tap(
+def test_failed_check_reports_the_error_of_the_tap(
     tmp_path: Path, service: Service, failure: Failure
 ) -> None:
-    wrong, intercept, kind = failure
+    settings, intercept, kind = failure
     service.intercept = intercept
-    # The first call of the tap is that of the check.
-    only = {"rate_limit_on_lock": "stop", "concurrency": 1, "list_keys": ["3z"]}
-    config = service.config | FAST | only | wrong
+    # The tap must make the same first call as the check.
+    one_endpoint = {"rate_limit_on_lock": "stop", "concurrency": 1, "list_keys": ["3z"]}
+    config = service.config | FAST | one_endpoint | settings
     written = source(tmp_path, "check", config)
     assert written.status == 0
     assert written.connection["status"] == "FAILED"
@@ -94,7 +94,7 @@ def test_a_check_that_fails_has_the_sentence_of_the_tap(
         assert written.connection["message"] in errors(stderr)
 
 
-def test_a_check_costs_one_call_and_does_not_wait_for_a_lock(
+def test_check_makes_one_call_and_does_not_wait_for_a_lock(
     tmp_path: Path, service: Service
 ) -> None:
     assert source(tmp_path, "check", service.config | FAST).connection == {
@@ -102,60 +102,68 @@ def test_a_check_costs_one_call_and_does_not_wait_for_a_lock(
     }
     assert len(service.calls) == 1
     service.intercept = everywhere(LOCKED)
-    told = source(tmp_path, "check", service.config | FAST).connection
-    assert told["status"] == "FAILED"
-    assert "Zoho has locked getmailinglists until " in told["message"]
+    connection = source(tmp_path, "check", service.config | FAST).connection
+    assert connection["status"] == "FAILED"
+    assert "Zoho has locked getmailinglists until " in connection["message"]
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_read_that_fails_is_never_complete(
+def test_failed_read_is_never_complete(
     tmp_path: Path, service: Service, configure: Configure, failure: Failure
 ) -> None:
-    wrong, intercept, kind = failure
+    settings, intercept, kind = failure
     service.intercept = intercept
-    config = service.config | FAST | {"rate_limit_on_lock": "stop"} | wrong
+    config = service.config | FAST | {"rate_limit_on_lock": "stop"} | settings
     written = source(tmp_path, "read", config, configure())
     assert written.status == 1
     assert {error["failure_type"] for error in written.errors} == {kind}
-    ends = {name: told[-1] for name, told in written.statuses.items()}
-    # The account's own row tells what may be read, be it nothing.
-    whole = {"account", "snapshots"} & written.records.keys()
-    assert {name for name, end in ends.items() if end != "INCOMPLETE"} == whole
-    assert len(ends) == (0 if "page_size" in wrong else len(STREAMS))
-    assert written.records.keys() == whole
-    counted = sum(state["sourceStats"]["recordCount"] for state in written.states)
-    assert counted == sum(map(len, written.records.values()))
+    last_statuses = {name: statuses[-1] for name, statuses in written.statuses.items()}
+    # `account` has a row even if the token may read nothing else.
+    complete = {"account", "snapshots"} & written.records.keys()
+    assert {
+        name for name, status in last_statuses.items() if status != "INCOMPLETE"
+    } == complete
+    assert len(last_statuses) == (0 if "page_size" in settings else len(STREAMS))
+    assert written.records.keys() == complete
+    count_in_states = sum(
+        state["sourceStats"]["recordCount"] for state in written.states
+    )
+    assert count_in_states == sum(map(len, written.records.values()))
 
 
-def test_a_wrong_setting_ends_the_run_and_is_told_once(
+def test_wrong_setting_fails_the_run_with_one_error(
     tmp_path: Path, service: Service, configure: Configure
 ) -> None:
     config = service.config | FAST | {"client_secret": "planted"}
     written = source(tmp_path, "read", config, configure())
     (error,) = written.errors
     assert "`client_secret`" in error["message"]
-    # What the tap says.
+    # The tap reports the same message.
     _, stderr = run_singer(tmp_path, config, status=1)
     assert errors(stderr)[-1] == error["message"]
 
 
-def test_when_one_stream_fails_the_others_are_read(
+def test_failed_stream_does_not_stop_the_others(
     tmp_path: Path, service: Service, configure: Configure
 ) -> None:
-    service.intercept = at("getsegmentcontacts", answer("2704"))
+    service.intercept = at("getsegmentcontacts", error_reply("2704"))
     written = source(tmp_path, "read", service.config | FAST, configure())
     assert written.status == 1
     (error,) = written.errors
     assert error["failure_type"] == "config_error"
     assert error["stream_descriptor"] == {"name": "segment_contacts"}
-    ends = {name: told[-1] for name, told in written.statuses.items()}
-    # Rows of what failed are missing in the snapshots too.
-    assert ends.pop("segment_contacts") == ends.pop("snapshots") == "INCOMPLETE"
-    assert len(ends) == len(STREAMS) - 2
-    assert {*ends.values()} == {"COMPLETE"}
+    last_statuses = {name: statuses[-1] for name, statuses in written.statuses.items()}
+    # Snapshots lack the rows of the failed stream, so they are incomplete too.
+    assert (
+        last_statuses.pop("segment_contacts")
+        == last_statuses.pop("snapshots")
+        == "INCOMPLETE"
+    )
+    assert len(last_statuses) == len(STREAMS) - 2
+    assert {*last_statuses.values()} == {"COMPLETE"}
     service.intercept = None
-    expected = run_tap(service, *ends).records
-    for name in ends.keys() - {"account"}:
+    expected = run_tap(service, *last_statuses).records
+    for name in last_statuses.keys() - {"account"}:
         assert len(written.records[name]) == len(expected[name]), name
 
 
@@ -167,67 +175,67 @@ def test_when_one_stream_fails_the_others_are_read(
         (RECIPIENTS, "campaign_recipients"),
     ],
 )
-def test_the_records_of_a_stream_that_fails_halfway_are_counted(
+def test_states_count_the_records_of_a_stream_that_fails_halfway(
     tmp_path: Path, service: Service, configure: Configure, endpoint: str, stream: str
 ) -> None:
-    reached = 0
+    calls = 0
 
     def fail(call: Call) -> Reply | None:
-        nonlocal reached
-        reached += call.endpoint == endpoint
-        return DOWN if call.endpoint == endpoint and reached > 3 else None
+        nonlocal calls
+        calls += call.endpoint == endpoint
+        return DOWN if call.endpoint == endpoint and calls > 3 else None
 
     service.intercept = fail
     config = service.config | FAST | {"page_size": 20, "concurrency": 1}
     written = source(tmp_path, "read", config, configure(stream, "snapshots"))
     assert written.statuses[stream][-1] == "INCOMPLETE"
     assert written.records[stream]
-    counted: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for state in written.states:
         name = state["stream"]["stream_descriptor"]["name"]
-        counted[name] += state["sourceStats"]["recordCount"]
-    assert +counted == {name: len(rows) for name, rows in written.records.items()}
+        counts[name] += state["sourceStats"]["recordCount"]
+    assert +counts == {name: len(rows) for name, rows in written.records.items()}
 
 
-def test_an_endpoint_that_stays_locked_is_told_with_the_time_of_its_opening(
+def test_locked_endpoint_is_reported_with_the_end_of_its_lock(
     service: Service, process: t.Any, configure: Configure, tmp_path: Path
 ) -> None:
-    reached = 0
+    calls = 0
 
     def lock(call: Call) -> Reply | None:
-        nonlocal reached
-        reached += call.endpoint == RECIPIENTS
-        return LOCKED if call.endpoint == RECIPIENTS and reached > 20 else None
+        nonlocal calls
+        calls += call.endpoint == RECIPIENTS
+        return LOCKED if call.endpoint == RECIPIENTS and calls > 20 else None
 
     service.intercept = lock
     config = service.config | {"rate_limit_ledger": "memory", "concurrency": 2}
     catalog = configure("campaign_recipients", "campaigns", "snapshots")
-    begun = time.time()
-    running = process("read", config, catalog)
+    start = time.time()
+    read = process("read", config, catalog)
     lines = []
-    for line in running.stdout:
+    for line in read.stdout:
         lines.append(line)
         if "RATE_LIMITED" in line:
             break
-    running.send_signal(signal.SIGTERM)
-    lines += running.stdout
-    assert running.wait(60) == 143
-    assert not running.stderr.read()
-    written = Messages("".join(lines), running.returncode)
-    limited = [
+    read.send_signal(signal.SIGTERM)
+    lines += read.stdout
+    assert read.wait(60) == 143
+    assert not read.stderr.read()
+    written = Messages("".join(lines), read.returncode)
+    reasons = [
         reason
         for trace in written.traces("STREAM_STATUS")
         for reason in trace["stream_status"].get("reasons", ())
     ]
-    reset = limited[0]["rate_limited"]["quota_reset"] / 1000
-    assert begun + 1790 < reset < time.time() + 1810
+    reset = reasons[0]["rate_limited"]["quota_reset"] / 1000
+    assert start + 1790 < reset < time.time() + 1810
     assert written.statuses == {
         "campaign_recipients": ["STARTED", "RUNNING", "RATE_LIMITED", "INCOMPLETE"],
         "snapshots": ["STARTED", "RUNNING", "INCOMPLETE"],
         "campaigns": ["INCOMPLETE"],
     }
     assert not written.errors
-    # The state that was saved is good for the next run.
+    # The next run resumes from the saved state.
     service.intercept = None
     after = source(tmp_path, "read", config, catalog, written.last_states())
     assert after.status == 0
@@ -240,7 +248,7 @@ def test_an_endpoint_that_stays_locked_is_told_with_the_time_of_its_opening(
     assert len(after.records["campaign_recipients"]) < len(expected)
 
 
-def test_a_stream_runs_again_when_its_endpoint_is_open_again(
+def test_stream_continues_after_the_lock_of_its_endpoint(
     tmp_path: Path, account: LivingAccount, configure: Configure
 ) -> None:
     locked = False
@@ -256,33 +264,41 @@ def test_a_stream_runs_again_when_its_endpoint_is_open_again(
         config = service.config | FAST | {"rate_limit_lock_seconds": 6}
         written = source(tmp_path, "read", config, configure("campaigns"))
     assert written.status == 0
-    told = ["STARTED", "RATE_LIMITED", "RUNNING", "COMPLETE"]
-    assert written.statuses == {"campaigns": told}
+    statuses = ["STARTED", "RATE_LIMITED", "RUNNING", "COMPLETE"]
+    assert written.statuses == {"campaigns": statuses}
 
 
-def test_a_run_whose_time_is_over_is_no_whole_one(
+def test_run_beyond_its_time_limit_is_incomplete(
     tmp_path: Path, account: LivingAccount, configure: Configure
 ) -> None:
     with Service(account, quota_calls=25) as service:
-        # The lock lasts longer than the run may, so it ends at once.
+        # The lock outlasts the time limit, so the run ends at once.
         config = service.config | FAST | {"max_duration_minutes": 1}
         written = source(tmp_path, "read", config, configure())
     assert written.status == 1
     (error,) = written.errors
     assert error["failure_type"] == "transient_error"
     assert "`max_duration_minutes`" in error["message"]
-    ends = {name: told[-1] for name, told in written.statuses.items()}
-    assert ends["campaign_recipients"] == ends["snapshots"] == "INCOMPLETE"
-    assert len(ends) == len(STREAMS)
+    last_statuses = {name: statuses[-1] for name, statuses in written.statuses.items()}
+    assert (
+        last_statuses["campaign_recipients"]
+        == last_statuses["snapshots"]
+        == "INCOMPLETE"
+    )
+    assert len(last_statuses) == len(STREAMS)
     assert written.states
 
 
-@pytest.mark.parametrize("within", [False, True])
-def test_a_mistyped_setting_is_told_wherever_it_stands(
-    tmp_path: Path, service: Service, *, within: bool
+@pytest.mark.parametrize("in_credentials", [False, True])
+def test_mistyped_setting_is_reported_at_each_level(
+    tmp_path: Path, service: Service, *, in_credentials: bool
 ) -> None:
-    wrong = {"lookback_day": 1, "colour": 1}
-    config = service.config | FAST | ({"credentials": wrong} if within else wrong)
+    settings = {"lookback_day": 1, "colour": 1}
+    config = (
+        service.config
+        | FAST
+        | ({"credentials": settings} if in_credentials else settings)
+    )
     written = source(tmp_path, "check", config)
     assert written.connection["message"].startswith(
         "There is no setting `lookback_day`"
@@ -297,17 +313,17 @@ def test_a_mistyped_setting_is_told_wherever_it_stands(
     [
         {"catalog": []},
         {"catalog": {"streams": [1]}},
-        # What is a text is written as it is.
+        # A string is written to the file unchanged.
         {"state": '"text"'},
         {"state": [1]},
         {"state": {"streams": []}},
     ],
 )
-def test_a_file_of_another_form_is_named(
+def test_malformed_file_is_named(
     tmp_path: Path, service: Service, configure: Configure, files: dict[str, t.Any]
 ) -> None:
-    given = {"catalog": configure("campaigns")} | files
-    written = source(tmp_path, "read", service.config | FAST, **given)
+    arguments = {"catalog": configure("campaigns")} | files
+    written = source(tmp_path, "read", service.config | FAST, **arguments)
     (error,) = written.errors
     (name,) = files
     assert f"{name} has not the form" in error["message"]
@@ -316,7 +332,7 @@ def test_a_file_of_another_form_is_named(
 
 
 @pytest.mark.parametrize("command", ["spec", "read"])
-def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
+def test_closed_stdout_ends_the_run_with_a_message(
     service: Service, process: t.Any, configure: Configure, command: str
 ) -> None:
     files = () if command == "spec" else (service.config | FAST, configure())
@@ -328,7 +344,7 @@ def test_when_nobody_reads_what_it_writes_it_ends_with_a_sentence(
     )
 
 
-def test_when_the_disk_is_full_it_ends_with_a_sentence() -> None:
+def test_full_disk_ends_the_run_with_a_message() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [SOURCE, "spec"],
@@ -341,7 +357,7 @@ def test_when_the_disk_is_full_it_ends_with_a_sentence() -> None:
     assert done.stderr == "Stdout can't be written to: No space left on device.\n"
 
 
-def test_an_error_of_ours_is_told_by_its_places_alone(
+def test_internal_error_in_a_stream_shows_source_lines_only_at_debug(
     tmp_path: Path,
     service: Service,
     configure: Configure,
@@ -353,17 +369,17 @@ def test_an_error_of_ours_is_told_by_its_places_alone(
 
     monkeypatch.setattr(Campaigns, "records", fail)
     config = service.config | FAST
-    told = []
+    printed_source_lines = []
     for level in ("INFO", "DEBUG"):
         monkeypatch.setenv("LOGLEVEL", level)
         written = source(tmp_path, "read", config, configure("campaigns"))
         assert [error["failure_type"] for error in written.errors] == ["system_error"]
         assert ADDRESS not in written.text
-        told.append("raise ValueError(ADDRESS)" in written.text)
-    assert told == [False, True]
+        printed_source_lines.append("raise ValueError(ADDRESS)" in written.text)
+    assert printed_source_lines == [False, True]
 
 
-def test_an_error_of_ours_before_any_stream_is_told_in_full_too(
+def test_internal_error_before_any_stream_shows_source_lines_at_debug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: TapZohoCampaigns) -> t.NoReturn:

@@ -1,4 +1,4 @@
-"""What the source tells of itself: its settings, and what there is to read."""
+"""The spec and the catalog of the source, and checks of its input files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
     Json: t.TypeAlias = dict[str, t.Any]
 
-OURS = [
+TAP_SETTINGS = [
     name
     for name in tap_settings.SCHEMA["properties"]
     if not name.startswith(("stream_map", "faker", "flattening"))
@@ -46,57 +46,57 @@ NAMELESS = {"stream_descriptor": {"name": ["campaigns"]}, "stream_state": {}}
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Json:
     written = source(tmp_path_factory.mktemp("spec"), "spec")
     (message,) = written.all
-    found: Json = message["spec"]["connectionSpecification"]
-    Draft7Validator.check_schema(found)
-    return found
+    specification: Json = message["spec"]["connectionSpecification"]
+    Draft7Validator.check_schema(specification)
+    return specification
 
 
-def fields(level: Json) -> dict[str, Json]:
-    """Return the fields of a specification, those of alternatives too."""
-    found: dict[str, Json] = {}
-    for name, about in level["properties"].items():
-        found[name] = about
-        for alternative in about.get("oneOf", ()):
-            found |= fields(alternative)
-    return found
+def fields(specification: Json) -> dict[str, Json]:
+    """Return the fields of a specification and of its alternatives."""
+    all_fields: dict[str, Json] = {}
+    for name, schema in specification["properties"].items():
+        all_fields[name] = schema
+        for alternative in schema.get("oneOf", ()):
+            all_fields |= fields(alternative)
+    return all_fields
 
 
-def test_the_spec_asks_for_every_setting_of_the_tap_and_for_nothing_else(
+def test_spec_has_exactly_the_settings_of_the_tap(
     spec: Json,
 ) -> None:
-    assert fields(spec).keys() == {*OURS, "credentials"}
+    assert fields(spec).keys() == {*TAP_SETTINGS, "credentials"}
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_a_setting_is_told_as_the_tap_has_it(spec: Json, name: str) -> None:
-    about, field = tap_settings.SCHEMA["properties"][name], fields(spec)[name]
-    assert field.get("airbyte_secret", False) is about.get("secret", False)
+@pytest.mark.parametrize("name", TAP_SETTINGS)
+def test_setting_has_the_same_schema_as_in_the_tap(spec: Json, name: str) -> None:
+    schema, field = tap_settings.SCHEMA["properties"][name], fields(spec)[name]
+    assert field.get("airbyte_secret", False) is schema.get("secret", False)
     if "const" in field:
         return
     assert field["title"][0].isupper()
-    assert field["type"] == about["type"][0]
-    for told in ("description", "default", "enum", "minimum", "format"):
-        assert field.get(told) == about.get(told)
+    assert field["type"] == schema["type"][0]
+    for keyword in ("description", "default", "enum", "minimum", "format"):
+        assert field.get(keyword) == schema.get(keyword)
     if field["type"] == "array":
         assert field["items"]["type"] == "string"
 
 
-def test_the_form_has_an_order_and_groups(spec: Json) -> None:
+def test_fields_of_the_form_are_ordered_and_grouped(spec: Json) -> None:
     groups = {group["id"] for group in spec["groups"]}
     top = spec["properties"].values()
-    assert [about["order"] for about in top] == [*range(len(top))]
-    assert {about["group"] for about in top} == groups
+    assert [field["order"] for field in top] == [*range(len(top))]
+    assert {field["group"] for field in top} == groups
     for alternative in spec["properties"]["credentials"]["oneOf"]:
-        about = alternative["properties"].values()
-        assert [each["order"] for each in about] == [*range(len(about))]
+        fields = alternative["properties"].values()
+        assert [field["order"] for field in fields] == [*range(len(fields))]
 
 
-def test_each_version_of_the_api_has_its_own_credentials(spec: Json) -> None:
-    alternatives = {
-        each["properties"]["api_version"]["const"]: {*each["required"]}
-        for each in spec["properties"]["credentials"]["oneOf"]
+def test_each_api_version_requires_its_own_credentials(spec: Json) -> None:
+    required = {
+        alternative["properties"]["api_version"]["const"]: {*alternative["required"]}
+        for alternative in spec["properties"]["credentials"]["oneOf"]
     }
-    assert alternatives == {
+    assert required == {
         name: {"api_version", *version.credentials}
         for name, version in versions.VERSIONS.items()
     }
@@ -111,24 +111,26 @@ def test_each_version_of_the_api_has_its_own_credentials(spec: Json) -> None:
         {"data_center": "sandbox"},
     ],
 )
-def test_a_config_that_the_spec_allows_is_good_for_the_tap(
+def test_config_that_the_spec_accepts_is_valid_for_the_tap(
     spec: Json, config: Json
 ) -> None:
     Draft7Validator(spec).validate(config)
     assert not tap_settings.problems(tap_settings.complete(flatten(config)))
 
 
-def test_the_spec_refuses_half_an_alternative(spec: Json) -> None:
+def test_spec_rejects_incomplete_credentials(spec: Json) -> None:
     config = {"credentials": {"api_version": "1.1", "client_id": "a"}}
     assert not Draft7Validator(spec).is_valid(config)
 
 
-def test_what_the_sdk_adds_to_each_tap_is_left_to_airbyte() -> None:
-    maps = {"stream_maps": {"campaigns": None}, "flattening_enabled": True}
-    assert flatten(maps | {"page_size": 3, "credentials": None}) == {"page_size": 3}
+def test_settings_that_airbyte_replaces_are_dropped() -> None:
+    sdk_settings = {"stream_maps": {"campaigns": None}, "flattening_enabled": True}
+    assert flatten(sdk_settings | {"page_size": 3, "credentials": None}) == {
+        "page_size": 3
+    }
 
 
-def test_what_a_form_leaves_empty_is_unset() -> None:
+def test_empty_fields_of_the_form_are_unset() -> None:
     empty = {"timezone": None, "response_format": "", "max_duration_minutes": ""}
     credentials = {"client_id": "", "client_secret": None, "refresh_token": "c"}
     assert flatten({"client_id": "a", "credentials": credentials, **empty}) == {
@@ -137,24 +139,24 @@ def test_what_a_form_leaves_empty_is_unset() -> None:
     }
 
 
-def test_the_catalog_has_the_streams_as_the_tap_has_them(discovered: Json) -> None:
-    found = {stream["name"]: stream for stream in discovered["streams"]}
-    assert found.keys() == {stream.name for stream in streams.STREAMS}
+def test_catalog_describes_each_stream_of_the_tap(discovered: Json) -> None:
+    catalog = {stream["name"]: stream for stream in discovered["streams"]}
+    assert catalog.keys() == {stream.name for stream in streams.STREAMS}
     for stream in streams.STREAMS:
-        told = found[stream.name]
-        assert told["source_defined_primary_key"] == [[k] for k in stream.primary_keys]
-        properties = told["json_schema"]["properties"]
-        assert "x-wire" not in json.dumps(told)
-        assert "x-calls" not in json.dumps(told)
-        cursor = told.get("default_cursor_field", [])
+        entry = catalog[stream.name]
+        assert entry["source_defined_primary_key"] == [[k] for k in stream.primary_keys]
+        properties = entry["json_schema"]["properties"]
+        assert "x-wire" not in json.dumps(entry)
+        assert "x-calls" not in json.dumps(entry)
+        cursor = entry.get("default_cursor_field", [])
         assert all(field in properties for field in cursor)
-        incremental = "incremental" in told["supported_sync_modes"]
+        incremental = "incremental" in entry["supported_sync_modes"]
         assert incremental is bool(cursor)
-        assert incremental is told["is_resumable"]
-        assert incremental is told.get("source_defined_cursor", False)
+        assert incremental is entry["is_resumable"]
+        assert incremental is entry.get("source_defined_cursor", False)
 
 
-def test_streams_are_incremental_where_the_tap_is_and_snapshots_never_overwritten(
+def test_sync_modes_are_those_of_the_tap_and_snapshots_are_incremental_only(
     discovered: Json,
 ) -> None:
     modes = {s["name"]: s["supported_sync_modes"] for s in discovered["streams"]}
@@ -162,21 +164,21 @@ def test_streams_are_incremental_where_the_tap_is_and_snapshots_never_overwritte
     for stream in streams.STREAMS:
         if stream.name in modes:
             incremental = issubclass(stream, StatefulStream)
-            modes_of = ["full_refresh", *["incremental"] * incremental]
-            assert modes[stream.name] == modes_of
+            expected = ["full_refresh", *["incremental"] * incremental]
+            assert modes[stream.name] == expected
 
 
-def test_version_1_has_the_streams_that_it_can_read(tmp_path: Path) -> None:
+def test_version_1_lists_only_the_streams_that_it_can_read(tmp_path: Path) -> None:
     config = {"credentials": {"api_version": "1", "auth_token": AUTH_TOKEN}}
-    found = source(tmp_path, "discover", config).catalog["streams"]
-    assert {stream["name"] for stream in found} == {
+    entries = source(tmp_path, "discover", config).catalog["streams"]
+    assert {stream["name"] for stream in entries} == {
         stream.name
         for stream in streams.STREAMS
         if versions.VERSIONS["1"].has_call(stream.endpoint)
     }
 
 
-def test_without_the_models_one_sentence_says_what_to_install() -> None:
+def test_missing_airbyte_package_is_one_line_with_the_extra_to_install() -> None:
     program = (
         "import sys; sys.modules['airbyte_protocol_dataclasses'] = None; "
         "from tap_zohocampaigns.airbyte.cli import main; main()"
@@ -193,7 +195,7 @@ def test_without_the_models_one_sentence_says_what_to_install() -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "expected"),
     [
         ({"config": "{no json"}, "--config"),
         ({"config": "[" * 100_000}, "--config"),
@@ -213,11 +215,11 @@ def test_without_the_models_one_sentence_says_what_to_install() -> None:
         ({"state": "{"}, "--state"),
     ],
 )
-def test_a_file_that_can_not_be_used_is_told_in_one_sentence(
-    tmp_path: Path, discovered: Json, files: Json, said: str
+def test_invalid_file_is_one_config_error(
+    tmp_path: Path, discovered: Json, files: Json, expected: str
 ) -> None:
     (campaigns,) = (s for s in discovered["streams"] if s["name"] == "campaigns")
-    good: Json = {
+    valid: Json = {
         "config": {"data_center": "sandbox"},
         "catalog": {
             "streams": [
@@ -229,24 +231,24 @@ def test_a_file_that_can_not_be_used_is_told_in_one_sentence(
             ]
         },
     }
-    written: Messages = source(tmp_path, "read", **good | files)
+    written: Messages = source(tmp_path, "read", **valid | files)
     assert written.status == 1
     (error,) = written.errors
-    assert said in error["message"]
+    assert expected in error["message"]
     assert error["failure_type"] == "config_error"
     assert not written.records
 
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
-def test_a_file_that_can_not_be_read_is_told_by_its_option(
+def test_unreadable_file_is_reported_with_its_option(
     tmp_path: Path, configure: t.Any, option: str
 ) -> None:
-    good = {"config": {"data_center": "sandbox"}, "catalog": configure("campaigns")}
-    line = arguments(tmp_path, "read", **good, state=[])
-    place = line.index(f"--{option}") + 1
-    # A folder, and nothing.
+    valid = {"config": {"data_center": "sandbox"}, "catalog": configure("campaigns")}
+    line = arguments(tmp_path, "read", **valid, state=[])
+    index = line.index(f"--{option}") + 1
+    # A directory and a missing file.
     for path in (tmp_path, tmp_path / "nowhere"):
-        line[place] = str(path)
+        line[index] = str(path)
         written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with redirect_stdout(written):
             assert run(line) == 1
@@ -257,7 +259,7 @@ def test_a_file_that_can_not_be_read_is_told_by_its_option(
 
 
 @pytest.mark.parametrize("properties", [None, [], {"x": None}])
-def test_a_schema_without_columns_is_none_of_ours(
+def test_catalog_schema_without_columns_is_ignored(
     tmp_path: Path, configure: t.Any, properties: t.Any
 ) -> None:
     catalog = configure("campaigns")
@@ -280,7 +282,7 @@ def test_a_schema_without_columns_is_none_of_ours(
         {"destination_sync_mode": {"append": True}},
     ],
 )
-def test_a_catalog_of_another_source_or_mode_is_refused(
+def test_unknown_stream_or_sync_mode_in_the_catalog_is_rejected(
     tmp_path: Path, configure: t.Any, change: Json
 ) -> None:
     catalog = configure("campaigns", **change)

@@ -37,7 +37,7 @@ SECTIONS = ("spec", "connection", "discovery", "basic_read")
 # The image.
 
 
-def test_the_steps_of_the_dockerfile_make_a_source_that_runs(image: Image) -> None:
+def test_dockerfile_builds_a_source_that_runs(image: Image) -> None:
     def run(*command: t.Any) -> str:
         done = subprocess.run(
             command,
@@ -50,21 +50,21 @@ def test_the_steps_of_the_dockerfile_make_a_source_that_runs(image: Image) -> No
         return done.stdout
 
     assert json.loads(run(image.executable, "spec"))["type"] == "SPEC"
-    # The platform starts it by this.
+    # Airbyte starts the source with this variable.
     assert image.environment["AIRBYTE_ENTRYPOINT"] == image.executable.name
     packages = image.executable.parent.parent
-    # Started from the wheel, compiled, with what the lock names.
+    # It is compiled, installed from a wheel, and has the locked versions.
     assert [*packages.rglob("tap_zohocampaigns/__pycache__/tap.*.pyc")]
     (installed,) = packages.rglob("tap_zohocampaigns-*.dist-info")
     assert "direct_url.json" in {path.name for path in installed.iterdir()}
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
-    locked = {each["name"]: each["version"] for each in lock["package"]}
+    locked = {package["name"]: package["version"] for package in lock["package"]}
     for name in ("singer_sdk", "airbyte_protocol_models_dataclasses", "redis"):
         version = locked[name.replace("_", "-")]
         assert [*packages.rglob(f"{name}-{version}.dist-info")], name
 
 
-def test_the_image_has_labels_and_no_root(image: Image) -> None:
+def test_image_has_labels_and_does_not_run_as_root(image: Image) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     labels = dict(pair.split("=") for pair in image.value("LABEL").split())
     assert labels == {
@@ -78,8 +78,11 @@ def test_the_image_has_labels_and_no_root(image: Image) -> None:
 # The CDK's standard tests.
 
 
-def test_the_standard_tests_of_the_cdk_are_green(
-    tmp_path: Path, airbyte_python: Path, apart: dict[str, str], image: Image
+def test_standard_tests_of_the_cdk_pass(
+    tmp_path: Path,
+    airbyte_python: Path,
+    offline_environment: dict[str, str],
+    image: Image,
 ) -> None:
     account = LivingAccount(clock=lambda: NOW, contacts=80, campaigns=12)
     root = tmp_path / "source-zohocampaigns"
@@ -89,7 +92,7 @@ def test_the_standard_tests_of_the_cdk_are_green(
         'pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]\n'
     )
     tests = [{"config_path": f"{format_}.json"} for format_ in FORMATS]
-    # JSON is YAML.
+    # JSON is valid YAML.
     (root / "acceptance-test-config.yml").write_text(
         json.dumps({"acceptance_tests": {name: {"tests": tests} for name in SECTIONS}})
     )
@@ -108,20 +111,20 @@ def test_the_standard_tests_of_the_cdk_are_green(
         done = subprocess.run(
             [
                 *(airbyte_python, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-                # Tests of images need an engine.
+                # Tests of images need a container engine.
                 *("-k", "not docker", "-W", "ignore"),
                 "-W",
                 "error::airbyte_cdk.test.standard_tests.DiscoveredCatalogWarning",
             ],
             cwd=root,
-            env=apart | {"SOURCE": str(image.executable)},
+            env=offline_environment | {"SOURCE": str(image.executable)},
             capture_output=True,
             text=True,
             check=False,
             timeout=200,
         )
     assert done.returncode == 0, done.stdout
-    # Spec, and in each format: check, discover, spec of the config, read, bad catalog.
+    # One of the spec and five of each config: check, discover, spec, read, bad catalog.
     assert re.search(r"\b11 passed", done.stdout), done.stdout
     assert "skipped" not in done.stdout
 
@@ -133,17 +136,17 @@ def test_the_standard_tests_of_the_cdk_are_green(
 def pyairbyte(
     tmp_path_factory: pytest.TempPathFactory,
     airbyte_python: Path,
-    apart: dict[str, str],
+    offline_environment: dict[str, str],
     image: Image,
 ) -> Iterator[Read]:
-    """Return what reads with PyAirbyte into a cache, and gives what that holds."""
+    """Return a function that reads with PyAirbyte and returns the rows of its cache."""
     folder = tmp_path_factory.mktemp("pyairbyte")
     with (
         (folder / "stderr").open("w") as stderr,
         subprocess.Popen(
             [airbyte_python, OUTSIDE / "pyairbyte.py"],
             cwd=folder,
-            env=apart,
+            env=offline_environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -154,16 +157,16 @@ def pyairbyte(
         assert tasks
         assert answers
 
-        def read(config: Json, cache: str, **more: t.Any) -> Json:
+        def read(config: Json, cache: str, **options: t.Any) -> Json:
             task = {
                 "executable": str(image.executable),
                 "config": config,
                 "cache": str(folder / cache),
                 "result": str(folder / "result.json"),
             }
-            print(json.dumps(task | more), file=tasks, flush=True)
-            told = answers.readline()
-            assert told == "done\n", (
+            print(json.dumps(task | options), file=tasks, flush=True)
+            answer = answers.readline()
+            assert answer == "done\n", (
                 f"{process.wait(60)} {(folder / 'stderr').read_text()[-2000:]}"
             )
             return t.cast("Json", json.loads((folder / "result.json").read_text()))
@@ -173,20 +176,20 @@ def pyairbyte(
 
 
 def tables_of(rows: dict[str, list[Json]]) -> Tables:
-    """Return rows by their keys, in a form that does not depend on the database."""
+    """Return rows by key, with values that do not depend on the database."""
     keys = {stream.name: stream.primary_keys for stream in STREAMS}
     return {
         name: {
             tuple(_plain(row[key]) for key in keys[name]): {
-                field: told
+                field: plain
                 for field, value in row.items()
-                if (told := _plain(value)) is not None
-                # It is the time of the run.
+                if (plain := _plain(value)) is not None
+                # `snapshot_time` is the time of the run, so it differs.
                 and field != "snapshot_time"
             }
-            for row in found
+            for row in stream_rows
         }
-        for name, found in rows.items()
+        for name, stream_rows in rows.items()
     }
 
 
@@ -200,11 +203,11 @@ def _plain(value: t.Any) -> t.Any:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_pyairbyte_holds_the_rows_of_the_tap_after_each_of_two_reads(
+def test_pyairbyte_has_the_rows_of_the_tap_after_each_read(
     pyairbyte: Read, format_: str
 ) -> None:
-    moment = datetime.now(UTC).replace(microsecond=0)
-    account = LivingAccount(clock=lambda: moment, contacts=300, campaigns=12)
+    now = datetime.now(UTC).replace(microsecond=0)
+    account = LivingAccount(clock=lambda: now, contacts=300, campaigns=12)
     warehouse, state = Warehouse(), None
     with Service(account, quota_calls=10**6) as service:
         config = service.config | {
@@ -216,21 +219,25 @@ def test_pyairbyte_holds_the_rows_of_the_tap_after_each_of_two_reads(
             singer = read_all(config, state)
             state = singer.state
             warehouse.load(singer.messages)
-            found = pyairbyte(config, f"{format_}.duckdb")
-            assert "error" not in found, found
-            tables = tables_of(found["rows"])
+            result = pyairbyte(config, f"{format_}.duckdb")
+            assert "error" not in result, result
+            tables = tables_of(result["rows"])
             expected = tables_of(
                 {name: [*rows.values()] for name, rows in warehouse.tables.items()}
             )
             for name, rows in expected.items():
                 assert tables[name] == rows
-            assert tables.keys() == expected.keys() == {each.name for each in STREAMS}
-            counts.append(found["read"])
-            moment += timedelta(days=2)
-    # The second brings what is new alone.
+            assert (
+                tables.keys() == expected.keys() == {stream.name for stream in STREAMS}
+            )
+            counts.append(result["read"])
+            now += timedelta(days=2)
+    # The second read is incremental.
     assert 0 < counts[1] < counts[0] / 2
 
 
-def test_pyairbyte_is_told_what_is_wrong(pyairbyte: Read, service: Service) -> None:
-    wrong = service.config | {"client_secret": "planted"}
-    assert "`client_secret`" in pyairbyte(wrong, "wrong.duckdb")["error"]
+def test_pyairbyte_shows_the_error_of_the_source(
+    pyairbyte: Read, service: Service
+) -> None:
+    config = service.config | {"client_secret": "planted"}
+    assert "`client_secret`" in pyairbyte(config, "wrong.duckdb")["error"]

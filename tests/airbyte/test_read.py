@@ -1,4 +1,4 @@
-"""What is read: the rows of the tap, with states and statuses of each stream."""
+"""A read: the records of the tap, and the states and statuses of each stream."""
 
 from __future__ import annotations
 
@@ -35,13 +35,16 @@ ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 
 
 @pytest.fixture(scope="module", params=["json", "xml"])
-def both(
+def source_and_tap(
     request: pytest.FixtureRequest,
     account: LivingAccount,
     configure: Configure,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Messages, Output]:
-    """Read the whole account in each format, by both faces; not to be changed."""
+    """Read the whole account with the source and with the tap, in each format.
+
+    Tests share the result and must not change it.
+    """
     with (
         pytest.MonkeyPatch.context() as patch,
         Service(account, quota_calls=100_000) as service,
@@ -53,91 +56,97 @@ def both(
         return source(folder, "read", config, configure()), singer
 
 
-def test_the_records_are_those_of_the_tap_in_the_same_order(
-    both: tuple[Messages, Output],
+def test_records_equal_those_of_the_tap_in_the_same_order(
+    source_and_tap: tuple[Messages, Output],
 ) -> None:
-    messages, singer = both
+    messages, singer = source_and_tap
     assert messages.status == 0
     assert messages.records == singer.records
     assert messages.records.keys() == {stream.name for stream in STREAMS}
 
 
-def test_each_stream_tells_how_it_goes(both: tuple[Messages, Output]) -> None:
-    messages, singer = both
+def test_each_stream_has_a_status_at_its_start_and_its_end(
+    source_and_tap: tuple[Messages, Output],
+) -> None:
+    messages, singer = source_and_tap
     assert messages.statuses.keys() == singer.records.keys()
-    for told in messages.statuses.values():
-        assert told == ["STARTED", "RUNNING", "COMPLETE"]
+    for statuses in messages.statuses.values():
+        assert statuses == ["STARTED", "RUNNING", "COMPLETE"]
     assert not messages.errors
 
 
-def test_records_stand_between_the_statuses_of_their_stream(
-    both: tuple[Messages, Output],
+def test_records_come_between_the_statuses_of_their_stream(
+    source_and_tap: tuple[Messages, Output],
 ) -> None:
-    messages, _ = both
+    messages, _ = source_and_tap
     status: dict[str, str] = {}
-    stated: dict[str, int] = {}
+    pending: dict[str, int] = {}
     for message in messages.all:
         if message["type"] == "RECORD":
             name = message["record"]["stream"]
             assert status[name] == "RUNNING"
             assert message["record"]["emitted_at"] > 1.7e12
-            stated[name] = stated.get(name, 0) + 1
+            pending[name] = pending.get(name, 0) + 1
         elif message["type"] == "STATE":
             name = message["state"]["stream"]["stream_descriptor"]["name"]
             assert status[name] in {"STARTED", "RUNNING"}
-            assert message["state"]["sourceStats"]["recordCount"] == stated.get(name, 0)
-            stated[name] = 0
+            assert message["state"]["sourceStats"]["recordCount"] == pending.get(
+                name, 0
+            )
+            pending[name] = 0
         elif message["type"] == "TRACE" and "stream_status" in message["trace"]:
-            told = message["trace"]["stream_status"]
-            name = told["stream_descriptor"]["name"]
-            # Every record is followed by a state, which destinations count by.
-            assert told["status"] != "COMPLETE" or stated.get(name) == 0
-            status[name] = told["status"]
+            stream_status = message["trace"]["stream_status"]
+            name = stream_status["stream_descriptor"]["name"]
+            # Destinations count by states, so a state must follow the last record.
+            assert stream_status["status"] != "COMPLETE" or pending.get(name) == 0
+            status[name] = stream_status["status"]
 
 
-def test_states_are_the_bookmarks_of_the_tap(both: tuple[Messages, Output]) -> None:
-    messages, singer = both
-    last = {
+def test_states_equal_the_bookmarks_of_the_tap(
+    source_and_tap: tuple[Messages, Output],
+) -> None:
+    messages, singer = source_and_tap
+    last_states = {
         state["stream"]["stream_descriptor"]["name"]: state["stream"]["stream_state"]
         for state in messages.last_states()
     }
-    assert last.keys() == singer.records.keys()
+    assert last_states.keys() == singer.records.keys()
     for stream in STREAMS:
         if issubclass(stream, StatefulStream):
-            assert last[stream.name] == singer.state["bookmarks"][stream.name]
+            assert last_states[stream.name] == singer.state["bookmarks"][stream.name]
 
 
-def test_rows_that_are_known_before_are_estimated(
-    both: tuple[Messages, Output],
+def test_streams_with_a_known_row_count_send_an_estimate(
+    source_and_tap: tuple[Messages, Output],
 ) -> None:
-    messages, singer = both
-    told = {
+    messages, singer = source_and_tap
+    estimates = {
         trace["estimate"]["name"]: trace["estimate"]["row_estimate"]
         for trace in messages.traces("ESTIMATE")
     }
-    assert told == {
+    assert estimates == {
         stream.name: len(singer.records[stream.name])
         for stream in STREAMS
         if not issubclass(stream, StatefulStream | Snapshots)
-        # These come in pages, and nothing tells how many there are.
+        # These are paginated, and no total is known before the last page.
         and stream.name not in {"topics", "products", "workflows"}
     }
 
 
-def test_addresses_and_secrets_are_in_records_only(
+def test_addresses_are_only_in_records_and_secrets_nowhere(
     service: Service, tmp_path: Path, configure: Configure, monkeypatch: t.Any
 ) -> None:
     monkeypatch.setenv("LOGLEVEL", "DEBUG")
     config = service.config | MEMORY | {"actions": ["spamcontacts"]}
     written = source(tmp_path, "read", config, configure())
-    others = [
+    lines_without_records = [
         line
         for line, message in zip(written.text.splitlines(), written.all, strict=True)
         if message["type"] != "RECORD"
     ]
-    told = "\n".join(others)
-    assert '"DEBUG"' in told
-    assert not ADDRESS.search(told)
+    other_lines = "\n".join(lines_without_records)
+    assert '"DEBUG"' in other_lines
+    assert not ADDRESS.search(other_lines)
     for secret in ("client_secret", "refresh_token"):
         assert service.config[secret] not in written.text
     assert not re.search(r"1000\.[0-9a-f]{8,}", written.text)
@@ -145,7 +154,7 @@ def test_addresses_and_secrets_are_in_records_only(
 
 @pytest.fixture(scope="module")
 def town() -> Town:
-    """An account with parts of several pages."""
+    """Return an account whose segments and campaigns have several pages."""
     town = Town()
     for members in (range(13), range(20), range(3, 8)):
         town.add_segment(members)
@@ -160,7 +169,7 @@ def town() -> Town:
 def read(
     town: Town, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Messages]]:
-    """Return what reads the town, with what intercepts the calls if anything does."""
+    """Return a function that reads the town, and may intercept its calls."""
     monkeypatch.setattr(TapZohoCampaigns, "now", lambda _: town.now)
 
     def run(
@@ -169,14 +178,14 @@ def read(
         catalog: Json | None = None,
         **settings: t.Any,
     ) -> Messages:
-        # The sandbox makes ten tokens in ten minutes.
+        # The sandbox allows ten tokens in ten minutes.
         town.now += timedelta(minutes=1)
         service.intercept = intercept
         service.calls.clear()
         config = service.config | MEMORY | {"page_size": PAGE, "timezone": ZONE.key}
         config |= {"retry_max_seconds": 0, "concurrency": 1} | settings
-        asked = catalog or configure(*SAMPLED)
-        return source(tmp_path, "read", config, asked, deepcopy(state))
+        configured = catalog or configure(*SAMPLED)
+        return source(tmp_path, "read", config, configured, deepcopy(state))
 
     def clock() -> float:
         return town.now.timestamp()
@@ -188,7 +197,7 @@ def read(
 def load(
     warehouse: Warehouse, messages: list[Json], keys: dict[str, list[str]]
 ) -> None:
-    """Load messages as a destination that upserts does."""
+    """Load messages like a destination that upserts."""
     warehouse.load(
         {"type": "SCHEMA", "stream": name, "key_properties": key}
         for name, key in keys.items()
@@ -204,53 +213,57 @@ def load(
     )
 
 
-def test_a_run_goes_on_from_any_state_that_was_emitted(
+def test_run_can_resume_from_any_emitted_state(
     town: Town, read: Callable[..., Messages], discovered: Json
 ) -> None:
     keys = {
         stream["name"]: [key for (key,) in stream["source_defined_primary_key"]]
         for stream in discovered["streams"]
     }
-    whole = read()
-    assert len(whole.states) > 20
-    positions = [n for n, m in enumerate(whole.all, 1) if m["type"] == "STATE"]
+    full_run = read()
+    assert len(full_run.states) > 20
+    positions = [
+        number
+        for number, message in enumerate(full_run.all, 1)
+        if message["type"] == "STATE"
+    ]
     for position in positions[::2]:
         before = Messages("")
-        before.all = whole.all[:position]
+        before.all = full_run.all[:position]
         warehouse = Warehouse()
         load(warehouse, before.all, keys)
         after = read(before.last_states())
         load(warehouse, after.all, keys)
         assert after.status == 0
-        assert_whole(town, warehouse, f"stopped behind message {position}")
+        assert_whole(town, warehouse, f"stopped after message {position}")
 
 
-def test_who_clears_the_snapshots_alone_gets_them_again(
+def test_cleared_state_of_snapshots_sends_them_again(
     read: Callable[..., Messages],
 ) -> None:
-    whole = read()
+    first = read()
     states = [
         state
-        for state in whole.last_states()
+        for state in first.last_states()
         if state["stream"]["stream_descriptor"]["name"] != Snapshots.name
     ]
-    again = read(states)
+    second = read(states)
     parts = [
         {row["snapshot_id"] for row in messages.records[Snapshots.name]}
-        for messages in (whole, again)
+        for messages in (first, second)
     ]
     assert parts[0] == parts[1]
-    assert not read(again.last_states()).records["campaign_recipients"]
+    assert not read(second.last_states()).records["campaign_recipients"]
 
 
-def test_a_full_refresh_is_not_earlier_than_the_last_run() -> None:
-    blob = {"run": "2026-03-20T15:04:05.000Z", "parts": {}, "closed": {}}
+def test_full_refresh_keeps_the_time_of_the_last_run() -> None:
+    state = {"run": "2026-03-20T15:04:05.000Z", "parts": {}, "closed": {}}
     for sync in (None, [2, 2]):
-        resumed = ConfiguredStream(cursor=True, full=True, sync=sync).resume(blob)
-        assert resumed.bookmark == {"run": blob["run"]}
+        resumed = ConfiguredStream(cursor=True, full=True, sync=sync).resume(state)
+        assert resumed.bookmark == {"run": state["run"]}
 
 
-def test_a_run_that_fails_goes_on_where_it_was(
+def test_run_resumes_after_a_failed_run(
     town: Town, read: Callable[..., Messages], discovered: Json
 ) -> None:
     keys = {
@@ -258,21 +271,21 @@ def test_a_run_that_fails_goes_on_where_it_was(
         for stream in discovered["streams"]
     }
     for last in range(3, 40, 6):
-        asked = 0
+        calls = 0
 
         def fail(_: Call, last: int = last) -> Reply | None:
-            nonlocal asked
-            asked += 1
-            return CUT if asked > last else None
+            nonlocal calls
+            calls += 1
+            return CUT if calls > last else None
 
         before = read(intercept=fail)
         assert before.status == 1
         assert {error["failure_type"] for error in before.errors} == {"transient_error"}
-        assert all("COMPLETE" not in told for told in before.statuses.values())
+        assert all("COMPLETE" not in statuses for statuses in before.statuses.values())
         warehouse = Warehouse()
         load(warehouse, before.all, keys)
         load(warehouse, read(before.last_states()).all, keys)
-        assert_whole(town, warehouse, f"failed behind call {last}")
+        assert_whole(town, warehouse, f"failed after call {last}")
 
 
 def rows(messages: Messages) -> dict[str, int]:
@@ -282,59 +295,65 @@ def rows(messages: Messages) -> dict[str, int]:
 @pytest.mark.parametrize(
     "mode", ["append", "overwrite", "append_dedup", "overwrite_dedup"]
 )
-def test_a_full_refresh_reads_all_whatever_the_state(
+def test_full_refresh_ignores_saved_state(
     read: Callable[..., Messages], configure: Configure, mode: str
 ) -> None:
     first = read()
-    again = read(first.last_states())
-    assert "campaign_recipients" not in again.records
+    incremental = read(first.last_states())
+    assert "campaign_recipients" not in incremental.records
     assert "segment_contacts" not in {
-        name for name in again.records if name != "snapshots"
-    } or len(again.records["segment_contacts"]) < len(first.records["segment_contacts"])
+        name for name in incremental.records if name != "snapshots"
+    } or len(incremental.records["segment_contacts"]) < len(
+        first.records["segment_contacts"]
+    )
     catalog = configure(*SAMPLED, mode="full_refresh", destination_sync_mode=mode)
     full = read(first.last_states(), catalog=catalog)
     assert rows(full) == rows(first)
-    # Without a sync that the platform has numbered, each is a new one.
+    # Without a sync ID, each full refresh is a new sync.
     assert rows(read(full.last_states(), catalog=catalog)) == rows(first)
-    # The state serves an incremental run all the same.
+    # An incremental run can still use the state.
     assert "campaign_recipients" not in read(full.last_states()).records
 
 
-def test_a_full_refresh_goes_on_where_an_earlier_attempt_of_the_same_sync_stopped(
+def test_full_refresh_resumes_an_earlier_attempt_of_the_same_sync(
     read: Callable[..., Messages], configure: Configure
 ) -> None:
-    def catalog(sync: int) -> Json:
+    def catalog(sync_id: int) -> Json:
         return configure(
             *SAMPLED,
             mode="full_refresh",
-            sync_id=sync,
+            sync_id=sync_id,
             generation_id=3,
             minimum_generation_id=3,
         )
 
-    whole = read(catalog=catalog(7))
-    asked = 0
+    full_run = read(catalog=catalog(7))
+    calls = 0
 
     def fail(call: Call) -> Reply | None:
-        nonlocal asked
-        asked += call.endpoint == "getsegmentcontacts"
-        return CUT if asked > 14 else None
+        nonlocal calls
+        calls += call.endpoint == "getsegmentcontacts"
+        return CUT if calls > 14 else None
 
     first = read(intercept=fail, catalog=catalog(7))
     assert first.statuses["campaign_recipients"][-1] == "COMPLETE"
     assert first.statuses["segment_contacts"][-1] == "INCOMPLETE"
     second = read(first.last_states(), catalog=catalog(7))
     assert "campaign_recipients" not in second.records
-    assert {told[-1] for told in second.statuses.values()} == {"COMPLETE"}
-    keys = {r["contact_email"] + r["cvid"] for r in whole.records["segment_contacts"]}
-    got = first.records["segment_contacts"] + second.records["segment_contacts"]
-    assert {row["contact_email"] + row["cvid"] for row in got} == keys
+    assert {statuses[-1] for statuses in second.statuses.values()} == {"COMPLETE"}
+    keys = {
+        r["contact_email"] + r["cvid"] for r in full_run.records["segment_contacts"]
+    }
+    rows_of_both = (
+        first.records["segment_contacts"] + second.records["segment_contacts"]
+    )
+    assert {row["contact_email"] + row["cvid"] for row in rows_of_both} == keys
     assert len(second.records["segment_contacts"]) < len(keys)
-    # The next sync begins again.
-    assert rows(read(second.last_states(), catalog=catalog(8))) == rows(whole)
+    # The next sync starts from the beginning.
+    assert rows(read(second.last_states(), catalog=catalog(8))) == rows(full_run)
 
 
-def test_a_stream_without_a_cursor_is_read_whole_in_incremental_mode_too(
+def test_stream_without_a_cursor_is_read_in_full_in_incremental_mode(
     read: Callable[..., Messages], configure: Configure
 ) -> None:
     catalog = configure("campaigns", mode="incremental")
@@ -342,7 +361,7 @@ def test_a_stream_without_a_cursor_is_read_whole_in_incremental_mode_too(
     assert rows(read(first.last_states(), catalog=catalog)) == rows(first)
 
 
-def test_snapshots_alone_are_none(
+def test_snapshots_without_other_streams_have_no_records(
     read: Callable[..., Messages], configure: Configure
 ) -> None:
     written = read(catalog=configure("snapshots"))

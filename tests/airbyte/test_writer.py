@@ -1,4 +1,4 @@
-"""Messages of several threads on one stdout, and who is told that an endpoint rests."""
+"""The writer: rate limit statuses, state counts, and writes from several threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tap_zohocampaigns.airbyte.writer import MessageWriter, StreamProgress
 from tap_zohocampaigns.singer.writer import page
 from tests.support.source import Messages
 
-SOON = 1800.0
+LOCK_SECONDS = 1800.0
 
 
 def writer_of(**endpoints: str) -> MessageWriter:
@@ -39,31 +39,31 @@ def begin(writer: MessageWriter, name: str, rows: int = 0) -> None:
 
 @pytest.fixture
 def written(capsysbinary: pytest.CaptureFixture[bytes]) -> t.Callable[[], Messages]:
-    """Return what gives all that has been written."""
+    """Return a function that returns the messages written so far."""
     return lambda: Messages(capsysbinary.readouterr().out.decode())
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "endpoint", "told"),
+    ("name", "rows", "endpoint", "waits"),
     [
         ("campaigns", 1, "recentcampaigns", True),
-        # No other stream's, so it is asked for this one.
+        # No other stream uses this endpoint, so the current stream called it.
         ("campaigns", 1, "campaignreports", True),
         ("campaigns", 1, "getsegmentcontacts", False),
-        # From the lists each stream learns what there is to read.
+        # Before its first record, a stream waits for the inventory.
         ("segments", 0, "getmailinglists", True),
         ("segments", 1, "getmailinglists", False),
         ("snapshots", 1, "recentcampaigns", False),
     ],
 )
-def test_a_stream_is_told_of_an_endpoint_that_it_waits_for(  # noqa: PLR0913
+def test_stream_is_rate_limited_while_its_endpoint_is_locked(  # noqa: PLR0913
     written: t.Callable[[], Messages],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     rows: int,
     endpoint: str,
     *,
-    told: bool,
+    waits: bool,
 ) -> None:
     writer = writer_of(
         snapshots="",
@@ -73,29 +73,29 @@ def test_a_stream_is_told_of_an_endpoint_that_it_waits_for(  # noqa: PLR0913
         mailing_lists="getmailinglists",
     )
     begin(writer, name, rows)
-    ends = time.time() + SOON
-    writer.rest(endpoint, ends)
-    # What had been read before comes while it rests.
+    end = time.time() + LOCK_SECONDS
+    writer.rest(endpoint, end)
+    # Rows read before the lock are written during the lock.
     begin(writer, name, 1)
-    monkeypatch.setattr(time, "time", lambda: ends + 1)
+    monkeypatch.setattr(time, "time", lambda: end + 1)
     begin(writer, name, 1)
     statuses = ["STARTED", *["RUNNING"] * bool(rows)]
-    statuses += ["RATE_LIMITED", "RUNNING"] if told else ["RUNNING"] * (not rows)
+    statuses += ["RATE_LIMITED", "RUNNING"] if waits else ["RUNNING"] * (not rows)
     assert written().statuses == {name: statuses}
 
 
-def test_a_stream_is_told_of_a_rest_that_began_before_its_turn(
+def test_stream_that_starts_during_a_lock_is_rate_limited(
     written: t.Callable[[], Messages],
 ) -> None:
     writer = writer_of(campaigns="recentcampaigns", segments="getsegmentdetails")
-    writer.rest("getsegmentdetails", time.time() + SOON)
+    writer.rest("getsegmentdetails", time.time() + LOCK_SECONDS)
     writer.rest("recentcampaigns", time.time() - 1)
     begin(writer, "campaigns")
     writer.end("campaigns", Status.INCOMPLETE)
     begin(writer, "segments")
-    # Another thread finds the same; a longer rest is news.
-    writer.rest("getsegmentdetails", time.time() + SOON)
-    writer.rest("getsegmentdetails", time.time() + SOON + 60)
+    # A second thread meets the same lock; only the longer wait is reported again.
+    writer.rest("getsegmentdetails", time.time() + LOCK_SECONDS)
+    writer.rest("getsegmentdetails", time.time() + LOCK_SECONDS + 60)
     assert written().statuses == {
         "campaigns": ["STARTED", "INCOMPLETE"],
         "segments": ["STARTED", "RATE_LIMITED", "RATE_LIMITED"],
@@ -103,26 +103,26 @@ def test_a_stream_is_told_of_a_rest_that_began_before_its_turn(
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_what_was_read_before_a_rest_is_told_before_it(
+def test_records_read_before_a_lock_are_written_before_its_status(
     written: t.Callable[[], Messages], *, in_thread: bool
 ) -> None:
     writer = writer_of(campaigns="recentcampaigns")
     begin(writer, "campaigns")
     writer.write_message(RecordMessage("campaigns", page([{"key": "k"}])))
     rest = threading.Thread(
-        target=writer.rest, args=("recentcampaigns", time.time() + SOON)
+        target=writer.rest, args=("recentcampaigns", time.time() + LOCK_SECONDS)
     )
     if in_thread:
         rest.start()
         rest.join()
     else:
         rest.run()
-    told = written()
-    assert told.statuses == {"campaigns": ["STARTED", "RUNNING", "RATE_LIMITED"]}
-    assert len(told.records["campaigns"]) == 1
+    messages = written()
+    assert messages.statuses == {"campaigns": ["STARTED", "RUNNING", "RATE_LIMITED"]}
+    assert len(messages.records["campaigns"]) == 1
 
 
-def test_states_count_the_records_since_the_last_one(
+def test_states_count_the_records_since_the_last_state(
     written: t.Callable[[], Messages],
 ) -> None:
     writer = writer_of(segments="getsegmentdetails")
@@ -136,19 +136,19 @@ def test_states_count_the_records_since_the_last_one(
     assert counts == [3, 2]
 
 
-def test_threads_never_write_into_each_others_lines(
+def test_threads_write_whole_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With PYTHONUNBUFFERED, as images have it, nothing but us keeps them apart."""
-    reader, end = os.pipe()
-    raw = t.cast("t.Any", io.FileIO(end, "wb"))
+    # With PYTHONUNBUFFERED, as in images, stdout has no lock of its own.
+    read_end, write_end = os.pipe()
+    raw = t.cast("t.Any", io.FileIO(write_end, "wb"))
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, write_through=True))
     writer = writer_of(campaigns="recentcampaigns")
-    read: list[bytes] = []
+    chunks: list[bytes] = []
 
     def drain() -> None:
-        while told := os.read(reader, 1000):
-            read.append(told)
+        while chunk := os.read(read_end, 1000):
+            chunks.append(chunk)
 
     def log() -> None:
         for number in range(100):
@@ -167,7 +167,7 @@ def test_threads_never_write_into_each_others_lines(
         thread.join()
     raw.close()
     threads[0].join()
-    os.close(reader)
-    found = Messages(b"".join(read).decode())
-    assert len(found.records["campaigns"]) == 15_000
-    assert sum(message["type"] == "LOG" for message in found.all) == 200
+    os.close(read_end)
+    messages = Messages(b"".join(chunks).decode())
+    assert len(messages.records["campaigns"]) == 15_000
+    assert sum(message["type"] == "LOG" for message in messages.all) == 200

@@ -1,4 +1,4 @@
-"""Reads with PyAirbyte, in its own environment; each line of stdin names a task."""
+"""Reads with PyAirbyte in its own environment; each line of stdin is a task."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from airbyte.exceptions import PyAirbyteError
 
 
 def run(task: dict) -> dict:
-    """Check and read; return what the cache holds of each stream."""
+    """Check and read a source; return the rows of each stream in the cache."""
     source = airbyte.get_source(
         "source-zohocampaigns",
         local_executable=task["executable"],
@@ -38,14 +38,14 @@ def run(task: dict) -> dict:
 
 
 def plain(value: object) -> object:
-    """Return what JSON has for a value of the database."""
+    """Convert a value of the database to one that JSON supports."""
     return float(value) if isinstance(value, Decimal) else str(value)
 
 
-# PyAirbyte writes to stdout too.
+# PyAirbyte prints to stdout too, so its output goes to stderr.
 answers, sys.stdout = sys.stdout, sys.stderr
 for line in sys.stdin:
     task = json.loads(line)
-    done = json.dumps(run(task), default=plain)
-    Path(task["result"]).write_text(done, encoding="utf-8")
+    result = json.dumps(run(task), default=plain)
+    Path(task["result"]).write_text(result, encoding="utf-8")
     print("done", file=answers, flush=True)

@@ -1,7 +1,7 @@
 """The standard tests of Airbyte's CDK, in its own environment.
 
-They are Airbyte's own, but for the place where they start a connector: they would take
-a Python class of the CDK, and are given the executable.
+The tests expect a Python class of the CDK. Here they start the executable instead;
+nothing else is changed.
 """
 
 import os
@@ -13,14 +13,14 @@ from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
 
 
 class Executable:
-    """What the tests take for a connector."""
+    """Stands in for the connector class that the tests expect."""
 
     def spec(self, logger):
-        """Do nothing: it is by this method that they know a connector."""
+        """Do nothing; the tests recognize a connector by this method."""
 
 
 def run(args, **_):
-    """Run a command of the source; return the lines that it wrote."""
+    """Run a command of the source and return its output."""
     done = subprocess.run(
         [os.environ["SOURCE"], *args], capture_output=True, text=True, check=False
     )
@@ -35,11 +35,11 @@ entrypoint_wrapper._run_command = run
 
 
 class TestSource(SourceTestSuiteBase):
-    """All that a source has to pass."""
+    """The tests that every source must pass."""
 
     connector = Executable
 
     @classmethod
     def get_connector_root_dir(cls):
-        """Return where the configurations are."""
+        """Return the folder of the configurations."""
         return Path.cwd()
