@@ -1,4 +1,4 @@
-"""Settings are shown with their source, and without secrets."""
+"""`config describe` shows settings with their source and without secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def by_name(rows: list[dict[str, str]]) -> dict[str, tuple[str, str]]:
     return {row["name"]: (row["value"], row["source"]) for row in rows}
 
 
-def test_each_setting_has_its_source(
+def test_each_setting_is_shown_with_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "config.json"
@@ -40,7 +40,7 @@ def test_each_setting_has_its_source(
     assert rows["timezone"] == ("", "default")
 
 
-def test_a_text_with_quotes_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_quotes_in_a_value_are_shown_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"timezone": 'a "b"', "cvids": ["1"]}))
     rows = by_name(describe([str(path)]))
@@ -48,7 +48,7 @@ def test_a_text_with_quotes_is_shown_as_it_is(tmp_path: Path) -> None:
     assert rows["cvids"][0] == '["1"]'
 
 
-def test_a_file_env_that_can_not_be_read_is_named(
+def test_unreadable_env_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -58,26 +58,28 @@ def test_a_file_env_that_can_not_be_read_is_named(
     assert "planted" not in str(caught.value)
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_the_command_reads_a_file_env(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_command_reads_the_env_file(tmp_path: Path, format_: str) -> None:
     (tmp_path / ".env").write_text("TAP_ZOHOCAMPAIGNS_DATA_CENTER=eu\n")
-    clean: dict[str, t.Any] = {
+    environment: dict[str, t.Any] = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("TAP_ZOHOCAMPAIGNS_")
     }
     done = subprocess.run(
-        [TAP, "config", "describe", f"--format={form}"],
+        [TAP, "config", "describe", f"--format={format_}"],
         capture_output=True,
         text=True,
         check=True,
         cwd=tmp_path,
-        env=clean,
+        env=environment,
         timeout=60,
     )
     assert done.stderr == ""
-    if form == "json":
+    if format_ == "json":
         assert by_name(json.loads(done.stdout))["data_center"] == ("eu", ".env")
     else:
-        (line,) = [x for x in done.stdout.splitlines() if x.startswith("data_center")]
+        (line,) = [
+            line for line in done.stdout.splitlines() if line.startswith("data_center")
+        ]
         assert line.split() == ["data_center", "eu", ".env"]

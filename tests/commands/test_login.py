@@ -1,4 +1,4 @@
-"""From a client to a refresh token, in three ways."""
+"""`login` gets a refresh token in three ways: code, browser and device."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 class Clock:
-    """Seconds that pass in sleeps only."""
+    """A clock that moves only when something sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -55,13 +55,13 @@ def service(account: LivingAccount, clock: Clock) -> Iterator[Service]:
 
 
 class Session:
-    """A login, and what it said."""
+    """A login and the messages that it printed."""
 
     def __init__(self, service: Service, clock: Clock, **config: str) -> None:
-        self.said: list[str] = []
+        self.printed: list[str] = []
         settings = {**service.config, **config}
         self.login = Login(
-            settings, say=self.said.append, clock=clock, sleep=clock.sleep
+            settings, say=self.printed.append, clock=clock, sleep=clock.sleep
         )
 
 
@@ -70,32 +70,30 @@ def session(service: Service, clock: Clock) -> Session:
     return Session(service, clock)
 
 
-def test_the_code_of_a_self_client_is_exchanged(
-    session: Session, service: Service
-) -> None:
+def test_code_of_a_self_client_is_exchanged(session: Session, service: Service) -> None:
     grant = session.login.by_code(service.consent.new_code("a.b.READ"))
     assert grant.refresh_token == service.config["refresh_token"]
     assert grant.scopes == {"a.b.READ"}
 
 
-def test_a_code_can_be_used_once_and_within_its_minutes(
+def test_used_expired_or_wrong_code_is_rejected(
     session: Session, service: Service, clock: Clock
 ) -> None:
     code = service.consent.new_code()
     session.login.by_code(code)
-    late = service.consent.new_code()
+    expired = service.consent.new_code()
     clock.now += 600
-    for used in (code, late, "1000.wrong.code"):
+    for invalid_code in (code, expired, "1000.wrong.code"):
         with pytest.raises(SettingError, match="generate a new one") as caught:
-            session.login.by_code(used)
-        assert used not in str(caught.value)
+            session.login.by_code(invalid_code)
+        assert invalid_code not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [("client_id", "check `client_id`"), ("client_secret", "check `client_secret`")],
 )
-def test_a_wrong_client_is_named(
+def test_wrong_client_setting_is_named(
     service: Service, clock: Clock, setting: str, sentence: str
 ) -> None:
     login = Session(service, clock, **{setting: "planted-wrong"}).login
@@ -112,30 +110,30 @@ def click_through(url: str, decision: str) -> None:
 
 
 @pytest.mark.parametrize("decision", ["accept", "reject"])
-def test_consent_in_a_browser_comes_back_by_the_redirect(
+def test_browser_login_reads_the_decision_from_the_redirect(
     session: Session, service: Service, decision: str
 ) -> None:
     urls: list[str] = []
     threads = []
 
-    def browser(url: str) -> None:
+    def open_browser(url: str) -> None:
         urls.append(url)
         threads.append(threading.Thread(target=click_through, args=(url, decision)))
         threads[0].start()
 
     if decision == "reject":
         with pytest.raises(SettingError, match="consent was denied"):
-            session.login.by_browser(SCOPES, 0, browser)
+            session.login.by_browser(SCOPES, 0, open_browser)
     else:
-        grant = session.login.by_browser(SCOPES, 0, browser)
+        grant = session.login.by_browser(SCOPES, 0, open_browser)
         assert grant.refresh_token == service.config["refresh_token"]
         assert grant.scopes == {*SCOPES}
     threads[0].join()
     assert service.config["client_secret"] not in urls[0]
-    assert any("http://localhost:" in text for text in session.said)
+    assert any("http://localhost:" in text for text in session.printed)
 
 
-def test_a_redirect_of_another_request_is_ignored() -> None:
+def test_redirect_of_another_request_is_ignored() -> None:
     assert oauth.read_redirect({"state": "other", "code": "x"}, "mine") is None
     assert oauth.read_redirect({"state": "mine", "code": "x"}, "mine") == "x"
 
@@ -150,24 +148,26 @@ def test_a_redirect_of_another_request_is_ignored() -> None:
         ({}, "jp"),
     ],
 )
-def test_the_redirect_names_the_data_center(
+def test_redirect_names_the_data_center(
     query: dict[str, str], data_center: str
 ) -> None:
     assert oauth.data_center_of(query, "jp") == data_center
 
 
 @pytest.mark.parametrize("decision", ["accept", "reject", ""])
-def test_a_machine_without_a_browser_polls_until_the_user_decides(
+def test_device_login_polls_until_the_user_decides(
     session: Session, service: Service, clock: Clock, decision: str
 ) -> None:
     def decide(seconds: float) -> None:
         clock.now += seconds
         clock.slept.append(seconds)
         if decision and len(clock.slept) == 3:
-            (url,) = [x.split()[-1] for x in session.said if "user_code=" in x]
+            (url,) = [
+                text.split()[-1] for text in session.printed if "user_code=" in text
+            ]
             click_through(url, decision)
 
-    session.login._sleep = decide  # noqa: SLF001 (a user who acts meanwhile)
+    session.login._sleep = decide  # noqa: SLF001 (the user decides during a sleep)
     if decision == "accept":
         grant = session.login.by_device(SCOPES)
         assert grant.refresh_token == service.config["refresh_token"]
@@ -178,10 +178,10 @@ def test_a_machine_without_a_browser_polls_until_the_user_decides(
             session.login.by_device(SCOPES)
 
 
-def test_an_outage_while_the_user_enters_the_code_does_not_end_the_login(
+def test_outage_during_polling_does_not_end_the_login(
     session: Session, clock: Clock
 ) -> None:
-    post, answers = session.login._post, iter([None, (503, b""), (429, b"{}")])  # noqa: SLF001 (an outage)
+    post, answers = session.login._post, iter([None, (503, b""), (429, b"{}")])  # noqa: SLF001 (fakes an outage)
 
     def fail(path: str, form: t.Any) -> tuple[int, bytes]:
         return next(answers, None) or post(path, form)
@@ -189,24 +189,26 @@ def test_an_outage_while_the_user_enters_the_code_does_not_end_the_login(
     def decide(seconds: float) -> None:
         clock.sleep(seconds)
         if len(clock.slept) == 3:
-            (url,) = [text.split()[-1] for text in session.said if "user_code=" in text]
+            (url,) = [
+                text.split()[-1] for text in session.printed if "user_code=" in text
+            ]
             click_through(url, "accept")
 
-    session.login._post = fail  # type: ignore[method-assign]  # noqa: SLF001 (an outage)
-    session.login._sleep = decide  # noqa: SLF001 (a user who acts meanwhile)
+    session.login._post = fail  # type: ignore[method-assign]  # noqa: SLF001 (fakes an outage)
+    session.login._sleep = decide  # noqa: SLF001 (the user decides during a sleep)
     assert session.login.by_device(SCOPES).refresh_token
-    assert any("HTTP 503" in text for text in session.said)
+    assert any("HTTP 503" in text for text in session.printed)
 
 
 @pytest.mark.parametrize("data_center", ["sandbox", "mars", ""])
-def test_no_secret_goes_to_a_data_center_that_nobody_named(data_center: str) -> None:
+def test_login_requires_a_known_data_center(data_center: str) -> None:
     config = {"client_id": "1", "client_secret": "planted", "data_center": data_center}
     with pytest.raises(SettingError, match="data_center") as caught:
         Login(config, say=print)
     assert "planted" not in str(caught.value)
 
 
-def test_an_account_of_another_data_center_is_polled_there() -> None:
+def test_account_of_another_data_center_is_polled_there() -> None:
     body = json.dumps({"error": "other_dc", "user_location": "eu"}).encode()
     assert oauth.read_poll(200, body, ()) == oauth.Pending("eu")
     with pytest.raises(SettingError, match="data_center"):
@@ -223,7 +225,7 @@ def test_an_account_of_another_data_center_is_polled_there() -> None:
         (-1, 0, (30.0, 300.0)),
     ],
 )
-def test_times_of_a_device_may_be_seconds_or_milliseconds(
+def test_device_times_may_be_seconds_or_milliseconds(
     interval: object, lifetime: object, seconds: tuple[float, float]
 ) -> None:
     body = {"user_code": "AB", "device_code": "1000.x", "verification_url": "https://z"}
@@ -253,16 +255,16 @@ def test_times_of_a_device_may_be_seconds_or_milliseconds(
         (503, {}, Transient, "HTTP 503"),
     ],
 )
-def test_each_refusal_is_a_sentence_with_the_way_out(
+def test_each_refusal_has_a_message_with_a_fix(
     status: int, body: object, error: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(error, match=re.escape(sentence)):
         oauth.read_grant(status, json.dumps(body).encode(), ())
 
 
-def test_scopes_are_those_that_streams_and_target_need() -> None:
-    tap = needed_scopes(target=False)
-    assert {*SCOPES} <= {*tap}
+def test_needed_scopes_cover_streams_and_target() -> None:
+    tap_scopes = needed_scopes(target=False)
+    assert {*SCOPES} <= {*tap_scopes}
     assert needed_scopes(target=True) == [
         "ZohoCampaigns.contact.UPDATE",
         "ZohoCampaigns.contact.CREATE",
@@ -270,25 +272,29 @@ def test_scopes_are_those_that_streams_and_target_need() -> None:
     assert needed_scopes(target=True, more=["a.b.READ"])[-1] == "a.b.READ"
 
 
-@pytest.mark.parametrize("tells", [True, False])
-def test_scopes_of_the_configured_token_are_kept(
-    account: LivingAccount, clock: Clock, *, tells: bool
+@pytest.mark.parametrize("tells_scopes", [True, False])
+def test_scopes_of_the_configured_token_are_known(
+    account: LivingAccount, clock: Clock, *, tells_scopes: bool
 ) -> None:
     scopes = ["a.b.READ", "c.d.READ"]
     with Service(
-        account, monotonic=clock, scopes=scopes, tells_scopes=tells
+        account, monotonic=clock, scopes=scopes, tells_scopes=tells_scopes
     ) as service:
         login = Session(service, clock).login
-        assert login.known_scopes() == (scopes if tells else [])
+        assert login.known_scopes() == (scopes if tells_scopes else [])
         revoked = Session(service, clock, refresh_token="planted-revoked").login
         with pytest.raises(SettingError) as caught:
             revoked.known_scopes()
         assert "planted" not in str(caught.value)
-        config = {n: v for n, v in service.config.items() if n != "refresh_token"}
+        config = {
+            name: value
+            for name, value in service.config.items()
+            if name != "refresh_token"
+        }
         assert Login(config, say=print).known_scopes() == []
 
 
-def test_an_env_file_keeps_its_other_lines_and_is_private(tmp_path: Path) -> None:
+def test_env_file_keeps_its_other_lines_and_becomes_private(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("# mine\nOTHER=1\nexport A=old\nA=older\n")
     path.chmod(0o644)
@@ -298,13 +304,13 @@ def test_an_env_file_keeps_its_other_lines_and_is_private(tmp_path: Path) -> Non
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_an_env_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+def test_unwritable_env_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="--env-file"):
         env_file.write(tmp_path / "nowhere" / ".env", {"A": "1"})
 
 
 @pytest.mark.parametrize("prints", [True, False])
-def test_the_command_writes_settings_that_the_tap_can_use(
+def test_command_writes_settings_for_the_tap(
     tmp_path: Path, account: LivingAccount, *, prints: bool
 ) -> None:
     with Service(account) as service:

@@ -1,4 +1,4 @@
-"""A plan tells what a sync costs before it is run."""
+"""A plan estimates the calls, rows and minutes of a sync."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
-# What a plan may ask for: all of it is small.
-SMALL = {
+# The endpoints that a plan may call; their responses are small.
+SMALL_ENDPOINTS = {
     *("getmailinglists", "recentcampaigns", "campaignreports", "getcampaigndetails"),
     *("contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"),
 }
 
 
-def planned(
+def plan_of(
     service: Service,
     state: dict[str, t.Any] | None = None,
     streams: tuple[str, ...] = (),
@@ -43,87 +43,89 @@ def planned(
     return make_plan(tap)
 
 
-def real(service: Service) -> Counter[str]:
+def calls_of(service: Service) -> Counter[str]:
     return Counter(call.endpoint for call in service.calls)
 
 
-@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
-def test_a_plan_tells_calls_and_rows_of_a_first_sync_and_of_the_next(
-    service: Service, form: str
+@pytest.mark.parametrize(
+    "format_", ["json", pytest.param("xml", marks=pytest.mark.slow)]
+)
+def test_plan_predicts_calls_and_rows_of_two_syncs(
+    service: Service, format_: str
 ) -> None:
-    plan = planned(service, response_format=form)
-    assert {*real(service)} <= SMALL
+    plan = plan_of(service, response_format=format_)
+    assert {*calls_of(service)} <= SMALL_ENDPOINTS
     assert plan["asked"] == len(service.calls)
     service.calls.clear()
     names = [stream.name for stream in STREAMS]
-    output = run_tap(service, *names, response_format=form)
-    calls = {each["endpoint"]: each["calls"] for each in plan["endpoints"]}
-    assert {*calls} == {*real(service)}
-    number = real(service)
-    assert number.total() * 0.9 <= plan["calls"] <= number.total() * 1.1
-    assert calls.pop("getsegmentcontacts") >= number.pop("getsegmentcontacts")
-    # How long pages are is known sooner or later, as the four threads happen to run.
+    output = run_tap(service, *names, response_format=format_)
+    planned_calls = {row["endpoint"]: row["calls"] for row in plan["endpoints"]}
+    assert {*planned_calls} == {*calls_of(service)}
+    actual = calls_of(service)
+    assert actual.total() * 0.9 <= plan["calls"] <= actual.total() * 1.1
+    assert planned_calls.pop("getsegmentcontacts") >= actual.pop("getsegmentcontacts")
+    # The threads learn the page length at different times, so counts vary a little.
     for endpoint in ("getcampaignrecipientsdata", "getlistsubscribers"):
-        about = pytest.approx(number.pop(endpoint), rel=0.1, abs=4)
-        assert calls.pop(endpoint) == about
-    assert calls == number
+        expected = pytest.approx(actual.pop(endpoint), rel=0.1, abs=4)
+        assert planned_calls.pop(endpoint) == expected
+    assert planned_calls == actual
     rows = {name: len(records) for name, records in output.records.items()}
-    told = {each["stream"]: each["rows"] for each in plan["streams"]}
-    assert told.keys() == rows.keys() - {"snapshots"}
-    for name in told.keys() - {"segment_contacts", "recipient_events"}:
-        assert told[name] == rows[name], name
-    assert 0 < told["recipient_events"] <= rows["recipient_events"]
+    planned_rows = {row["stream"]: row["rows"] for row in plan["streams"]}
+    assert planned_rows.keys() == rows.keys() - {"snapshots"}
+    for name in planned_rows.keys() - {"segment_contacts", "recipient_events"}:
+        assert planned_rows[name] == rows[name], name
+    assert 0 < planned_rows["recipient_events"] <= rows["recipient_events"]
     assert plan["at_least"] == ["recipient_events"]
-    assert told["segment_contacts"] >= rows["segment_contacts"]
+    assert planned_rows["segment_contacts"] >= rows["segment_contacts"]
     assert "segment_contacts" in plan["at_most"]
-    assert plan["rows"] == sum(told.values())
+    assert plan["rows"] == sum(planned_rows.values())
 
-    # One by one, each of them finds out the same of the lengths of pages.
-    again = planned(service, output.state, response_format=form, concurrency=1)
-    assert again["at_most"] == []
+    # With one thread, plan and sync learn the page lengths in the same order.
+    second_plan = plan_of(service, output.state, response_format=format_, concurrency=1)
+    assert second_plan["at_most"] == []
     service.calls.clear()
-    run_tap(service, *names, state=output.state, response_format=form, concurrency=1)
-    calls = {each["endpoint"]: each["calls"] for each in again["endpoints"]}
-    assert calls.keys() == real(service).keys()
-    for endpoint, made in real(service).items():
-        assert calls[endpoint] == pytest.approx(made, rel=0.1, abs=1), endpoint
-    assert {*again["streams"][0]} == {"stream", "rows", "calls"}
+    run_tap(service, *names, state=output.state, response_format=format_, concurrency=1)
+    planned_calls = {row["endpoint"]: row["calls"] for row in second_plan["endpoints"]}
+    assert planned_calls.keys() == calls_of(service).keys()
+    for endpoint, count in calls_of(service).items():
+        assert planned_calls[endpoint] == pytest.approx(count, rel=0.1, abs=1), endpoint
+    assert {*second_plan["streams"][0]} == {"stream", "rows", "calls"}
 
 
-def test_a_plan_of_some_streams_asks_for_no_others(service: Service) -> None:
-    plan = planned(service, streams=("mailing_lists", "list_subscriber_counts"))
-    assert real(service) == {"getmailinglists": 1}
-    assert [each["stream"] for each in plan["streams"]] == [
+def test_plan_of_some_streams_calls_only_their_endpoints(service: Service) -> None:
+    plan = plan_of(service, streams=("mailing_lists", "list_subscriber_counts"))
+    assert calls_of(service) == {"getmailinglists": 1}
+    assert [row["stream"] for row in plan["streams"]] == [
         "list_subscriber_counts",
         "mailing_lists",
     ]
     assert plan["at_most"] == []
 
 
-def test_a_plan_tells_minutes_at_the_quota(service: Service) -> None:
-    plan = planned(service, rate_limit_calls=100, rate_limit_seconds=60)
-    minutes = {each["endpoint"]: each["minutes"] for each in plan["endpoints"]}
-    calls = {each["endpoint"]: each["calls"] for each in plan["endpoints"]}
+def test_plan_shows_the_minutes_that_the_quota_needs(service: Service) -> None:
+    plan = plan_of(service, rate_limit_calls=100, rate_limit_seconds=60)
+    minutes = {row["endpoint"]: row["minutes"] for row in plan["endpoints"]}
+    calls = {row["endpoint"]: row["calls"] for row in plan["endpoints"]}
     assert calls["getcampaignrecipientsdata"] > 200
     windows = -(-(calls["getcampaignrecipientsdata"] - 100) // 100)
     assert minutes["getcampaignrecipientsdata"] == plan["minutes"] == windows
     assert minutes["getmailinglists"] == 0
-    one_by_one = planned(
+    sequential = plan_of(
         service, rate_limit_calls=40, rate_limit_seconds=60, concurrency=1
     )
-    assert one_by_one["minutes"] > plan["minutes"]
-    assert one_by_one["minutes"] == sum(
-        each["minutes"] for each in one_by_one["endpoints"]
+    assert sequential["minutes"] > plan["minutes"]
+    assert sequential["minutes"] == sum(
+        row["minutes"] for row in sequential["endpoints"]
     )
 
 
-def test_a_plan_shows_what_each_action_costs(service: Service) -> None:
-    plan = planned(service, streams=("campaign_recipients",))
+def test_plan_shows_the_calls_of_each_action(service: Service) -> None:
+    plan = plan_of(service, streams=("campaign_recipients",))
     costs = {row["action"]: row["calls"] for row in plan["actions"]}
     assert len(costs) == 9
     calls = {row["endpoint"]: row["calls"] for row in plan["endpoints"]}
     assert sum(costs.values()) == calls["getcampaignrecipientsdata"]
-    fewer = planned(
+    fewer = plan_of(
         service,
         streams=("campaign_recipients",),
         actions=[action for action in costs if action != "unopenedcontacts"],
@@ -132,7 +134,7 @@ def test_a_plan_shows_what_each_action_costs(service: Service) -> None:
     assert saved == costs["unopenedcontacts"] > 0
 
 
-def test_a_table_is_drawn_on_a_terminal_and_plain_in_a_pipe(
+def test_table_has_borders_on_a_terminal_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts: list[tables.Table | str] = [
@@ -146,13 +148,13 @@ def test_a_table_is_drawn_on_a_terminal_and_plain_in_a_pipe(
     )
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     tables.show(parts)
-    drawn = capsys.readouterr().out
-    assert "│ one [b] │      1 │" in drawn
-    assert "A [b] sentence." in drawn
+    on_terminal = capsys.readouterr().out
+    assert "│ one [b] │      1 │" in on_terminal
+    assert "A [b] sentence." in on_terminal
 
 
-def test_a_plan_as_text_is_a_table(service: Service) -> None:
-    text = as_text(planned(service))
+def test_plan_as_text_is_a_table(service: Service) -> None:
+    text = as_text(plan_of(service))
     lines = text.splitlines()
     assert lines[0].split() == ["endpoint", "calls", "minutes", "at", "the", "quota"]
     assert any(line.startswith("getsegmentcontacts") and "≤" in line for line in lines)
@@ -171,7 +173,7 @@ def run_plan(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_prints_a_plan(
+def test_command_prints_a_plan(
     account: LivingAccount, service: Service, tmp_path: Path
 ) -> None:
     catalog = tmp_path / "catalog.json"
@@ -189,49 +191,49 @@ def test_the_command_prints_a_plan(
     catalog.write_text(json.dumps(streams))
     state.write_text("{}")
     files = ["--config", config, "--catalog", catalog, "--state", state]
-    given = [str(each) for each in files]
-    text = run_plan(*given)
+    options = [str(option) for option in files]
+    text = run_plan(*options)
     assert text.returncode == 0, text.stderr
     assert "getmailinglists" in text.stdout
-    plan = json.loads(run_plan(*given, "--format", "json").stdout)
+    plan = json.loads(run_plan(*options, "--format", "json").stdout)
     assert plan["calls"] == 1
     assert plan["rows"] == len(account.lists())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--config", "no.json"], "no.json"),
         (["--format", "yaml"], "yaml"),
         (["--config", "README.md"], "is not JSON"),
     ],
 )
-def test_a_plan_that_can_not_be_made_is_one_sentence(
-    arguments: list[str], told: str
+def test_failed_plan_prints_an_error_without_a_traceback(
+    arguments: list[str], expected: str
 ) -> None:
     done = run_plan(*arguments)
     assert done.returncode != 0
-    assert told in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
 
 
-@pytest.mark.parametrize("lacking", [CONTACTS, CAMPAIGNS, WORKFLOWS, TAGS])
-def test_a_lacking_scope_costs_its_streams_only(
-    service: Service, caplog: pytest.LogCaptureFixture, lacking: str
+@pytest.mark.parametrize("missing", [CONTACTS, CAMPAIGNS, WORKFLOWS, TAGS])
+def test_missing_scope_leaves_out_only_its_streams(
+    service: Service, caplog: pytest.LogCaptureFixture, missing: str
 ) -> None:
-    service.scopes = [scope for scope in service.scopes if scope != lacking]
-    rows = {each["stream"]: each["rows"] for each in planned(service)["streams"]}
+    service.scopes = [scope for scope in service.scopes if scope != missing]
+    rows = {row["stream"]: row["rows"] for row in plan_of(service)["streams"]}
     for stream in STREAMS:
         if stream.endpoint:
-            assert bool(rows[stream.name]) is (READS[stream.endpoint].scope != lacking)
-    assert caplog.text.count(f"lacks the scope {lacking}") == 1
+            assert bool(rows[stream.name]) is (READS[stream.endpoint].scope != missing)
+    assert caplog.text.count(f"lacks the scope {missing}") == 1
     assert "Streams left out of this run" in caplog.text
 
 
-def test_the_plan_in_the_docs_is_that_of_the_sandbox(service: Service) -> None:
+def test_plan_in_the_docs_is_that_of_the_sandbox(service: Service) -> None:
     page = (ROOT / "docs" / "quota.md").read_text()
     (block,) = re.findall(r"```text\n(endpoint .*?)\n```", page, re.DOTALL)
     selected = [stream.name for stream in STREAMS if stream.selected_by_default]
-    plan = planned(service, None, tuple(selected))
+    plan = plan_of(service, None, tuple(selected))
     assert as_text(plan).split("\n\n")[0] == block
