@@ -1,4 +1,4 @@
-"""Fixtures."""
+"""Fixtures of the stream tests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if t.TYPE_CHECKING:
 
 
 @pytest.fixture
-def newest(account: LivingAccount) -> str:
-    sent = [each for each in account.campaigns() if each.sent and not each.children]
-    return max(sent, key=lambda each: each.sent or NOW).key
+def newest_key(account: LivingAccount) -> str:
+    """Return the key of the newest campaign without test sends."""
+    sent = [
+        campaign
+        for campaign in account.campaigns()
+        if campaign.sent and not campaign.children
+    ]
+    return max(sent, key=lambda campaign: campaign.sent or NOW).key

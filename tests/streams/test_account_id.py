@@ -1,4 +1,4 @@
-"""The setting `account_id`: first in each key."""
+"""The setting `account_id` adds a column that comes first in every key."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
     Record: t.TypeAlias = dict[str, t.Any]
-    Short: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
 
 
-def test_records_have_the_account_first_in_their_key(service: Service) -> None:
+def test_account_id_is_the_first_column_of_every_key(service: Service) -> None:
     output = run_tap(service, *ALL, account_id="north-1")
     assert output.records.keys() == {*ALL}
     assert_fits(output)
@@ -39,7 +38,7 @@ def test_records_have_the_account_first_in_their_key(service: Service) -> None:
         assert {row["account_id"] for row in records} == {"north-1"}
 
 
-def test_without_the_setting_nothing_has_an_account(service: Service) -> None:
+def test_streams_have_no_account_id_without_the_setting(service: Service) -> None:
     output = run_tap(service, *ALL)
     for message in output.messages:
         if message["type"] == "SCHEMA" and message["stream"] != "account":
@@ -47,51 +46,57 @@ def test_without_the_setting_nothing_has_an_account(service: Service) -> None:
             assert "account_id" not in message["schema"]["properties"]
 
 
-@pytest.mark.parametrize(("then", "now"), [("", "a"), ("a", ""), ("a", "b")])
-def test_the_setting_counts_not_the_catalog(
-    service: Service, then: str, now: str
+@pytest.mark.parametrize(("old_id", "new_id"), [("", "a"), ("a", ""), ("a", "b")])
+def test_setting_overrides_the_account_id_of_the_catalog(
+    service: Service, old_id: str, new_id: str
 ) -> None:
     config = service.config | {"rate_limit_ledger": "memory"}
-    told: Record = {"account_id": then} if then else {}
-    catalog = TapZohoCampaigns(config=config | told).catalog_dict
-    settings: Record = {"account_id": now} if now else {}
-    output = run_tap(service, "tags", "account", catalog=catalog, **settings)
+    old_settings: Record = {"account_id": old_id} if old_id else {}
+    catalog = TapZohoCampaigns(config=config | old_settings).catalog_dict
+    new_settings: Record = {"account_id": new_id} if new_id else {}
+    output = run_tap(service, "tags", "account", catalog=catalog, **new_settings)
     assert_fits(output)
     keys = {
-        m["stream"]: m["key_properties"]
-        for m in output.messages
-        if m["type"] == "SCHEMA"
+        message["stream"]: message["key_properties"]
+        for message in output.messages
+        if message["type"] == "SCHEMA"
     }
-    assert keys["tags"] == (["account_id", "tag_id"] if now else ["tag_id"])
+    assert keys["tags"] == (["account_id", "tag_id"] if new_id else ["tag_id"])
     assert keys["account"] == ["account_id"]
     (row,) = output.records["account"]
-    assert row["account_id"] == now or not now
+    assert row["account_id"] == new_id or not new_id
 
 
-def test_another_name_of_the_account_writes_everything_again(service: Service) -> None:
+def test_a_changed_account_id_writes_every_record_again(service: Service) -> None:
     first = run_tap(service, "segment_contacts", account_id="a")
     same = run_tap(service, "segment_contacts", account_id="a", state=first.state)
     other = run_tap(service, "segment_contacts", account_id="b", state=first.state)
-    number = len(first.records["segment_contacts"])
-    # Those that were added last are written once more.
-    assert len(same.records["segment_contacts"]) < number
-    assert len(other.records["segment_contacts"]) == number
+    count = len(first.records["segment_contacts"])
+    # The newest members are always written again.
+    assert len(same.records["segment_contacts"]) < count
+    assert len(other.records["segment_contacts"]) == count
 
 
-@pytest.mark.parametrize("name", ["a", "A-b_9", "x" * 64])
-def test_names_of_accounts(name: str) -> None:
-    config = complete({"data_center": "sandbox", "account_id": name})
+@pytest.mark.parametrize("account_id", ["a", "A-b_9", "x" * 64])
+def test_valid_account_ids_are_accepted(account_id: str) -> None:
+    config = complete({"data_center": "sandbox", "account_id": account_id})
     assert not problems(config)
-    assert account_name(config | {"client_id": "c"}) == name
+    assert account_name(config | {"client_id": "c"}) == account_id
 
 
-@pytest.mark.parametrize("name", ["", "x" * 65, "a b", "a\n", "é", "a/b", 7, "\u0661"])
-def test_what_is_no_name_of_an_account(name: object) -> None:
-    (told,) = problems(complete({"data_center": "sandbox", "account_id": name}))
-    assert "`account_id` must be" in told
+@pytest.mark.parametrize(
+    "account_id", ["", "x" * 65, "a b", "a\n", "é", "a/b", 7, "\u0661"]
+)
+def test_invalid_account_ids_are_rejected(account_id: object) -> None:
+    (problem,) = problems(
+        complete({"data_center": "sandbox", "account_id": account_id})
+    )
+    assert "`account_id` must be" in problem
 
 
-def test_tokens_are_named_by_the_account_and_the_secrets(tmp_path: Path) -> None:
+def test_token_files_are_named_after_the_account_and_the_credentials(
+    tmp_path: Path,
+) -> None:
     config = {
         "client_id": "c",
         "client_secret": "s",
@@ -100,22 +105,26 @@ def test_tokens_are_named_by_the_account_and_the_secrets(tmp_path: Path) -> None
         "rate_limit_ledger": str(tmp_path / "calls"),
     }
     paths = set()
-    for more in ({}, {"account_id": "a"}, {"account_id": "a", "refresh_token": "q"}):
-        tokens = open_tokens(config | more)
+    for settings in (
+        {},
+        {"account_id": "a"},
+        {"account_id": "a", "refresh_token": "q"},
+    ):
+        tokens = open_tokens(config | settings)
         assert isinstance(tokens, FileTokens)
-        paths.add(tokens._path.name)  # noqa: SLF001 (what it is called)
+        paths.add(tokens._path.name)  # noqa: SLF001 (the file name)
     assert len(paths) == 3
     assert sum("token-a-" in name for name in paths) == 2
 
 
-def test_the_account_is_in_airbytes_keys(service: Service) -> None:
+def test_account_id_is_the_first_key_in_the_airbyte_catalog(service: Service) -> None:
     tap, catalog = described(service, account_id="north")
-    for each in catalog["streams"]:
-        stream = each["stream"]
+    for entry in catalog["streams"]:
+        stream = entry["stream"]
         assert stream["source_defined_primary_key"][0] == ["account_id"]
         assert next(iter(stream["json_schema"]["properties"])) == "account_id"
     assert read_catalog(catalog, tap)
     plain_tap, plain_catalog = described(service)
-    for other, told in ((tap, plain_catalog), (plain_tap, catalog)):
+    for other_tap, other_catalog in ((tap, plain_catalog), (plain_tap, catalog)):
         with pytest.raises(SettingError, match="another `account_id`"):
-            read_catalog(told, other)
+            read_catalog(other_catalog, other_tap)

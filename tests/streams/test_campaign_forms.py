@@ -1,4 +1,4 @@
-"""Forms in which details, counts and places may come."""
+"""Formats in which Zoho may send campaign details, counts and locations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("told", "times"),
+    ("value", "times"),
     [
         (None, []),
         ("", []),
@@ -39,29 +39,31 @@ if t.TYPE_CHECKING:
         ([{"other": "x"}], []),
     ],
 )
-def test_times_of_events_are_read_in_every_form(told: t.Any, times: list[str]) -> None:
-    assert parse_event_times(told) == times
+def test_event_times_are_parsed_in_every_known_format(
+    value: t.Any, times: list[str]
+) -> None:
+    assert parse_event_times(value) == times
 
 
 def envelope(**body: t.Any) -> Envelope:
     return Envelope("0", "", "success", body, [])
 
 
-def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
+def test_details_and_locations_are_parsed_in_every_known_format() -> None:
     tap = StillTap(config={"data_center": "sandbox"})
-    places = t.cast("CampaignLocations", tap.streams["campaign_locations"])
+    locations = t.cast("CampaignLocations", tap.streams["campaign_locations"])
     for body in (
         {"campaign-by-loaction": {"India": 2, "in": 1}},
         {"campaign-by-loaction": "{India=2, in=1}"},
         {"campaign-by-location": {"India": "2", "in": "1"}},
     ):
-        rows = places.rows(envelope(**body))
+        rows = locations.rows(envelope(**body))
         assert [(row["country"], int(row["reached"])) for row in rows] == [
             ("India", 2),
             ("in", 1),
         ]
-    assert places.rows(envelope()) == []
-    assert places.rows(envelope(**{"campaign-by-loaction": ""})) == []
+    assert locations.rows(envelope()) == []
+    assert locations.rows(envelope(**{"campaign-by-loaction": ""})) == []
 
     variants = t.cast("CampaignAbVariants", tap.streams["campaign_ab_variants"])
     split = {"a_open_count": "3", "b_child_campaignkey": "x", "winner": "a"}
@@ -85,47 +87,49 @@ def test_parts_of_an_answer_are_read_in_the_forms_that_are_known() -> None:
     assert lists.rows(envelope(associated_mailing_lists=[], segments_info={})) == []
 
 
-def test_counts_are_read_in_every_form_that_is_plausible() -> None:
-    korea = [("Korea, Republic of", 2), ("India", 1)]
-    for told in (
-        dict(korea),
-        [dict(korea)],
-        [{name: number} for name, number in korea],
+def test_counts_are_parsed_in_every_plausible_format() -> None:
+    expected = [("Korea, Republic of", 2), ("India", 1)]
+    for value in (
+        dict(expected),
+        [dict(expected)],
+        [{name: number} for name, number in expected],
         "{Korea, Republic of=2, India=1}",
         "{Korea, Republic of=2,India= 1 }",
     ):
-        assert [(name, int(number)) for name, number in parse_counts(told)] == korea
+        assert [(name, int(number)) for name, number in parse_counts(value)] == expected
     assert parse_counts("[{facebook=1, total=2}]") == [
         ("facebook", "1"),
         ("total", "2"),
     ]
-    nothings: list[t.Any] = [None, "", " ", "null", "{}", "[]", {}, []]
-    for nothing in nothings:
-        assert parse_counts(nothing) == []
-    for other in ("India", ["India"], 3, [{"in": 1}, {"in": 2}]):
+    empty_values: list[t.Any] = [None, "", " ", "null", "{}", "[]", {}, []]
+    for empty in empty_values:
+        assert parse_counts(empty) == []
+    for unknown in ("India", ["India"], 3, [{"in": 1}, {"in": 2}]):
         with pytest.raises(FatalError, match="form that this version does not know"):
-            parse_counts(other)
+            parse_counts(unknown)
 
 
-def test_a_country_called_nothing_is_a_key_all_the_same(
-    sync: Sync, service: Service, newest: str
+def test_country_names_like_null_are_kept_as_keys(
+    sync: Sync, service: Service, newest_key: str
 ) -> None:
-    places = {"campaign-by-loaction": {"null": 3, "undefined": 1, "": 2}}
-    answer(service, "campaignreports", **{"campaign-reports": [], **places})
-    found = sync("campaign_locations", campaign_keys=[newest]).records
-    assert [(r["country"], r["reached"]) for r in found["campaign_locations"]] == [
+    locations = {"campaign-by-loaction": {"null": 3, "undefined": 1, "": 2}}
+    answer(service, "campaignreports", **{"campaign-reports": [], **locations})
+    records = sync("campaign_locations", campaign_keys=[newest_key]).records
+    assert [
+        (row["country"], row["reached"]) for row in records["campaign_locations"]
+    ] == [
         ("null", 3),
         ("undefined", 1),
         ("", 2),
     ]
 
 
-def test_objects_may_be_the_texts_of_java_maps(
-    sync: Sync, service: Service, newest: str
+def test_objects_sent_as_java_map_text_are_parsed(
+    sync: Sync, service: Service, newest_key: str
 ) -> None:
     report, details = "campaignreports", "getcampaigndetails"
-    told: dict[str, t.Any]
-    for stream, endpoint, told, name, expected in (
+    body: dict[str, t.Any]
+    for stream, endpoint, body, field, expected in (
         (
             "campaign_reports",
             report,
@@ -155,13 +159,13 @@ def test_objects_may_be_the_texts_of_java_maps(
             "S",
         ),
     ):
-        answer(service, endpoint, **{"campaign-details": [], **told})
-        [row] = sync(stream, campaign_keys=[newest]).records[stream]
-        assert row[name] == expected
+        answer(service, endpoint, **{"campaign-details": [], **body})
+        [row] = sync(stream, campaign_keys=[newest_key]).records[stream]
+        assert row[field] == expected
 
 
 @pytest.mark.parametrize(
-    "told",
+    "body",
     [
         {"associated_mailing_lists": [{"listname": "L"}]},
         {"associated_mailing_lists": [{"listkey": "null", "listname": "L"}]},
@@ -170,23 +174,21 @@ def test_objects_may_be_the_texts_of_java_maps(
         {"segments_info": [{"segment_name": "One"}]},
     ],
 )
-def test_a_list_of_a_campaign_without_its_key_is_told_of(
-    sync: Sync, service: Service, newest: str, told: dict[str, t.Any]
+def test_campaign_lists_in_an_unknown_format_fail_the_stream(
+    sync: Sync, service: Service, newest_key: str, body: dict[str, t.Any]
 ) -> None:
-    answer(service, "getcampaigndetails", **{"campaign-details": [], **told})
+    answer(service, "getcampaigndetails", **{"campaign-details": [], **body})
     with pytest.raises(
         FatalError, match="form that this version does not know"
     ) as error:
-        sync("campaign_lists", campaign_keys=[newest])
+        sync("campaign_lists", campaign_keys=[newest_key])
     assert "cvids" not in str(error.value)
 
 
-def test_times_of_details_are_texts_in_xml_and_epochs_that_are_hours_off_in_json() -> (
-    None
-):
+def test_created_time_of_details_comes_from_text_or_the_gmt_epoch() -> None:
     tap = StillTap(config={"data_center": "sandbox", "timezone": "UTC"})
     details = t.cast("CampaignDetails", tap.streams["campaign_details"])
-    for told, expected in (
+    for fields, expected in (
         ({"created_time": "09 Apr 2025, 08:55 AM"}, "2025-04-09T08:55:00.000Z"),
         ({"created_time": "1744232100000"}, None),
         (
@@ -194,7 +196,7 @@ def test_times_of_details_are_texts_in_xml_and_epochs_that_are_hours_off_in_json
             "2025-04-09T12:55:00.000Z",
         ),
     ):
-        answer = Envelope("0", "", "success", {}, [told])
-        (row,) = details.converter.records(details.rows(answer))
+        response = Envelope("0", "", "success", {}, [fields])
+        (row,) = details.converter.records(details.rows(response))
         assert row.get("created_time") == expected
         assert not row.get("custom_fields")

@@ -1,4 +1,4 @@
-"""Columns of records: the schema, old catalogs, deselected fields."""
+"""Columns of records: by schema, with an old catalog, with deselected fields."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
     Record: t.TypeAlias = dict[str, t.Any]
-    Short: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
 
 
 @pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
-def test_records_have_the_columns_of_their_schema_in_its_order(
+def test_records_have_the_schema_columns_in_schema_order(
     service: Service, form: str
 ) -> None:
     output = run_tap(service, *ALL, response_format=form)
@@ -27,7 +26,9 @@ def test_records_have_the_columns_of_their_schema_in_its_order(
 
 
 @pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
-def test_a_map_sees_every_column_in_every_row(service: Service, form: str) -> None:
+def test_a_stream_map_sees_every_column_in_every_record(
+    service: Service, form: str
+) -> None:
     maps = {
         stream: {
             "first_name": "md5(first_name) if first_name else None",
@@ -46,7 +47,7 @@ def test_a_map_sees_every_column_in_every_row(service: Service, form: str) -> No
 @pytest.mark.parametrize(
     "depth", [1, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (0, 3))]
 )
-def test_flattened_records_have_the_columns_of_their_schema(
+def test_flattened_records_have_only_schema_columns(
     service: Service, depth: int
 ) -> None:
     output = run_tap(service, *ALL, flattening_enabled=True, flattening_max_depth=depth)
@@ -56,26 +57,26 @@ def test_flattened_records_have_the_columns_of_their_schema(
             assert record.keys() <= {*columns[stream]}, stream
 
 
-def old_catalog(service: Service, **lacking: list[str]) -> Record:
-    """Return a catalog that lacks columns, as one of an older version."""
+def old_catalog(service: Service, **missing: list[str]) -> Record:
+    """Return a catalog without some columns, like one of an older version."""
     tap = TapZohoCampaigns(config=service.config | {"rate_limit_ledger": "memory"})
     catalog = tap.catalog_dict
     for entry in catalog["streams"]:
-        (root,) = (each for each in entry["metadata"] if not each["breadcrumb"])
-        root["metadata"]["selected"] = entry["tap_stream_id"] in lacking
-        for name in lacking.get(entry["tap_stream_id"], ()):
+        (root,) = (item for item in entry["metadata"] if not item["breadcrumb"])
+        root["metadata"]["selected"] = entry["tap_stream_id"] in missing
+        for name in missing.get(entry["tap_stream_id"], ()):
             del entry["schema"]["properties"][name]
             entry["metadata"] = [
-                each for each in entry["metadata"] if each["breadcrumb"][-1:] != [name]
+                item for item in entry["metadata"] if item["breadcrumb"][-1:] != [name]
             ]
     return t.cast("Record", catalog)
 
 
 @pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
-def test_what_an_old_catalog_does_not_know_is_kept_in_custom_fields(
+def test_fields_missing_in_an_old_catalog_are_written_to_custom_fields(
     service: Service, form: str
 ) -> None:
-    lacking = {
+    missing_columns = {
         "segment_contacts": ["phone", "snapshot_time"],
         "campaign_recipients": ["first_name", "parent_campaign_key"],
         "campaigns": ["subject"],
@@ -84,39 +85,49 @@ def test_what_an_old_catalog_does_not_know_is_kept_in_custom_fields(
         "recipient_events": ["contact_id", "event_count"],
         "mailing_lists": ["custom_fields", "list_name"],
     }
-    catalog = old_catalog(service, **lacking)
-    whole = run_tap(service, *lacking, response_format=form)
-    found = run_tap(service, *lacking, catalog=catalog, response_format=form)
-    assert_fits(found)
-    assert len(found.records["mailing_lists"]) == len(whole.records["mailing_lists"])
-    for stream, names in lacking.items():
-        assert len(found.records[stream]) == len(whole.records[stream])
+    catalog = old_catalog(service, **missing_columns)
+    full_output = run_tap(service, *missing_columns, response_format=form)
+    old_output = run_tap(
+        service, *missing_columns, catalog=catalog, response_format=form
+    )
+    assert_fits(old_output)
+    assert len(old_output.records["mailing_lists"]) == len(
+        full_output.records["mailing_lists"]
+    )
+    for stream, names in missing_columns.items():
+        assert len(old_output.records[stream]) == len(full_output.records[stream])
         if stream in {"recipient_events", "mailing_lists"}:
             continue
         for name in names:
-            known = sum(row[name] is not None for row in whole.records[stream])
-            extra = sum(
-                len(row["custom_fields"] or {}) for row in found.records[stream]
-            ) - sum(len(row["custom_fields"] or {}) for row in whole.records[stream])
-            assert extra >= known, (stream, name)
-    again = run_tap(
-        service, *lacking, catalog=catalog, response_format=form, state=found.state
+            values = sum(row[name] is not None for row in full_output.records[stream])
+            extra_fields = sum(
+                len(row["custom_fields"] or {}) for row in old_output.records[stream]
+            ) - sum(
+                len(row["custom_fields"] or {}) for row in full_output.records[stream]
+            )
+            assert extra_fields >= values, (stream, name)
+    second = run_tap(
+        service,
+        *missing_columns,
+        catalog=catalog,
+        response_format=form,
+        state=old_output.state,
     )
-    # Those that were added last are written once more.
-    contacts = found.records["segment_contacts"]
-    assert len(again.records["segment_contacts"]) < len(contacts)
-    assert not again.records["campaign_recipients"]
+    # The newest members are always written again.
+    contacts = old_output.records["segment_contacts"]
+    assert len(second.records["segment_contacts"]) < len(contacts)
+    assert not second.records["campaign_recipients"]
 
 
-def test_what_a_catalog_deselects_is_nowhere(service: Service) -> None:
+def test_deselected_fields_are_not_written(service: Service) -> None:
     catalog = old_catalog(service, segment_contacts=["first_name"])
     for entry in catalog["streams"]:
         if entry["tap_stream_id"] == "segment_contacts":
-            for each in entry["metadata"]:
-                if each["breadcrumb"][-1:] in (["phone"], ["custom_fields"]):
-                    each["metadata"]["selected"] = False
-    found = run_tap(service, "segment_contacts", catalog=catalog)
-    assert_fits(found)
+            for item in entry["metadata"]:
+                if item["breadcrumb"][-1:] in (["phone"], ["custom_fields"]):
+                    item["metadata"]["selected"] = False
+    output = run_tap(service, "segment_contacts", catalog=catalog)
+    assert_fits(output)
     assert not {"phone", "custom_fields", "first_name"} & {
-        name for row in found.records["segment_contacts"] for name in row
+        name for row in output.records["segment_contacts"] for name in row
     }

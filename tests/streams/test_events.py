@@ -1,4 +1,4 @@
-"""Details and events of narrowed and interrupted runs."""
+"""Details and events in runs with filters and in interrupted runs."""
 
 from __future__ import annotations
 
@@ -22,81 +22,82 @@ if t.TYPE_CHECKING:
     Rows: t.TypeAlias = list[dict[str, t.Any]]
 
 
-def test_details_of_all_come_when_nothing_narrows_them_any_more(
+def test_all_details_are_read_after_a_filter_is_removed(
     account: LivingAccount,
 ) -> None:
     newest = max(
-        (each for each in account.campaigns() if each.sent), key=lambda c: c.updated
+        (campaign for campaign in account.campaigns() if campaign.sent),
+        key=lambda c: c.updated,
     )
     with Service(account, quota_calls=100_000) as service:
-        narrow = run_tap(service, "campaign_details", campaign_keys=[newest.key])
-        later = run_tap(service, "campaign_details", start_date="2026-01-01")
-        for before in (narrow, later):
-            whole = run_tap(service, "campaign_details", state=before.state)
-            both = [before.records["campaign_details"]]
-            both.append(whole.records["campaign_details"])
-            assert len({r["campaign_key"] for rows in both for r in rows}) == 28
-            again = run_tap(service, "campaign_details", state=whole.state)
-            assert len(again.records["campaign_details"]) < 10
+        with_keys = run_tap(service, "campaign_details", campaign_keys=[newest.key])
+        with_start_date = run_tap(service, "campaign_details", start_date="2026-01-01")
+        for filtered in (with_keys, with_start_date):
+            unfiltered = run_tap(service, "campaign_details", state=filtered.state)
+            row_lists = [filtered.records["campaign_details"]]
+            row_lists.append(unfiltered.records["campaign_details"])
+            assert len({r["campaign_key"] for rows in row_lists for r in rows}) == 28
+            repeated = run_tap(service, "campaign_details", state=unfiltered.state)
+            assert len(repeated.records["campaign_details"]) < 10
 
 
-def test_events_are_of_the_actions_that_are_wanted(account: LivingAccount) -> None:
+def test_events_have_only_the_configured_actions(account: LivingAccount) -> None:
     with Service(account, quota_calls=100_000) as service:
         output = run_tap(service, "recipient_events", actions=["clickedcontacts"])
     actions = {row["action"] for row in output.records["recipient_events"]}
     assert actions == {"clickedcontacts"}
 
 
-def test_events_that_were_interrupted_go_on(account: LivingAccount) -> None:
-    sent = [each for each in account.campaigns() if each.sent]
-    newest = max(sent, key=lambda each: each.sent or NOW).key
+def test_interrupted_events_resume(account: LivingAccount) -> None:
+    sent = [campaign for campaign in account.campaigns() if campaign.sent]
+    newest_key = max(sent, key=lambda campaign: campaign.sent or NOW).key
     settings: dict[str, t.Any] = {
-        "campaign_keys": [newest],
+        "campaign_keys": [newest_key],
         "page_size": 50,
         "concurrency": 1,
     }
     with Service(account, quota_calls=100_000) as service:
-        whole = run_tap(service, "recipient_events", **settings)
+        complete = run_tap(service, "recipient_events", **settings)
         calls = [call for call in service.calls if call.params.get("type")]
         assert len({call.params["action"] for call in calls}) == 2
     names = ("action", "contact_email", "event_time")
-    expected = keys_of(whole.records["recipient_events"], *names)
+    expected = keys_of(complete.records["recipient_events"], *names)
     for position in range(len(calls)):
-        # The sandbox makes ten tokens in ten minutes.
+        # A new service each time: a sandbox issues only ten tokens in ten minutes.
         with Service(account, quota_calls=100_000) as service:
-            written, state = interrupted(service, settings, position)
+            written, state = interrupt_run(service, settings, position)
             service.calls.clear()
-            rest = run_tap(service, "recipient_events", state=state, **settings)
-            again = [call for call in service.calls if call.params.get("type")]
-        rows = [*written, *rest.records["recipient_events"]]
+            resumed = run_tap(service, "recipient_events", state=state, **settings)
+            resumed_calls = [call for call in service.calls if call.params.get("type")]
+        rows = [*written, *resumed.records["recipient_events"]]
         assert {tuple(row[name] for name in names) for row in rows} == expected
-        # A page that was written is not asked for again.
-        assert len(again) <= len(calls) - position + 1
-        opened = rest.state["bookmarks"]["recipient_events"]["open"]
-        assert not any("begun" in line for line in opened.values())
+        # Pages that were written are not requested again.
+        assert len(resumed_calls) <= len(calls) - position + 1
+        open_campaigns = resumed.state["bookmarks"]["recipient_events"]["open"]
+        assert not any("begun" in progress for progress in open_campaigns.values())
 
 
-def test_events_that_are_read_ahead_are_not_taken_for_written(
-    service: Service, newest: str
+def test_prefetched_events_are_not_marked_as_written(
+    service: Service, newest_key: str
 ) -> None:
     settings: dict[str, t.Any] = {
-        "campaign_keys": [newest],
+        "campaign_keys": [newest_key],
         "page_size": 50,
         "concurrency": 1,
     }
-    _, state = interrupted(service, settings, 2)
+    _, state = interrupt_run(service, settings, 2)
     config = service.config | settings | {"rate_limit_ledger": "memory"}
     stream = StillTap(config=config, state=state).streams["recipient_events"]
     stream.begin()
-    known = deepcopy(stream.previous_state)
-    assert known["open"][newest]["begun"]
+    state_before = deepcopy(stream.previous_state)
+    assert state_before["open"][newest_key]["begun"]
     for part in stream.parts():
         assert [*stream.read_part(part)]
-    assert stream.previous_state == known
+    assert stream.previous_state == state_before
 
 
-def timelines(service: Service, reports: dict[str, list[str]]) -> None:
-    """Let the service tell these times of who opened, in one page."""
+def serve_timelines(service: Service, reports: dict[str, list[str]]) -> None:
+    """Make the service return these open times, on one page."""
     contacts = [
         {
             "contactemailaddress": email,
@@ -105,22 +106,24 @@ def timelines(service: Service, reports: dict[str, list[str]]) -> None:
         for email, texts in reports.items()
     ]
     body = {"code": "0", "status": "success", "list_of_details": contacts}
-    none = {"code": "6303", "status": "error", "message": "No contacts."}
+    no_contacts = {"code": "6303", "status": "error", "message": "No contacts."}
 
     def intercept(call: Call) -> Reply | None:
         if "type" not in call.params:
             return None
         opened = call.params["action"] == "openedcontacts"
         first = call.params["fromindex"] == "1"
-        return Reply(200, json.dumps(body if opened and first else none).encode())
+        return Reply(
+            200, json.dumps(body if opened and first else no_contacts).encode()
+        )
 
     service.intercept = intercept
 
 
-def test_an_event_whose_time_has_to_be_guessed_is_left_out_and_counted(
-    sync: Sync, service: Service, newest: str, caplog: pytest.LogCaptureFixture
+def test_events_with_ambiguous_times_are_skipped_and_counted(
+    sync: Sync, service: Service, newest_key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    timelines(
+    serve_timelines(
         service,
         {
             "a@example.com": ["Feb 2, 2026 9:08:33 PM", "02/03/2026 9:08 PM"],
@@ -128,37 +131,41 @@ def test_an_event_whose_time_has_to_be_guessed_is_left_out_and_counted(
             "c@example.com": ["2 February 2026, 21:08", "2026-02-02T21:08:00"],
         },
     )
-    output = sync("recipient_events", "snapshots", campaign_keys=[newest])
-    found = [
+    output = sync("recipient_events", "snapshots", campaign_keys=[newest_key])
+    events = [
         (row["contact_email"], row["event_time"], row["event_count"])
         for row in output.records["recipient_events"]
     ]
-    assert found == [
+    assert events == [
         ("a@example.com", "2026-02-03T02:08:33.000Z", 1),
         ("c@example.com", "2026-02-03T02:08:00.000Z", 2),
     ]
-    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    (text,) = [each.getMessage() for each in warnings]
-    assert text.endswith("without guessing: 3.")
-    assert "example.com" not in text
-    assert "2026" not in text
+    warnings = [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ]
+    (message,) = [record.getMessage() for record in warnings]
+    assert message.endswith("without guessing: 3.")
+    assert "example.com" not in message
+    assert "2026" not in message
 
 
-def test_events_of_which_none_has_a_readable_time_are_no_lack_of_times(
-    sync: Sync, service: Service, newest: str, caplog: pytest.LogCaptureFixture
+def test_events_whose_times_are_all_ambiguous_do_not_fail_the_stream(
+    sync: Sync, service: Service, newest_key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    timelines(service, {"a@example.com": ["02/03/2026 9:08 PM"]})
-    output = sync("recipient_events", campaign_keys=[newest])
+    serve_timelines(service, {"a@example.com": ["02/03/2026 9:08 PM"]})
+    output = sync("recipient_events", campaign_keys=[newest_key])
     assert not output.records["recipient_events"]
-    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    (text,) = [each.getMessage() for each in warnings]
-    assert text.endswith("without guessing: 1.")
+    warnings = [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ]
+    (message,) = [record.getMessage() for record in warnings]
+    assert message.endswith("without guessing: 1.")
 
 
-def interrupted(
+def interrupt_run(
     service: Service, settings: dict[str, t.Any], position: int
 ) -> tuple[Rows, t.Any]:
-    """Fail behind so many pages of events; return what was written, and the state."""
+    """Fail after `position` pages of events; return the records and the last state."""
     pages = 0
 
     def fail(call: Call) -> Reply | None:
@@ -167,32 +174,32 @@ def interrupted(
         return Reply(200, b"{") if pages > position else None
 
     service.intercept = fail
-    found = failed(service, "recipient_events", settings)
+    result = failed(service, "recipient_events", settings)
     service.intercept = None
-    return found
+    return result
 
 
-def test_events_begun_before_their_window_ended_are_read_whole(
+def test_interrupted_events_are_read_in_full_after_the_window_ends(
     account: LivingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = [each for each in account.campaigns() if each.sent]
-    newest = max(sent, key=lambda each: each.sent or NOW).key
-    settings: dict[str, t.Any] = {"campaign_keys": [newest], "page_size": 50}
+    sent = [campaign for campaign in account.campaigns() if campaign.sent]
+    newest_key = max(sent, key=lambda campaign: campaign.sent or NOW).key
+    settings: dict[str, t.Any] = {"campaign_keys": [newest_key], "page_size": 50}
     monkeypatch.setattr("tests.support.taps.StillTap", Later)
     with Service(account, quota_calls=100_000) as service:
         Later.days = 0
-        whole = run_tap(service, "recipient_events", **settings)
-        _, state = interrupted(service, settings | {"concurrency": 1}, 2)
+        complete = run_tap(service, "recipient_events", **settings)
+        _, state = interrupt_run(service, settings | {"concurrency": 1}, 2)
         Later.days = 60
         late = run_tap(service, "recipient_events", state=state, **settings)
-    found = late.records["recipient_events"]
-    assert len(found) >= len(whole.records["recipient_events"])
+    late_rows = late.records["recipient_events"]
+    assert len(late_rows) >= len(complete.records["recipient_events"])
 
 
-def test_details_of_all_come_though_a_campaign_is_scheduled(
+def test_a_scheduled_campaign_does_not_hide_updated_details(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
-    first, second, *_ = [each for each in account.campaigns() if each.sent]
+    first, second, *_ = [campaign for campaign in account.campaigns() if campaign.sent]
 
     def epoch(days: int) -> str:
         return str(int((NOW + timedelta(days=days)).timestamp() * 1000))
@@ -203,46 +210,46 @@ def test_details_of_all_come_though_a_campaign_is_scheduled(
 
     scheduled = row(first.key, "Scheduled", 7, -60)
     state = None
-    found = []
+    updated_times = []
     for updated in (-50, -40):
         rows = [scheduled, row(second.key, "Sent", -90, updated)]
         answer(service, "recentcampaigns", recent_campaigns=rows)
         output = sync("campaign_details", state=state)
         state = output.state
-        found.append(
+        updated_times.append(
             [
-                each["updated_time"]
-                for each in output.records["campaign_details"]
-                if each["campaign_key"] == second.key
+                record["updated_time"]
+                for record in output.records["campaign_details"]
+                if record["campaign_key"] == second.key
             ]
         )
-    assert found == [
+    assert updated_times == [
         [rfc3339(NOW.replace(microsecond=0) + timedelta(days=days))]
         for days in (-50, -40)
     ]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_contacts_without_times_are_not_taken_for_no_events(
+def test_contacts_without_event_times_leave_the_stream_out_of_the_run(
     account: LivingAccount, caplog: pytest.LogCaptureFixture, form: str
 ) -> None:
     with Service(account, quota_calls=100_000) as service:
-        before = run_tap(service, "recipient_events", response_format=form)
+        first = run_tap(service, "recipient_events", response_format=form)
 
-        def without(call: Call) -> Reply | None:
-            # As if nobody had asked for them.
+        def ignore_type(call: Call) -> Reply | None:
+            # Simulate a service that ignores `type`, so it sends no times.
             call.params.pop("type", None)
             return None
 
-        service.intercept = without
-        after = run_tap(
-            service, "recipient_events", response_format=form, state=before.state
+        service.intercept = ignore_type
+        second = run_tap(
+            service, "recipient_events", response_format=form, state=first.state
         )
-        anew = run_tap(service, "recipient_events", response_format=form)
-    for output in (after, anew):
+        fresh = run_tap(service, "recipient_events", response_format=form)
+    for output in (second, fresh):
         assert not output.records["recipient_events"]
-    kept = before.state["bookmarks"]["recipient_events"]["closed"]
-    assert after.state["bookmarks"]["recipient_events"]["closed"] == kept
-    assert not anew.state["bookmarks"].get("recipient_events", {}).get("closed")
+    closed = first.state["bookmarks"]["recipient_events"]["closed"]
+    assert second.state["bookmarks"]["recipient_events"]["closed"] == closed
+    assert not fresh.state["bookmarks"].get("recipient_events", {}).get("closed")
     assert "`response_format`" in caplog.text
     assert "left out of this run: recipient_events" in caplog.text
