@@ -20,8 +20,8 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Reply
 
     Record: t.TypeAlias = dict[str, t.Any]
-    Short: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
-ODD = ["null", "", None, [], ["a@b.c"], {"a": "b"}]
+    StreamCase: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
+INVALID_KEYS = ["null", "", None, [], ["a@b.c"], {"a": "b"}]
 CONTACTS = {
     "campaign_recipients": "getcampaignrecipientsdata",
     "recipient_events": "getcampaignrecipientsdata",
@@ -48,7 +48,9 @@ def odd(account: LivingAccount) -> t.Iterator[Odd]:
 
 
 SLOW = pytest.mark.slow
-OTHERS = [pytest.param(value, marks=SLOW) for value in ODD if value != "null"]
+SLOW_INVALID_KEYS = [
+    pytest.param(value, marks=SLOW) for value in INVALID_KEYS if value != "null"
+]
 
 
 def rows_in(value: t.Any) -> list[Record]:
@@ -56,18 +58,18 @@ def rows_in(value: t.Any) -> list[Record]:
     for name in ("list_of_details", "contacts", "segment_contacts"):
         if isinstance(value.get(name), list):
             return t.cast("list[Record]", value[name])
-    return next(each for each in value.values() if isinstance(each, list))
+    return next(rows for rows in value.values() if isinstance(rows, list))
 
 
-def without_address(body: bytes, value: object, most: int) -> bytes:
-    """Put something else in the place of the addresses of the first rows."""
+def replace_addresses(body: bytes, value: object, count: int) -> bytes:
+    """Replace the addresses of the first `count` rows; of all rows if it is 0."""
     if body[:1] == b"<":
         text = value.encode() if isinstance(value, str) else b""
-        return EMAIL.sub(rb"\1" + text, body, count=most)
+        return EMAIL.sub(rb"\1" + text, body, count=count)
     answer = json.loads(body)
     if answer["status"] != "success":
         return body
-    for row in rows_in(answer)[: most or None]:
+    for row in rows_in(answer)[: count or None]:
         for name in ("contactemailaddress", "contact_email"):
             if name in row:
                 row[name] = value
@@ -80,17 +82,17 @@ def part_of(call: Call) -> str:
 
 
 @pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=SLOW)])
-@pytest.mark.parametrize("value", ["null", *OTHERS], ids=str)
+@pytest.mark.parametrize("value", ["null", *SLOW_INVALID_KEYS], ids=str)
 @pytest.mark.parametrize("stream", CONTACTS)
-def test_a_contact_without_an_address_is_left_out_alone(
+def test_only_contacts_without_an_address_are_skipped(
     odd: Odd, stream: str, value: object, form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings: Record = {"response_format": form, "actions": ["openedcontacts"]}
     names = (stream, "snapshots", "tags")
-    whole = run_tap(odd, *names, **settings)
+    complete = run_tap(odd, *names, **settings)
     parts = {
         row["snapshot_id"].split("/", 1)[1]: row
-        for row in whole.records["snapshots"]
+        for row in complete.records["snapshots"]
         if row["rows_read"] > 2
     }
     part = max(parts, key=lambda name: parts[name]["rows_read"])
@@ -98,57 +100,67 @@ def test_a_contact_without_an_address_is_left_out_alone(
     def change(call: Call, body: bytes) -> bytes:
         first = call.params.get("fromindex") == "1"
         if call.endpoint == CONTACTS[stream] and part_of(call) == part and first:
-            return without_address(body, value, 1)
+            return replace_addresses(body, value, 1)
         return body
 
     odd.change = change
     caplog.clear()
-    found = run_tap(odd, *names, **settings)
-    lost = [row for row in whole.records[stream] if row not in found.records[stream]]
-    assert {row["contact_email"] for row in lost if row not in found.records[stream]}
-    assert len({row["contact_email"] for row in lost}) == 1
-    assert found.records["tags"] == whole.records["tags"]
-    (told,) = (m for m in caplog.messages if "without their key" in m)
-    assert told == f"{stream}: left out 1 rows of {part} without their key."
-    numbers = {
+    output = run_tap(odd, *names, **settings)
+    missing = [
+        row for row in complete.records[stream] if row not in output.records[stream]
+    ]
+    assert {
+        row["contact_email"] for row in missing if row not in output.records[stream]
+    }
+    assert len({row["contact_email"] for row in missing}) == 1
+    assert output.records["tags"] == complete.records["tags"]
+    (warning,) = (
+        message for message in caplog.messages if "without their key" in message
+    )
+    assert warning == f"{stream}: left out 1 rows of {part} without their key."
+    counts = {
         row["snapshot_id"]: row["rows_without_key"]
-        for row in found.records["snapshots"]
+        for row in output.records["snapshots"]
         if row["rows_without_key"]
     }
-    assert numbers == {f"{stream}/{part}": 1}
+    assert counts == {f"{stream}/{part}": 1}
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
 @pytest.mark.parametrize("stream", CONTACTS)
-def test_a_stream_in_which_no_row_has_a_key_is_not_empty(
-    odd: Odd, stream: str, form: str
-) -> None:
+def test_a_stream_without_any_key_fails(odd: Odd, stream: str, form: str) -> None:
     odd.change = lambda call, body: (
-        without_address(body, "null", 0) if call.endpoint == CONTACTS[stream] else body
+        replace_addresses(body, "null", 0)
+        if call.endpoint == CONTACTS[stream]
+        else body
     )
     with pytest.raises(FatalError) as raised:
         run_tap(odd, stream, response_format=form, actions=["openedcontacts"])
     assert f"None of the rows of `{stream}` has its key" in str(raised.value)
 
 
-def test_a_part_in_which_no_row_has_a_key_is_told_and_passed(
+def test_a_part_without_any_key_is_skipped_with_a_warning(
     odd: Odd, account: LivingAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cvids = [s.cvid for one in account.lists() for s in account.segments(one.key)]
-    cvid = max(cvids, key=lambda each: len(account.members(each)))
-    number = len(account.members(cvid))
+    cvids = [
+        segment.cvid
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
+    ]
+    cvid = max(cvids, key=lambda segment_id: len(account.members(segment_id)))
+    count = len(account.members(cvid))
     odd.change = lambda call, body: (
-        without_address(body, "", 0) if call.params.get("cvid") == cvid else body
+        replace_addresses(body, "", 0) if call.params.get("cvid") == cvid else body
     )
-    found = run_tap(odd, "segment_contacts", "snapshots")
-    assert cvid not in {row["cvid"] for row in found.records["segment_contacts"]}
-    assert len({row["cvid"] for row in found.records["segment_contacts"]}) > 1
-    (row,) = (row for row in found.records["snapshots"] if row["cvid"] == cvid)
-    assert (row["rows_read"], row["rows_without_key"]) == (0, number)
-    assert f"left out {number} rows of {cvid}" in caplog.text
+    output = run_tap(odd, "segment_contacts", "snapshots")
+    assert cvid not in {row["cvid"] for row in output.records["segment_contacts"]}
+    assert len({row["cvid"] for row in output.records["segment_contacts"]}) > 1
+    (row,) = (row for row in output.records["snapshots"] if row["cvid"] == cvid)
+    assert (row["rows_read"], row["rows_without_key"]) == (0, count)
+    assert f"left out {count} rows of {cvid}" in caplog.text
 
 
-def test_a_run_that_reads_a_few_odd_rows_alone_goes_on(odd: Odd) -> None:
+def test_a_few_rows_without_key_are_skipped_but_many_fail_the_run(odd: Odd) -> None:
     names = ("segment_contacts", "snapshots")
     first = run_tap(odd, *names)
     cvid = first.records["segment_contacts"][0]["cvid"]
@@ -158,29 +170,29 @@ def test_a_run_that_reads_a_few_odd_rows_alone_goes_on(odd: Odd) -> None:
             return body
         answer = json.loads(body)
         if answer["status"] == "success":
-            first = int(call.params["fromindex"])
-            del rows_in(answer)[max(few + 1 - first, 0) :]
-        return without_address(json.dumps(answer).encode(), "", 0)
+            from_index = int(call.params["fromindex"])
+            del rows_in(answer)[max(row_limit + 1 - from_index, 0) :]
+        return replace_addresses(json.dumps(answer).encode(), "", 0)
 
-    odd.change, few = change, 3
+    odd.change, row_limit = change, 3
     second = run_tap(odd, *names, state=first.state, cvids=[cvid])
     (row,) = second.records["snapshots"]
-    assert row["rows_without_key"] == few
-    few = 50
+    assert row["rows_without_key"] == row_limit
+    row_limit = 50
     with pytest.raises(FatalError):
         run_tap(odd, *names, state=first.state, cvids=[cvid])
 
 
 def change_rows(
-    endpoint: str, at: tuple[str, ...], key: str, value: object, *, every: bool
+    endpoint: str, path: tuple[str, ...], key: str, value: object, *, every: bool
 ) -> Callable[[Call, bytes], bytes]:
-    """Return what changes a field of the first row, or of every row."""
+    """Return a function that changes a field of the first row, or of every row."""
 
     def change(call: Call, body: bytes) -> bytes:
         if call.endpoint != endpoint:
             return body
         answer = rows = json.loads(body)
-        for name in at:
+        for name in path:
             rows = rows.get(name, [])
         for row in rows if every else rows[:1]:
             row[key] = value
@@ -189,7 +201,7 @@ def change_rows(
     return change
 
 
-SHORT: list[Short] = [
+STREAM_CASES: list[StreamCase] = [
     ("mailing_lists", "getmailinglists", ("list_of_details",), "listkey"),
     ("campaigns", "recentcampaigns", ("recent_campaigns",), "campaign_key"),
     ("topics", "topics", ("topicDetails",), "topicId"),
@@ -198,56 +210,58 @@ SHORT: list[Short] = [
 ]
 
 
-@pytest.mark.parametrize("value", ODD, ids=str)
-@pytest.mark.parametrize("short", SHORT, ids=lambda short: short[0])
-def test_a_row_without_a_key_is_left_out_of_every_stream(
-    odd: Odd, short: Short, value: object, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("value", INVALID_KEYS, ids=str)
+@pytest.mark.parametrize("case", STREAM_CASES, ids=lambda case: case[0])
+def test_rows_without_key_are_skipped_in_every_stream(
+    odd: Odd, case: StreamCase, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stream, endpoint, at, key = short
-    whole = run_tap(odd, stream, "tags").records
+    stream, endpoint, path, key = case
+    complete = run_tap(odd, stream, "tags").records
     every = stream == "campaign_lists"
-    odd.change = change_rows(endpoint, at, key, value, every=every)
+    odd.change = change_rows(endpoint, path, key, value, every=every)
     if every:
         with pytest.raises(FatalError, match="has its key"):
             run_tap(odd, stream)
         return
-    found = run_tap(odd, stream, "tags").records
-    assert len(found[stream]) == len(whole[stream]) - 1
-    assert found["tags"] == whole["tags"]
+    records = run_tap(odd, stream, "tags").records
+    assert len(records[stream]) == len(complete[stream]) - 1
+    assert records["tags"] == complete["tags"]
     assert "Left out 1 rows" in caplog.text
-    odd.change = change_rows(endpoint, at, key, value, every=True)
+    odd.change = change_rows(endpoint, path, key, value, every=True)
     with pytest.raises(FatalError, match="has its key"):
         run_tap(odd, stream)
 
 
-@pytest.mark.parametrize("value", ODD, ids=str)
-def test_a_list_of_a_campaign_without_a_key_is_left_out(
+@pytest.mark.parametrize("value", INVALID_KEYS, ids=str)
+def test_a_campaign_list_without_key_is_skipped(
     odd: Odd, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = run_tap(odd, "campaign_lists", "snapshots").records
-    lists = Counter(row["campaign_key"] for row in whole["campaign_lists"])
-    (campaign, number), *_ = lists.most_common(1)
-    assert number > 1
+    complete = run_tap(odd, "campaign_lists", "snapshots").records
+    lists = Counter(row["campaign_key"] for row in complete["campaign_lists"])
+    (campaign, count), *_ = lists.most_common(1)
+    assert count > 1
 
     def change(call: Call, body: bytes) -> bytes:
         if call.params.get("campaignkey") != campaign:
             return body
-        endpoint, at = "getcampaigndetails", ("associated_mailing_lists",)
-        return change_rows(endpoint, at, "listkey", value, every=False)(call, body)
+        endpoint, path = "getcampaigndetails", ("associated_mailing_lists",)
+        return change_rows(endpoint, path, "listkey", value, every=False)(call, body)
 
     odd.change = change
-    found = run_tap(odd, "campaign_lists", "snapshots").records
-    assert len(found["campaign_lists"]) == len(whole["campaign_lists"]) - 1
-    told = f"campaign_lists: left out 1 rows of {campaign} without their key."
-    assert told in caplog.messages
-    without = {r["campaign_key"]: r["rows_without_key"] for r in found["snapshots"]}
-    assert without[campaign] == 1
-    assert sum(without.values()) == 1
+    records = run_tap(odd, "campaign_lists", "snapshots").records
+    assert len(records["campaign_lists"]) == len(complete["campaign_lists"]) - 1
+    warning = f"campaign_lists: left out 1 rows of {campaign} without their key."
+    assert warning in caplog.messages
+    counts = {
+        row["campaign_key"]: row["rows_without_key"] for row in records["snapshots"]
+    }
+    assert counts[campaign] == 1
+    assert sum(counts.values()) == 1
 
 
-@pytest.mark.parametrize("value", ODD, ids=str)
-def test_a_test_send_without_a_key_is_left_out(odd: Odd, value: object) -> None:
-    whole = run_tap(odd, "campaign_reports").records["campaign_reports"]
+@pytest.mark.parametrize("value", INVALID_KEYS, ids=str)
+def test_a_test_send_without_key_is_skipped(odd: Odd, value: object) -> None:
+    complete = run_tap(odd, "campaign_reports").records["campaign_reports"]
 
     def change(call: Call, body: bytes) -> bytes:
         if call.endpoint != "getcampaigndetails":
@@ -260,29 +274,29 @@ def test_a_test_send_without_a_key_is_left_out(odd: Odd, value: object) -> None:
         return json.dumps(answer).encode()
 
     odd.change = change
-    found = run_tap(odd, "campaign_reports").records["campaign_reports"]
-    assert len(found) < len(whole)
-    assert all(row in whole for row in found)
+    rows = run_tap(odd, "campaign_reports").records["campaign_reports"]
+    assert len(rows) < len(complete)
+    assert all(row in complete for row in rows)
 
 
-@pytest.mark.parametrize("value", ODD, ids=str)
-def test_a_segment_without_an_id_is_left_out(
+@pytest.mark.parametrize("value", INVALID_KEYS, ids=str)
+def test_a_segment_without_id_is_skipped(
     account: LivingAccount, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Odd(account, quota_calls=100_000, segments_form="list") as odd:
-        whole = run_tap(odd, "segments").records["segments"]
-        odd.change = with_segment(value)
-        found = run_tap(odd, "segments").records["segments"]
-    assert found == whole
-    lists = {row["list_key"] for row in whole}
-    told = [m for m in caplog.messages if "without their ID" in m]
-    assert {*told} >= {
+        complete = run_tap(odd, "segments").records["segments"]
+        odd.change = add_segment_without_id(value)
+        rows = run_tap(odd, "segments").records["segments"]
+    assert rows == complete
+    lists = {row["list_key"] for row in complete}
+    warnings = [message for message in caplog.messages if "without their ID" in message]
+    assert {*warnings} >= {
         f"Left out 1 segments of the list {key} without their ID." for key in lists
     }
 
 
-def with_segment(value: object) -> Callable[[Call, bytes], bytes]:
-    """Return what adds a segment without an ID to lists that have others."""
+def add_segment_without_id(value: object) -> Callable[[Call, bytes], bytes]:
+    """Return a function that adds a segment without ID to lists with segments."""
 
     def change(call: Call, body: bytes) -> bytes:
         if call.endpoint != "getmailinglists":

@@ -25,89 +25,91 @@ def minute(instant: datetime) -> str:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_every_list_is_read_in_detail(
+def test_list_details_are_read_for_every_list(
     sync: Sync, service: Service, account: LivingAccount, format_: str
 ) -> None:
-    found = sync("list_details", response_format=format_).records["list_details"]
+    rows = sync("list_details", response_format=format_).records["list_details"]
     campaigns = account.campaigns()
-    assert found == [
+    assert rows == [
         {
-            "list_key": each.key,
-            "list_name": each.name,
-            "is_public": each.public,
-            "contact_count": account.subscribers(each.key, "active"),
-            "active_count": account.subscribers(each.key, "active"),
-            "unsubscribed_count": account.subscribers(each.key, "unsub"),
-            "bounced_count": account.subscribers(each.key, "bounce"),
+            "list_key": mailing_list.key,
+            "list_name": mailing_list.name,
+            "is_public": mailing_list.public,
+            "contact_count": account.subscribers(mailing_list.key, "active"),
+            "active_count": account.subscribers(mailing_list.key, "active"),
+            "unsubscribed_count": account.subscribers(mailing_list.key, "unsub"),
+            "bounced_count": account.subscribers(mailing_list.key, "bounce"),
             "sent_campaign_count": sum(
-                one.list_key == each.key and one.sent is not None for one in campaigns
+                campaign.list_key == mailing_list.key and campaign.sent is not None
+                for campaign in campaigns
             ),
             "scheduled_campaign_count": sum(
-                one.list_key == each.key and one.status == "Scheduled"
-                for one in campaigns
+                campaign.list_key == mailing_list.key and campaign.status == "Scheduled"
+                for campaign in campaigns
             ),
             "places": [
                 {"place": place, "contact_count": number}
                 for place, number in places.local(
-                    account.subscribers(each.key, "active")
+                    account.subscribers(mailing_list.key, "active")
                 ).items()
             ]
             or None,
             "custom_fields": None,
         }
-        for each in account.lists()
+        for mailing_list in account.lists()
     ]
     assert len(asked(service, "getlistadvanceddetails")) == len(account.lists())
 
 
-def test_lists_are_read_in_detail_only_when_selected(output: Output) -> None:
+def test_list_details_are_read_only_when_selected(output: Output) -> None:
     assert not output.records["list_details"]
 
 
-def test_every_field_of_contacts_is_read(
-    output: Output, account: LivingAccount
-) -> None:
-    found = output.records["contact_fields"]
+def test_every_contact_field_is_read(output: Output, account: LivingAccount) -> None:
+    rows = output.records["contact_fields"]
     assert {
         (row["field_id"], row["display_name"], row["ui_type"], row["max_length"])
-        for row in found
+        for row in rows
         if row["field_type"] == "custom"
-    } == {(one.field_id, one.name, one.kind, one.length) for one in account.fields()}
-    assert [row["field_name"] for row in found if row["is_mandatory"]] == [
+    } == {
+        (field.field_id, field.name, field.kind, field.length)
+        for field in account.fields()
+    }
+    assert [row["field_name"] for row in rows if row["is_mandatory"]] == [
         "contact_email"
     ]
-    assert len({row["field_id"] for row in found}) == len(found) == 21
-    assert all(int(row["field_id"]) > EXACT for row in found)
-    assert not any(row.get("custom_fields") for row in found)
+    assert len({row["field_id"] for row in rows}) == len(rows) == 21
+    assert all(int(row["field_id"]) > EXACT for row in rows)
+    assert not any(row.get("custom_fields") for row in rows)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("form", ["fieldnames", "fieldname"])
-def test_fields_are_found_in_every_form(
+def test_contact_fields_are_parsed_in_every_known_format(
     account: LivingAccount, output: Output, form: FieldsForm, format_: str
 ) -> None:
-    with Service(account, fields_form=form) as other:
-        found = run_tap(other, "contact_fields", response_format=format_)
-        assert asked(other, "contact/allfields") == [{"type": format_}]
-    assert found.records["contact_fields"] == output.records["contact_fields"]
+    with Service(account, fields_form=form) as service:
+        parsed = run_tap(service, "contact_fields", response_format=format_)
+        assert asked(service, "contact/allfields") == [{"type": format_}]
+    assert parsed.records["contact_fields"] == output.records["contact_fields"]
 
 
 def test_every_tag_is_read(output: Output, account: LivingAccount) -> None:
     assert held(output.records["tags"]) == held(
         [
             {
-                "tag_id": one.tag_id,
-                "tag_name": one.name,
-                "description": one.description.replace("undefined", "") or None,
-                "color": one.colour,
-                "owner": one.owner,
-                "owner_zuid": one.zuid,
-                "contact_count": one.contacts,
+                "tag_id": tag.tag_id,
+                "tag_name": tag.name,
+                "description": tag.description.replace("undefined", "") or None,
+                "color": tag.colour,
+                "owner": tag.owner,
+                "owner_zuid": tag.zuid,
+                "contact_count": tag.contacts,
                 "is_crm_tag": False,
-                "created_time": minute(one.created),
-                "updated_time": minute(one.modified),
+                "created_time": minute(tag.created),
+                "updated_time": minute(tag.modified),
             }
-            for one in account.tags()
+            for tag in account.tags()
         ]
     )
 
@@ -118,19 +120,19 @@ def test_every_topic_and_product_is_read(
     assert held(output.records["topics"]) == held(
         [
             {
-                "topic_id": one.topic_id,
-                "topic_name": one.name,
-                "description": one.description or None,
-                "primary_list_id": one.primary_list,
+                "topic_id": topic.topic_id,
+                "topic_name": topic.name,
+                "description": topic.description or None,
+                "primary_list_id": topic.primary_list,
             }
-            for one in account.topics()
+            for topic in account.topics()
         ]
     )
     assert all(int(row["primary_list_id"]) > EXACT for row in output.records["topics"])
     assert held(output.records["products"]) == held(
         [
-            {"product_id": one.product_id, "product_name": one.name}
-            for one in account.products()
+            {"product_id": product.product_id, "product_name": product.name}
+            for product in account.products()
         ]
     )
 
@@ -139,12 +141,12 @@ def test_every_workflow_is_read(output: Output, account: LivingAccount) -> None:
     assert held(output.records["workflows"]) == held(
         [
             {
-                "workflow_key": one.key,
-                "workflow_name": one.name,
-                "trigger_key": one.trigger_key,
-                "created_time": rfc3339(one.created.replace(microsecond=0)),
+                "workflow_key": workflow.key,
+                "workflow_name": workflow.name,
+                "trigger_key": workflow.trigger_key,
+                "created_time": rfc3339(workflow.created.replace(microsecond=0)),
             }
-            for one in reversed(account.workflows())
+            for workflow in reversed(account.workflows())
         ]
     )
 
@@ -162,22 +164,22 @@ def test_the_account_is_one_row(
     }
     assert len(row["account_id"]) == 16
     assert {call.endpoint for call in service.calls} == {"recentcampaigns"}
-    [again] = sync("account", timezone="Asia/Tokyo").records["account"]
-    assert (again["account_id"], again["time_zone"]) == (
+    [second_row] = sync("account", timezone="Asia/Tokyo").records["account"]
+    assert (second_row["account_id"], second_row["time_zone"]) == (
         row["account_id"],
         "Asia/Tokyo",
     )
     assert service.config["client_id"] not in json.dumps(row)
 
 
-def test_the_account_is_one_row_even_if_it_is_empty() -> None:
+def test_an_empty_account_is_still_one_row() -> None:
     empty = LivingAccount(
         lists=0, segments=0, campaigns=0, contacts=0, clock=lambda: NOW
     )
     with Service(empty) as service:
         output = run_tap(service)
-        counted = [call.endpoint for call in service.calls]
+        endpoints = [call.endpoint for call in service.calls]
     assert [row["time_zone"] for row in output.records["account"]] == ["UTC"]
     for stream, endpoint in OFFICE.items():
-        assert counted.count(endpoint) == 1
+        assert endpoints.count(endpoint) == 1
         assert bool(output.records[stream]) is (stream == "contact_fields"), stream

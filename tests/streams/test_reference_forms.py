@@ -1,4 +1,4 @@
-"""Forms in which reference data may come, and codes."""
+"""Formats in which Zoho may send reference data, and its error codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.support.reference import FORMATS, OFFICE, answer, asked, held
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
     from tests.support.taps import Record, Sync
-# No page shows the JSON: as other answers have hyphens, and lists of one, it may too.
+# Zoho documents no JSON for this answer. Like others, it may have hyphens in names,
+# and lists of one item.
 LIST_DETAILS_JSON = {
     "status": "success",
     "code": "0",
@@ -40,7 +41,7 @@ LIST_DETAILS_JSON = {
 @pytest.mark.parametrize(
     "body", [samples.LIST_DETAILS_XML, LIST_DETAILS_JSON], ids=FORMATS[::-1]
 )
-def test_the_sample_of_list_details_is_read(
+def test_the_sample_of_list_details_is_parsed(
     sync: Sync, service: Service, account: LivingAccount, body: object
 ) -> None:
     key = account.lists()[0].key
@@ -66,26 +67,26 @@ def test_the_sample_of_list_details_is_read(
     )
 
 
-@pytest.mark.parametrize("told", [["INDIA"], {"INDIA": "many"}, {"INDIA": None}])
-def test_places_of_another_form_are_kept(
-    sync: Sync, service: Service, account: LivingAccount, told: object
+@pytest.mark.parametrize("places", [["INDIA"], {"INDIA": "many"}, {"INDIA": None}])
+def test_places_in_an_unknown_format_go_to_custom_fields(
+    sync: Sync, service: Service, account: LivingAccount, places: object
 ) -> None:
-    body = {"code": "0", "list_details": {"listname": "a"}, "local_subscribers": told}
+    body = {"code": "0", "list_details": {"listname": "a"}, "local_subscribers": places}
     answer(service, "getlistadvanceddetails", body)
     [row] = sync("list_details", list_keys=[account.lists()[0].key]).records[
         "list_details"
     ]
-    assert row["custom_fields"] == {"local_subscribers": told}
+    assert row["custom_fields"] == {"local_subscribers": places}
     assert row["list_name"] == "a"
     assert row["places"] is None
 
 
-@pytest.mark.parametrize("told", [None, "", {}, "{}"])
-def test_no_places_are_none(told: object) -> None:
-    assert parse_places(told) == []
+@pytest.mark.parametrize("value", [None, "", {}, "{}"])
+def test_empty_places_are_parsed_as_an_empty_list(value: object) -> None:
+    assert parse_places(value) == []
 
 
-# As a real account answered; `values` is what picklists are known to have.
+# Recorded from a real account; `values` is an attribute of picklist fields.
 FIELD = {
     "no": 1,
     "FIELD_ID": 1293333000000000021,
@@ -104,7 +105,9 @@ FIELD = {
 }
 
 
-def test_a_field_is_read_as_a_real_account_has_it(sync: Sync, service: Service) -> None:
+def test_a_contact_field_of_a_real_account_is_parsed(
+    sync: Sync, service: Service
+) -> None:
     body = {"response": {"code": "0", "fieldnames": {"fieldname": [FIELD]}}}
     answer(service, "contact/allfields", body)
     assert sync("contact_fields").records["contact_fields"] == [
@@ -126,7 +129,7 @@ def test_a_field_is_read_as_a_real_account_has_it(sync: Sync, service: Service) 
     ]
 
 
-# The page of Zoho's Marketing Automation.
+# From the documentation of Zoho Marketing Automation.
 FIELDS = {
     "response": {
         "message": "success",
@@ -149,10 +152,12 @@ FIELDS = {
 }
 
 
-def test_fields_with_little_about_each_are_read(sync: Sync, service: Service) -> None:
+def test_contact_fields_with_few_attributes_are_parsed(
+    sync: Sync, service: Service
+) -> None:
     answer(service, "contact/allfields", FIELDS)
-    found = sync("contact_fields").records["contact_fields"]
-    assert [(row["field_id"], row["field_name"]) for row in found] == [
+    rows = sync("contact_fields").records["contact_fields"]
+    assert [(row["field_id"], row["field_name"]) for row in rows] == [
         ("9007199254740993", "contact_email"),
         ("9007199254740995", "title"),
     ]
@@ -181,7 +186,7 @@ CLARA = SATLIV | {"tag_name": "CLARA", "tagged_contact_count": "171"}
     ],
     ids=["maps", "map", "map_in_list"],
 )
-def test_tags_are_found_in_every_form(
+def test_tags_are_parsed_in_every_known_format(
     sync: Sync, service: Service, tags: object
 ) -> None:
     body = {"status": "success", "code": "0", "requestdetails": "{}", "tags": tags}
@@ -242,7 +247,7 @@ def test_tags_are_found_in_every_form(
         ),
     ],
 )
-def test_samples_of_zohos_pages_are_read(
+def test_samples_from_zohos_documentation_are_parsed(
     sync: Sync, service: Service, stream: str, body: bytes, expected: list[Record]
 ) -> None:
     answer(service, OFFICE[stream], body)
@@ -257,7 +262,7 @@ def test_samples_of_zohos_pages_are_read(
         ("2019-03-11T11:28:34", "2019-03-11T15:28:34.000Z"),
     ],
 )
-def test_times_in_iso_8601_have_their_own_zone_or_that_of_the_account(
+def test_iso_8601_times_without_an_offset_use_the_account_zone(
     account: LivingAccount, text: str, expected: str
 ) -> None:
     assert account.zone.key == "America/New_York"
@@ -265,14 +270,14 @@ def test_times_in_iso_8601_have_their_own_zone_or_that_of_the_account(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_formats_are_asked_for_where_there_are_any(
+def test_response_format_is_sent_where_the_endpoint_supports_it(
     sync: Sync, service: Service, format_: str
 ) -> None:
     sync(*OFFICE, "list_details", response_format=format_)
-    forms = {"getlistadvanceddetails": format_.upper(), "contact/allfields": None}
+    formats = {"getlistadvanceddetails": format_.upper(), "contact/allfields": None}
     for endpoint in ("getlistadvanceddetails", *OFFICE.values()):
         for params in asked(service, endpoint):
-            assert params.get("resfmt") == forms.get(endpoint, "JSON")
+            assert params.get("resfmt") == formats.get(endpoint, "JSON")
             assert ("type" in params) is (endpoint == "contact/allfields")
 
 
@@ -287,7 +292,7 @@ def test_formats_are_asked_for_where_there_are_any(
         ("workflows", "9001"),
     ],
 )
-def test_codes_that_say_none(
+def test_no_data_codes_give_no_records(
     sync: Sync, service: Service, stream: str, code: str
 ) -> None:
     body = {"status": "error", "code": code, "message": "None."}
@@ -297,7 +302,7 @@ def test_codes_that_say_none(
 
 
 @pytest.mark.parametrize("stream", ["topics", "products"])
-def test_a_missing_privilege_is_told_of(
+def test_a_missing_privilege_skips_the_stream_with_a_warning(
     sync: Sync, service: Service, caplog: pytest.LogCaptureFixture, stream: str
 ) -> None:
     body = {"code": "4010", "message": "No privilege"}
@@ -307,15 +312,15 @@ def test_a_missing_privilege_is_told_of(
     assert f"Streams left out of this run: {stream}" in caplog.text
 
 
-def test_an_address_that_is_not_there_costs_products_alone(
+def test_a_404_for_products_skips_only_products(
     sync: Sync, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.intercept = lambda call: (
         Reply(404, b"<html></html>") if call.endpoint == "topics/products" else None
     )
-    found = sync("products", "topics").records
-    assert not found["products"]
-    assert found["topics"]
+    records = sync("products", "topics").records
+    assert not records["products"]
+    assert records["topics"]
     assert "deselect `products`" in caplog.text
     assert "Streams left out of this run: products" in caplog.text
 
@@ -334,26 +339,30 @@ def test_an_address_that_is_not_there_costs_products_alone(
         ("contact/allfields", "903", Action.FAIL),
     ],
 )
-def test_other_codes(endpoint: str, code: str, action: Action) -> None:
+def test_codes_have_the_expected_action(
+    endpoint: str, code: str, action: Action
+) -> None:
     assert find_rule(endpoint, code, "").action is action
 
 
 @pytest.mark.parametrize("code", ["2202", "2206", "2707"])
-def test_a_list_deleted_meanwhile_is_left_out_with_one_warning(
+def test_a_list_deleted_during_the_run_is_skipped_with_one_warning(
     sync: Sync,
     service: Service,
     account: LivingAccount,
     caplog: pytest.LogCaptureFixture,
     code: str,
 ) -> None:
-    victim, *others = [each.key for each in account.lists()]
+    deleted_key, *other_keys = [mailing_list.key for mailing_list in account.lists()]
     body = {"status": "error", "code": code, "message": "This list has been deleted."}
 
     def intercept(call: Call) -> Reply | None:
-        deleted = call.params.get("listkey") == victim
-        return Reply(200, json.dumps(body).encode()) if deleted else None
+        is_deleted = call.params.get("listkey") == deleted_key
+        return Reply(200, json.dumps(body).encode()) if is_deleted else None
 
     service.intercept = intercept
-    found = sync("list_details").records["list_details"]
-    assert [row["list_key"] for row in found] == others
-    assert [r.levelname for r in caplog.records if "gone" in r.message] == ["WARNING"]
+    rows = sync("list_details").records["list_details"]
+    assert [row["list_key"] for row in rows] == other_keys
+    assert [
+        record.levelname for record in caplog.records if "gone" in record.message
+    ] == ["WARNING"]

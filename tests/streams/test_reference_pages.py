@@ -19,22 +19,24 @@ if t.TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 500])
-def test_pages_of_any_size_give_every_row_once(
+def test_every_page_size_reads_every_row_once(
     sync: Sync, service: Service, output: Output, size: int
 ) -> None:
     names = ("topics", "products", "workflows")
-    found = sync(*names, page_size=size).records
+    records = sync(*names, page_size=size).records
     for name in names:
-        assert found[name] == output.records[name]
+        assert records[name] == output.records[name]
     assert asked(service, "topics")[0]["details"] == (
         f"{{from_index:0,range:{min(size, 200)}}}"
     )
     assert len(asked(service, "topics")) == {1: 4, 2: 3, 3: 2, 500: 2}[size]
-    details = [json.loads(each["details"]) for each in asked(service, "workflow")]
-    # Each page begins right behind the one before, the last behind all rows.
-    begin = [(int(each.pop("page")) - 1) * int(each["limit"]) for each in details]
-    total = len(found["workflows"])
-    assert begin == [*range(0, total, min(size, 200)), total]
+    details = [json.loads(params["details"]) for params in asked(service, "workflow")]
+    # Each page starts where the one before ends; the last one starts after all rows.
+    starts = [
+        (int(detail.pop("page")) - 1) * int(detail["limit"]) for detail in details
+    ]
+    total = len(records["workflows"])
+    assert starts == [*range(0, total, min(size, 200)), total]
     assert details[0] == {
         "limit": str(min(size, 200)),
         "sort_order": "asc",
@@ -43,28 +45,28 @@ def test_pages_of_any_size_give_every_row_once(
     }
 
 
-@pytest.mark.parametrize(("rows", "size"), [(25, 500), (3, 1), (201, 500)])
-def test_topics_that_come_all_at_once_are_read_once(
-    sync: Sync, service: Service, rows: int, size: int
+@pytest.mark.parametrize(("count", "size"), [(25, 500), (3, 1), (201, 500)])
+def test_topics_sent_in_one_answer_are_read_once(
+    sync: Sync, service: Service, count: int, size: int
 ) -> None:
-    answer(service, "topics", topics(rows))
-    found = sync("topics", page_size=size).records["topics"]
-    assert [row["topic_id"] for row in found] == [str(EXACT + n) for n in range(rows)]
+    answer(service, "topics", topics(count))
+    records = sync("topics", page_size=size).records["topics"]
+    assert [row["topic_id"] for row in records] == [
+        str(EXACT + n) for n in range(count)
+    ]
     assert len(asked(service, "topics")) == 2
 
 
-def test_a_full_page_that_comes_again_is_not_taken_for_all(
-    sync: Sync, service: Service
-) -> None:
+def test_a_repeated_full_page_fails_the_stream(sync: Sync, service: Service) -> None:
     answer(service, "topics", topics(200))
     with pytest.raises(FatalError, match="repeats the same page of topics"):
         sync("topics")
 
 
-def in_pages(
+def serve_in_pages(
     service: Service, endpoint: str, rows: list[Record], caps: list[int]
 ) -> None:
-    """Let an endpoint give pages, at most as long as the next cap."""
+    """Make an endpoint return pages, each at most as long as the next cap."""
     lengths = cycle(caps)
 
     def intercept(call: Call) -> Reply | None:
@@ -87,57 +89,61 @@ def in_pages(
     "caps", [[200], [1], [7], [20], [100], [100, 50], [20, 7, 1, 30]]
 )
 @pytest.mark.parametrize("endpoint", ["topics", "workflow"])
-@pytest.mark.parametrize("number", [5, 40, 230])
-def test_pages_shorter_than_asked_lose_no_row(
-    sync: Sync, service: Service, endpoint: str, number: int, caps: list[int]
+@pytest.mark.parametrize("count", [5, 40, 230])
+def test_pages_shorter_than_requested_lose_no_row(
+    sync: Sync, service: Service, endpoint: str, count: int, caps: list[int]
 ) -> None:
-    if number > 40 and min(caps) < 20:
-        number = 41
+    if count > 40 and min(caps) < 20:
+        count = 41
     rows = [
         {"topicId": str(EXACT + n), "topicName": "a", "workflow_key": str(EXACT + n)}
-        for n in range(number)
+        for n in range(count)
     ]
-    in_pages(service, endpoint, rows, caps)
+    serve_in_pages(service, endpoint, rows, caps)
     stream = {"topics": "topics", "workflow": "workflows"}[endpoint]
     key = {"topics": "topic_id", "workflow": "workflow_key"}[endpoint]
-    found = [row[key] for row in sync(stream).records[stream]]
-    assert sorted(found) == [str(EXACT + n) for n in range(number)]
+    keys = [row[key] for row in sync(stream).records[stream]]
+    assert sorted(keys) == [str(EXACT + n) for n in range(count)]
 
 
-def test_a_burst_that_makes_a_page_come_again_is_no_failure(
+def test_rows_inserted_between_pages_do_not_fail_the_stream(
     sync: Sync, service: Service
 ) -> None:
     rows = topics(450)["topicDetails"]
-    in_pages(service, "topics", rows, [200])
-    pages = service.intercept
+    serve_in_pages(service, "topics", rows, [200])
+    serve_page = service.intercept
 
     def intercept(call: Call) -> Reply | None:
         if call.endpoint == "topics" and len(asked(service, "topics")) == 2:
             rows[:0] = [{"topicId": str(n), "topicName": "new"} for n in range(200)]
-        return pages(call) if pages else None
+        return serve_page(call) if serve_page else None
 
     service.intercept = intercept
-    found = {row["topic_id"] for row in sync("topics").records["topics"]}
-    assert found >= {str(EXACT + n) for n in range(450)}
+    topic_ids = {row["topic_id"] for row in sync("topics").records["topics"]}
+    assert topic_ids >= {str(EXACT + n) for n in range(450)}
 
 
-@pytest.mark.parametrize("none", [None, "", "null"])
-def test_a_row_without_its_key_is_left_out_with_a_warning(
+@pytest.mark.parametrize("empty", [None, "", "null"])
+def test_rows_without_key_are_skipped_with_a_warning(
     sync: Sync,
     service: Service,
     caplog: pytest.LogCaptureFixture,
-    none: str | None,
+    empty: str | None,
 ) -> None:
     body = topics(25)
-    body["topicDetails"][3]["topicId"] = body["topicDetails"][9]["topicId"] = none
+    body["topicDetails"][3]["topicId"] = body["topicDetails"][9]["topicId"] = empty
     answer(service, "topics", body)
-    found = sync("topics").records["topics"]
-    assert len(found) == 23
-    told = [r.getMessage() for r in caplog.records if "without their key" in r.message]
-    assert told == ["Left out 2 rows of topics without their key."]
+    rows = sync("topics").records["topics"]
+    assert len(rows) == 23
+    warnings = [
+        record.getMessage()
+        for record in caplog.records
+        if "without their key" in record.message
+    ]
+    assert warnings == ["Left out 2 rows of topics without their key."]
 
 
-def test_rows_that_all_lack_their_key_are_no_failure(
+def test_an_empty_product_row_does_not_fail_the_stream(
     sync: Sync, service: Service
 ) -> None:
     answer(service, "topics/products", {"code": "200", "products": [{}]})

@@ -21,37 +21,41 @@ if t.TYPE_CHECKING:
 
 
 def biggest_segment(account: LivingAccount) -> Segment:
-    segments = (s for each in account.lists() for s in account.segments(each.key))
+    segments = (
+        segment
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
+    )
     return max(segments, key=lambda segment: len(account.members(segment.cvid)))
 
 
-def test_drafts_cost_no_call_of_recipients(
+def test_recipients_of_drafts_are_not_requested(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
     sync("campaign_recipients")
-    asked = {
+    requested_keys = {
         call.params["campaignkey"]
         for call in service.calls
         if call.endpoint == "getcampaignrecipientsdata"
     }
-    assert asked == {campaign.key for campaign in sent(account)}
+    assert requested_keys == {campaign.key for campaign in sent(account)}
 
 
-def test_a_normal_campaign_is_never_asked_as_an_ab_test(
+def test_details_are_requested_only_for_ab_tests(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
     sync("campaign_recipients")
-    asked = [
+    requested_keys = [
         call.params["campaignkey"]
         for call in service.calls
         if call.endpoint == "getcampaigndetails"
     ]
-    assert sorted(asked) == sorted(
+    assert sorted(requested_keys) == sorted(
         campaign.key for campaign in account.campaigns() if campaign.children
     )
 
 
-def test_settings_narrow_what_is_read(
+def test_key_settings_limit_what_is_read(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
     segment = biggest_segment(account)
@@ -66,18 +70,18 @@ def test_settings_narrow_what_is_read(
     assert keys(output, "segments") == [(segment.cvid,)]
     assert keys(output, "campaigns") == [(campaign.key,)]
     recipients = output.records["campaign_recipients"]
-    assert {(r["campaign_key"], r["action"]) for r in recipients} == {
+    assert {(row["campaign_key"], row["action"]) for row in recipients} == {
         (campaign.key, "openedcontacts")
     }
-    assert {r["cvid"] for r in output.records["segment_contacts"]} == {segment.cvid}
-    assert {r["list_key"] for r in output.records["list_subscriber_counts"]} == {
+    assert {row["cvid"] for row in output.records["segment_contacts"]} == {segment.cvid}
+    assert {row["list_key"] for row in output.records["list_subscriber_counts"]} == {
         segment.list_key
     }
-    counted = Counter(call.endpoint for call in service.calls)
-    assert counted["listsubscriberscount"] == len(STATUSES)
+    call_counts = Counter(call.endpoint for call in service.calls)
+    assert call_counts["listsubscriberscount"] == len(STATUSES)
 
 
-def test_named_segments_need_no_list(
+def test_configured_segments_are_read_without_list_calls(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
     cvid = biggest_segment(account).cvid
@@ -90,27 +94,27 @@ def test_named_segments_need_no_list(
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("form", ["object", "objects", "list", "map_text"])
-def test_segments_are_found_in_every_form(
+def test_segments_are_parsed_in_every_known_format(
     account: LivingAccount, form: t.Any, format_: str
 ) -> None:
-    with Service(account, segments_form=form) as other:
-        output = run_tap(other, "segments", response_format=format_)
-    assert {r["cvid"]: r["segment_name"] for r in output.records["segments"]} == {
+    with Service(account, segments_form=form) as service:
+        output = run_tap(service, "segments", response_format=format_)
+    assert {row["cvid"]: row["segment_name"] for row in output.records["segments"]} == {
         segment.cvid: segment.name
-        for each in account.lists()
-        for segment in account.segments(each.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
     }
 
 
 @pytest.mark.parametrize("echo", [True, False])
 @pytest.mark.parametrize(("clamp", "size"), [(7, 500), (100, 500), (None, 3), (50, 50)])
-def test_any_clamp_and_page_size_give_every_row_once(
+def test_every_clamp_and_page_size_reads_every_row_once(
     account: LivingAccount, clamp: int | None, size: int, *, echo: bool
 ) -> None:
     cvid = biggest_segment(account).cvid
-    with Service(account, clamp=clamp, echo_clamped=echo) as other:
+    with Service(account, clamp=clamp, echo_clamped=echo) as service:
         output = run_tap(
-            other, "segment_contacts", "campaigns", page_size=size, cvids=[cvid]
+            service, "segment_contacts", "campaigns", page_size=size, cvids=[cvid]
         )
     assert sorted(keys(output, "segment_contacts")) == sorted(
         (cvid, member.contact.email) for member in account.members(cvid)
@@ -118,8 +122,8 @@ def test_any_clamp_and_page_size_give_every_row_once(
     assert len(output.records["campaigns"]) == 30
 
 
-def gone(call: Call, key: str) -> Reply | None:
-    """Say that a campaign or segment is not there any more."""
+def not_found_reply(call: Call, key: str) -> Reply | None:
+    """Answer a call for this campaign or segment that it does not exist."""
     codes = {"getcampaignrecipientsdata": "6002", "getsegmentcontacts": "2202"}
     if call.endpoint not in codes or key not in call.params.values():
         return None
@@ -127,35 +131,43 @@ def gone(call: Call, key: str) -> Reply | None:
     return Reply(200, body.encode())
 
 
-def test_a_campaign_deleted_meanwhile_is_left_out_with_one_warning(
+def test_a_campaign_deleted_during_the_run_is_skipped_with_one_warning(
     sync: Sync,
     service: Service,
     account: LivingAccount,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    victim, *others = sent(account)
-    service.intercept = lambda call: gone(call, victim.key)
+    deleted, *others = sent(account)
+    service.intercept = lambda call: not_found_reply(call, deleted.key)
     output = sync("campaign_recipients")
-    read = {r["campaign_key"] for r in output.records["campaign_recipients"]}
-    assert read == {campaign.key for campaign in others}
-    assert [r.levelname for r in caplog.records if "gone" in r.message] == ["WARNING"]
+    read_keys = {row["campaign_key"] for row in output.records["campaign_recipients"]}
+    assert read_keys == {campaign.key for campaign in others}
+    assert [
+        record.levelname for record in caplog.records if "gone" in record.message
+    ] == ["WARNING"]
 
 
-def test_a_segment_deleted_meanwhile_is_left_out_with_one_warning(
+def test_a_segment_deleted_during_the_run_is_skipped_with_one_warning(
     sync: Sync,
     service: Service,
     account: LivingAccount,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    cvids = [s.cvid for each in account.lists() for s in account.segments(each.key)]
-    service.intercept = lambda call: gone(call, cvids[0])
+    cvids = [
+        segment.cvid
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
+    ]
+    service.intercept = lambda call: not_found_reply(call, cvids[0])
     output = sync("segment_contacts", "snapshots")
-    read = {r["cvid"] for r in output.records["snapshots"]}
-    assert read == {*cvids[1:]}
-    assert [r.levelname for r in caplog.records if "gone" in r.message] == ["WARNING"]
+    read_cvids = {row["cvid"] for row in output.records["snapshots"]}
+    assert read_cvids == {*cvids[1:]}
+    assert [
+        record.levelname for record in caplog.records if "gone" in record.message
+    ] == ["WARNING"]
 
 
-def test_criteria_of_odd_lengths_are_no_criteria() -> None:
+def test_criteria_of_different_lengths_are_rejected() -> None:
     text = "{column_name=[a, b], column_comparator=[is], column_value=[x, y]}"
     with pytest.raises(ValueError, match="zip"):
         parse_criteria(text)
@@ -165,7 +177,7 @@ CITY = {"column_name": "City", "comparator": "is", "column_value": "Pune"}
 
 
 @pytest.mark.parametrize(
-    "told",
+    "value",
     [
         "{column_name=[City], column_comparator=[is], column_value=[Pune]}",
         {
@@ -179,17 +191,19 @@ CITY = {"column_name": "City", "comparator": "is", "column_value": "Pune"}
         [CITY],
     ],
 )
-def test_criteria_are_read_in_every_form_that_is_plausible(told: object) -> None:
-    assert parse_criteria(told) == [CITY | {"operator": None}]
-
-
-@pytest.mark.parametrize("told", [None, "", "null", "{}", "[]", {}, {"criteria": None}])
-def test_no_criteria_are_none(told: object) -> None:
-    assert parse_criteria(told) == []
+def test_criteria_are_parsed_in_every_plausible_format(value: object) -> None:
+    assert parse_criteria(value) == [CITY | {"operator": None}]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "value", [None, "", "null", "{}", "[]", {}, {"criteria": None}]
+)
+def test_empty_criteria_are_parsed_as_an_empty_list(value: object) -> None:
+    assert parse_criteria(value) == []
+
+
+@pytest.mark.parametrize(
+    "criteria",
     [
         "City is Pune",
         "{pattern=1}",
@@ -198,26 +212,26 @@ def test_no_criteria_are_none(told: object) -> None:
         "{column_name=[a, b], column_comparator=[is], column_value=[x, y]}",
     ],
 )
-def test_criteria_of_another_form_are_kept(
-    sync: Sync, service: Service, told: object
+def test_criteria_in_an_unknown_format_go_to_custom_fields(
+    sync: Sync, service: Service, criteria: object
 ) -> None:
-    body = {"code": "0", "segments_details": told}
+    body = {"code": "0", "segments_details": criteria}
 
     def intercept(call: Call) -> Reply | None:
-        asked = call.endpoint == "getsegmentdetails"
-        return Reply(200, json.dumps(body).encode()) if asked else None
+        is_details = call.endpoint == "getsegmentdetails"
+        return Reply(200, json.dumps(body).encode()) if is_details else None
 
     service.intercept = intercept
     rows = sync("segments").records["segments"]
     assert rows
     for row in rows:
-        assert row["custom_fields"]["segments_details"] == told
+        assert row["custom_fields"]["segments_details"] == criteria
         assert row.get("criteria") is None
 
 
-def test_a_field_that_the_catalog_deselects_is_not_written(service: Service) -> None:
+def test_a_deselected_field_is_not_written(service: Service) -> None:
     catalog = StillTap(config=service.config).catalog_dict
-    hidden = {
+    deselected = {
         "segment_contacts": "phone",
         "snapshots": "rows_read",
         "campaigns": "subject",
@@ -225,18 +239,20 @@ def test_a_field_that_the_catalog_deselects_is_not_written(service: Service) -> 
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:
-                entry["metadata"]["selected"] = stream["stream"] in hidden
-            elif entry["breadcrumb"][-1] == hidden.get(stream["stream"]):
+                entry["metadata"]["selected"] = stream["stream"] in deselected
+            elif entry["breadcrumb"][-1] == deselected.get(stream["stream"]):
                 entry["metadata"]["selected"] = False
     output = run_tap(service, catalog=catalog)
-    assert output.records.keys() == hidden.keys()
-    for name, field in hidden.items():
+    assert output.records.keys() == deselected.keys()
+    for name, field in deselected.items():
         for record in output.records[name]:
             assert field not in record
             assert len(record) > 3
 
 
-def test_stream_maps_see_records(service: Service, account: LivingAccount) -> None:
+def test_stream_maps_filter_and_change_records(
+    service: Service, account: LivingAccount
+) -> None:
     segment = biggest_segment(account)
     maps = {
         "segment_contacts": {
@@ -248,14 +264,14 @@ def test_stream_maps_see_records(service: Service, account: LivingAccount) -> No
     }
     output = run_tap(service, stream_maps=maps)
     assert not output.records["campaigns"]
-    found = output.records["segment_contacts"]
-    assert len(found) == len(account.members(segment.cvid))
-    for record in found:
+    rows = output.records["segment_contacts"]
+    assert len(rows) == len(account.members(segment.cvid))
+    for record in rows:
         assert len(record["contact_email"]) == 32
         assert "phone" not in record
 
 
-def test_flattening_reaches_custom_fields(service: Service) -> None:
+def test_flattening_includes_custom_fields(service: Service) -> None:
     output = run_tap(
         service, "segment_contacts", flattening_enabled=True, flattening_max_depth=1
     )
@@ -265,7 +281,7 @@ def test_flattening_reaches_custom_fields(service: Service) -> None:
     )
 
 
-def test_a_second_run_of_an_account_at_rest_writes_next_to_nothing(
+def test_a_second_run_of_an_unchanged_account_writes_almost_nothing(
     sync: Sync, service: Service
 ) -> None:
     first = sync()
@@ -275,33 +291,35 @@ def test_a_second_run_of_an_account_at_rest_writes_next_to_nothing(
         for bookmark in state["bookmarks"].values():
             bookmark.pop("run", None)
             bookmark.pop("turn", None)
-            for line in bookmark.get("parts", {}).values():
-                line.pop("pass", None)
+            for progress in bookmark.get("parts", {}).values():
+                progress.pop("pass", None)
             bookmark.pop("pass", None)
     assert second.state == first.state
     assert not second.records["campaign_recipients"]
-    bookmarks = first.state["bookmarks"]["segment_contacts"]["parts"]
+    parts = first.state["bookmarks"]["segment_contacts"]["parts"]
     for record in second.records["segment_contacts"]:
-        # Those of the newest minute; another may have come in it.
-        assert record["added_time"] == bookmarks[record["cvid"]]["added"]
-        assert record["snapshot_time"] == bookmarks[record["cvid"]]["at"]
-    asked = Counter(call.endpoint for call in service.calls)
-    assert asked["getcampaignrecipientsdata"] == 0
-    opened = first.state["bookmarks"]["campaign_recipients"]["open"]
-    looks = sum(1 + len(line["tests"]) for line in opened.values())
-    assert asked["campaignreports"] == looks
-    assert asked["getsegmentcontacts"] == 4
+        # Members of the newest minute are written again, as more may join in it.
+        assert record["added_time"] == parts[record["cvid"]]["added"]
+        assert record["snapshot_time"] == parts[record["cvid"]]["at"]
+    call_counts = Counter(call.endpoint for call in service.calls)
+    assert call_counts["getcampaignrecipientsdata"] == 0
+    open_campaigns = first.state["bookmarks"]["campaign_recipients"]["open"]
+    expected_calls = sum(
+        1 + len(progress["tests"]) for progress in open_campaigns.values()
+    )
+    assert call_counts["campaignreports"] == expected_calls
+    assert call_counts["getsegmentcontacts"] == 4
 
 
-def test_the_state_is_small_and_holds_no_address(output: Output) -> None:
+def test_the_state_is_small_and_has_no_email_address(output: Output) -> None:
     text = json.dumps(output.state)
     assert "@" not in text
     bookmarks = output.state["bookmarks"]
     assert all(
-        len(json.dumps(line)) < 1000
-        for line in bookmarks["segment_contacts"]["parts"].values()
+        len(json.dumps(progress)) < 1000
+        for progress in bookmarks["segment_contacts"]["parts"].values()
     )
-    # Closed campaigns leave their keys.
+    # Only the keys of closed campaigns stay in the state.
     assert len(bookmarks["campaign_recipients"]["open"]) < 7
     closed = bookmarks["campaign_recipients"]["closed"]
     assert len(json.dumps(closed)) < 150 * len(closed)

@@ -1,4 +1,4 @@
-"""Stream maps of the tap, and the columns of Airbyte."""
+"""Stream maps of the tap, and the columns of Airbyte records."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
 
     Record: t.TypeAlias = dict[str, t.Any]
-    Short: t.TypeAlias = tuple[str, str, tuple[str, ...], str]
 
 
-def test_airbyte_gets_the_columns_of_its_catalog_and_no_others(
+def test_airbyte_records_have_only_the_columns_of_the_catalog(
     service: Service, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     _, catalog = described(service)
-    for each in catalog["streams"]:
-        if each["stream"]["name"] == "segment_contacts":
-            del each["stream"]["json_schema"]["properties"]["phone"]
+    for entry in catalog["streams"]:
+        if entry["stream"]["name"] == "segment_contacts":
+            del entry["stream"]["json_schema"]["properties"]["phone"]
     config = service.config | {"rate_limit_ledger": "memory"}
     tap = AirbyteTap(config=config, configured=catalog)
     assert tap.read_streams(read_catalog(catalog, tap), {}) == 0
-    written = capfdbinary.readouterr().out.decode().splitlines()
-    messages = [json.loads(line) for line in written]
+    lines = capfdbinary.readouterr().out.decode().splitlines()
+    messages = [json.loads(line) for line in lines]
     columns = {
-        each["stream"]["name"]: [*each["stream"]["json_schema"]["properties"]]
-        for each in catalog["streams"]
+        entry["stream"]["name"]: [*entry["stream"]["json_schema"]["properties"]]
+        for entry in catalog["streams"]
     }
-    records = [m["record"] for m in messages if m["type"] == "RECORD"]
+    records = [message["record"] for message in messages if message["type"] == "RECORD"]
     assert {record["stream"] for record in records} == columns.keys()
     for record in records:
         assert {*record["data"]} == {*columns[record["stream"]]}
@@ -50,7 +49,7 @@ def test_airbyte_gets_the_columns_of_its_catalog_and_no_others(
     ["contact_email + 1", "int(contact_email)", "record['x']", "nobody", "md5(phone)"],
 )
 @pytest.mark.parametrize("name", ["first_name", "__filter__"])
-def test_a_map_that_fails_is_told_in_a_sentence_without_values(
+def test_a_failing_stream_map_is_reported_without_record_values(
     service: Service,
     account: LivingAccount,
     expression: str,
@@ -61,21 +60,23 @@ def test_a_map_that_fails_is_told_in_a_sentence_without_values(
     maps = {"segment_contacts": {name: expression}}
     with pytest.raises(MappingError) as raised:
         run_tap(service, "segment_contacts", stream_maps=maps)
-    told = user_message(raised.value)
-    assert told.startswith("The setting `stream_maps` can't be used: ")
-    assert "the stream `segment_contacts`" in told
+    message = user_message(raised.value)
+    assert message.startswith("The setting `stream_maps` can't be used: ")
+    assert "the stream `segment_contacts`" in message
     assert raised.value.__suppress_context__
     addresses = {
         member.contact.email
-        for one in account.lists()
-        for segment in account.segments(one.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
         for member in account.members(segment.cvid)
     }
     assert addresses
-    assert not [a for a in addresses if a in caplog.text or a in told]
+    assert not [
+        address for address in addresses if address in caplog.text or address in message
+    ]
 
 
-def test_what_a_filter_of_the_tap_comes_to_is_not_logged(
+def test_results_of_a_stream_map_filter_are_not_logged(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -85,7 +86,7 @@ def test_what_a_filter_of_the_tap_comes_to_is_not_logged(
     assert address not in caplog.text
 
 
-def test_a_map_that_can_not_be_read_names_its_stream(service: Service) -> None:
+def test_an_invalid_stream_map_is_reported_with_its_stream(service: Service) -> None:
     maps = {"tags": {"color": "1 +"}}
     with pytest.raises(MappingError) as raised:
         run_tap(service, "tags", stream_maps=maps)

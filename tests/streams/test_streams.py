@@ -1,4 +1,4 @@
-"""Every row of every stream of a polite account."""
+"""Every stream reads every row of an account that behaves as documented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.taps import NOW, Output
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount
     from tests.support.taps import Record, Sync
-# XML shows whole minutes, and has names of its own for little of what JSON has.
+# XML lacks some of these fields, and has only whole minutes in others.
 JSON_ONLY = {
     "contact_id",
     "contact_status",
@@ -27,38 +27,48 @@ JSON_ONLY = {
 
 
 def test_every_list_is_read(output: Output, account: LivingAccount) -> None:
-    assert keys(output, "mailing_lists") == [(each.key,) for each in account.lists()]
+    assert keys(output, "mailing_lists") == [
+        (mailing_list.key,) for mailing_list in account.lists()
+    ]
 
 
 def test_every_segment_is_read(output: Output, account: LivingAccount) -> None:
     expected = {
         segment.cvid: (segment.list_key, segment.name)
-        for each in account.lists()
-        for segment in account.segments(each.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
     }
-    found = {
+    segments = {
         record["cvid"]: (record["list_key"], record["segment_name"])
         for record in output.records["segments"]
     }
-    assert found == expected
+    assert segments == expected
     assert len(expected) == 4
 
 
-def test_conditions_of_segments_are_read(
-    output: Output, account: LivingAccount
-) -> None:
+def test_segment_criteria_are_read(output: Output, account: LivingAccount) -> None:
     for record in output.records["segments"]:
         segment = account.segment(record["cvid"])
         assert segment
-        found = [
-            (c["column_name"], c["comparator"], c["column_value"] or "", c["operator"])
-            for c in record["criteria"] or ()
+        criteria = [
+            (
+                criterion["column_name"],
+                criterion["comparator"],
+                criterion["column_value"] or "",
+                criterion["operator"],
+            )
+            for criterion in record["criteria"] or ()
         ]
         expected = [
-            (c.column, c.comparator, c.value, c.operator if position else None)
-            for position, c in enumerate(segment.criteria)
+            (
+                criterion.column,
+                criterion.comparator,
+                criterion.value,
+                criterion.operator if position else None,
+            )
+            for position, criterion in enumerate(segment.criteria)
         ]
-        assert found == expected
+        assert criteria == expected
 
 
 def test_every_segment_contact_is_read_once(
@@ -66,41 +76,41 @@ def test_every_segment_contact_is_read_once(
 ) -> None:
     expected = Counter(
         (segment.cvid, member.contact.email, rfc3339(member.added.replace(second=0)))
-        for each in account.lists()
-        for segment in account.segments(each.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
         for member in account.members(segment.cvid)
     )
-    found = Counter(
+    contacts = Counter(
         (record["cvid"], record["contact_email"], record["added_time"])
         for record in output.records["segment_contacts"]
     )
-    assert found == expected
+    assert contacts == expected
     assert expected.total() > 200
 
 
 def test_every_status_of_every_list_is_counted(
     output: Output, account: LivingAccount
 ) -> None:
-    found = {
+    counts = {
         (record["list_key"], record["status"]): record["contact_count"]
         for record in output.records["list_subscriber_counts"]
     }
-    assert found == {
-        (each.key, status): account.subscribers(each.key, status)
-        for each, status in product(account.lists(), STATUSES)
+    assert counts == {
+        (mailing_list.key, status): account.subscribers(mailing_list.key, status)
+        for mailing_list, status in product(account.lists(), STATUSES)
     }
-    days = {r["counted_on"] for r in output.records["list_subscriber_counts"]}
+    days = {row["counted_on"] for row in output.records["list_subscriber_counts"]}
     assert days == {NOW.date().isoformat()}
 
 
 def test_every_campaign_is_read(output: Output, account: LivingAccount) -> None:
-    found = {
+    campaigns = {
         record["campaign_key"]: (record["campaign_name"], record.get("sent_time"))
         for record in output.records["campaigns"]
     }
-    assert found == {
-        each.key: (each.name, rfc3339(each.sent) if each.sent else None)
-        for each in account.campaigns()
+    assert campaigns == {
+        campaign.key: (campaign.name, rfc3339(campaign.sent) if campaign.sent else None)
+        for campaign in account.campaigns()
     }
 
 
@@ -113,7 +123,7 @@ def test_every_recipient_of_every_action_is_read_once(
         for action in ACTIONS
         for recipient in account.recipients(campaign.key, action)
     )
-    found = Counter(
+    recipients = Counter(
         (
             record["campaign_key"],
             record["parent_campaign_key"],
@@ -122,12 +132,12 @@ def test_every_recipient_of_every_action_is_read_once(
         )
         for record in output.records["campaign_recipients"]
     )
-    assert found == expected
-    assert {action for _, _, action, _ in found} == {*ACTIONS}
-    assert sum(parent is not None for _, parent, _, _ in found)
+    assert recipients == expected
+    assert {action for _, _, action, _ in recipients} == {*ACTIONS}
+    assert sum(parent is not None for _, parent, _, _ in recipients)
 
 
-def test_recipients_are_sent_when_they_were_sent(
+def test_recipients_have_the_time_of_their_sending(
     sync: Sync, account: LivingAccount
 ) -> None:
     campaign = sent(account)[0]
@@ -141,7 +151,7 @@ def test_recipients_are_sent_when_they_were_sent(
     }
 
 
-def test_names_and_custom_fields_of_recipients_arrive_whole(
+def test_recipients_have_all_names_and_custom_fields(
     output: Output, account: LivingAccount
 ) -> None:
     expected = {
@@ -155,7 +165,7 @@ def test_names_and_custom_fields_of_recipients_arrive_whole(
         for campaign in sent(account)
         for recipient in account.recipients(campaign.key, "sentcontacts")
     }
-    found = {
+    recipients = {
         record["contact_email"]: (
             record["first_name"],
             record["last_name"],
@@ -166,11 +176,11 @@ def test_names_and_custom_fields_of_recipients_arrive_whole(
         for record in output.records["campaign_recipients"]
         if record["action"] == "sentcontacts"
     }
-    assert found == expected
+    assert recipients == expected
     assert any(custom for *_, custom in expected.values())
 
 
-def test_each_part_has_a_snapshot_with_its_number_of_rows(
+def test_each_part_has_a_snapshot_with_its_row_count(
     output: Output, account: LivingAccount
 ) -> None:
     expected = {
@@ -181,29 +191,31 @@ def test_each_part_has_a_snapshot_with_its_number_of_rows(
         for action in ACTIONS
     } | {
         f"segment_contacts/{segment.cvid}": len(account.members(segment.cvid))
-        for each in account.lists()
-        for segment in account.segments(each.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
     }
-    found = {
-        r["snapshot_id"]: r["rows_read"]
-        for r in output.records["snapshots"]
-        if r["stream"] in {"campaign_recipients", "segment_contacts"}
+    counts = {
+        row["snapshot_id"]: row["rows_read"]
+        for row in output.records["snapshots"]
+        if row["stream"] in {"campaign_recipients", "segment_contacts"}
     }
-    assert found == expected
+    assert counts == expected
 
 
-def test_rows_carry_the_time_of_their_snapshot(output: Output) -> None:
-    times = {r["snapshot_id"]: r["snapshot_time"] for r in output.records["snapshots"]}
+def test_rows_have_the_time_of_their_snapshot(output: Output) -> None:
+    times = {
+        row["snapshot_id"]: row["snapshot_time"] for row in output.records["snapshots"]
+    }
     for record in output.records["segment_contacts"]:
         part = f"segment_contacts/{record['cvid']}"
         assert record["snapshot_time"] == times[part]
 
 
 def test_json_and_xml_give_the_same_records(sync: Sync) -> None:
-    from_json, from_xml = (sync(response_format=each) for each in FORMATS)
+    from_json, from_xml = (sync(response_format=format_) for format_ in FORMATS)
 
     def comparable(record: Record, other: Record) -> Record:
-        kept = {
+        fields = {
             name: value
             for name, value in record.items()
             if name not in JSON_ONLY
@@ -211,23 +223,28 @@ def test_json_and_xml_give_the_same_records(sync: Sync) -> None:
             and other.get(name) is not None
         }
         if "action" in record:
-            kept["sent_time"] = str(kept.get("sent_time"))[:16]
-        return kept
+            fields["sent_time"] = str(fields.get("sent_time"))[:16]
+        return fields
 
     for stream in STREAMS:
-        ours, theirs = from_json.records[stream.name], from_xml.records[stream.name]
+        json_rows, xml_rows = (
+            from_json.records[stream.name],
+            from_xml.records[stream.name],
+        )
         assert keys(from_json, stream.name) == keys(from_xml, stream.name)
-        for one, other in zip(ours, theirs, strict=True):
+        for json_row, xml_row in zip(json_rows, xml_rows, strict=True):
             if stream.name == "mailing_lists":
-                # The right epoch is not in XML; what is there is kept as it came.
-                assert other.pop("custom_fields").keys() == {"created_date"}
-            assert comparable(one, other) == comparable(other, one)
-            # XML has nothing that JSON has not.
-            assert {n for n, v in other.items() if v is not None} <= {*one}
+                # XML has only a wrong creation date, which goes to `custom_fields`.
+                assert xml_row.pop("custom_fields").keys() == {"created_date"}
+            assert comparable(json_row, xml_row) == comparable(xml_row, json_row)
+            # XML has no field that JSON lacks.
+            assert {name for name, value in xml_row.items() if value is not None} <= {
+                *json_row
+            }
 
 
-def test_records_are_of_the_types_that_their_schema_declares(output: Output) -> None:
-    kinds = {"integer": int, "boolean": bool, "number": float, "string": str}
+def test_record_values_have_the_types_of_their_schema(output: Output) -> None:
+    python_types = {"integer": int, "boolean": bool, "number": float, "string": str}
     for stream in STREAMS:
         properties = load_schema(stream.name)["properties"]
         for record in output.records[stream.name]:
@@ -235,5 +252,7 @@ def test_records_are_of_the_types_that_their_schema_declares(output: Output) -> 
                 types = properties[name]["type"]
                 if value is None:
                     assert "null" in types, (stream.name, name)
-                elif kind := kinds.get(types if isinstance(types, str) else types[0]):
-                    assert type(value) is kind, (stream.name, name)
+                elif expected := python_types.get(
+                    types if isinstance(types, str) else types[0]
+                ):
+                    assert type(value) is expected, (stream.name, name)

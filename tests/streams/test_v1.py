@@ -1,4 +1,4 @@
-"""The tap over API v1: the rows of version 1.1, but for what version 1 has not."""
+"""API version 1 gives the same records as 1.1, except what version 1 lacks."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ if t.TYPE_CHECKING:
 
 FORMATS = ("json", "xml")
 RECIPIENTS, COUNT = "getcampaignrecipientsdata", "listsubscriberscount"
-SAME = ("mailing_lists", "segments", "segment_contacts", "campaigns")
-PLANTED = {"api_version": "1", "auth_token": AUTH_TOKEN}
+SAME_STREAMS = ("mailing_lists", "segments", "segment_contacts", "campaigns")
+V1_SETTINGS = {"api_version": "1", "auth_token": AUTH_TOKEN}
 
 
-class OldService(Service):
-    """A service that is read by version 1."""
+class V1Service(Service):
+    """A service whose settings are those of version 1."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -50,13 +50,13 @@ class OldService(Service):
 
 
 @pytest.fixture
-def old(account: LivingAccount) -> Iterator[Service]:
-    with OldService(account, quota_calls=100_000) as service:
+def v1_service(account: LivingAccount) -> Iterator[Service]:
+    with V1Service(account, quota_calls=100_000) as service:
         yield service
 
 
 class Runs(t.NamedTuple):
-    """The same account by both versions, in the same format."""
+    """Runs of the same account with both API versions, in the same format."""
 
     new: Output
     old: Output
@@ -66,11 +66,11 @@ class Runs(t.NamedTuple):
 
 @pytest.fixture(scope="module", params=FORMATS)
 def runs(request: pytest.FixtureRequest, account: LivingAccount) -> Runs:
-    # Without counters each end is asked for, which is more than one window allows.
+    # Version 1 has no counters, so each end costs a call: too many for one window.
     settings = {"response_format": request.param, "rate_limit_calls": 10_000}
     with (
         Service(account, quota_calls=100_000) as new,
-        OldService(account, quota_calls=100_000) as old,
+        V1Service(account, quota_calls=100_000) as old,
     ):
         return Runs(
             run_tap(new, **settings),
@@ -80,23 +80,23 @@ def runs(request: pytest.FixtureRequest, account: LivingAccount) -> Runs:
         )
 
 
-# What is read.
+# Records.
 
 
-@pytest.mark.parametrize("stream", SAME)
-def test_the_records_are_those_of_version_1_1(runs: Runs, stream: str) -> None:
+@pytest.mark.parametrize("stream", SAME_STREAMS)
+def test_records_are_the_same_as_in_version_1_1(runs: Runs, stream: str) -> None:
     assert runs.old.records[stream] == runs.new.records[stream]
     assert runs.old.records[stream]
 
 
-def test_recipients_are_those_of_the_account_without_the_tests_of_campaigns(
-    runs: Runs, account: LivingAccount
-) -> None:
-    found = runs.old.records["campaign_recipients"]
-    whole = runs.new.records["campaign_recipients"]
-    assert found == [row for row in whole if row["parent_campaign_key"] is None]
-    assert len(found) < len(whole)
-    assert [(r["campaign_key"], r["action"], r["contact_email"]) for r in found] == [
+def test_recipients_exclude_test_sends(runs: Runs, account: LivingAccount) -> None:
+    old_rows = runs.old.records["campaign_recipients"]
+    new_rows = runs.new.records["campaign_recipients"]
+    assert old_rows == [row for row in new_rows if row["parent_campaign_key"] is None]
+    assert len(old_rows) < len(new_rows)
+    assert [
+        (row["campaign_key"], row["action"], row["contact_email"]) for row in old_rows
+    ] == [
         (campaign.key, action, recipient.contact.email)
         for campaign in account.campaigns()
         if campaign.sent
@@ -105,7 +105,7 @@ def test_recipients_are_those_of_the_account_without_the_tests_of_campaigns(
     ]
 
 
-def test_snapshots_tell_of_every_action_and_of_no_counter(
+def test_snapshots_have_every_action_but_no_reported_rows(
     runs: Runs, account: LivingAccount
 ) -> None:
     keys = {campaign.key for campaign in account.campaigns()}
@@ -119,16 +119,16 @@ def test_snapshots_tell_of_every_action_and_of_no_counter(
     assert sum(not row["rows_read"] for row in expected)
 
 
-def test_the_active_contacts_of_each_list_are_counted(
+def test_only_active_contacts_of_each_list_are_counted(
     runs: Runs, account: LivingAccount
 ) -> None:
-    found = {
+    counts = {
         (row["list_key"], row["status"]): row["contact_count"]
         for row in runs.old.records["list_subscriber_counts"]
     }
-    assert found == {
-        (each.key, "active"): account.subscribers(each.key, "active")
-        for each in account.lists()
+    assert counts == {
+        (mailing_list.key, "active"): account.subscribers(mailing_list.key, "active")
+        for mailing_list in account.lists()
     }
     assert not [
         call
@@ -137,7 +137,7 @@ def test_the_active_contacts_of_each_list_are_counted(
     ]
 
 
-def test_every_call_is_one_of_version_1_and_has_no_secret_in_its_url(
+def test_calls_use_version_1_and_have_no_secret_in_the_url(
     runs: Runs,
 ) -> None:
     assert {call.version for call in runs.calls} == {"1"}
@@ -153,40 +153,45 @@ def test_every_call_is_one_of_version_1_and_has_no_secret_in_its_url(
     assert runs.tokens == 0
 
 
-def test_the_tests_of_campaigns_are_missed_with_one_warning(
-    old: Service, caplog: pytest.LogCaptureFixture
+def test_missing_test_sends_give_one_warning(
+    v1_service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_tap(old, "campaign_recipients", actions=["spamcontacts"])
-    warnings = [r for r in caplog.records if r.levelno >= logging.WARNING]
-    assert len([r for r in warnings if "`api_version`" in r.getMessage()]) == 1
+    run_tap(v1_service, "campaign_recipients", actions=["spamcontacts"])
+    warnings = [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ]
+    assert (
+        len([record for record in warnings if "`api_version`" in record.getMessage()])
+        == 1
+    )
 
 
-# Again, interrupted, locked.
+# Second runs, killed runs and locked endpoints.
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_second_run_reads_what_is_open_and_writes_what_has_changed(
-    form: str, account: LivingAccount, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_second_run_reads_only_open_campaigns_and_loses_no_change(
+    format_: str, account: LivingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with OldService(account, quota_calls=100_000) as service:
-        first = run_tap(service, response_format=form)
-    pause = timedelta(hours=5)
-    monkeypatch.setattr(StillTap, "now", lambda _: NOW + pause)
-    after = LivingAccount(clock=lambda: NOW + pause)
-    with OldService(after, quota_calls=100_000) as service:
-        second = run_tap(service, response_format=form, state=first.state)
+    with V1Service(account, quota_calls=100_000) as service:
+        first = run_tap(service, response_format=format_)
+    elapsed = timedelta(hours=5)
+    monkeypatch.setattr(StillTap, "now", lambda _: NOW + elapsed)
+    later_account = LivingAccount(clock=lambda: NOW + elapsed)
+    with V1Service(later_account, quota_calls=100_000) as service:
+        second = run_tap(service, response_format=format_, state=first.state)
         calls = service.calls
     open_keys = {
         campaign.key
-        for campaign in after.campaigns()
+        for campaign in later_account.campaigns()
         if campaign.sent and campaign.sent > NOW - timedelta(days=30)
     }
-    asked = {
+    requested = {
         (call.params["campaignkey"], call.params["action"])
         for call in calls
         if call.endpoint == RECIPIENTS
     }
-    assert asked == {(key, action) for key in open_keys for action in ACTIONS}
+    assert requested == {(key, action) for key in open_keys for action in ACTIONS}
     assert 0 < len(open_keys) < 6
     warehouse = Warehouse()
     for output in (first, second):
@@ -195,17 +200,18 @@ def test_a_second_run_reads_what_is_open_and_writes_what_has_changed(
     for key in open_keys:
         for action in ACTIONS:
             assert {*current[f"campaign_recipients/{key}/{action}"]} == {
-                one.contact.email for one in after.recipients(key, action)
+                recipient.contact.email
+                for recipient in later_account.recipients(key, action)
             }
     for cvid in {row["cvid"] for row in first.records["segment_contacts"]}:
         assert {*current[f"segment_contacts/{cvid}"]} == {
-            one.contact.email for one in after.members(cvid)
+            member.contact.email for member in later_account.members(cvid)
         }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_killed_at_any_call_the_next_run_loses_nothing(at_once: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_the_run_after_one_killed_at_any_call_loses_nothing(concurrency: int) -> None:
     town = Town()
     for members in (range(13), range(3, 8)):
         town.add_segment(members)
@@ -213,27 +219,27 @@ def test_killed_at_any_call_the_next_run_loses_nothing(at_once: int) -> None:
         key = town.send(audience)
         for number in [*audience][::2]:
             town.open(key, number)
-    with OldService(town, quota_calls=10**9) as service:
-        run_in_town(town, service, concurrency=at_once)
+    with V1Service(town, quota_calls=10**9) as service:
+        run_in_town(town, service, concurrency=concurrency)
         for position in range(0, len(service.calls), 5):
-            asked = 0
+            call_count = 0
 
             def fail(_: Call, position: int = position) -> Reply | None:
-                nonlocal asked
-                asked += 1
-                return CUT if asked > position else None
+                nonlocal call_count
+                call_count += 1
+                return CUT if call_count > position else None
 
-            before = run_in_town(town, service, intercept=fail, concurrency=at_once)
-            assert asked > position
+            killed = run_in_town(town, service, intercept=fail, concurrency=concurrency)
+            assert call_count > position
             warehouse = Warehouse()
-            warehouse.load(before)
-            state = last_state(before)
-            warehouse.load(run_in_town(town, service, state, concurrency=at_once))
+            warehouse.load(killed)
+            state = last_state(killed)
+            warehouse.load(run_in_town(town, service, state, concurrency=concurrency))
             assert_whole(town, warehouse, f"killed at call {position}")
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_an_endpoint_that_is_locked_is_waited_for(old: Service, form: str) -> None:
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_tap_waits_for_a_locked_endpoint(v1_service: Service, format_: str) -> None:
     locked = {RECIPIENTS, "getsegmentcontacts"}
 
     def lock(call: Call) -> Reply | None:
@@ -243,89 +249,94 @@ def test_an_endpoint_that_is_locked_is_waited_for(old: Service, form: str) -> No
         return None
 
     settings: dict[str, t.Any] = {
-        "response_format": form,
+        "response_format": format_,
         "actions": ["openedcontacts"],
     }
-    whole = run_tap(old, **settings)
-    old.intercept = lock
-    output = run_tap(old, **settings, rate_limit_lock_seconds=1)
+    expected = run_tap(v1_service, **settings)
+    v1_service.intercept = lock
+    output = run_tap(v1_service, **settings, rate_limit_lock_seconds=1)
     assert not locked
-    for stream, records in whole.records.items():
+    for stream, records in expected.records.items():
         assert output.records[stream] == records
 
 
-# The plan, the catalog, the settings, the command line.
+# Plan, catalog, settings and command line.
 
 
-def test_a_plan_tells_that_recipients_can_only_be_more(old: Service) -> None:
-    config = old.config | {"rate_limit_ledger": "memory"}
+def test_a_plan_gives_recipient_calls_as_a_minimum(v1_service: Service) -> None:
+    config = v1_service.config | {"rate_limit_ledger": "memory"}
     plan = make_plan(StillTap(config=config))
     assert plan["at_least"] == [RECIPIENTS, "campaign_recipients"]
-    run_tap(old)
-    calls = [call.endpoint for call in old.calls[plan["asked"] :]]
-    for each in plan["endpoints"]:
-        made = calls.count(each["endpoint"])
-        if each["endpoint"] == RECIPIENTS:
-            assert each["calls"] < made
-        elif each["endpoint"] not in plan["at_most"]:
-            assert each["calls"] == made
+    run_tap(v1_service)
+    calls = [call.endpoint for call in v1_service.calls[plan["asked"] :]]
+    for row in plan["endpoints"]:
+        actual_calls = calls.count(row["endpoint"])
+        if row["endpoint"] == RECIPIENTS:
+            assert row["calls"] < actual_calls
+        elif row["endpoint"] not in plan["at_most"]:
+            assert row["calls"] == actual_calls
     text = as_text(plan)
     assert "≥ " in text
     assert "Zoho has no counter of these rows" in text
 
 
-def test_a_plan_of_version_1_1_has_counters(service: Service) -> None:
+def test_a_plan_of_version_1_1_has_no_minimum(service: Service) -> None:
     config = service.config | {"rate_limit_ledger": "memory"}
     plan = make_plan(StillTap(config=config))
     assert plan["at_least"] == []
     assert "≥" not in as_text(plan)
 
 
-def offered() -> set[str]:
-    """Return the streams that version 1 has."""
-    has = VERSIONS["1"].has_call
-    return {stream.name for stream in streams.STREAMS if has(stream.endpoint)}
+def v1_stream_names() -> set[str]:
+    """Return the names of the streams that version 1 has."""
+    has_call = VERSIONS["1"].has_call
+    return {stream.name for stream in streams.STREAMS if has_call(stream.endpoint)}
 
 
-def test_a_stream_that_the_version_has_not_is_not_offered(
+def test_streams_whose_endpoint_the_version_lacks_are_not_offered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Reports(campaigns.Campaigns):
         endpoint = "campaignreports"
 
-    listed = {stream.name for stream in streams.STREAMS}
+    all_names = {stream.name for stream in streams.STREAMS}
     monkeypatch.setattr(
         streams,
         "STREAMS",
-        [Reports if each is campaigns.Campaigns else each for each in streams.STREAMS],
+        [
+            Reports if stream is campaigns.Campaigns else stream
+            for stream in streams.STREAMS
+        ],
     )
     sandbox = {"data_center": "sandbox"}
-    assert TapZohoCampaigns(config=sandbox).streams.keys() == listed
-    old = TapZohoCampaigns(config=sandbox | {"api_version": "1"})
-    assert old.streams.keys() == offered() - {"campaigns"}
+    assert TapZohoCampaigns(config=sandbox).streams.keys() == all_names
+    v1_tap = TapZohoCampaigns(config=sandbox | {"api_version": "1"})
+    assert v1_tap.streams.keys() == v1_stream_names() - {"campaigns"}
 
 
-def test_the_catalog_names_all_streams_and_asks_nothing_of_zoho(
-    tmp_path: Path, old: Service
+def test_discovery_lists_all_streams_without_any_call(
+    tmp_path: Path, v1_service: Service
 ) -> None:
-    stdout, stderr = run(tmp_path, old.config, "--discover")
-    found = {stream["tap_stream_id"] for stream in json.loads(stdout)["streams"]}
-    assert found == offered()
-    assert {*SAME, "account"} < found < {stream.name for stream in streams.STREAMS}
-    assert old.calls == []
-    assert old.config["auth_token"] not in stdout + stderr
+    stdout, stderr = run(tmp_path, v1_service.config, "--discover")
+    names = {stream["tap_stream_id"] for stream in json.loads(stdout)["streams"]}
+    assert names == v1_stream_names()
+    assert (
+        {*SAME_STREAMS, "account"} < names < {stream.name for stream in streams.STREAMS}
+    )
+    assert v1_service.calls == []
+    assert v1_service.config["auth_token"] not in stdout + stderr
 
 
-def test_the_description_of_the_tap_says_what_is_secret(tmp_path: Path) -> None:
-    stdout, stderr = run(tmp_path, PLANTED, "--about", "--format=json")
-    about = json.loads(stdout)["settings"]["properties"]
-    assert about["auth_token"]["secret"] is True
-    assert about["api_version"]["default"] == "1.1"
+def test_about_marks_the_auth_token_as_secret(tmp_path: Path) -> None:
+    stdout, stderr = run(tmp_path, V1_SETTINGS, "--about", "--format=json")
+    settings = json.loads(stdout)["settings"]["properties"]
+    assert settings["auth_token"]["secret"] is True
+    assert settings["api_version"]["default"] == "1.1"
     assert AUTH_TOKEN not in stdout + stderr
 
 
 @pytest.mark.parametrize("version", [1, "1", 1.0], ids=repr)
-def test_the_sandbox_is_read_by_version_1_without_a_token(version: object) -> None:
+def test_version_1_reads_the_sandbox_without_a_token(version: object) -> None:
     config = {"data_center": "sandbox", "api_version": version}
     tap = TapZohoCampaigns(config=config)
     assert tap.settings["api_version"] == "1"
@@ -334,7 +345,7 @@ def test_the_sandbox_is_read_by_version_1_without_a_token(version: object) -> No
 
 
 @pytest.mark.parametrize("version", [1.1, "1.1", None], ids=repr)
-def test_version_1_1_is_what_is_meant_by_a_number_and_by_nothing(
+def test_version_1_1_is_the_default_and_may_be_a_number(
     version: object,
 ) -> None:
     assert complete({"api_version": version})["api_version"] == "1.1"
@@ -342,50 +353,52 @@ def test_version_1_1_is_what_is_meant_by_a_number_and_by_nothing(
 
 
 OAUTH = {"client_id": "a", "client_secret": "b", "refresh_token": "c"}
-MISSING = (
+TOKEN_MISSING = (
     "Setting `auth_token` is missing, which `api_version` 1 needs; without an account, "
     "set `data_center` to `sandbox`."
 )
-ALONE = "Setting `auth_token` is for `api_version` 1: set that, or leave it out."
-ONE_OF = "Setting `api_version` must be one of: 1.1, 1."
+TOKEN_WITHOUT_V1 = (
+    "Setting `auth_token` is for `api_version` 1: set that, or leave it out."
+)
+INVALID_VERSION = "Setting `api_version` must be one of: 1.1, 1."
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentences"),
+    ("settings", "messages"),
     [
-        (PLANTED, []),
-        (PLANTED | {"api_version": 1}, []),
-        (PLANTED | OAUTH, []),
+        (V1_SETTINGS, []),
+        (V1_SETTINGS | {"api_version": 1}, []),
+        (V1_SETTINGS | OAUTH, []),
         (OAUTH, []),
-        ({"api_version": "1"}, [MISSING]),
-        ({"api_version": "1", "auth_token": ""}, [MISSING]),
-        (OAUTH | {"api_version": 1}, [MISSING]),
-        ({"auth_token": AUTH_TOKEN}, [ALONE]),
-        (OAUTH | {"auth_token": AUTH_TOKEN}, [ALONE]),
-        (PLANTED | {"api_version": 1.1}, [ALONE]),
-        (PLANTED | {"api_version": 2}, [ONE_OF]),
-        (PLANTED | {"api_version": "v1"}, [ONE_OF]),
-        (PLANTED | {"api_version": float("nan")}, [ONE_OF]),
+        ({"api_version": "1"}, [TOKEN_MISSING]),
+        ({"api_version": "1", "auth_token": ""}, [TOKEN_MISSING]),
+        (OAUTH | {"api_version": 1}, [TOKEN_MISSING]),
+        ({"auth_token": AUTH_TOKEN}, [TOKEN_WITHOUT_V1]),
+        (OAUTH | {"auth_token": AUTH_TOKEN}, [TOKEN_WITHOUT_V1]),
+        (V1_SETTINGS | {"api_version": 1.1}, [TOKEN_WITHOUT_V1]),
+        (V1_SETTINGS | {"api_version": 2}, [INVALID_VERSION]),
+        (V1_SETTINGS | {"api_version": "v1"}, [INVALID_VERSION]),
+        (V1_SETTINGS | {"api_version": float("nan")}, [INVALID_VERSION]),
         (
-            PLANTED | {"api_version": True},
+            V1_SETTINGS | {"api_version": True},
             ["Setting `api_version` must be of the type string."],
         ),
         (
-            PLANTED | {"auth_token": 424242424242},
+            V1_SETTINGS | {"auth_token": 424242424242},
             ["Setting `auth_token` must be of the type string."],
         ),
     ],
 )
-def test_settings_that_do_not_go_together_are_named(
-    settings: dict[str, t.Any], sentences: list[str]
+def test_conflicting_settings_are_reported(
+    settings: dict[str, t.Any], messages: list[str]
 ) -> None:
-    assert sorted(problems(complete(settings))) == sorted(sentences)
+    assert sorted(problems(complete(settings))) == sorted(messages)
 
 
-def test_a_refused_token_is_told_in_one_sentence_and_never_shown(
-    tmp_path: Path, old: Service
+def test_a_rejected_token_is_reported_and_never_printed(
+    tmp_path: Path, v1_service: Service
 ) -> None:
-    config = old.config | PLANTED
+    config = v1_service.config | V1_SETTINGS
     _, stderr = run(tmp_path, config, status=1)
     assert errors(stderr)[-1].endswith("check `auth_token` and `data_center`.")
     assert "Traceback" not in stderr
@@ -393,32 +406,35 @@ def test_a_refused_token_is_told_in_one_sentence_and_never_shown(
     assert AUTH_TOKEN not in stdout + stderr
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_no_secret_is_shown_or_kept_at_any_level(
-    tmp_path: Path, old: Service, state_folder: Path, form: str
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_token_is_never_printed_or_stored(
+    tmp_path: Path, v1_service: Service, state_folder: Path, format_: str
 ) -> None:
-    config = old.config | {"response_format": form, "actions": ["spamcontacts"]}
+    config = v1_service.config | {
+        "response_format": format_,
+        "actions": ["spamcontacts"],
+    }
     stdout, stderr = run(tmp_path, config, level="DEBUG")
     output = Output(stdout)
     assert output.records["campaign_recipients"]
     assert output.state
-    secret = old.config["auth_token"]
+    secret = v1_service.config["auth_token"]
     assert secret not in stderr + stdout
-    kept = [path for path in state_folder.rglob("*") if path.is_file()]
-    assert kept
-    for path in kept:
+    files = [path for path in state_folder.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
         assert secret.encode() not in path.read_bytes()
 
 
 @pytest.mark.parametrize("version", ["1", "1.1"])
-def test_the_version_comes_from_the_environment_too(
-    tmp_path: Path, old: Service, version: str
+def test_the_version_can_be_set_in_the_environment(
+    tmp_path: Path, v1_service: Service, version: str
 ) -> None:
-    settings = old.config | {"api_version": version}
+    settings = v1_service.config | {"api_version": version}
     environment = {
         f"TAP_ZOHOCAMPAIGNS_{name.upper()}": value for name, value in settings.items()
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [TAP, "--config", "ENV", "--test=schema"],
         capture_output=True,
         text=True,
@@ -427,5 +443,5 @@ def test_the_version_comes_from_the_environment_too(
         cwd=tmp_path,
         timeout=120,
     )
-    assert done.returncode == (0 if version == "1" else 1)
-    assert errors(done.stderr) == ([] if version == "1" else [ALONE])
+    assert process.returncode == (0 if version == "1" else 1)
+    assert errors(process.stderr) == ([] if version == "1" else [TOKEN_WITHOUT_V1])

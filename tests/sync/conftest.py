@@ -1,4 +1,4 @@
-"""Fixtures."""
+"""Fixtures of the sync tests."""
 
 from __future__ import annotations
 

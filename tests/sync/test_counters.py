@@ -1,4 +1,4 @@
-"""Counters that lag, lead, stand still and stay 0."""
+"""Counters that lag, lead, do not move or stay 0 hide no recipient."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.support.town import READ, Feed
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
-NOBODY = Reply(200, b'{"status":"error","code":"6303","message":"No contacts."}')
+NO_CONTACTS = Reply(200, b'{"status":"error","code":"6303","message":"No contacts."}')
 
 
-def test_a_counter_that_stands_still_hides_nobody(story: Story) -> None:
+def test_recipients_are_read_although_a_counter_does_not_move(story: Story) -> None:
     town = story.town
     key = town.send(range(10), status="In Progress")
     town.open(key, 0)
@@ -35,14 +35,14 @@ def test_a_counter_that_stands_still_hides_nobody(story: Story) -> None:
 
 
 @pytest.mark.parametrize("lookback_days", [30, 1])
-def test_rows_that_follow_their_counter_are_read_however_late(
+def test_rows_that_appear_after_their_counter_are_read(
     story: Story, lookback_days: int
 ) -> None:
     town = story.town
     key = town.send(range(12))
     for number in range(6):
         town.open(key, number)
-    # With one day, the window ends between the first look and the second.
+    # With one day, the window ends between the first run and the second.
     for _ in range(3):
         town.feed = Feed(hidden=2)
         story.run(*RECIPIENTS, lookback_days=lookback_days)
@@ -57,7 +57,7 @@ def test_rows_that_follow_their_counter_are_read_however_late(
         assert not story.wrong(key)
 
 
-def test_a_feed_that_follows_two_runs_later_is_read_after_the_window(
+def test_rows_that_appear_two_runs_later_are_read_after_the_window(
     story: Story,
 ) -> None:
     town = story.town
@@ -76,7 +76,7 @@ def test_a_feed_that_follows_two_runs_later_is_read_after_the_window(
 
 
 @pytest.mark.parametrize("counter", ["opens_count", "unsub_count", "unopened"])
-def test_a_counter_that_stays_0_is_no_proof_of_an_empty_feed(
+def test_an_action_whose_counter_stays_0_is_read_after_the_window(
     story: Story, counter: str
 ) -> None:
     town = story.town
@@ -88,11 +88,13 @@ def test_a_counter_that_stays_0_is_no_proof_of_an_empty_feed(
     town.now += 40 * DAY
     calls = story.run(*RECIPIENTS)
     assert not story.wrong(key)
-    asked = [call for call in calls if call.endpoint == "getcampaignrecipientsdata"]
-    assert {call.params["action"] for call in asked} == {*READ}
+    recipient_calls = [
+        call for call in calls if call.endpoint == "getcampaignrecipientsdata"
+    ]
+    assert {call.params["action"] for call in recipient_calls} == {*READ}
 
 
-def test_a_counter_that_falls_to_0_takes_nobody_away(story: Story) -> None:
+def test_a_counter_that_falls_to_0_removes_no_recipient(story: Story) -> None:
     town = story.town
     key = town.send(range(12))
     town.open(key, 3)
@@ -103,7 +105,7 @@ def test_a_counter_that_falls_to_0_takes_nobody_away(story: Story) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 40], ids=["open", "closing"])
-def test_an_empty_answer_where_there_was_a_full_one_is_asked_again(
+def test_an_unexpected_empty_answer_is_checked_in_the_next_run(
     story: Story, days: int
 ) -> None:
     town = story.town
@@ -114,12 +116,12 @@ def test_an_empty_answer_where_there_was_a_full_one_is_asked_again(
     town.now += days * DAY
 
     def hide(call: Call) -> Reply | None:
-        return NOBODY if call.params.get("action") == "openedcontacts" else None
+        return NO_CONTACTS if call.params.get("action") == "openedcontacts" else None
 
     story.service.intercept = hide
     story.run(*RECIPIENTS)
     part = f"campaign_recipients/{key}/openedcontacts"
-    # Nobody is told to have gone.
+    # The first run's recipient stays current.
     assert len(story.warehouse.current()[part]) == 1
     story.service.intercept = None
     story.run(*RECIPIENTS)
@@ -141,13 +143,13 @@ def test_the_closing_look_does_not_rely_on_counters(story: Story) -> None:
     assert not story.wrong(key)
     story.run(*RECIPIENTS)
     story.run(*RECIPIENTS)
-    # It is closed now.
+    # The campaign is closed, so it costs no more calls.
     assert len(story.run(*RECIPIENTS)) == 1
 
 
 @pytest.mark.parametrize("stream", ["campaign_recipients", "campaign_reports"])
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_campaign_that_is_listed_after_its_window_is_looked_at_once(
+def test_a_campaign_first_listed_after_its_window_is_read_once(
     story: Story, stream: str, concurrency: int
 ) -> None:
     town = story.town
@@ -178,7 +180,7 @@ def test_details_of_a_campaign_that_is_listed_late_are_read(story: Story) -> Non
     assert late in {row["campaign_key"] for row in story.records("campaign_details")}
 
 
-def test_a_test_that_is_named_after_the_other_is_read(story: Story) -> None:
+def test_a_test_send_listed_later_than_the_other_is_read(story: Story) -> None:
     town = story.town
     key = town.test((range(4), range(4, 9)))
     town.conclude(key, range(9, 11))
@@ -187,11 +189,13 @@ def test_a_test_that_is_named_after_the_other_is_read(story: Story) -> None:
     story.run(*RECIPIENTS)
     town.change(key, children=(first, second))
     story.run(*RECIPIENTS)
-    found = {row["campaign_key"] for row in story.records("campaign_recipients")}
-    assert second in found
+    campaign_keys = {
+        row["campaign_key"] for row in story.records("campaign_recipients")
+    }
+    assert second in campaign_keys
 
 
-def test_a_campaign_that_is_sent_during_a_run_is_read_by_the_next(
+def test_a_campaign_sent_during_a_run_is_read_in_the_next(
     story: Story,
 ) -> None:
     town = story.town
@@ -213,7 +217,7 @@ def test_a_campaign_that_is_sent_during_a_run_is_read_by_the_next(
     assert not story.wrong(*sent)
 
 
-def test_details_and_variants_are_looked_at_after_the_window(story: Story) -> None:
+def test_details_and_variants_are_read_again_after_the_window(story: Story) -> None:
     streams = ("campaign_details", "campaign_ab_variants", "campaign_reports")
     town = story.town
     key = town.test((range(6), range(6, 12)))

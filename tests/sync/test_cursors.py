@@ -1,4 +1,4 @@
-"""Cursors, versions and states that loaders rely on."""
+"""Cursors, table versions and states that loaders rely on."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Deduplicated(Warehouse):
         self.cursors = cursors
 
     def load(self, messages: t.Iterable[Message]) -> None:
-        kept = deepcopy(self.tables)
+        previous_tables = deepcopy(self.tables)
         super().load(messages)
-        for stream, rows in kept.items():
+        for stream, rows in previous_tables.items():
             cursor = self.cursors[stream]
             for key, row in rows.items():
                 if row[cursor] > self.tables[stream][key][cursor]:
@@ -56,7 +56,7 @@ def test_rewritten_rows_survive_a_loader_that_keeps_the_greatest_cursor(
             if stream.default_cursor_field
         }
     )
-    # Later in the day than it was, so all times of the second run are earlier.
+    # In this zone, the first run's times are later than those of the second.
     story.run(*MEMBERS, "campaign_recipients", timezone="Pacific/Honolulu")
     town.leave(next(iter(town.people)), 3)
     town.open(key, 2)
@@ -65,14 +65,14 @@ def test_rewritten_rows_survive_a_loader_that_keeps_the_greatest_cursor(
     assert not story.wrong(key)
 
 
-def test_every_stream_that_tells_what_is_current_has_that_as_its_cursor() -> None:
+def test_snapshot_streams_use_snapshot_time_as_their_cursor() -> None:
     tap = AirbyteTap(config={"data_center": "sandbox"})
-    streams = {each.name: each for each in make_catalog(tap).streams}
+    streams = {entry.name: entry for entry in make_catalog(tap).streams}
     for stream in tap.zoho_streams:
-        described = streams[stream.name]
+        entry = streams[stream.name]
         if stream.has_snapshots:
-            assert described.default_cursor_field == ["snapshot_time"]
-            assert SyncMode.incremental in described.supported_sync_modes
+            assert entry.default_cursor_field == ["snapshot_time"]
+            assert SyncMode.incremental in entry.supported_sync_modes
     counts = streams["list_subscriber_counts"]
     assert counts.default_cursor_field == ["counted_on"]
     assert SyncMode.incremental in counts.supported_sync_modes
@@ -81,14 +81,14 @@ def test_every_stream_that_tells_what_is_current_has_that_as_its_cursor() -> Non
 @pytest.mark.parametrize(
     "stream", ["snapshots", "list_subscriber_counts", "campaign_reports"]
 )
-def test_history_is_never_dropped_by_a_new_version(story: Story, stream: str) -> None:
+def test_a_new_table_version_does_not_drop_history(story: Story, stream: str) -> None:
     story.town.send(range(4))
     story.town.add_segment(range(3))
     story.run(
         stream,
         *MEMBERS,
         "segments",
-        catalog=full_table(),
+        catalog=full_table_catalog(),
         emit_activate_version_messages=True,
     )
     versions = {
@@ -100,19 +100,19 @@ def test_history_is_never_dropped_by_a_new_version(story: Story, stream: str) ->
     assert stream not in versions
 
 
-def full_table() -> dict[str, t.Any]:
+def full_table_catalog() -> dict[str, t.Any]:
     """Return a catalog that asks for a full refresh of every stream."""
     catalog = TapZohoCampaigns(config={"data_center": "sandbox"}).catalog_dict
     for entry in catalog["streams"]:
         entry["replication_method"] = "FULL_TABLE"
-        for each in entry["metadata"]:
-            if not each["breadcrumb"]:
-                each["metadata"]["forced-replication-method"] = "FULL_TABLE"
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"]["forced-replication-method"] = "FULL_TABLE"
     return catalog
 
 
-def test_states_grow_with_the_records_and_not_with_their_square(story: Story) -> None:
-    def written(campaigns: int) -> tuple[int, int]:
+def test_state_size_grows_linearly_with_the_records(story: Story) -> None:
+    def sizes_of_run(campaigns: int) -> tuple[int, int]:
         story.town.reset()
         story.state = None
         for _ in range(campaigns):
@@ -123,7 +123,7 @@ def test_states_grow_with_the_records_and_not_with_their_square(story: Story) ->
             sizes[message["type"]] += len(json.dumps(message))
         return sizes["STATE"], sizes["RECORD"]
 
-    few, rows = written(10)
-    many, more_rows = written(40)
-    assert few < rows
-    assert many < more_rows / 2
+    small_state, small_records = sizes_of_run(10)
+    large_state, large_records = sizes_of_run(40)
+    assert small_state < small_records
+    assert large_state < large_records / 2

@@ -1,4 +1,4 @@
-"""Custom fields become typed columns at discovery, and nothing of them is lost."""
+"""Discovery makes typed columns of custom fields, and no value is lost."""
 
 from __future__ import annotations
 
@@ -33,22 +33,24 @@ CONTACT_STREAMS = ("segment_contacts", "list_subscribers", "campaign_recipients"
 def discover(folder: Path, settings: dict[str, t.Any]) -> dict[str, t.Any]:
     config = folder / "config.json"
     config.write_text(json.dumps(settings))
-    done = subprocess.run(
+    process = subprocess.run(
         [TAP, "--discover", "--config", config],
         check=True,
         capture_output=True,
         timeout=120,
     )
-    return t.cast("dict[str, t.Any]", json.loads(done.stdout))
+    return t.cast("dict[str, t.Any]", json.loads(process.stdout))
 
 
 def properties(catalog: dict[str, t.Any], stream: str) -> dict[str, t.Any]:
-    (entry,) = (e for e in catalog["streams"] if e["tap_stream_id"] == stream)
+    (entry,) = (
+        entry for entry in catalog["streams"] if entry["tap_stream_id"] == stream
+    )
     return t.cast("dict[str, t.Any]", entry["schema"]["properties"])
 
 
 @pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
-def test_custom_fields_are_columns_of_what_a_catalog_selects(
+def test_custom_fields_of_a_discovered_catalog_become_columns(
     tmp_path: Path, service: Service, account: LivingAccount, form: str
 ) -> None:
     settings = {"response_format": form, "rate_limit_ledger": "memory"}
@@ -57,44 +59,56 @@ def test_custom_fields_are_columns_of_what_a_catalog_selects(
     names = {field.name for field in account.fields()}
     for stream in CONTACT_STREAMS:
         known = load_schema(stream)["properties"]
-        added = {k: v for k, v in properties(catalog, stream).items() if k not in known}
+        added = {
+            name: column
+            for name, column in properties(catalog, stream).items()
+            if name not in known
+        }
         assert len(added) == len(names)
-        for about in added.values():
-            assert any(name in about["description"] for name in names)
-            assert about["type"][1] == "null"
+        for column in added.values():
+            assert any(name in column["description"] for name in names)
+            assert column["type"][1] == "null"
     service.calls.clear()
     with_columns = run_tap(
         service, *CONTACT_STREAMS, catalog=catalog, response_format=form
     )
     assert "contact/allfields" not in {call.endpoint for call in service.calls}
-    without = run_tap(service, *CONTACT_STREAMS, response_format=form)
+    without_columns = run_tap(service, *CONTACT_STREAMS, response_format=form)
     for stream in CONTACT_STREAMS:
         added = {
-            name: about[NAMES]
-            for name, about in properties(catalog, stream).items()
-            if NAMES in about
+            name: column[NAMES]
+            for name, column in properties(catalog, stream).items()
+            if NAMES in column
         }
         rows = list(
-            zip(with_columns.records[stream], without.records[stream], strict=True)
+            zip(
+                with_columns.records[stream],
+                without_columns.records[stream],
+                strict=True,
+            )
         )
         assert any(row.get(name) for row, _ in rows for name in added)
-        for row, plain in rows:
-            custom = dict(plain.get("custom_fields") or {})
-            for name, wires in added.items():
-                told = [custom.pop(wire) for wire in wires if wire in custom]
+        for row, plain_row in rows:
+            custom = dict(plain_row.get("custom_fields") or {})
+            for name, wire_names in added.items():
+                values = [
+                    custom.pop(wire_name)
+                    for wire_name in wire_names
+                    if wire_name in custom
+                ]
                 value = None if row.get(name) is None else str(row[name])
-                assert value == (told[0] if told else None)
+                assert value == (values[0] if values else None)
             assert dict(row.get("custom_fields") or {}) == custom
 
 
-def test_discovery_without_credentials_or_scope_has_no_columns(
+def test_discovery_without_credentials_or_scope_has_no_custom_columns(
     tmp_path: Path, account: LivingAccount
 ) -> None:
-    plain = discover(tmp_path, {})
+    without_credentials = discover(tmp_path, {})
     with Service(account) as service:
         service.scopes = [scope for scope in service.scopes if scope != CONTACTS]
-        lacking = discover(tmp_path, service.config)
-    for catalog in (plain, lacking):
+        without_scope = discover(tmp_path, service.config)
+    for catalog in (without_credentials, without_scope):
         for stream in CONTACT_STREAMS:
             published = properties(catalog, stream)
             assert published.keys() == load_schema(stream)["properties"].keys()
@@ -104,7 +118,7 @@ def field(display_name: str, **more: str) -> dict[str, str]:
     return {"display_name": display_name, "field_id": "7"} | more
 
 
-def test_names_and_types_of_columns() -> None:
+def test_columns_have_the_expected_names_and_types() -> None:
     columns = make_columns(
         [
             field("Contact Email", field_name="contact_email", field_type="standard"),
@@ -117,7 +131,7 @@ def test_names_and_types_of_columns() -> None:
         ],
         (),
     )
-    assert {name: about["type"][0] for name, about in columns.items()} == {
+    assert {name: column["type"][0] for name, column in columns.items()} == {
         "last_seen_yymmdd": "integer",
         "last_seen_yymmdd_custom": "string",
         "улюблений_колір": "string",
@@ -131,7 +145,7 @@ def test_names_and_types_of_columns() -> None:
     ]
 
 
-def test_older_fields_have_the_better_names_whatever_their_order() -> None:
+def test_older_fields_get_the_plain_column_name_in_any_order() -> None:
     older = field("Size", field_id="9", field_name="first")
     newer = field("size", field_id="10", field_name="second")
     for fields in ([older, newer], [newer, older]):
@@ -152,14 +166,14 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "A kind that is new"])
-def test_each_documented_kind_of_field_has_a_type(kind: str) -> None:
+def test_each_documented_kind_of_field_has_a_column_type(kind: str) -> None:
     for ui_type in (kind, kind.lower(), kind.upper()):
         (column,) = make_columns([field("x", ui_type=ui_type)], ()).values()
         assert column["type"] == [KINDS.get(kind, "string"), "null"]
 
 
 @pytest.mark.parametrize(
-    ("shown", "wire", "column"),
+    ("display_name", "wire_name", "column"),
     [
         ("Straße", "straße", "straße"),
         ("STRASSE", "strasse", "strasse"),
@@ -174,24 +188,24 @@ def test_each_documented_kind_of_field_has_a_type(kind: str) -> None:
         ("Oid 2", "oid 2", "oid_2"),
     ],
 )
-def test_a_column_is_filled_from_the_name_that_the_feed_has(
-    shown: str, wire: str, column: str
+def test_a_column_is_filled_from_the_wire_name_of_its_field(
+    display_name: str, wire_name: str, column: str
 ) -> None:
-    assert shown.lower() == wire
-    columns = make_columns([field(shown)], ())
+    assert display_name.lower() == wire_name
+    columns = make_columns([field(display_name)], ())
     assert [*columns] == [column]
     schema = load_schema("segment_contacts")
     schema["properties"] |= {
-        name: {**about, "x-wire-names": about[NAMES]}
-        for name, about in fit(columns, schema["properties"]).items()
+        name: {**definition, "x-wire-names": definition[NAMES]}
+        for name, definition in fit(columns, schema["properties"]).items()
     }
     convert = Converter("segment_contacts", schema, lambda: ZoneInfo("UTC"))
-    (record,) = convert.records([{"contact_email": "a@b.c", wire: "x"}])
+    (record,) = convert.records([{"contact_email": "a@b.c", wire_name: "x"}])
     assert record == {"contact_email": "a@b.c", column: "x"}
 
 
-def test_a_name_that_is_too_long_is_cut_and_told_apart_by_a_hash() -> None:
-    long = [
+def test_long_column_names_are_cut_and_get_a_hash() -> None:
+    long_names = [
         "a" * 63,
         "a" * 64,
         "a" * 90,
@@ -202,10 +216,10 @@ def test_a_name_that_is_too_long_is_cut_and_told_apart_by_a_hash() -> None:
         "😀x" * 30,
     ]
     (columns,) = {
-        tuple(make_columns([field(each) for each in told], ()))
-        for told in (long, long[::-1])
+        tuple(make_columns([field(name) for name in names], ()))
+        for names in (long_names, long_names[::-1])
     }
-    assert len(columns) == len(long)
+    assert len(columns) == len(long_names)
     assert all(len(name.encode()) <= 63 for name in columns)
     assert "a" * 63 in columns
     assert [*make_columns([field("a" * 90)], ())] == ["a" * 54 + "_57c838a3"]
@@ -226,31 +240,31 @@ FIELDS = st.lists(
 
 
 @given(FIELDS, st.data())
-def test_a_field_keeps_its_column_whatever_the_order_and_whatever_is_added(
+def test_a_field_keeps_its_column_in_any_order_and_when_fields_are_added(
     names: list[str], data: st.DataObject
 ) -> None:
     fields = [
         field(name, field_id=f"{9 + number}", field_name=f"f{number % 5}")
         for number, name in enumerate(names)
     ]
-    taken = {"action", "cvid", "contact_email"}
-    columns = make_columns(fields, taken)
+    reserved = {"action", "cvid", "contact_email"}
+    columns = make_columns(fields, reserved)
     assert len(columns) == len(fields)
     for name in columns:
         assert 0 < len(name.encode()) <= 63
         assert not name.startswith("_")
-        assert name not in taken.union(RESERVED)
-    # Neither small nor capital letters nor ways to write an accent tell them apart.
+        assert name not in reserved.union(RESERVED)
+    # Names differ by more than case and the Unicode form of accents.
     assert len({name.upper() for name in columns}) == len(columns)
     assert len({unicodedata.normalize("NFC", name) for name in columns}) == len(columns)
     shuffled = data.draw(st.permutations(fields))
-    assert make_columns(shuffled, taken) == columns
-    before = data.draw(st.integers(0, len(fields)))
-    older = make_columns(fields[:before], taken)
+    assert make_columns(shuffled, reserved) == columns
+    older_count = data.draw(st.integers(0, len(fields)))
+    older = make_columns(fields[:older_count], reserved)
     assert {name: columns.get(name) for name in older} == older
 
 
-def test_of_fields_of_one_name_a_third_keeps_its_column_when_others_go() -> None:
+def test_a_fourth_field_of_one_name_keeps_its_column_when_the_third_goes() -> None:
     fields = [field("Size", field_id=str(number)) for number in (1, 2, 3, 4)]
     names = [*make_columns(fields, ())]
     assert names[:2] == ["size", "size_custom"]
@@ -260,7 +274,9 @@ def test_of_fields_of_one_name_a_third_keeps_its_column_when_others_go() -> None
 
 
 @pytest.mark.parametrize("id_", ["", "x", "²", "٣", None])
-def test_fields_without_a_number_have_an_order_too(id_: str | None) -> None:
+def test_fields_without_a_numeric_id_get_the_same_columns_in_any_order(
+    id_: str | None,
+) -> None:
     fields = [
         {"display_name": name, "field_id": id_, "field_name": f"f{number}"}
         for number, name in enumerate(("Size", "size", "sizE"))
@@ -270,18 +286,20 @@ def test_fields_without_a_number_have_an_order_too(id_: str | None) -> None:
     assert make_columns(fields[::-1], ()) == columns
 
 
-def test_columns_take_no_name_that_a_stream_has() -> None:
+def test_custom_columns_do_not_reuse_column_names_of_a_stream() -> None:
     schema = load_schema("campaign_recipients")["properties"]
     fields = [field("Action"), field("City"), field("Mobile No"), field("cvid")]
     fitting = fit(make_columns(fields, {*schema, "cvid"}), schema)
     assert "action_custom" in fitting
     assert "cvid_custom" in fitting
     assert "mobile_no" in fitting
-    taken = {w for about in fitting.values() for w in about[NAMES]}
-    assert "city" not in taken
+    wire_names = {
+        wire_name for column in fitting.values() for wire_name in column[NAMES]
+    }
+    assert "city" not in wire_names
 
 
-def test_a_value_that_does_not_fit_its_column_is_kept(service: Service) -> None:
+def test_a_value_of_the_wrong_type_is_kept_in_custom_fields(service: Service) -> None:
     catalog = {
         "streams": [
             {
@@ -302,9 +320,9 @@ def test_a_value_that_does_not_fit_its_column_is_kept(service: Service) -> None:
         ]
     }
     output = run_tap(service, "list_subscribers", catalog=catalog)
-    kept = [
+    values = [
         row["custom_fields"]["favourite colour"]
         for row in output.records["list_subscribers"]
         if row.get("custom_fields")
     ]
-    assert kept
+    assert values

@@ -1,4 +1,4 @@
-"""A state that was damaged."""
+"""A run with a damaged state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 
-def test_a_damaged_state_is_refused(
+def test_a_damaged_state_is_rejected(
     service: Service,
 ) -> None:
     state = run_tap(service, "list_subscribers").state

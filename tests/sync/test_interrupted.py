@@ -1,4 +1,4 @@
-"""Runs that are ended by a signal, a lock or a time, and the next run."""
+"""Runs that a signal, a lock or a time limit ends, and the next run."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LOCKED = Reply(200, b'{"status":"error","code":"Z101","message":""}')
 
 
 class Run:
-    """The tap as a process of its own, writing into files."""
+    """The tap in its own process, with its output in files."""
 
     def __init__(self, folder: Path, service: Service, **settings: t.Any) -> None:
         config = folder / "config.json"
-        # One by one, so that what is asked for is what is written next.
+        # Without concurrency, each page is written before the next call.
         settings = {"concurrency": 1} | settings
         config.write_text(json.dumps(service.config | settings))
         self.out, self.err = folder / "out.jsonl", folder / "err.txt"
@@ -43,27 +43,27 @@ class Run:
             )
 
     def end(self, status: int) -> Output:
-        """Wait for the end; return what was written."""
+        """Wait until the process exits; return its output."""
         assert self.process.wait(60) == status, self.err.read_text()
         return Output(self.out.read_text())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("where", ["in a call", "in a wait"])
-def test_a_signal_ends_the_run_with_its_state_saved(
+def test_a_signal_ends_the_run_and_saves_its_state(
     tmp_path: Path, account: LivingAccount, number: signal.Signals, where: str
 ) -> None:
-    asked: list[Call] = []
-    reached, over = threading.Event(), threading.Event()
+    calls: list[Call] = []
+    reached, released = threading.Event(), threading.Event()
 
     def stall(call: Call) -> Reply | None:
-        asked.extend([call] if call.endpoint == RECIPIENTS else [])
-        if len(asked) < 12:
+        calls.extend([call] if call.endpoint == RECIPIENTS else [])
+        if len(calls) < 12:
             return None
         reached.set()
         if where == "in a wait":
             return LOCKED
-        over.wait(120)
+        released.wait(120)
         return None
 
     with Service(account, intercept=stall) as service:
@@ -73,22 +73,26 @@ def test_a_signal_ends_the_run_with_its_state_saved(
         run.process.send_signal(number)
         output = run.end(128 + number)
     stderr = run.err.read_text()
-    line = output.state["bookmarks"]["campaign_recipients"]
-    assert sum(len(s) for each in line["open"].values() for s in each["seen"].values())
+    bookmark = output.state["bookmarks"]["campaign_recipients"]
+    assert sum(
+        len(seen)
+        for campaign in bookmark["open"].values()
+        for seen in campaign["seen"].values()
+    )
     assert "Left to read: campaign_recipients (" in stderr
     assert "Traceback" not in stderr
     assert "An unhandled error" not in stderr
-    over.set()
+    released.set()
 
 
-def test_a_signal_ends_the_run_though_nobody_reads_what_it_writes(
+def test_a_signal_ends_the_run_even_if_its_output_is_not_read(
     tmp_path: Path, account: LivingAccount
 ) -> None:
     config = tmp_path / "config.json"
     reached = threading.Event()
 
     def watch(_: Call) -> None:
-        # Two parts are more than a pipe holds, so no other is asked for.
+        # The pipe is full after two parts, so the tap requests no other part.
         if len(service.calls) > 2:
             reached.set()
 
@@ -104,10 +108,10 @@ def test_a_signal_ends_the_run_though_nobody_reads_what_it_writes(
             assert process.wait(60) == 128 + signal.SIGTERM
 
 
-def test_a_lock_can_stop_the_run_and_the_next_goes_on(
+def test_a_run_stopped_by_a_lock_is_continued_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A process of its own has the clock of this machine.
+    # The tap's own process uses the clock of this machine.
     now = datetime.now(UTC)
     account = LivingAccount(clock=lambda: now)
     monkeypatch.setattr(StillTap, "now", lambda _: now)
@@ -117,26 +121,26 @@ def test_a_lock_can_stop_the_run_and_the_next_goes_on(
     assert "Left to read: campaign_recipients (" in run.err.read_text()
     with Service(account, quota_calls=10_000) as service:
         second = run_tap(service, "campaign_recipients", state=first.state)
-        whole = run_tap(service, "campaign_recipients")
+        complete = run_tap(service, "campaign_recipients")
 
     def keys(*outputs: Output) -> set[tuple[str, ...]]:
         names = ("campaign_key", "action", "contact_email")
         return {
-            tuple(r[n] for n in names)
+            tuple(row[name] for name in names)
             for output in outputs
-            for r in output.records["campaign_recipients"]
+            for row in output.records["campaign_recipients"]
         }
 
-    assert keys(first, second) == keys(whole)
-    # What was read is not read again.
+    assert keys(first, second) == keys(complete)
+    # The second run does not read the same rows again.
     assert not keys(first) & keys(second)
 
 
-def test_the_time_a_run_may_take_ends_it_in_good_order(
+def test_max_duration_minutes_ends_the_run_and_saves_its_state(
     tmp_path: Path, account: LivingAccount
 ) -> None:
     with Service(account, quota_calls=5) as service:
-        # The lock lasts longer than the run may, so it ends at once.
+        # The lock lasts longer than the time limit, so the run ends at once.
         run = Run(tmp_path, service, max_duration_minutes=20)
         assert run.end(0).state
     assert "`max_duration_minutes`" in run.err.read_text()

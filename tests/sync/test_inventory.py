@@ -31,18 +31,18 @@ NAMES = {ONE: "Blue, & green", OTHER: "Red"}
 OBJECTS = {cvid: {"segment_name": name} for cvid, name in NAMES.items()}
 
 
-def xml_segments(inside: str) -> t.Any:
-    """Return what the `segments` of a list become that are written in XML."""
+def xml_segments(content: str) -> t.Any:
+    """Return the `segments` of a list that was read from XML."""
     body = (
         "<response><code>0</code><status>success</status><list_of_details><list>"
-        f'<fl val="listkey">3z</fl><fl val="segments">{inside}</fl>'
+        f'<fl val="listkey">3z</fl><fl val="segments">{content}</fl>'
         "</list></list_of_details></response>"
     )
     (row,) = payload("getmailinglists", read(body.encode()))
     return row["segments"]
 
 
-def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() -> None:
+def test_campaigns_without_gmt_times_use_their_inexact_times() -> None:
     rows = payload("recentcampaigns", read(samples.CAMPAIGNS_V1_XML))
     assert [sent_time(row) for row in rows] == [
         "2012-07-17T05:41:43.000Z",
@@ -54,7 +54,7 @@ def test_a_campaign_without_times_in_gmt_is_dated_by_those_that_are_hours_off() 
 
 
 @pytest.mark.parametrize("text", ["9" * 30, "9" * 5000, "²", "١٢", "1_000", "soon", -1])
-def test_what_is_no_epoch_is_passed_over(text: object) -> None:
+def test_invalid_epochs_are_ignored(text: object) -> None:
     campaign = {"sent_time_gmt": text, "created_time_gmt": "1342503640000"}
     assert sent_time(campaign) == "2012-07-17T05:40:40.000Z"
     now = "2026-01-01T00:00:00.000Z"
@@ -84,7 +84,7 @@ def test_what_is_no_epoch_is_passed_over(text: object) -> None:
     ],
     ids=range(12),
 )
-def test_a_list_without_segments_has_none(value: object) -> None:
+def test_empty_segments_are_parsed_as_none(value: object) -> None:
     assert parse_segments(value).by_id == {}
 
 
@@ -125,7 +125,7 @@ def test_a_list_without_segments_has_none(value: object) -> None:
     ],
     ids=range(17),
 )
-def test_segments_are_read_in_every_form_that_is_plausible(value: object) -> None:
+def test_segments_are_parsed_in_every_plausible_format(value: object) -> None:
     segments = parse_segments(value).by_id
     assert segments == OBJECTS
     assert {type(cvid) for cvid in segments} == {str}
@@ -147,14 +147,14 @@ def test_segments_are_read_in_every_form_that_is_plausible(value: object) -> Non
     ],
     ids=range(7),
 )
-def test_a_single_segment_is_read_as_well(value: object) -> None:
+def test_a_single_segment_is_parsed(value: object) -> None:
     assert parse_segments(value).by_id == {ONE: {"segment_name": "Red"}}
 
 
 @pytest.mark.parametrize(
     "value", [[ONE], [int(ONE)], ONE, int(ONE), xml_segments(ONE)], ids=range(5)
 )
-def test_a_segment_without_a_name_is_read_as_well(value: object) -> None:
+def test_a_segment_without_a_name_is_parsed(value: object) -> None:
     assert parse_segments(value).by_id == {ONE: {}}
 
 
@@ -176,14 +176,14 @@ def test_a_segment_without_a_name_is_read_as_well(value: object) -> None:
     ],
     ids=range(12),
 )
-def test_segments_in_another_form_fail_naming_the_setting(value: object) -> None:
+def test_segments_in_an_unknown_format_fail_naming_the_setting(value: object) -> None:
     with pytest.raises(
         FatalError, match=r"name the segments in the setting `cvids`\.$"
     ):
         parse_segments(value)
 
 
-def test_segments_are_told_with_the_list_that_they_are_part_of() -> None:
+def test_segments_have_the_key_of_their_list() -> None:
     rows = lists("a", segments={ONE: "Red"}) + lists("b", segments={})
     rows += lists("c", segments=f"{{{OTHER}=Blue}}")
     with account_of(Feeds(rows)) as account:
@@ -195,7 +195,7 @@ def test_segments_are_told_with_the_list_that_they_are_part_of() -> None:
         assert account.client.calls.total() == 2
 
 
-def test_configured_segments_are_told_with_what_the_lists_know_of_them() -> None:
+def test_configured_segments_get_their_details_from_the_lists() -> None:
     rows = lists("a", segments={ONE: "Red", OTHER: "Blue"})
     with account_of(Feeds(rows), cvids=["7", ONE]) as account:
         assert account.cvids == ["7", ONE]
@@ -213,16 +213,16 @@ def test_a_segment_that_is_configured_twice_is_read_once() -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 6, 7])
-def test_lists_and_campaigns_are_read_page_by_page_and_once_a_run(rows: int) -> None:
+def test_lists_and_campaigns_are_read_once_per_run(rows: int) -> None:
     keys = [f"key{number}" for number in range(rows)]
     feeds = Feeds(lists(*keys), campaigns(*keys))
     with account_of(feeds, page_size=3) as account:
         for _ in range(2):
             assert [row["listkey"] for row in account.lists] == keys
             assert [row["campaign_key"] for row in account.campaigns] == keys
-        # Each page of three begins with the last two rows of the one before. Nothing
-        # tells how many there are, so the end of a full page is asked for with the last
-        # rows, behind them, and once more with them.
+        # Each page of three repeats the last two rows of the page before. There is no
+        # counter, so the end costs up to three calls: with the last rows, after them,
+        # and with them once more.
         assert account.client.calls["getmailinglists"] <= max(rows - 2, 1) + 3
         assert account.client.calls["recentcampaigns"] <= max(rows - 2, 1) + 3
 
@@ -232,18 +232,23 @@ def test_lists_and_campaigns_are_read_page_by_page_and_once_a_run(rows: int) -> 
     [("lists", "getmailinglists"), ("campaigns", "recentcampaigns")],
 )
 @pytest.mark.parametrize(
-    "none", [{}, dict.fromkeys(["listkey", "campaign_key"], "null")]
+    "row_without_key", [{}, dict.fromkeys(["listkey", "campaign_key"], "null")]
 )
-def test_a_row_without_its_key_is_left_out_with_a_warning(
-    kind: str, endpoint: str, none: Row, caplog: pytest.LogCaptureFixture
+def test_rows_without_key_are_skipped_with_a_warning(
+    kind: str, endpoint: str, row_without_key: Row, caplog: pytest.LogCaptureFixture
 ) -> None:
-    feeds = Feeds([*lists("a"), none, none], [none, *campaigns("a"), none])
+    feeds = Feeds(
+        [*lists("a"), row_without_key, row_without_key],
+        [row_without_key, *campaigns("a"), row_without_key],
+    )
     with account_of(feeds) as account:
         for _ in range(2):
             [row] = getattr(account, kind)
             assert "a" in row.values()
-    told = [each.getMessage() for each in caplog.records if each.name == LOGGER]
-    assert told == [f"Left out 2 rows of {endpoint} without their key."]
+    warnings = [
+        record.getMessage() for record in caplog.records if record.name == LOGGER
+    ]
+    assert warnings == [f"Left out 2 rows of {endpoint} without their key."]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +258,7 @@ def test_a_row_without_its_key_is_left_out_with_a_warning(
         ("campaign_keys", "campaigns", "campaign_key"),
     ],
 )
-def test_keys_in_the_settings_narrow_what_is_read_and_have_to_exist(
+def test_configured_keys_select_rows_and_must_exist(
     setting: str, kind: str, key: str
 ) -> None:
     feeds = Feeds(lists("a", "b", "c"), campaigns("a", "b", "c"))
@@ -261,11 +266,11 @@ def test_keys_in_the_settings_narrow_what_is_read_and_have_to_exist(
         assert [row[key] for row in getattr(account, kind)] == ["c", "a"]
     with account_of(feeds, **{setting: []}) as account:
         assert [row[key] for row in getattr(account, kind)] == ["a", "b", "c"]
-    planted = "3z" + "0123456789" * 6
-    with account_of(feeds, **{setting: ["a", planted]}) as account:
+    unknown_key = "3z" + "0123456789" * 6
+    with account_of(feeds, **{setting: ["a", unknown_key]}) as account:
         with pytest.raises(SettingError, match=f"`{setting}`.*number 2") as raised:
             getattr(account, kind)
-        assert planted not in str(raised.value)
+        assert unknown_key not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -300,32 +305,32 @@ def test_a_canceled_campaign_has_recipients_if_its_sending_had_begun(
     status: str,
 ) -> None:
     begun = campaigns("a", campaign_status=status, sent_time_gmt="5")
-    never = campaigns("b", campaign_status=status)
-    with account_of(Feeds(campaigns=begun + never)) as account:
+    never_sent = campaigns("b", campaign_status=status)
+    with account_of(Feeds(campaigns=begun + never_sent)) as account:
         assert account.sent_campaigns == begun
 
 
-def test_the_campaigns_sent_last_come_first() -> None:
+def test_sent_campaigns_are_ordered_newest_first() -> None:
     times = {"b": "1375456161000", "d": "999999999999", "a": "1744203300000"}
     rows = [
         row for key, time in times.items() for row in campaigns(key, sent_time_gmt=time)
     ]
     with account_of(Feeds(campaigns=rows + campaigns("z"))) as account:
-        found = [row["campaign_key"] for row in account.sent_campaigns]
-    assert found == ["a", "b", "d", "z"]
+        keys = [row["campaign_key"] for row in account.sent_campaigns]
+    assert keys == ["a", "b", "d", "z"]
 
 
-@pytest.mark.parametrize("nothing", ["", "null", "undefined", None], ids=range(4))
-def test_a_campaign_whose_sending_has_no_time_is_read_last(
-    nothing: str | None,
+@pytest.mark.parametrize("empty", ["", "null", "undefined", None], ids=range(4))
+def test_a_campaign_without_a_sent_time_comes_last(
+    empty: str | None,
 ) -> None:
-    rows = campaigns("a", sent_time_gmt=nothing) + campaigns("b", sent_time_gmt="5")
+    rows = campaigns("a", sent_time_gmt=empty) + campaigns("b", sent_time_gmt="5")
     with account_of(Feeds(campaigns=rows)) as account:
-        found = [row["campaign_key"] for row in account.sent_campaigns]
-    assert found == ["b", "a"]
+        keys = [row["campaign_key"] for row in account.sent_campaigns]
+    assert keys == ["b", "a"]
 
 
-def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
+def test_test_sends_are_requested_only_for_ab_campaigns() -> None:
     details = {
         "AB-split-details": [
             {
@@ -335,14 +340,14 @@ def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
             }
         ]
     }
-    normal, tested = campaigns("a", campaigntype="normal") + campaigns(
+    normal, ab_campaign = campaigns("a", campaigntype="normal") + campaigns(
         "b", campaigntype="ABTesting"
     )
     with account_of(Feeds(details=details)) as account:
         assert account.test_sends(normal, account.client.call) == []
         assert account.test_sends({"campaign_key": "c"}, account.client.call) == []
         assert account.client.calls.total() == 0
-        assert account.test_sends(tested, account.client.call) == ["x", "y"]
+        assert account.test_sends(ab_campaign, account.client.call) == ["x", "y"]
         assert account.client.calls == {"getcampaigndetails": 1}
 
 
@@ -359,11 +364,11 @@ def test_the_tests_of_a_campaign_are_asked_for_only_if_it_had_some() -> None:
     ],
     ids=range(7),
 )
-def test_tests_of_a_campaign_that_are_not_named_are_left_out_with_a_warning(
+def test_missing_keys_of_test_sends_give_a_warning(
     details: Row | str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tested,) = campaigns("b", campaigntype="abtesting")
+    (ab_campaign,) = campaigns("b", campaigntype="abtesting")
     with account_of(Feeds(details=details)) as account:
-        assert account.test_sends(tested, account.client.call) == []
-    told = [each for each in caplog.records if each.name == LOGGER]
-    assert [each.levelno for each in told] == [logging.WARNING]
+        assert account.test_sends(ab_campaign, account.client.call) == []
+    warnings = [record for record in caplog.records if record.name == LOGGER]
+    assert [each.levelno for each in warnings] == [logging.WARNING]

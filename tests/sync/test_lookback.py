@@ -1,4 +1,4 @@
-"""What is read again of a campaign: decisions over values."""
+"""Which actions of a campaign are read again: decisions without any call."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPORT = {
     "softbounce_count": "6",
     "unsent_count": "2",
 }
-# What can happen between two runs -> how the counters move; whose members change.
+# Event between two runs -> how the counters move, and which actions change.
 MOVES: dict[str, tuple[dict[str, int], set[str]]] = {
     "an open and a delivery": (
         {"emails_sent_count": 1, "delivered_count": 1, "opens_count": 1},
@@ -63,8 +63,8 @@ MOVES: dict[str, tuple[dict[str, int], set[str]]] = {
         {"emails_sent_count": 1, "delivered_count": 1, "unopened": 1},
         {"unsentcontacts", "sentcontacts", "unopenedcontacts"},
     ),
-    "somebody leaves": ({"unsub_count": 1}, {"optoutcontacts"}),
-    "somebody complains": ({"complaints_count": 1}, {"spamcontacts"}),
+    "a contact unsubscribes": ({"unsub_count": 1}, {"optoutcontacts"}),
+    "a contact complains": ({"complaints_count": 1}, {"spamcontacts"}),
 }
 
 
@@ -73,19 +73,19 @@ def counters(action: str, **changed: object) -> Counters:
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_whatever_changes_its_members_makes_an_action_be_read(move: str) -> None:
+def test_an_action_is_read_again_when_its_counters_move(move: str) -> None:
     changes, actions = MOVES[move]
-    moved = {name: str(int(REPORT[name]) + by) for name, by in changes.items()}
+    moved = {name: str(int(REPORT[name]) + delta) for name, delta in changes.items()}
     for action in actions:
         before = counters(action)
-        noted = note_look(None, before, before.reported or 0, "", closing=False)
-        assert choose_look(noted, before, rfc3339(NOW), closing=False) is Look.SKIP
+        saved = note_look(None, before, before.reported or 0, "", closing=False)
+        assert choose_look(saved, before, rfc3339(NOW), closing=False) is Look.SKIP
         after = counters(action, **moved)
-        look = choose_look(noted, after, rfc3339(NOW), closing=False)
-        assert look is Look.READ, action
+        decision = choose_look(saved, after, rfc3339(NOW), closing=False)
+        assert decision is Look.READ, action
 
 
-def test_every_action_has_its_evidence() -> None:
+def test_every_action_has_counters_as_evidence() -> None:
     assert len(ACTIONS) == 9
     for action, evidence in EVIDENCE.items():
         assert {*evidence.rows, *evidence.others} <= REPORT.keys(), action
@@ -96,105 +96,105 @@ def test_every_action_has_its_evidence() -> None:
     [("3", 3), (3, 3), ("", None), (None, None), ("1_000", None), ("٣", None)],
     ids=repr,
 )
-def test_a_counter_is_a_whole_number_or_nothing(
+def test_counters_are_parsed_as_integers_or_none(
     value: object, number: int | None
 ) -> None:
     assert parse_counters({"unopened": value})["unopened"] == number
 
 
-def looks_of(rows: int, hours: int, **changed: object) -> list[int]:
-    """Return the hours in which an action is read whose rows stay as they are."""
-    told = counters("sentcontacts", **changed)
-    noted: dict[str, t.Any] | None = None
-    found = []
+def hours_read(rows: int, hours: int, **changed: object) -> list[int]:
+    """Return the hours in which an action with unchanged rows is read."""
+    reported = counters("sentcontacts", **changed)
+    saved: dict[str, t.Any] | None = None
+    read_at = []
     for hour in range(hours):
         now = rfc3339(NOW + hour * HOUR)
-        if choose_look(noted, told, now, closing=False) is Look.READ:
-            found.append(hour)
-            noted = note_look(noted, told, rows, now, closing=False)
-    return found
+        if choose_look(saved, reported, now, closing=False) is Look.READ:
+            read_at.append(hour)
+            saved = note_look(saved, reported, rows, now, closing=False)
+    return read_at
 
 
-def test_what_never_matched_is_read_again_with_fewer_looks_as_time_goes_by() -> None:
-    looks = looks_of(95, 30 * 24)
-    assert looks[:4] == [0, 1, 3, 7]
-    assert len(looks) < 12
-    assert looks_of(100, 30 * 24) == [0]
+def test_a_lasting_mismatch_is_read_less_and_less_often() -> None:
+    hours = hours_read(95, 30 * 24)
+    assert hours[:4] == [0, 1, 3, 7]
+    assert len(hours) < 12
+    assert hours_read(100, 30 * 24) == [0]
     # Bounces explain the difference, so it is likely to stay.
-    explained = looks_of(90, 30 * 24)
+    explained = hours_read(90, 30 * 24)
     assert explained[:2] == [0, 1]
-    assert 3 < len(explained) < len(looks)
-    # Nothing explains that one.
-    assert looks_of(90, 30 * 24, hardbounce_count="0") == looks
+    assert 3 < len(explained) < len(hours)
+    # Without bounces, nothing explains the difference.
+    assert hours_read(90, 30 * 24, hardbounce_count="0") == hours
 
 
-def test_more_rows_than_were_told_are_no_match_either() -> None:
-    told = counters("openedcontacts")
-    noted = note_look(None, told, 41, rfc3339(NOW), closing=False)
+def test_more_rows_than_reported_are_a_mismatch_too() -> None:
+    reported = counters("openedcontacts")
+    saved = note_look(None, reported, 41, rfc3339(NOW), closing=False)
     later = rfc3339(NOW + HOUR)
-    assert choose_look(noted, told, later, closing=False) is Look.READ
+    assert choose_look(saved, reported, later, closing=False) is Look.READ
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_counter_of_0_saves_the_call_until_the_closing_look(action: str) -> None:
-    nothing = Counters.of(action, parse_counters(dict.fromkeys(REPORT, "0")))
+    zero = Counters.of(action, parse_counters(dict.fromkeys(REPORT, "0")))
     now = rfc3339(NOW)
-    assert choose_look(None, nothing, now, closing=False) is Look.ASSUME_EMPTY
-    assert choose_look(None, nothing, now, closing=True) is Look.READ
-    noted = note_look(None, nothing, 0, now, closing=False)
-    assert choose_look(noted, nothing, now, closing=False) is Look.SKIP
-    assert choose_look(noted, nothing, now, closing=True) is Look.READ
-    had = note_look(None, nothing, 3, now, closing=False)
+    assert choose_look(None, zero, now, closing=False) is Look.ASSUME_EMPTY
+    assert choose_look(None, zero, now, closing=True) is Look.READ
+    saved = note_look(None, zero, 0, now, closing=False)
+    assert choose_look(saved, zero, now, closing=False) is Look.SKIP
+    assert choose_look(saved, zero, now, closing=True) is Look.READ
+    saved_with_rows = note_look(None, zero, 3, now, closing=False)
     later = rfc3339(NOW + HOUR)
-    assert choose_look(had, nothing, later, closing=False) is Look.READ
+    assert choose_look(saved_with_rows, zero, later, closing=False) is Look.READ
 
 
-def closing_looks(rows: list[int], **changed: object) -> int:
-    """Return after how many looks an action is settled that has these rows in turn."""
-    told = counters("openedcontacts", **changed)
-    noted = note_look(None, counters("openedcontacts"), 40, "", closing=False)
-    for number, each in enumerate(rows, 1):
+def count_closing_looks(rows: list[int], **changed: object) -> int:
+    """Return how many closing looks an action needs that has these row counts."""
+    reported = counters("openedcontacts", **changed)
+    saved = note_look(None, counters("openedcontacts"), 40, "", closing=False)
+    for number, row_count in enumerate(rows, 1):
         now = rfc3339(NOW + number * HOUR)
-        assert choose_look(noted, told, now, closing=True) is Look.READ
-        noted = note_look(noted, told, each, now, closing=True)
-        if choose_look(noted, told, now, closing=True) is Look.SKIP:
+        assert choose_look(saved, reported, now, closing=True) is Look.READ
+        saved = note_look(saved, reported, row_count, now, closing=True)
+        if choose_look(saved, reported, now, closing=True) is Look.SKIP:
             return number
     return 0
 
 
 def test_closing_looks_are_bounded() -> None:
-    assert closing_looks([40]) == 1
-    assert closing_looks([39, 40]) == 2
-    assert closing_looks([39] * 5) == CLOSING_LOOKS
-    assert closing_looks([0, 40]) == 2
-    assert closing_looks([0] * 5) == CLOSING_LOOKS
-    # A report that has vanished is asked for again.
-    assert closing_looks([40] * 5, opens_count="") == 2
+    assert count_closing_looks([40]) == 1
+    assert count_closing_looks([39, 40]) == 2
+    assert count_closing_looks([39] * 5) == CLOSING_LOOKS
+    assert count_closing_looks([0, 40]) == 2
+    assert count_closing_looks([0] * 5) == CLOSING_LOOKS
+    # If the report is missing, the action is read once more.
+    assert count_closing_looks([40] * 5, opens_count="") == 2
 
 
-def test_rows_that_vanish_are_noted_only_when_it_is_said_twice() -> None:
-    told, now = counters("openedcontacts"), rfc3339(NOW)
-    noted = note_look(None, told, 40, now, closing=False)
-    once = note_look(noted, told, 0, now, closing=False)
-    assert once == {**noted, "vanished": True}
-    assert choose_look(once, told, now, closing=False) is Look.READ
-    twice = note_look(once, told, 0, now, closing=False)
+def test_vanished_rows_are_accepted_after_two_empty_answers() -> None:
+    reported, now = counters("openedcontacts"), rfc3339(NOW)
+    saved = note_look(None, reported, 40, now, closing=False)
+    once = note_look(saved, reported, 0, now, closing=False)
+    assert once == {**saved, "vanished": True}
+    assert choose_look(once, reported, now, closing=False) is Look.READ
+    twice = note_look(once, reported, 0, now, closing=False)
     assert twice["rows"] == 0
     assert "vanished" not in twice
-    nobody = counters("openedcontacts", opens_count="0")
-    assert note_look(noted, nobody, 0, now, closing=False)["rows"] == 0
+    none_reported = counters("openedcontacts", opens_count="0")
+    assert note_look(saved, none_reported, 0, now, closing=False)["rows"] == 0
 
 
-def test_an_empty_answer_is_asked_again_before_a_campaign_is_closed() -> None:
-    def looks(
-        line: dict[str, t.Any], *rows: int | None, sent: bool = True
+def test_an_empty_answer_is_confirmed_before_a_campaign_is_closed() -> None:
+    def note_answers(
+        saved: dict[str, t.Any], *rows: int | None, sent: bool = True
     ) -> list[bool]:
-        return [note_answer(line, number, sent=sent) for number in rows]
+        return [note_answer(saved, number, sent=sent) for number in rows]
 
-    had: dict[str, t.Any] = {}
-    assert looks(had, 3, 0, None, 0) == [True, False, False, True]
-    assert looks(had, 3, 0, 3) == [True, False, True]
-    # Nothing to tell is an answer, no answer is none.
-    assert looks({}, 0) == [True]
-    assert looks({}, None, None) == [False, True]
-    assert looks({}, None, sent=False) == [True]
+    with_rows: dict[str, t.Any] = {}
+    assert note_answers(with_rows, 3, 0, None, 0) == [True, False, False, True]
+    assert note_answers(with_rows, 3, 0, 3) == [True, False, True]
+    # 0 rows is an answer; None means that there was no answer.
+    assert note_answers({}, 0) == [True]
+    assert note_answers({}, None, None) == [False, True]
+    assert note_answers({}, None, sent=False) == [True]

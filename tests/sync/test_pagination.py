@@ -1,4 +1,4 @@
-"""Every row comes once, whatever the length of pages."""
+"""Every row is read once, whatever the length of pages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tap_zohocampaigns.sync.reading import Reading
 from tests.support.pages import DEFAULT, SIZES, Endpoint, most_calls, numbered, read
 
 
-@pytest.mark.parametrize("off", [None, 0], ids=["untold", "told"])
+@pytest.mark.parametrize("off", [None, 0], ids=["without counter", "with counter"])
 @pytest.mark.parametrize("rows", [0, 1, 6, 7, 8, 13, 14, 15, 70])
 @pytest.mark.parametrize(
     ("size", "clamp"), [(7, 7), (7, 100), (500, 7)], ids=["exact", "free", "clamped"]
 )
-def test_every_row_comes_once_whatever_the_size_of_the_last_page(
+def test_every_row_is_read_once_for_any_size_of_the_last_page(
     size: int, clamp: int, rows: int, off: int | None
 ) -> None:
     endpoint = Endpoint(numbered(rows), clamp, off=off)
@@ -37,18 +37,18 @@ def test_every_row_comes_once_whatever_the_size_of_the_last_page(
 @example(rows=20, size=20, clamp=20, off=-20)
 @example(rows=21, size=20, clamp=20, off=-1)
 @example(rows=50, size=30, clamp=7, off=1)
-def test_every_row_comes_once_for_any_clamp_and_any_counter(
+def test_every_row_is_read_once_for_any_clamp_and_any_counter(
     rows: int, size: int, clamp: int, off: int | None
 ) -> None:
     endpoint = Endpoint(numbered(rows), clamp, off=off)
     if not rows and (off or 0) > 0:
-        # No row at all, where the counter tells of some, is no empty account.
+        # If the counter reports rows but none come, the account is not empty.
         with pytest.raises(FatalError, match="gives none"):
             read(endpoint, size)
         return
     assert read(endpoint, size) == numbered(rows)
     assert len(endpoint.calls) <= most_calls(rows, size, clamp)
-    assert {asked for _, asked in endpoint.calls} == {size}
+    assert {requested for _, requested in endpoint.calls} == {size}
 
 
 @given(
@@ -58,19 +58,19 @@ def test_every_row_comes_once_for_any_clamp_and_any_counter(
     again=st.integers(1, 10),
     off=st.none() | st.just(0),
 )
-def test_a_row_that_comes_again_on_the_next_page_comes_once(
+def test_a_row_repeated_on_the_next_page_is_read_once(
     rows: int, size: int, clamp: int, again: int, off: int | None
 ) -> None:
-    # A page that holds old rows only would be that of a service without `fromindex`.
+    # Pages are long enough that none has only old rows, as without `fromindex`.
     endpoint = Endpoint(numbered(rows), clamp, off=off, again=again)
     assert read(endpoint, size) == numbered(rows)
 
 
 @given(rows=st.integers(0, 90), size=SIZES, clamp=st.integers(1, 60))
-def test_a_row_that_comes_twice_in_a_row_comes_once(
+def test_a_row_repeated_next_to_itself_is_read_once(
     rows: int, size: int, clamp: int
 ) -> None:
-    # The second of a page of one row alone would be a service without `fromindex`.
+    # With one row per page, the repeated row would look like an ignored `fromindex`.
     size, clamp = max(size, 2), max(clamp, 2)
     endpoint = Endpoint(numbered(rows), clamp, doubled=True)
     assert read(endpoint, size) == numbered(rows)
@@ -79,14 +79,16 @@ def test_a_row_that_comes_twice_in_a_row_comes_once(
 @given(
     parts=st.lists(st.integers(0, 90), max_size=5), size=SIZES, clamp=st.integers(1, 60)
 )
-def test_what_was_learned_of_one_part_loses_no_row_of_another(
+def test_a_paginator_that_read_one_part_loses_no_row_of_another(
     parts: list[int], size: int, clamp: int
 ) -> None:
-    pages = Paginator(size, itemgetter("key"))
+    paginator = Paginator(size, itemgetter("key"))
     for rows in parts:
         endpoint = Endpoint(numbered(rows), clamp)
-        found = [row for page, _ in Reading(pages, endpoint.ask) for row in page]
-        assert found == numbered(rows)
+        rows_read = [
+            row for page, _ in Reading(paginator, endpoint.ask) for row in page
+        ]
+        assert rows_read == numbered(rows)
         assert len(endpoint.calls) <= most_calls(rows, size, clamp)
 
 
@@ -96,7 +98,7 @@ def test_what_was_learned_of_one_part_loses_no_row_of_another(
 @example(rows=9, clamps=[7, 1, 7])
 @example(rows=20, clamps=[7, 6, 7])
 @example(rows=4, clamps=[2, 1, 1, 1])
-def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
+def test_pages_of_changing_length_are_read_until_the_counter_is_reached(
     rows: int, clamps: list[int]
 ) -> None:
     lengths = cycle(clamps)
@@ -116,17 +118,17 @@ def test_pages_of_any_length_are_all_read_while_the_counter_tells_of_more(
 def test_a_clamp_that_falls_between_parts_loses_no_row(
     clamps: tuple[int, int], rows: int, *, echoed: bool
 ) -> None:
-    pages = Paginator(500, itemgetter("key"))
+    paginator = Paginator(500, itemgetter("key"))
     for clamp in clamps:
         endpoint = Endpoint(numbered(rows), clamp, echoed=echoed)
         assert [
-            r for page, _ in Reading(pages, endpoint.ask) for r in page
+            row for page, _ in Reading(paginator, endpoint.ask) for row in page
         ] == numbered(rows)
 
 
 @pytest.mark.parametrize("total", [None, 100])
 @pytest.mark.parametrize("expected", [None, 100, 50])
-def test_a_page_as_long_as_the_range_that_it_echoes_is_never_the_last(
+def test_a_page_as_long_as_its_echoed_range_is_never_the_last(
     expected: int | None, total: int | None
 ) -> None:
     off = None if total is None else total - 130
@@ -134,7 +136,7 @@ def test_a_page_as_long_as_the_range_that_it_echoes_is_never_the_last(
     assert read(endpoint, 500, expected=expected) == numbered(130)
 
 
-def test_a_count_that_is_met_exactly_saves_the_call_that_asks_for_the_end() -> None:
+def test_an_exactly_met_count_saves_the_call_for_the_end() -> None:
     for endpoint, expected, proved in (
         (Endpoint(numbered(137), echoed=True), 137, False),
         (Endpoint(numbered(137), off=0, echoed=True), None, False),
@@ -156,7 +158,7 @@ def test_a_count_that_is_met_exactly_saves_the_call_that_asks_for_the_end() -> N
         *((130, 130, 2), (130, None, 3), (0, None, 1)),
     ],
 )
-def test_what_no_count_tells_is_asked_for(
+def test_the_end_is_requested_if_the_answer_echoes_no_range(
     rows: int, expected: int | None, calls: int
 ) -> None:
     endpoint = Endpoint(numbered(rows))
@@ -171,7 +173,7 @@ def test_what_no_count_tells_is_asked_for(
 
 @pytest.mark.parametrize("off", [None, 0])
 @pytest.mark.parametrize("rows", [0, 1, 5, 137, 500, 995])
-def test_an_end_that_is_to_be_proved_is_asked_for(rows: int, off: int | None) -> None:
+def test_the_end_is_requested_if_it_must_be_proved(rows: int, off: int | None) -> None:
     endpoint = Endpoint(numbered(rows), off=off, echoed=True)
     pages = Paginator(500, itemgetter("key"))
     reading = Reading(pages, endpoint.ask, expected=rows, prove=True)
@@ -182,7 +184,7 @@ def test_an_end_that_is_to_be_proved_is_asked_for(rows: int, off: int | None) ->
 
 
 @pytest.mark.parametrize(("off", "expected"), [(3, None), (None, 40), (3, 41)])
-def test_an_end_that_contradicts_a_count_is_asked_for_and_told(
+def test_an_end_below_the_count_is_proved_and_reported_as_short(
     off: int | None, expected: int | None
 ) -> None:
     endpoint = Endpoint(numbered(37), off=off, echoed=True)

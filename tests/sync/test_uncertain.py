@@ -12,8 +12,8 @@ import pytest
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sandbox import Reply
 from tests.support.stories import DAY, MEMBERS, RECIPIENTS, Story
-from tests.sync.test_counters import NOBODY
-from tests.sync.test_cursors import full_table
+from tests.sync.test_counters import NO_CONTACTS
+from tests.sync.test_cursors import full_table_catalog
 from tests.sync.test_snapshots import NO_STATISTICS
 
 if t.TYPE_CHECKING:
@@ -321,7 +321,7 @@ def test_a_full_table_has_everybody_though_a_counter_is_0(story: Story) -> None:
     key = town.send(range(6))
     town.open(key, 0)
     town.counters[key] = {"opens_count": 0}
-    story.run(*RECIPIENTS, catalog=full_table())
+    story.run(*RECIPIENTS, catalog=full_table_catalog())
     assert not story.wrong(key)
 
 
@@ -341,7 +341,7 @@ def test_events_stay_current_though_their_counter_falls_to_0(story: Story) -> No
         return (
             Reply(200, json.dumps(body | {"requestdetails": asked}).encode())
             if first
-            else NOBODY
+            else NO_CONTACTS
         )
 
     story.service.intercept = timeline
