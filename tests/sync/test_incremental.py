@@ -196,10 +196,10 @@ def test_a_segment_is_written_in_full_when_older_members_change() -> None:
     ]
     members = Members("added_time", None)
     members.include(old)
-    saved = members.line("now", "")
+    saved_line = members.line("now", "")
 
     def written_again(records: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-        compared = Members("added_time", saved)
+        compared = Members("added_time", saved_line)
         compared.include(records)
         return compared.to_write(records)
 
@@ -228,8 +228,8 @@ def test_the_digest_of_members_uses_every_digit_of_a_number() -> None:
 
 
 def test_members_who_enter_an_empty_segment_are_written() -> None:
-    saved = Members("added_time", None).line("now", "")
-    compared = Members("added_time", saved)
+    saved_line = Members("added_time", None).line("now", "")
+    compared = Members("added_time", saved_line)
     entered = [{"contact_email": "1@example.com", "added_time": "2024-01"}]
     compared.include(entered)
     assert compared.to_write(entered) == entered
@@ -242,7 +242,7 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
     tap = StillTap(config=service.config)
     stream = t.cast("t.Any", tap.streams["segment_contacts"])
     monkeypatch.setattr(tap.message_writer, "write_message", lambda _: None)
-    progress = {"added": "2024", "digest": "another", "at": "", "start": ""}
+    saved_line = {"added": "2024", "digest": "another", "at": "", "start": ""}
 
     def peak(pages: int) -> int:
         def batches() -> Iterator[Batch]:
@@ -257,11 +257,11 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
                 ]
                 yield Batch(rows)
 
-        saved = {"1": progress} if known else {}
+        saved_lines = {"1": saved_line} if known else {}
         stream.previous_state = {"selection": stream.selection}
         stream.stream_state["pass"] = 1
         tracemalloc.start()
-        written_batches = stream._write_part(Part(owner="1"), batches(), saved)  # noqa: SLF001
+        written_batches = stream._write_part(Part(owner="1"), batches(), saved_lines)  # noqa: SLF001
         row_count = sum(map(len, written_batches))
         peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -279,10 +279,10 @@ def test_rows_that_move_while_pages_are_read_are_not_missed(
     class Shrinking(LivingAccount):
         """An account that loses its first members once a later page is requested."""
 
-        gone = 0
+        deleted = 0
 
         def members(self, cvid: str) -> t.Any:
-            return super().members(cvid)[self.gone :]
+            return super().members(cvid)[self.deleted :]
 
     shrinking = Shrinking(clock=lambda: NOW)
     cvid = max(
@@ -296,7 +296,7 @@ def test_rows_that_move_while_pages_are_read_are_not_missed(
 
     def leave(call: Call) -> None:
         if call.endpoint == MEMBERS and int(call.params["fromindex"]) > 60:
-            shrinking.gone = leavers
+            shrinking.deleted = leavers
 
     with Service(shrinking, intercept=leave) as service:
         records = run_tap(

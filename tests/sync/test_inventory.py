@@ -371,4 +371,4 @@ def test_missing_keys_of_test_sends_give_a_warning(
     with account_of(Feeds(details=details)) as account:
         assert account.test_sends(ab_campaign, account.client.call) == []
     warnings = [record for record in caplog.records if record.name == LOGGER]
-    assert [each.levelno for each in warnings] == [logging.WARNING]
+    assert [record.levelno for record in warnings] == [logging.WARNING]

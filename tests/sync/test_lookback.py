@@ -43,7 +43,7 @@ MOVES: dict[str, tuple[dict[str, int], set[str]]] = {
         {"emails_sent_count": 1, "delivered_count": 1, "opens_count": 1},
         {"sentcontacts", "openedcontacts", "unopenedcontacts"},
     ),
-    "a click by one who had not opened": (
+    "a click by a contact that had not opened": (
         {"opens_count": 1, "unopened": -1, "unique_clicks_count": 1},
         {"openedcontacts", "clickedcontacts", "unopenedcontacts"},
     ),
@@ -78,10 +78,10 @@ def test_an_action_is_read_again_when_its_counters_move(move: str) -> None:
     moved = {name: str(int(REPORT[name]) + delta) for name, delta in changes.items()}
     for action in actions:
         before = counters(action)
-        saved = note_look(None, before, before.reported or 0, "", closing=False)
-        assert choose_look(saved, before, rfc3339(NOW), closing=False) is Look.SKIP
+        saved_line = note_look(None, before, before.reported or 0, "", closing=False)
+        assert choose_look(saved_line, before, rfc3339(NOW), closing=False) is Look.SKIP
         after = counters(action, **moved)
-        decision = choose_look(saved, after, rfc3339(NOW), closing=False)
+        decision = choose_look(saved_line, after, rfc3339(NOW), closing=False)
         assert decision is Look.READ, action
 
 
@@ -105,13 +105,13 @@ def test_counters_are_parsed_as_integers_or_none(
 def hours_read(rows: int, hours: int, **changed: object) -> list[int]:
     """Return the hours in which an action with unchanged rows is read."""
     reported = counters("sentcontacts", **changed)
-    saved: dict[str, t.Any] | None = None
+    saved_line: dict[str, t.Any] | None = None
     read_at = []
     for hour in range(hours):
         now = rfc3339(NOW + hour * HOUR)
-        if choose_look(saved, reported, now, closing=False) is Look.READ:
+        if choose_look(saved_line, reported, now, closing=False) is Look.READ:
             read_at.append(hour)
-            saved = note_look(saved, reported, rows, now, closing=False)
+            saved_line = note_look(saved_line, reported, rows, now, closing=False)
     return read_at
 
 
@@ -130,9 +130,9 @@ def test_a_lasting_mismatch_is_read_less_and_less_often() -> None:
 
 def test_more_rows_than_reported_are_a_mismatch_too() -> None:
     reported = counters("openedcontacts")
-    saved = note_look(None, reported, 41, rfc3339(NOW), closing=False)
+    saved_line = note_look(None, reported, 41, rfc3339(NOW), closing=False)
     later = rfc3339(NOW + HOUR)
-    assert choose_look(saved, reported, later, closing=False) is Look.READ
+    assert choose_look(saved_line, reported, later, closing=False) is Look.READ
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -141,9 +141,9 @@ def test_a_counter_of_0_saves_the_call_until_the_closing_look(action: str) -> No
     now = rfc3339(NOW)
     assert choose_look(None, zero, now, closing=False) is Look.ASSUME_EMPTY
     assert choose_look(None, zero, now, closing=True) is Look.READ
-    saved = note_look(None, zero, 0, now, closing=False)
-    assert choose_look(saved, zero, now, closing=False) is Look.SKIP
-    assert choose_look(saved, zero, now, closing=True) is Look.READ
+    saved_line = note_look(None, zero, 0, now, closing=False)
+    assert choose_look(saved_line, zero, now, closing=False) is Look.SKIP
+    assert choose_look(saved_line, zero, now, closing=True) is Look.READ
     saved_with_rows = note_look(None, zero, 3, now, closing=False)
     later = rfc3339(NOW + HOUR)
     assert choose_look(saved_with_rows, zero, later, closing=False) is Look.READ
@@ -152,12 +152,12 @@ def test_a_counter_of_0_saves_the_call_until_the_closing_look(action: str) -> No
 def count_closing_looks(rows: list[int], **changed: object) -> int:
     """Return how many closing looks an action needs that has these row counts."""
     reported = counters("openedcontacts", **changed)
-    saved = note_look(None, counters("openedcontacts"), 40, "", closing=False)
+    saved_line = note_look(None, counters("openedcontacts"), 40, "", closing=False)
     for number, row_count in enumerate(rows, 1):
         now = rfc3339(NOW + number * HOUR)
-        assert choose_look(saved, reported, now, closing=True) is Look.READ
-        saved = note_look(saved, reported, row_count, now, closing=True)
-        if choose_look(saved, reported, now, closing=True) is Look.SKIP:
+        assert choose_look(saved_line, reported, now, closing=True) is Look.READ
+        saved_line = note_look(saved_line, reported, row_count, now, closing=True)
+        if choose_look(saved_line, reported, now, closing=True) is Look.SKIP:
             return number
     return 0
 
@@ -174,22 +174,22 @@ def test_closing_looks_are_bounded() -> None:
 
 def test_vanished_rows_are_accepted_after_two_empty_answers() -> None:
     reported, now = counters("openedcontacts"), rfc3339(NOW)
-    saved = note_look(None, reported, 40, now, closing=False)
-    once = note_look(saved, reported, 0, now, closing=False)
-    assert once == {**saved, "vanished": True}
+    saved_line = note_look(None, reported, 40, now, closing=False)
+    once = note_look(saved_line, reported, 0, now, closing=False)
+    assert once == {**saved_line, "vanished": True}
     assert choose_look(once, reported, now, closing=False) is Look.READ
     twice = note_look(once, reported, 0, now, closing=False)
     assert twice["rows"] == 0
     assert "vanished" not in twice
     none_reported = counters("openedcontacts", opens_count="0")
-    assert note_look(saved, none_reported, 0, now, closing=False)["rows"] == 0
+    assert note_look(saved_line, none_reported, 0, now, closing=False)["rows"] == 0
 
 
 def test_an_empty_answer_is_confirmed_before_a_campaign_is_closed() -> None:
     def note_answers(
-        saved: dict[str, t.Any], *rows: int | None, sent: bool = True
+        saved_line: dict[str, t.Any], *rows: int | None, sent: bool = True
     ) -> list[bool]:
-        return [note_answer(saved, number, sent=sent) for number in rows]
+        return [note_answer(saved_line, number, sent=sent) for number in rows]
 
     with_rows: dict[str, t.Any] = {}
     assert note_answers(with_rows, 3, 0, None, 0) == [True, False, False, True]

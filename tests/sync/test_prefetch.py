@@ -1,4 +1,4 @@
-"""What is read ahead comes in the order in which it would come without."""
+"""Prefetched batches come in the same order as without prefetch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Service
     from tests.support.taps import Sync
 
-# Long enough for a machine that is busy; nobody waits for it where all is well.
+# A timeout for busy machines; a passing test does not reach it.
 PATIENCE = 30.0
 
 BATCHES = st.lists(st.integers(0, 3), max_size=4)
@@ -40,27 +40,27 @@ def rows(count: int, name: object = "") -> list[dict[str, t.Any]]:
 
 
 def workers() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if "_work" in one.name]
+    return [thread for thread in threading.enumerate() if "_work" in thread.name]
 
 
-def eventually(holds: Callable[[], bool]) -> bool:
-    ends = time.monotonic() + PATIENCE
-    while not holds() and time.monotonic() < ends:
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
-    return holds()
+    return condition()
 
 
-def seen_of(reading: Prefetch[int], skipped: frozenset[int]) -> list[object]:
-    """Return what comes, and the error that ends it."""
-    seen: list[object] = []
+def collect(reading: Prefetch[int], skipped: frozenset[int]) -> list[object]:
+    """Return the items and batches that come, and the error that ends them."""
+    collected: list[object] = []
     try:
         for item, batches in reading:
-            seen.append(item)
+            collected.append(item)
             if item not in skipped:
-                seen += [(batch.rows, batch.note) for batch in batches]
+                collected += [(batch.rows, batch.note) for batch in batches]
     except BrokenError as error:
-        seen.append(str(error))
-    return seen
+        collected.append(str(error))
+    return collected
 
 
 @given(
@@ -70,76 +70,78 @@ def seen_of(reading: Prefetch[int], skipped: frozenset[int]) -> list[object]:
     st.sampled_from([2, 3, 8]),
     st.sampled_from([1, 4, 10_000]),
 )
-def test_threads_change_nothing_of_what_comes(
+def test_threads_do_not_change_the_batches_or_their_order(
     sizes: list[list[int]],
-    broken: int | None,
+    failing_item: int | None,
     skipped: frozenset[int],
     threads: int,
     room: int,
 ) -> None:
     def items() -> Iterator[int]:
         yield from range(len(sizes))
-        if broken is not None and broken >= len(sizes):
-            raise BrokenError(broken)
+        if failing_item is not None and failing_item >= len(sizes):
+            raise BrokenError(failing_item)
 
     def read(item: int) -> Iterator[Batch]:
         for number, size in enumerate(sizes[item]):
             yield Batch(rows(size, item), LineNote({"number": number}))
-        if item == broken:
+        if item == failing_item:
             raise BrokenError(item)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prefetch, "_ROOM", room)
-        expected = seen_of(Prefetch(items, read, 1), skipped)
+        expected = collect(Prefetch(items, read, 1), skipped)
         reading = Prefetch(items, read, threads)
-        assert seen_of(reading, skipped) == expected
+        assert collect(reading, skipped) == expected
         reading.close()
         assert eventually(lambda: not workers())
 
 
-def test_items_are_read_side_by_side() -> None:
-    together = threading.Barrier(4)
+def test_items_are_read_concurrently() -> None:
+    barrier = threading.Barrier(4)
 
     def read(_: int) -> Iterator[Batch]:
-        together.wait(PATIENCE)
+        barrier.wait(PATIENCE)
         yield Batch(rows(1))
 
-    taken = [len([*batches]) for _, batches in Prefetch(lambda: range(8), read, 4)]
-    assert taken == [1] * 8
+    batch_counts = [
+        len([*batches]) for _, batches in Prefetch(lambda: range(8), read, 4)
+    ]
+    assert batch_counts == [1] * 8
 
 
 @pytest.mark.parametrize("disk", [0, 2000])
-def test_what_is_read_ahead_is_bounded(
+def test_the_number_of_prefetched_rows_is_limited(
     disk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", 50)
     monkeypatch.setattr(prefetch, "_DISK", disk)
-    given_out = 0
-    counting = threading.Lock()
+    row_count = 0
+    lock = threading.Lock()
 
     def read(item: int) -> Iterator[Batch]:
-        nonlocal given_out
+        nonlocal row_count
         for number in range(100):
-            with counting:
-                given_out += 10
+            with lock:
+                row_count += 10
             yield Batch(rows(10, f"{item}-{number}"))
 
     reading = Prefetch(lambda: range(3), read, 2)
     reading.start()
-    # Pages of 10 rows have some 170 bytes on disk.
-    assert eventually(lambda: given_out >= (150 if disk else 60))
+    # A batch of 10 rows uses about 170 bytes on disk.
+    assert eventually(lambda: row_count >= (150 if disk else 60))
     time.sleep(0.05)
-    assert given_out <= (250 if disk else 80)
+    assert row_count <= (250 if disk else 80)
     for item, batches in reading:
         for number, batch in enumerate(batches):
             assert batch.rows == rows(10, f"{item}-{number}")
-            assert given_out <= (item * 100 + number) * 10 + 260
+            assert row_count <= (item * 100 + number) * 10 + 260
         assert number == 99
-    assert given_out == 3000
+    assert row_count == 3000
     assert eventually(lambda: not workers())
 
 
-def test_whoever_is_not_wanted_any_more_ends() -> None:
+def test_closing_a_prefetch_ends_its_threads() -> None:
     def read(_: int) -> Iterator[Batch]:
         while True:
             yield Batch(rows(5000))
@@ -152,15 +154,15 @@ def test_whoever_is_not_wanted_any_more_ends() -> None:
     assert eventually(lambda: not workers())
 
 
-def test_an_item_that_is_skipped_is_read_no_further(
+def test_a_skipped_item_is_not_read_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", 1)
-    asked = threading.Semaphore(0)
+    requested = threading.Semaphore(0)
 
     def read(item: int) -> Iterator[Batch]:
         while item == 0:
-            asked.release()
+            requested.release()
             yield Batch(rows(10))
         yield Batch(rows(1))
 
@@ -173,7 +175,7 @@ def test_an_item_that_is_skipped_is_read_no_further(
     assert eventually(lambda: not workers())
 
 
-def test_items_that_are_skipped_leave_threads_for_those_behind_them(
+def test_skipped_items_free_their_threads_for_later_items(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", 1)
@@ -183,82 +185,84 @@ def test_items_that_are_skipped_leave_threads_for_those_behind_them(
         for _ in range(5):
             yield Batch(rows(item))
 
-    taken = []
+    row_counts = []
     for item, batches in Prefetch(lambda: range(20), read, 3):
         if item > 15:
-            taken += [len(batch.rows) for batch in batches]
-    assert taken == [16] * 5 + [17] * 5 + [18] * 5 + [19] * 5
+            row_counts += [len(batch.rows) for batch in batches]
+    assert row_counts == [16] * 5 + [17] * 5 + [18] * 5 + [19] * 5
 
 
 @pytest.mark.parametrize("concurrency", [2, 64])
-def test_a_run_has_about_as_many_threads_as_calls_underway(
+def test_a_run_has_about_as_many_threads_as_concurrent_calls(
     concurrency: int, service: Service, sync: Sync
 ) -> None:
-    most = 0
+    max_threads = 0
 
     def intercept(_: Call) -> None:
-        nonlocal most
-        most = max(most, len(workers()))
+        nonlocal max_threads
+        max_threads = max(max_threads, len(workers()))
 
     service.intercept = intercept
     records = sync(concurrency=concurrency).records
     assert len(records["campaign_recipients"]) > 20_000
-    assert concurrency / 2 <= most < concurrency + len(streams.STREAMS)
+    assert concurrency / 2 <= max_threads < concurrency + len(streams.STREAMS)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4, 64])
 @pytest.mark.parametrize("room", [1, 10_000])
-def test_streams_share_their_threads_and_none_waits_for_ever(
+def test_streams_share_their_threads_without_deadlock(
     concurrency: int, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", room)
     monkeypatch.setattr(prefetch, "_DISK", 0)
-    before = threading.active_count()
+    threads_before = threading.active_count()
     pool = Workers(concurrency - 1)
-    most = 0
+    max_threads = 0
 
     def ask(number: int) -> list[dict[str, t.Any]]:
-        nonlocal most
-        most = max(most, threading.active_count() - before)
+        nonlocal max_threads
+        max_threads = max(max_threads, threading.active_count() - threads_before)
         time.sleep(0.001)
         return rows(3, number)
 
     def read(item: int) -> Iterator[Batch]:
-        # As the pages of one part are read.
-        foreseen = [begin(partial(ask, number)) for number in range(3)]
+        # Request pages concurrently, as a part does.
+        pages = [begin(partial(ask, number)) for number in range(3)]
         yield Batch(ask(-1), LineNote({"item": item}))
-        for page in foreseen:
+        for page in pages:
             yield Batch(page.result(), LineNote({"item": item}))
 
     def read_inline(item: int) -> Iterator[Batch]:
         for number in (-1, 0, 1, 2):
             yield Batch(ask(number), LineNote({"item": item}))
 
-    each = read if concurrency > 1 else read_inline
-    many = [Prefetch(lambda: range(20), each, concurrency, pool) for _ in range(12)]
-    for stream in many:
+    read_item = read if concurrency > 1 else read_inline
+    prefetches = [
+        Prefetch(lambda: range(20), read_item, concurrency, pool) for _ in range(12)
+    ]
+    for stream in prefetches:
         stream.start()
-    for stream in many:
-        seen = [
+    for stream in prefetches:
+        batches_read = [
             (item, batch.note, batch.rows)
             for item, batches in stream
             for batch in batches
         ]
-        assert seen == [
+        assert batches_read == [
             (item, LineNote({"item": item}), rows(3, number))
             for item in range(20)
             for number in (-1, 0, 1, 2)
         ]
-    allowed = len(many) + concurrency - 1 if concurrency > 1 else 0
-    assert most <= allowed
+    limit = len(prefetches) + concurrency - 1 if concurrency > 1 else 0
+    assert max_threads <= limit
     assert eventually(lambda: not workers())
 
 
-def test_all_threads_read_what_one_stream_has_left() -> None:
-    pool, together = Workers(7), threading.Barrier(8)
+def test_all_threads_help_the_last_unfinished_stream() -> None:
+    pool, barrier = Workers(7), threading.Barrier(8)
 
     def read(_: int) -> Iterator[Batch]:
-        together.wait(PATIENCE)
+        barrier.wait(PATIENCE)
         yield Batch(rows(1))
 
     short = Prefetch[int](list, read, 8, pool)
@@ -269,28 +273,28 @@ def test_all_threads_read_what_one_stream_has_left() -> None:
     assert sum(len([*batches]) for _, batches in long) == 16
 
 
-def test_a_stream_that_rests_keeps_no_other_from_reading() -> None:
-    pool, over = Workers(3), threading.Event()
+def test_a_blocked_stream_does_not_block_others() -> None:
+    pool, released = Workers(3), threading.Event()
 
-    def rest(_: int) -> Iterator[Batch]:
-        over.wait(PATIENCE)
+    def wait(_: int) -> Iterator[Batch]:
+        released.wait(PATIENCE)
         yield Batch(rows(1))
 
     def read(item: int) -> Iterator[Batch]:
         yield Batch(begin(lambda: rows(item)).result())
 
-    resting = Prefetch(lambda: range(9), rest, 4, pool)
-    going = Prefetch(lambda: range(9), read, 4, pool)
-    resting.start()
+    blocked = Prefetch(lambda: range(9), wait, 4, pool)
+    active = Prefetch(lambda: range(9), read, 4, pool)
+    blocked.start()
     assert eventually(lambda: len(workers()) == 4)
-    taken = [len(batch.rows) for _, batches in going for batch in batches]
-    assert taken == [*range(9)]
-    assert not over.is_set()
-    over.set()
-    assert len([*resting]) == 9
+    row_counts = [len(batch.rows) for _, batches in active for batch in batches]
+    assert row_counts == [*range(9)]
+    assert not released.is_set()
+    released.set()
+    assert len([*blocked]) == 9
 
 
-def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
+def test_workers_leave_a_stream_without_room_and_return_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", 4)
@@ -302,27 +306,27 @@ def test_helpers_leave_a_stream_that_has_no_room_and_come_back(
     helped = threading.Event()
 
     def read(number: int) -> Iterator[Batch]:
-        # The first one ends when somebody has come to read the second.
+        # The first item ends only when another thread reads a second one.
         if number:
             helped.set()
         assert helped.wait(PATIENCE)
         yield Batch(rows(1))
 
-    going = Prefetch(lambda: range(8), read, 4, pool)
-    assert sum(len([*batches]) for _, batches in going) == 8
+    active = Prefetch(lambda: range(8), read, 4, pool)
+    assert sum(len([*batches]) for _, batches in active) == 8
     assert sum(len([*batches]) for _, batches in full) == 40
     assert eventually(lambda: not workers())
 
 
-def test_what_nobody_waits_for_is_not_begun_any_more() -> None:
-    pool, over, begun = Workers(1), threading.Event(), list[int]()
+def test_work_whose_result_is_dropped_is_not_started() -> None:
+    pool, released, started = Workers(1), threading.Event(), list[int]()
 
     def read(_: int) -> Iterator[Batch]:
-        waiting = begin(partial(over.wait, PATIENCE))
-        pages = [begin(partial(begun.append, 1)) for _ in range(3)]
+        waiting = begin(partial(released.wait, PATIENCE))
+        pages = [begin(partial(started.append, 1)) for _ in range(3)]
         yield Batch(rows(1))
         del pages[1:]
-        over.set()
+        released.set()
         assert waiting.result(PATIENCE)
         pages[0].result(PATIENCE)
         yield Batch(rows(1))
@@ -330,25 +334,25 @@ def test_what_nobody_waits_for_is_not_begun_any_more() -> None:
     reading = Prefetch(lambda: range(1), read, 2, pool)
     assert sum(len([*batches]) for _, batches in reading) == 2
     assert eventually(lambda: not workers())
-    assert begun == [1]
+    assert started == [1]
 
 
-def test_with_one_nothing_is_read_before_it_is_asked_for() -> None:
-    asked: list[int] = []
+def test_with_one_thread_nothing_is_prefetched() -> None:
+    read_items: list[int] = []
 
     def read(item: int) -> Iterator[Batch]:
-        asked.append(item)
+        read_items.append(item)
         yield Batch([])
 
     reading = Prefetch(lambda: range(3), read, 1)
     reading.start()
     for item, batches in reading:
-        assert asked == [*range(item)]
+        assert read_items == [*range(item)]
         next(batches)
     assert not workers()
 
 
-def test_work_in_a_thread_gives_its_result_or_its_error() -> None:
+def test_work_in_a_thread_returns_its_result_or_raises_its_error() -> None:
     def fail() -> None:
         raise BrokenError
 
@@ -357,8 +361,8 @@ def test_work_in_a_thread_gives_its_result_or_its_error() -> None:
         begin(fail).result(PATIENCE)
 
 
-class Came(Exception):
-    """A signal has come."""
+class SignalReceived(Exception):
+    """The signal handler was called."""
 
 
 def read_slowly(slow: threading.Event) -> None:
@@ -375,27 +379,27 @@ def sleep_long(_: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("wait", [read_slowly, sleep_long])
-def test_a_signal_is_obeyed_though_it_does_not_wake_the_main_thread(
+def test_a_signal_is_handled_even_if_it_does_not_wake_the_main_thread(
     wait: Callable[[threading.Event], None],
 ) -> None:
-    # As one does that comes just before the wait begins.
-    def come(*_: object) -> None:
-        raise Came
+    # Simulate a signal that arrives just before the wait begins.
+    def handle(*_: object) -> None:
+        raise SignalReceived
 
     def send() -> None:
         time.sleep(0.1)
         signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
 
-    late = threading.Event()
-    timer = threading.Timer(PATIENCE / 2, late.set)
-    before = signal.signal(signal.SIGUSR1, come)
+    timed_out = threading.Event()
+    timer = threading.Timer(PATIENCE / 2, timed_out.set)
+    previous_handler = signal.signal(signal.SIGUSR1, handle)
     timer.start()
     threading.Thread(target=send).start()
     try:
-        with pytest.raises(Came):
-            wait(late)
-        assert not late.is_set()
+        with pytest.raises(SignalReceived):
+            wait(timed_out)
+        assert not timed_out.is_set()
     finally:
         timer.cancel()
-        late.set()
-        signal.signal(signal.SIGUSR1, before)
+        timed_out.set()
+        signal.signal(signal.SIGUSR1, previous_handler)

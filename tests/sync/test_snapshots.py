@@ -1,4 +1,4 @@
-"""Snapshots: what is current, what left, and what is deleted."""
+"""Snapshots show which rows are current, and which parts are deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_STATISTICS = Reply(200, b'{"status":"error","code":"6305","message":"No stats
 
 
 @pytest.mark.parametrize("behind", [timedelta(), HOUR, 3 * DAY])
-def test_who_leaves_is_not_current_though_the_clock_steps_back(
+def test_leavers_are_not_current_even_if_the_clock_steps_back(
     story: Story, behind: timedelta
 ) -> None:
     town = story.town
@@ -43,7 +43,7 @@ def test_who_leaves_is_not_current_though_the_clock_steps_back(
         assert row["snapshot_time"] >= before[name]["snapshot_time"]
 
 
-def test_a_run_that_was_killed_leaves_no_later_time_behind(story: Story) -> None:
+def test_snapshots_are_right_after_a_stopped_run_and_a_clock_step(story: Story) -> None:
     town = story.town
     cvid = town.add_segment(range(20))
     story.run(*MEMBERS)
@@ -57,7 +57,7 @@ def test_a_run_that_was_killed_leaves_no_later_time_behind(story: Story) -> None
     assert not story.wrong()
 
 
-def test_snapshots_that_are_selected_later_tell_of_all_parts(story: Story) -> None:
+def test_snapshots_selected_later_cover_all_parts(story: Story) -> None:
     town = story.town
     town.add_segment(range(9))
     keys = [town.send(range(4)), town.send(range(5))]
@@ -71,38 +71,38 @@ def test_snapshots_that_are_selected_later_tell_of_all_parts(story: Story) -> No
     assert len(story.run(*MEMBERS, "campaign_recipients")) < 6
 
 
-def test_a_column_that_is_selected_later_is_written_of_all(story: Story) -> None:
+def test_a_column_selected_later_is_written_for_all_rows(story: Story) -> None:
     town = story.town
     town.add_segment(range(9))
     key = town.send(range(4))
-    hidden = {"segment_contacts": "first_name", "campaign_recipients": "first_name"}
-    story.run(*MEMBERS, "campaign_recipients", deselected=hidden)
+    deselected = {"segment_contacts": "first_name", "campaign_recipients": "first_name"}
+    story.run(*MEMBERS, "campaign_recipients", deselected=deselected)
     town.now += 40 * DAY
-    story.run(*MEMBERS, "campaign_recipients", deselected=hidden)
+    story.run(*MEMBERS, "campaign_recipients", deselected=deselected)
     assert not any("first_name" in row for row in story.records("segment_contacts"))
     story.run(*MEMBERS, "campaign_recipients")
-    for name in hidden:
+    for name in deselected:
         rows = story.warehouse.tables[name].values()
         assert all(row["first_name"] for row in rows)
     assert not story.wrong()
     assert not story.wrong(key)
 
 
-def test_nobody_of_a_deleted_segment_is_current(story: Story) -> None:
+def test_members_of_a_deleted_segment_are_not_current(story: Story) -> None:
     town = story.town
-    deleted, kept = town.add_segment(range(9)), town.add_segment(range(4))
+    deleted, other = town.add_segment(range(9)), town.add_segment(range(4))
     story.run(*MEMBERS)
     town.delete(deleted)
     story.run(*MEMBERS)
     part = f"segment_contacts/{deleted}"
-    # It may be back in the next run.
+    # A segment that is missing in only one run is not deleted.
     assert len(story.warehouse.current()[part]) == 9
     story.run(*MEMBERS)
     assert story.warehouse.current()[part] == {}
     row = story.warehouse.snapshots[part]
     assert (row["deleted"], row["rows_read"]) == (True, 0)
-    assert not story.warehouse.snapshots[f"segment_contacts/{kept}"]["deleted"]
-    assert {row["cvid"] for row in story.records("segment_contacts")} == {kept}
+    assert not story.warehouse.snapshots[f"segment_contacts/{other}"]["deleted"]
+    assert {row["cvid"] for row in story.records("segment_contacts")} == {other}
 
 
 def test_a_segment_that_is_missing_once_is_not_deleted(story: Story) -> None:
@@ -119,32 +119,32 @@ def test_a_segment_that_is_missing_once_is_not_deleted(story: Story) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 40], ids=["open", "closed"])
-def test_nobody_of_a_deleted_campaign_is_current(story: Story, days: int) -> None:
+def test_recipients_of_a_deleted_campaign_are_not_current(
+    story: Story, days: int
+) -> None:
     town = story.town
-    tested = town.test((range(4), range(4, 9)))
-    town.conclude(tested, range(9, 12))
-    kept = town.send(range(4))
+    ab_key = town.test((range(4), range(4, 9)))
+    town.conclude(ab_key, range(9, 12))
+    other_key = town.send(range(4))
     story.run(*RECIPIENTS)
     town.now += days * DAY
     story.run(*RECIPIENTS)
-    sends = [tested, *town.mailings[tested].campaign.children]
+    sends = [ab_key, *town.mailings[ab_key].campaign.children]
     parts = {
         f"campaign_recipients/{send}/{action}" for send in sends for action in READ
     }
-    town.delete(tested)
+    town.delete(ab_key)
     story.run(*RECIPIENTS)
     assert any(story.warehouse.current()[part] for part in parts)
     story.run(*RECIPIENTS)
     for part in parts:
         assert not story.warehouse.current()[part]
         assert story.warehouse.snapshots[part]["deleted"]
-    assert not story.wrong(kept)
+    assert not story.wrong(other_key)
 
 
 @pytest.mark.parametrize("days", [0, 40], ids=["open", "closed"])
-def test_a_campaign_that_leaves_the_list_and_returns_is_current(
-    story: Story, days: int
-) -> None:
+def test_a_campaign_that_is_listed_again_is_current(story: Story, days: int) -> None:
     town = story.town
     key = town.send(range(9))
     story.run(*RECIPIENTS)
@@ -155,7 +155,7 @@ def test_a_campaign_that_leaves_the_list_and_returns_is_current(
     town.unlisted.clear()
     town.open(key, 1)
     story.run(*RECIPIENTS)
-    # Closed campaigns stay as they were.
+    # A closed campaign is not read again, so it lacks the new open.
     assert days or not story.wrong(key)
     assert not any(row["deleted"] for row in story.warehouse.snapshots.values())
     town.unlisted.add(key)
@@ -166,7 +166,7 @@ def test_a_campaign_that_leaves_the_list_and_returns_is_current(
     assert not story.wrong(key)
 
 
-def test_short_runs_come_to_every_part_of_every_stream(story: Story) -> None:
+def test_short_runs_reach_every_part_of_every_stream(story: Story) -> None:
     town = story.town
     for _ in range(6):
         town.add_segment(range(5))
@@ -186,22 +186,22 @@ def test_short_runs_come_to_every_part_of_every_stream(story: Story) -> None:
     assert len(tables["campaign_details"]) == 5
 
 
-def test_a_list_that_was_exchanged_is_not_current(story: Story) -> None:
+def test_a_replaced_list_is_not_current(story: Story) -> None:
     town = story.town
     key = town.send(range(4))
-    told: list[str] = ["3z" + "1" * 64]
+    list_keys: list[str] = ["3z" + "1" * 64]
 
     def details(call: Call) -> Reply | None:
         if call.endpoint != "getcampaigndetails":
             return None
-        lists = [{"listkey": key, "listname": "L"} for key in told]
+        lists = [{"listkey": key, "listname": "L"} for key in list_keys]
         body = {"code": "0", "status": "success", "campaign-details": [{}]}
         return Reply(
             200, json.dumps(body | {"associated_mailing_lists": lists}).encode()
         )
 
     story.service.intercept = details
-    for told in (["3z" + "1" * 64], ["3z" + "2" * 64], []):
+    for list_keys in (["3z" + "1" * 64], ["3z" + "2" * 64], []):
         story.run("campaign_lists", "snapshots")
         part = story.warehouse.snapshots[f"campaign_lists/{key}"]
         current = {
@@ -209,22 +209,24 @@ def test_a_list_that_was_exchanged_is_not_current(story: Story) -> None:
             for row in story.warehouse.tables["campaign_lists"].values()
             if row["snapshot_time"] >= part["snapshot_time"]
         }
-        assert current == {*told}
+        assert current == {*list_keys}
 
 
 def test_a_country_that_vanishes_is_not_current(story: Story) -> None:
     key = story.town.send(range(4))
-    told = {"India": 2, "Japan": 1}
+    countries = {"India": 2, "Japan": 1}
 
     def report(call: Call) -> Reply | None:
         if call.endpoint != "campaignreports":
             return None
         body = {"code": "0", "status": "success", "campaign-reports": [{}]}
-        return Reply(200, json.dumps(body | {"campaign-by-loaction": told}).encode())
+        return Reply(
+            200, json.dumps(body | {"campaign-by-loaction": countries}).encode()
+        )
 
     story.service.intercept = report
     story.run("campaign_locations", "snapshots")
-    told = {"India": 3}
+    countries = {"India": 3}
     story.run("campaign_locations", "snapshots")
     rows = story.warehouse.tables["campaign_locations"].values()
     [day] = {row["reported_on"] for row in rows}
@@ -233,10 +235,10 @@ def test_a_country_that_vanishes_is_not_current(story: Story) -> None:
         row["country"]: row["reached"]
         for row in rows
         if row["snapshot_time"] >= part["snapshot_time"]
-    } == told
+    } == countries
 
 
-def test_no_statistics_do_not_close_a_campaign_that_had_some(story: Story) -> None:
+def test_missing_statistics_do_not_close_a_campaign(story: Story) -> None:
     town = story.town
     key = town.send(range(9))
     town.open(key, 1)
@@ -253,7 +255,7 @@ def test_no_statistics_do_not_close_a_campaign_that_had_some(story: Story) -> No
     assert len(story.run("campaign_reports")) == 1
 
 
-def test_a_shared_answer_has_the_day_on_which_it_came(story: Story) -> None:
+def test_streams_that_share_a_report_give_it_the_same_day(story: Story) -> None:
     town = story.town
     town.send(range(9))
     town.now = town.now.replace(hour=23, minute=58, second=30)

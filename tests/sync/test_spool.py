@@ -1,4 +1,4 @@
-"""Pages that have to wait are not lost where there is no space for them."""
+"""No spooled page is lost if the disk is full."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ PAGES = [[{"row": f"{page}-{row}"} for row in range(500)] for page in range(40)]
 
 
 @contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Let no file become larger; with 0, no temporary folder is usable."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    known, tempfile.tempdir = tempfile.tempdir, None
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+def limit_file_size(size: int) -> Iterator[None]:
+    """Limit the size of files; with 0, no temporary folder is usable."""
+    previous_limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous_tempdir, tempfile.tempdir = tempfile.tempdir, None
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, previous_limits[1]))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        tempfile.tempdir = known
+        resource.setrlimit(resource.RLIMIT_FSIZE, previous_limits)
+        tempfile.tempdir = previous_tempdir
 
 
 @pytest.mark.parametrize("size", [0, 100, 20_000, 1 << 20])
-def test_pages_come_back_whatever_the_disk_takes(size: int) -> None:
-    with files_up_to(size), closing(Spool()) as pages:
+def test_pages_are_loaded_unchanged_however_many_fit_on_disk(size: int) -> None:
+    with limit_file_size(size), closing(Spool()) as pages:
         places = [pages.write(rows) for rows in PAGES]
         assert pages.size <= size
         assert [pages.load(place) for place in places] == PAGES
@@ -46,21 +46,21 @@ def test_pages_come_back_whatever_the_disk_takes(size: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "reason"), [(0, "ENOENT"), (20_000, "EFBIG")])
-def test_memory_takes_so_much_and_then_a_sentence_names_what_to_set(
+def test_an_error_names_tmpdir_when_disk_and_memory_are_full(
     size: int, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "_MEMORY", 100_000)
     with (
-        files_up_to(size),
+        limit_file_size(size),
         closing(Spool()) as pages,
-        pytest.raises(SettingError, match=f"{reason}.*TMPDIR") as caught,
+        pytest.raises(SettingError, match=f"{reason}.*TMPDIR") as raised,
     ):
         [pages.write(rows) for rows in PAGES]
-    assert "/" not in str(caught.value)
+    assert "/" not in str(raised.value)
 
 
 @pytest.mark.parametrize("size", [0, 20_000])
-def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
+def test_prefetch_waits_if_the_disk_is_full(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefetch, "_ROOM", 1000)
@@ -68,15 +68,15 @@ def test_what_is_read_ahead_waits_if_the_disk_takes_no_more(
     def read(item: int) -> Iterator[Batch]:
         yield from (Batch(rows, LineNote({"item": item})) for rows in PAGES)
 
-    with files_up_to(size):
+    with limit_file_size(size):
         reading = Prefetch(lambda: range(3), read, 4)
         reading.start()
-        taken = [
+        batches_read = [
             (item, batch.rows, batch.note)
             for item, batches in reading
             for batch in batches
         ]
-    assert taken == [
+    assert batches_read == [
         (item, rows, LineNote({"item": item})) for item in range(3) for rows in PAGES
     ]
 
@@ -85,14 +85,14 @@ def test_a_run_needs_no_temporary_folder(sync: Sync) -> None:
     state = sync("segment_contacts").state
     settings: dict[str, t.Any] = {"state": state, "concurrency": 1}
     expected = sync("segment_contacts", **settings)
-    with files_up_to(0):
+    with limit_file_size(0):
         assert sync("segment_contacts", **settings).state == expected.state
 
 
-def test_a_run_without_a_temporary_folder_ends_with_a_sentence(
+def test_a_run_without_a_temporary_folder_fails_naming_tmpdir(
     sync: Sync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = sync("segment_contacts").state
     monkeypatch.setattr(spool, "_MEMORY", 1000)
-    with files_up_to(0), pytest.raises(SettingError, match="TMPDIR"):
+    with limit_file_size(0), pytest.raises(SettingError, match="TMPDIR"):
         sync("segment_contacts", state=state)

@@ -1,4 +1,4 @@
-"""What an enemy found in what runs leave to each other."""
+"""States that one run leaves to the next, in rare cases that could lose rows."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ GONE = {
 }
 
 
-# Selections
+# Selected columns and segments
 
 
 @pytest.mark.parametrize("stream", ["campaign_recipients", "segment_contacts"])
-def test_a_run_that_is_killed_anywhere_does_not_claim_a_new_column(
+def test_a_new_column_is_complete_after_a_run_that_was_killed_anywhere(
     story: Story, stream: str
 ) -> None:
     town = story.town
     town.add_segment(range(9))
     keys = [town.send(range(4)), town.send(range(3))]
-    hidden = {stream: "first_name"}
-    story.run(stream, "snapshots", deselected=hidden)
+    deselected = {stream: "first_name"}
+    story.run(stream, "snapshots", deselected=deselected)
     town.now += 40 * DAY
-    story.run(stream, "snapshots", deselected=hidden)
+    story.run(stream, "snapshots", deselected=deselected)
     warehouse = deepcopy(story.warehouse)
     story.run(stream, "snapshots")
     written = story.messages
@@ -53,40 +53,40 @@ def test_a_run_that_is_killed_anywhere_does_not_claim_a_new_column(
 
 
 @pytest.mark.parametrize("narrowed", [False, True], ids=["missing", "narrowed"])
-def test_a_column_is_written_of_segments_that_a_run_did_not_have(
+def test_a_new_column_is_written_for_segments_that_one_run_missed(
     story: Story, *, narrowed: bool
 ) -> None:
     town = story.town
-    away, here = town.add_segment(range(9)), town.add_segment(range(4))
+    missing, present = town.add_segment(range(9)), town.add_segment(range(4))
     story.run(*MEMBERS, deselected={"segment_contacts": "first_name"})
     if narrowed:
-        story.run(*MEMBERS, cvids=[here])
+        story.run(*MEMBERS, cvids=[present])
     else:
-        people = town.people.pop(away)
+        people = town.people.pop(missing)
         story.run(*MEMBERS)
-        town.people[away] = people
+        town.people[missing] = people
     story.run(*MEMBERS)
     assert not story.wrong()
 
 
-def test_who_left_after_a_killed_run_is_not_current_in_a_segment_it_missed(
+def test_leavers_after_a_killed_run_are_not_current_in_a_missed_segment(
     story: Story,
 ) -> None:
     town = story.town
-    away = town.add_segment(range(9))
-    here = town.add_segment(range(9))
+    missing = town.add_segment(range(9))
+    present = town.add_segment(range(9))
     story.run(*MEMBERS)
-    town.join(away, 30)
+    town.join(missing, 30)
     story.run(*MEMBERS)
-    # The rows were loaded, and of the states only the first was kept.
+    # All rows were loaded, but only the first state was saved.
     story.state = next(
         message["value"]
         for message in story.messages
         if message["type"] == "STATE"
         and "underway" in message["value"]["bookmarks"]["segment_contacts"]
     )
-    town.leave(away, 30)
-    story.run(*MEMBERS, cvids=[here])
+    town.leave(missing, 30)
+    story.run(*MEMBERS, cvids=[present])
     story.run(*MEMBERS)
     assert not story.wrong()
 
@@ -94,7 +94,7 @@ def test_who_left_after_a_killed_run_is_not_current_in_a_segment_it_missed(
 # Test sends
 
 
-def test_a_test_send_that_is_missing_at_the_closing_look_is_asked_for_again(
+def test_a_test_send_missing_in_the_closing_look_is_requested_again(
     story: Story,
 ) -> None:
     town = story.town
@@ -106,8 +106,8 @@ def test_a_test_send_that_is_missing_at_the_closing_look_is_asked_for_again(
     town.now += 40 * DAY
 
     def hide(call: Call) -> Reply | None:
-        hidden = call.params.get("campaignkey") == first
-        return GONE.get(call.endpoint) if hidden else None
+        is_first = call.params.get("campaignkey") == first
+        return GONE.get(call.endpoint) if is_first else None
 
     story.service.intercept = hide
     story.run(*RECIPIENTS)
@@ -116,7 +116,7 @@ def test_a_test_send_that_is_missing_at_the_closing_look_is_asked_for_again(
     assert not story.wrong(key)
 
 
-def test_a_report_of_a_test_send_that_is_missing_once_does_not_close_it(
+def test_a_test_send_whose_report_is_missing_once_is_not_closed(
     story: Story,
 ) -> None:
     town = story.town
@@ -128,18 +128,18 @@ def test_a_report_of_a_test_send_that_is_missing_once_does_not_close_it(
     town.now += 40 * DAY
 
     def hide(call: Call) -> Reply | None:
-        hidden = call.params.get("campaignkey") == first
-        return NO_STATISTICS if hidden else None
+        is_first = call.params.get("campaignkey") == first
+        return NO_STATISTICS if is_first else None
 
     story.service.intercept = hide
     story.run("campaign_reports")
     story.service.intercept = None
     story.run("campaign_reports")
-    found = {
+    open_counts = {
         row["campaign_key"]: row["open_count"]
         for row in story.records("campaign_reports")
     }
-    assert found.get(first) == 1
+    assert open_counts.get(first) == 1
     assert [call.endpoint for call in story.run("campaign_reports")] == [
         "recentcampaigns"
     ]
@@ -148,15 +148,17 @@ def test_a_report_of_a_test_send_that_is_missing_once_does_not_close_it(
 # Details
 
 
-def lists_of(told: dict[str, list[str]]) -> t.Callable[[Call], Reply | None]:
-    """Answer for details: the lists of each campaign."""
+def serve_lists(
+    lists_by_campaign: dict[str, list[str]],
+) -> t.Callable[[Call], Reply | None]:
+    """Return an interceptor that serves the lists of each campaign."""
 
     def details(call: Call) -> Reply | None:
         if call.endpoint != "getcampaigndetails":
             return None
         lists = [
             {"listkey": key, "listname": "L"}
-            for key in told[call.params["campaignkey"]]
+            for key in lists_by_campaign[call.params["campaignkey"]]
         ]
         body = {"code": "0", "status": "success", "campaign-details": [{}]}
         return Reply(
@@ -177,20 +179,20 @@ def current_lists(story: Story) -> set[str]:
     }
 
 
-def test_a_draft_that_loses_its_only_list_has_none(story: Story) -> None:
+def test_a_draft_that_loses_its_only_list_has_no_current_list(story: Story) -> None:
     town = story.town
     key = town.send((), status="Draft")
     town.change(key, sent=None)
-    told = {key: ["3z" + "1" * 64]}
-    story.service.intercept = lists_of(told)
+    lists_by_campaign = {key: ["3z" + "1" * 64]}
+    story.service.intercept = serve_lists(lists_by_campaign)
     story.run("campaign_lists", "snapshots")
     assert len(current_lists(story)) == 1
-    told[key] = []
+    lists_by_campaign[key] = []
     town.change(key, updated=town.now)
     for _ in range(3):
         story.run("campaign_lists", "snapshots")
     assert current_lists(story) == set()
-    # It is not asked for for ever.
+    # Its details are not requested again.
     assert len(story.run("campaign_lists", "snapshots")) == 1
 
 
@@ -200,18 +202,18 @@ def test_the_lists_of_a_deleted_campaign_are_not_current(
     story: Story, status: str, days: int
 ) -> None:
     town = story.town
-    key, kept = town.send(range(4), status=status), town.send(range(3))
-    told = {key: ["3z" + "1" * 64], kept: ["3z" + "2" * 64]}
-    story.service.intercept = lists_of(told)
+    key, other = town.send(range(4), status=status), town.send(range(3))
+    lists_by_campaign = {key: ["3z" + "1" * 64], other: ["3z" + "2" * 64]}
+    story.service.intercept = serve_lists(lists_by_campaign)
     story.run("campaign_lists", "snapshots")
     town.now += days * DAY
     story.run("campaign_lists", "snapshots")
     town.delete(key)
     story.run("campaign_lists", "snapshots")
-    # It may be back in the next run.
-    assert current_lists(story) == {*told[key], *told[kept]}
+    # A campaign that is missing in only one run is not deleted.
+    assert current_lists(story) == {*lists_by_campaign[key], *lists_by_campaign[other]}
     story.run("campaign_lists", "snapshots")
-    assert current_lists(story) == {*told[kept]}
+    assert current_lists(story) == {*lists_by_campaign[other]}
     assert story.warehouse.snapshots[f"campaign_lists/{key}"]["deleted"]
 
 
@@ -236,7 +238,7 @@ def test_the_state_does_not_grow_with_the_age_of_an_account(
     assert sizes[-1] - sizes[2] < 10, sizes
 
 
-def test_details_that_are_gone_are_not_asked_for_for_ever(story: Story) -> None:
+def test_missing_details_are_not_requested_forever(story: Story) -> None:
     town = story.town
     town.send(range(4))
     town.now += 40 * DAY
@@ -246,7 +248,7 @@ def test_details_that_are_gone_are_not_asked_for_for_ever(story: Story) -> None:
     assert [call.endpoint for call in calls] == ["recentcampaigns"]
 
 
-def test_a_status_that_changes_without_a_time_is_seen_in_the_details(
+def test_a_status_that_changes_without_a_new_time_is_read(
     story: Story,
 ) -> None:
     town = story.town
@@ -257,8 +259,8 @@ def test_a_status_that_changes_without_a_time_is_seen_in_the_details(
     def details(call: Call) -> Reply | None:
         if call.endpoint != "getcampaigndetails":
             return None
-        about = {"campaign_name": "A", "campaign_key": key}
-        body = {"code": "0", "status": "success", "campaign-details": [about]}
+        fields = {"campaign_name": "A", "campaign_key": key}
+        body = {"code": "0", "status": "success", "campaign-details": [fields]}
         return Reply(200, json.dumps(body | {"campaign_status": status}).encode())
 
     story.service.intercept = details
@@ -270,10 +272,10 @@ def test_a_status_that_changes_without_a_time_is_seen_in_the_details(
     assert row["campaign_status"] == status
 
 
-# Looks
+# Counters and the closing look
 
 
-def test_the_closing_look_comes_again_if_the_window_has_opened_again(
+def test_the_closing_look_is_repeated_if_the_window_reopens(
     story: Story,
 ) -> None:
     town = story.town
@@ -283,7 +285,7 @@ def test_the_closing_look_comes_again_if_the_window_has_opened_again(
     town.now += 20 * DAY
     town.deliver(key, [8])
     town.now += 11 * DAY
-    # This look would be the last one, but it finds somebody who came late.
+    # This would be the closing look, but a late recipient reopens the window.
     story.run(*RECIPIENTS)
     town.counters[key] = town.report(key)
     town.open(key, 3)
@@ -292,7 +294,7 @@ def test_the_closing_look_comes_again_if_the_window_has_opened_again(
     assert not story.wrong(key)
 
 
-def test_a_longer_window_takes_nobody_away_whose_counter_is_0(story: Story) -> None:
+def test_a_longer_window_removes_no_recipient_whose_counter_is_0(story: Story) -> None:
     town = story.town
     key = town.send(range(6))
     town.open(key, 0)
@@ -306,7 +308,9 @@ def test_a_longer_window_takes_nobody_away_whose_counter_is_0(story: Story) -> N
     assert not story.wrong(key)
 
 
-def test_a_new_column_takes_nobody_away_whose_counter_fell_to_0(story: Story) -> None:
+def test_a_new_column_removes_no_recipient_whose_counter_fell_to_0(
+    story: Story,
+) -> None:
     town = story.town
     key = town.send(range(6))
     town.open(key, 0)
@@ -316,7 +320,9 @@ def test_a_new_column_takes_nobody_away_whose_counter_fell_to_0(story: Story) ->
     assert not story.wrong(key)
 
 
-def test_a_full_table_has_everybody_though_a_counter_is_0(story: Story) -> None:
+def test_a_full_table_run_has_all_recipients_although_a_counter_is_0(
+    story: Story,
+) -> None:
     town = story.town
     key = town.send(range(6))
     town.open(key, 0)
@@ -325,7 +331,7 @@ def test_a_full_table_has_everybody_though_a_counter_is_0(story: Story) -> None:
     assert not story.wrong(key)
 
 
-def test_events_stay_current_though_their_counter_falls_to_0(story: Story) -> None:
+def test_events_stay_current_although_their_counter_falls_to_0(story: Story) -> None:
     town = story.town
     key = town.send(range(6))
     town.open(key, 0)
@@ -336,10 +342,10 @@ def test_events_stay_current_though_their_counter_falls_to_0(story: Story) -> No
         reports = [{"time": "Oct 20, 2025 12:07 PM"}]
         row = {"contactemailaddress": "p0@example.com", "reports": reports}
         body = {"code": "0", "status": "success", "list_of_details": [row]}
-        asked = {"fromindex": 1, "range": 8}
+        request_details = {"fromindex": 1, "range": 8}
         first = call.params["fromindex"] == "1"
         return (
-            Reply(200, json.dumps(body | {"requestdetails": asked}).encode())
+            Reply(200, json.dumps(body | {"requestdetails": request_details}).encode())
             if first
             else NO_CONTACTS
         )
@@ -353,10 +359,10 @@ def test_events_stay_current_though_their_counter_falls_to_0(story: Story) -> No
     assert part["rows_read"] == 1
 
 
-# Turns and clocks
+# Failing campaigns and wrong clocks
 
 
-def test_a_campaign_that_can_not_be_read_does_not_keep_others_from_it(
+def test_a_failing_campaign_does_not_stop_the_others(
     story: Story,
 ) -> None:
     town = story.town
@@ -375,7 +381,7 @@ def test_a_campaign_that_can_not_be_read_does_not_keep_others_from_it(
     assert not story.wrong(good, other)
 
 
-def test_the_end_of_a_segment_is_asked_for_after_a_clock_was_far_ahead(
+def test_the_end_of_a_segment_is_requested_after_a_clock_was_far_ahead(
     story: Story,
 ) -> None:
     town = story.town
@@ -384,20 +390,20 @@ def test_the_end_of_a_segment_is_asked_for_after_a_clock_was_far_ahead(
     story.run(*MEMBERS)
     story.behind = timedelta()
     story.run(*MEMBERS)
-    few = len(story.run(*MEMBERS))
+    usual_calls = len(story.run(*MEMBERS))
     town.now += 2 * DAY
-    assert len(story.run(*MEMBERS)) > few
+    assert len(story.run(*MEMBERS)) > usual_calls
 
 
 @pytest.mark.parametrize("start", [None, "2025-10-18T00:00:00Z"])
-def test_as_many_members_are_expected_as_there_are(
+def test_the_state_counts_all_members_even_with_a_start_date(
     story: Story, start: str | None
 ) -> None:
     cvid = story.town.add_segment(range(60))
     settings: dict[str, t.Any] = {"start_date": start} if start else {}
     story.run(*MEMBERS, **settings)
-    line = story.state["bookmarks"]["segment_contacts"]["parts"][cvid]
-    assert line["rows"] == 60
-    read = story.warehouse.snapshots[f"segment_contacts/{cvid}"]["rows_read"]
-    assert read == len(story.records("segment_contacts"))
-    assert (read < 60) is bool(start)
+    saved_line = story.state["bookmarks"]["segment_contacts"]["parts"][cvid]
+    assert saved_line["rows"] == 60
+    rows_read = story.warehouse.snapshots[f"segment_contacts/{cvid}"]["rows_read"]
+    assert rows_read == len(story.records("segment_contacts"))
+    assert (rows_read < 60) is bool(start)

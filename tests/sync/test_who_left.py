@@ -1,4 +1,4 @@
-"""Who left, as the warehouse sees it."""
+"""The documented queries find only current rows in the warehouse."""
 
 from __future__ import annotations
 
@@ -16,28 +16,34 @@ from tests.support.taps import ROOT
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-PAGE = (ROOT / "docs" / "incremental.md").read_text()
+INCREMENTAL_PAGE = (ROOT / "docs" / "incremental.md").read_text()
 
 
 def queries() -> list[str]:
-    blocks = [b for b in PAGE.split("```sql\n") if b.startswith("SELECT")]
+    blocks = [
+        block
+        for block in INCREMENTAL_PAGE.split("```sql\n")
+        if block.startswith("SELECT")
+    ]
     return [block.split("```")[0].rstrip().rstrip(";") for block in blocks]
 
 
 class Leaving(LivingAccount):
     """An account whose contacts may leave a segment or open a mail."""
 
-    left: t.ClassVar[set[str]] = set()
+    leavers: t.ClassVar[set[str]] = set()
 
     def members(self, cvid: str) -> t.Any:
-        kept = super().members(cvid)
-        return [member for member in kept if member.contact.email not in self.left]
+        members = super().members(cvid)
+        return [
+            member for member in members if member.contact.email not in self.leavers
+        ]
 
     def recipients(self, campaign_key: str, action: str) -> t.Any:
         rows = super().recipients(campaign_key, action)
         if action != "unopenedcontacts":
             return rows
-        return [row for row in rows if row.contact.email not in self.left]
+        return [row for row in rows if row.contact.email not in self.leavers]
 
     def report(self, campaign_key: str) -> t.Any:
         return super().report(campaign_key) | {
@@ -47,7 +53,7 @@ class Leaving(LivingAccount):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("full", [False, True], ids=["incremental", "full table"])
-def test_who_left_is_seen_in_postgres(
+def test_documented_queries_exclude_leavers_in_postgres(
     database: str, project: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
 ) -> None:
     now = datetime.now(UTC)
@@ -65,20 +71,20 @@ def test_who_left_is_seen_in_postgres(
         meltano(project, service, database, "--environment=prod", **environment)
         leavers = {
             member.contact.email
-            for each in account.lists()
-            for segment in account.segments(each.key)
+            for mailing_list in account.lists()
+            for segment in account.segments(mailing_list.key)
             for member in account.members(segment.cvid)[::3]
         } | {
             row.contact.email
             for campaign in account.campaigns()[2:5]
             for row in account.recipients(campaign.key, "unopenedcontacts")[::3]
         }
-        monkeypatch.setattr(Leaving, "left", leavers)
+        monkeypatch.setattr(Leaving, "leavers", leavers)
         meltano(project, service, database, "--environment=prod", **environment)
     members = {
         (segment.cvid, member.contact.email)
-        for each in account.lists()
-        for segment in account.segments(each.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
         for member in account.members(segment.cvid)
     }
     current = {
@@ -93,10 +99,10 @@ def test_who_left_is_seen_in_postgres(
             {
                 tuple(row)
                 for row in connection.execute(
-                    query.replace(f"{what}.*", f"{what}.{key}, {what}.contact_email")
+                    query.replace(f"{alias}.*", f"{alias}.{key}, {alias}.contact_email")
                 )
             }
-            for query, what, key in zip(
+            for query, alias, key in zip(
                 queries()[:2],
                 ("member", "recipient"),
                 ("cvid", "campaign_key"),
@@ -108,5 +114,5 @@ def test_who_left_is_seen_in_postgres(
     assert found_members == members
     keys = {key for key, _ in current}
     assert {pair for pair in found_current if pair[0] in keys} == current
-    # Only a loader that deletes has no more than the members of now.
+    # Only a loader with hard deletes has exactly the current members.
     assert (loaded == members) is full

@@ -27,17 +27,19 @@ WINTER = {
 LIST_TIME = {"created_time_gmt": "1744203300000", "date": "09 Apr 2025, 06:25 PM"}
 
 
-def test_the_zone_is_that_of_the_times_of_campaigns(
+def test_the_zone_is_derived_from_campaign_times(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     feeds = Feeds(lists("a", **LIST_TIME), campaigns("a", **SUMMER, **WINTER))
     with account_of(feeds) as account:
         assert account.zone.key == "America/New_York"
         assert account.client.calls["getmailinglists"] == 0
-    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert not [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ]
 
 
-def test_the_zone_that_most_campaigns_were_planned_in_is_preferred() -> None:
+def test_the_most_frequent_planning_zone_is_preferred() -> None:
     rows = (
         campaigns("a", **SUMMER, sent_time_zone="America/Detroit")
         + campaigns("b", **SUMMER, sent_time_zone="America/Toronto")
@@ -49,27 +51,27 @@ def test_the_zone_that_most_campaigns_were_planned_in_is_preferred() -> None:
 
 
 @pytest.mark.parametrize("spelling", ["null", "undefined", "EST5", "Eastern Time"])
-def test_a_zone_that_zoho_spells_in_its_own_way_is_passed_over(spelling: str) -> None:
+def test_unknown_zone_names_are_ignored(spelling: str) -> None:
     rows = campaigns("a", **SUMMER, **WINTER, sent_time_zone=spelling)
     with account_of(Feeds(campaigns=rows)) as account:
         assert account.zone.key == "America/New_York"
 
 
 @pytest.mark.parametrize(
-    "told",
+    "campaign_feed",
     ["6101", "6601", campaigns("a", sent_date_string="", created_date_string=None)],
     ids=["none", "forbidden", "no texts"],
 )
-def test_the_zone_is_that_of_the_times_of_lists_where_no_campaign_tells(
-    told: list[Row] | str,
+def test_the_zone_is_derived_from_list_times_without_campaign_times(
+    campaign_feed: list[Row] | str,
 ) -> None:
-    feeds = Feeds(lists("a", **LIST_TIME), told)
+    feeds = Feeds(lists("a", **LIST_TIME), campaign_feed)
     with account_of(feeds) as account:
         assert account.zone.key == "Asia/Kolkata"
 
 
 @pytest.mark.parametrize(
-    ("lists_told", "campaigns_told"),
+    ("list_feed", "campaign_feed"),
     [
         ("2401", "6101"),
         ("2706", "6601"),
@@ -84,58 +86,60 @@ def test_the_zone_is_that_of_the_times_of_lists_where_no_campaign_tells(
     ],
     ids=["none", "forbidden", "mixed", "unreadable", "no text", "guess", "minutes off"],
 )
-def test_without_a_clue_times_are_taken_for_utc_with_one_warning(
-    lists_told: list[Row] | str,
-    campaigns_told: list[Row] | str,
+def test_the_zone_is_utc_with_one_warning_if_no_time_shows_it(
+    list_feed: list[Row] | str,
+    campaign_feed: list[Row] | str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with account_of(Feeds(lists_told, campaigns_told)) as account:
+    with account_of(Feeds(list_feed, campaign_feed)) as account:
         for _ in range(3):
             assert account.zone == ZoneInfo("UTC")
-    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    assert [each.name for each in told] == [LOGGER]
-    assert "`timezone`" in told[0].getMessage()
+    warnings = [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ]
+    assert [record.name for record in warnings] == [LOGGER]
+    assert "`timezone`" in warnings[0].getMessage()
 
 
-def told_of_zone(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+def log_messages(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
     return [
-        (each.levelno, each.getMessage())
-        for each in caplog.records
-        if each.name == LOGGER
+        (record.levelno, record.getMessage())
+        for record in caplog.records
+        if record.name == LOGGER
     ]
 
 
-@pytest.mark.parametrize("lists_told", ["2401", "2706", lists("a", **LIST_TIME)])
-def test_one_text_that_is_off_does_not_change_the_zone_and_is_counted(
-    caplog: pytest.LogCaptureFixture, lists_told: list[Row] | str
+@pytest.mark.parametrize("list_feed", ["2401", "2706", lists("a", **LIST_TIME)])
+def test_disagreeing_times_are_counted_but_do_not_change_the_zone(
+    caplog: pytest.LogCaptureFixture, list_feed: list[Row] | str
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     rows = campaigns("a", **SUMMER, **WINTER)
     rows += campaigns("b", **SUMMER | {"sent_time_gmt": "1375461686000"})
     rows += campaigns("c", **WINTER | {"created_time_gmt": "1357144762000"})
-    with account_of(Feeds(lists_told, rows)) as account:
+    with account_of(Feeds(list_feed, rows)) as account:
         assert account.zone.key == "America/New_York"
-        # Since something disagrees, lists are asked too.
+        # Because some pairs disagree, the tap reads the lists too.
         assert account.client.calls["getmailinglists"]
-    ((level, text),) = told_of_zone(caplog)
+    ((level, text),) = log_messages(caplog)
     assert level == logging.INFO
-    more = isinstance(lists_told, list)
-    assert f"America/New_York, as 3 of {4 + more} pairs" in text
-    assert f"({1 + more} disagree)" in text
+    list_pairs = isinstance(list_feed, list)
+    assert f"America/New_York, as 3 of {4 + list_pairs} pairs" in text
+    assert f"({1 + list_pairs} disagree)" in text
 
 
-def test_lists_are_asked_too_where_campaigns_tell_of_one_season_only() -> None:
+def test_lists_are_read_too_if_campaigns_cover_only_one_season() -> None:
     rows = lists("a", **LIST_TIME) + lists("b", **LIST_TIME)
     rows[1]["created_time_gmt"] = "1744203301000"
     with account_of(Feeds(rows, campaigns("a", **SUMMER))) as account:
         assert account.zone.key == "Asia/Kolkata"
         calls = account.client.calls["getmailinglists"]
-        # The streams of lists read what has been read.
+        # The list streams reuse these rows.
         assert account.lists == rows
         assert account.client.calls["getmailinglists"] == calls > 0
 
 
-def test_pairs_that_contradict_each_other_are_warned_of(
+def test_contradicting_pairs_give_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     texts = ("02 Aug 2013, 12:39 PM", "02 Aug 2013, 01:39 AM", "02 Aug 2013, 02:39 AM")
@@ -147,32 +151,32 @@ def test_pairs_that_contradict_each_other_are_warned_of(
     with account_of(Feeds(campaigns=rows)) as account:
         for _ in range(3):
             assert account.zone.key == "America/New_York"
-    ((level, text),) = told_of_zone(caplog)
+    ((level, text),) = log_messages(caplog)
     assert level == logging.WARNING
     assert "1 of 3 pairs" in text
     assert "`timezone`" in text
 
 
-def test_without_pairs_the_zone_is_that_of_planning(
+def test_without_pairs_the_planning_zone_is_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     rows = campaigns("a", sent_time_zone="Asia/Kolkata", sent_date_string="soon")
     with account_of(Feeds(campaigns=rows)) as account:
         assert account.zone.key == "Asia/Kolkata"
-    ((level, text),) = told_of_zone(caplog)
+    ((level, text),) = log_messages(caplog)
     assert level == logging.INFO
     assert "`timezone`" in text
 
 
-def test_the_setting_overrules_what_campaigns_tell_and_costs_no_call() -> None:
+def test_the_timezone_setting_overrides_campaigns_without_any_call() -> None:
     feeds = Feeds(campaigns=campaigns("a", **SUMMER))
     with account_of(feeds, timezone="Asia/Tokyo") as account:
         assert account.zone == ZoneInfo("Asia/Tokyo")
         assert account.client.calls.total() == 0
 
 
-def test_a_call_that_fails_for_another_reason_is_not_taken_for_no_clue() -> None:
+def test_other_errors_fail_instead_of_falling_back_to_utc() -> None:
     with account_of(Feeds(campaigns="901")) as account:
         with pytest.raises(FatalError, match="code 901") as raised:
             _ = account.zone
