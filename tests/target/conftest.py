@@ -1,4 +1,4 @@
-"""Fixtures."""
+"""Contacts and fixtures of the target's tests."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_zohocampaigns.sandbox import LivingAccount
+
+# The fixture `logged` searches the log for the word `planted`.
+ANNA = "planted.anna@example.com"
+ANNA_WITH_PLUS = "planted.anna+news@example.com"
+BERT = "planted.bert@example.com"
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def list_key(account: LivingAccount) -> str:
 
 @pytest.fixture(autouse=True)
 def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Look for addresses and secrets in all that any test of these logs."""
+    """Check that no test logs an address or a secret."""
     caplog.set_level(logging.DEBUG)
     yield caplog
     assert "planted" not in caplog.text.casefold().replace("planted_", "")

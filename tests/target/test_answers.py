@@ -1,4 +1,4 @@
-"""Answers of Zoho: in effect already, try later, wrong list, unknown code, locked."""
+"""Answers of Zoho: already in effect, retry later, wrong list, unknown code, locked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tests.support.target import (
-    ANNA,
-    BERT,
     open_list,
     record,
     refusal,
@@ -21,6 +19,7 @@ from tests.support.target import (
     small_account,
     state,
 )
+from tests.target.conftest import ANNA_WITH_PLUS, BERT
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -39,16 +38,16 @@ if t.TYPE_CHECKING:
         ("subscribe", "0", "This email address already exists in the list."),
     ],
 )
-def test_what_is_so_already_is_done(
+def test_a_change_already_in_effect_is_a_success(
     service: Service, stream: str, code: str, message: str
 ) -> None:
     body = {"status": "success" if code == "0" else "error", "code": code}
     reply = Reply(200, json.dumps(body | {"message": message}).encode())
     service.intercept = lambda _: reply
-    messages = [record(stream, ANNA, first_name="x"), state(1)]
-    ran = run_target(service, messages, list_key="3z")
-    assert (ran.counts(), ran.states) == ((0, 1, 0, 0), [{"number": 1}])
-    assert ran.status == 0
+    messages = [record(stream, ANNA_WITH_PLUS, first_name="x"), state(1)]
+    result = run_target(service, messages, list_key="3z")
+    assert (result.counts(), result.states) == ((0, 1, 0, 0), [{"number": 1}])
+    assert result.status == 0
 
 
 @pytest.mark.parametrize("bare", [True, False])
@@ -60,46 +59,49 @@ def test_what_is_so_already_is_done(
         ("do_not_mail", "2104", ""),
     ],
 )
-def test_what_may_succeed_later_is_tried_again(
+def test_an_answer_that_asks_to_retry_is_retried(
     service: Service, stream: str, code: str, message: str, *, bare: bool
 ) -> None:
-    asked = 0
+    calls = 0
 
     def answer(_: Call) -> Reply | None:
-        nonlocal asked
-        asked += 1
-        return refusal(code, message) if asked == 1 else None
+        nonlocal calls
+        calls += 1
+        return refusal(code, message) if calls == 1 else None
 
     service.intercept = answer
     fields = {} if bare else {"first_name": "x"}
-    messages = [record(stream, ANNA, **fields), state(1)]
+    messages = [record(stream, ANNA_WITH_PLUS, **fields), state(1)]
     list_key = open_list(small_account())
-    ran = run_target(service, messages, list_key=list_key, retry_max_seconds=60)
-    assert (asked, ran.states, ran.error) == (2, [{"number": 1}], None)
-    asked = 0
-    ran = run_target(service, messages, list_key=list_key)
-    assert "`retry_max_seconds`" in str(ran.error)
-    assert ran.states == []
+    result = run_target(service, messages, list_key=list_key, retry_max_seconds=60)
+    assert (calls, result.states, result.error) == (2, [{"number": 1}], None)
+    calls = 0
+    result = run_target(service, messages, list_key=list_key)
+    assert "`retry_max_seconds`" in str(result.error)
+    assert result.states == []
 
 
 @pytest.mark.parametrize("stream", ["subscribe", "unsubscribe"])
 @pytest.mark.parametrize("code", ["2002", "2102", "2202", "2501"])
 @pytest.mark.parametrize("bare", [True, False])
-def test_a_wrong_list_ends_the_run_with_a_sentence(
+def test_a_wrong_list_key_ends_the_run_with_an_error_that_names_it(
     service: Service, stream: str, code: str, *, bare: bool
 ) -> None:
     refuse(service, code, f"Invalid list key of {BERT}")
-    messages = [record(stream, ANNA, **({} if bare else {"first_name": "x"})), state(1)]
-    ran = run_target(service, messages, list_key="3z")
-    assert isinstance(ran.error, FatalError)
-    assert "check `list_key`" in str(ran.error)
-    assert "planted" not in str(ran.error)
-    assert (len(service.calls), ran.states) == (1, [])
+    messages = [
+        record(stream, ANNA_WITH_PLUS, **({} if bare else {"first_name": "x"})),
+        state(1),
+    ]
+    result = run_target(service, messages, list_key="3z")
+    assert isinstance(result.error, FatalError)
+    assert "check `list_key`" in str(result.error)
+    assert "planted" not in str(result.error)
+    assert (len(service.calls), result.states) == (1, [])
 
 
 @pytest.mark.parametrize("stream", ["subscribe", "unsubscribe", "do_not_mail"])
 @pytest.mark.parametrize("bare", [True, False])
-def test_a_code_that_nobody_knows_rejects_its_record(
+def test_an_unknown_code_rejects_its_record(
     service: Service, list_key: str, tmp_path: Path, stream: str, *, bare: bool
 ) -> None:
     refuse(service, "7777", f"Not {BERT.upper()}!", only=BERT.partition("@")[0])
@@ -111,15 +113,15 @@ def test_a_code_that_nobody_knows_rejects_its_record(
         for number, email in enumerate(emails)
         for message in (record(stream, email, **fields), state(number))
     ]
-    ran = run_target(service, messages, list_key=list_key, reject_file=str(path))
-    assert (ran.error, ran.status, ran.counts()[2]) == (None, 1, 1)
-    assert ran.states[-1] == {"number": 2}
+    result = run_target(service, messages, list_key=list_key, reject_file=str(path))
+    assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
+    assert result.states[-1] == {"number": 2}
     (line,) = rejected(path)
     assert (line["number"], line["code"], line["reason"]) == (2, "7777", "Not ***!")
 
 
 @pytest.mark.parametrize("bare", [True, False])
-def test_five_unknown_codes_in_a_row_are_not_the_records(
+def test_five_unknown_codes_in_a_row_end_the_run(
     service: Service, list_key: str, state_folder: Path, *, bare: bool
 ) -> None:
     refuse(service, "7777", "Planned maintenance.", only="planted.x")
@@ -130,23 +132,23 @@ def test_five_unknown_codes_in_a_row_are_not_the_records(
         for number, email in enumerate([*emails, "planted.x5@example.com"])
         for message in (record("subscribe", email, **fields), state(number))
     ]
-    ran = run_target(service, messages[:-2], list_key=list_key)
-    # Four are the records.
-    assert (ran.error, ran.counts()) == (None, (1, 0, 4, 0))
-    ran = run_target(service, messages, list_key=list_key)
-    assert isinstance(ran.error, FatalError)
-    assert "7777 (Planned maintenance.)" in str(ran.error)
-    assert ran.counts()[2] == 0
-    assert ran.states[-1:] in ([], [{"number": 0}])
+    result = run_target(service, messages[:-2], list_key=list_key)
+    # Up to four in a row are faults of the records, which are rejected.
+    assert (result.error, result.counts()) == (None, (1, 0, 4, 0))
+    result = run_target(service, messages, list_key=list_key)
+    assert isinstance(result.error, FatalError)
+    assert "7777 (Planned maintenance.)" in str(result.error)
+    assert result.counts()[2] == 0
+    assert result.states[-1:] in ([], [{"number": 0}])
     assert len(rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")) == 4
 
 
-def test_when_zoho_fails_for_good_states_tell_what_was_answered(
+def test_states_before_a_lasting_failure_are_written(
     service: Service, list_key: str
 ) -> None:
     def fail(call: Call) -> Reply | None:
-        told = str(call.params)
-        failing = any(f"planted.{number}" in told for number in (3, 4, 5))
+        params = str(call.params)
+        failing = any(f"planted.{number}" in params for number in (3, 4, 5))
         return Reply(500, b"") if failing else None
 
     service.intercept = fail
@@ -158,18 +160,18 @@ def test_when_zoho_fails_for_good_states_tell_what_was_answered(
             state(number),
         )
     ]
-    ran = run_target(service, messages, list_key=list_key)
-    assert "`retry_max_seconds`" in str(ran.error)
-    assert [one["number"] for one in ran.states] == [0, 1, 2]
+    result = run_target(service, messages, list_key=list_key)
+    assert "`retry_max_seconds`" in str(result.error)
+    assert [value["number"] for value in result.states] == [0, 1, 2]
 
 
-def test_a_lock_can_end_the_run(service: Service) -> None:
+def test_a_lock_ends_the_run_if_the_settings_say_stop(service: Service) -> None:
     refuse(service, "Z101")
-    ran = run_target(
+    result = run_target(
         service,
-        [record("unsubscribe", ANNA), state(1)],
+        [record("unsubscribe", ANNA_WITH_PLUS), state(1)],
         list_key="3z",
         rate_limit_on_lock="stop",
     )
-    assert "has locked listunsubscribe" in str(ran.error)
-    assert ran.states == []
+    assert "has locked listunsubscribe" in str(result.error)
+    assert result.states == []

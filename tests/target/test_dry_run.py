@@ -9,35 +9,34 @@ import pytest
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.settings.target import complete
 from tests.support.target import (
-    ANNA,
-    BERT,
     BULK,
     endpoints,
     record,
     run_target,
     state,
 )
+from tests.target.conftest import ANNA_WITH_PLUS, BERT
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 
-def test_a_rehearsal_is_the_default_and_sends_nothing_at_all(
+def test_a_dry_run_is_the_default_and_makes_no_call(
     service: Service, logged: pytest.LogCaptureFixture
 ) -> None:
     assert complete({})["dry_run"] is True
     messages = [
         *(record("subscribe", f"planted{n}@example.com") for n in range(12)),
-        record("unsubscribe", ANNA),
-        record("unsubscribe", ANNA),
+        record("unsubscribe", ANNA_WITH_PLUS),
+        record("unsubscribe", ANNA_WITH_PLUS),
         record("unsubscribe", "no address"),
         state(1),
     ]
-    ran = run_target(service, messages, dry_run=True, list_key="3z")
+    result = run_target(service, messages, dry_run=True, list_key="3z")
     assert (service.calls, service.tokens_issued) == ([], 0)
-    # What was only rehearsed has to come again.
-    assert ran.states == []
-    assert ran.counts() == (13, 0, 1, 1)
+    # No state is written, so the source sends these records again.
+    assert result.states == []
+    assert result.counts() == (13, 0, 1, 1)
     assert "13 would be sent" in logged.text
     assert "3 calls" in logged.text
     assert "subscribe, to be sent: records 1-12" in logged.text
@@ -45,9 +44,9 @@ def test_a_rehearsal_is_the_default_and_sends_nothing_at_all(
     assert "unsubscribe, rejected: records 15" in logged.text
 
 
-@pytest.mark.parametrize("most", [1, 3, 14])
-def test_a_runaway_run_ends_before_the_first_write(
-    service: Service, list_key: str, most: int
+@pytest.mark.parametrize("max_writes", [1, 3, 14])
+def test_a_run_with_too_many_changes_ends_before_the_first_call(
+    service: Service, list_key: str, max_writes: int
 ) -> None:
     messages = [
         message
@@ -61,30 +60,34 @@ def test_a_runaway_run_ends_before_the_first_write(
             state(number),
         )
     ]
-    limits = {"list_key": list_key, "max_writes": most}
-    rehearsed = run_target(service, messages, dry_run=True, **limits)
-    # However often it is tried: none of them is changed again and again.
+    limits = {"list_key": list_key, "max_writes": max_writes}
+    dry_run = run_target(service, messages, dry_run=True, **limits)
+    # Retried runs must not write the first changes again and again.
     for _ in range(3):
-        ran = run_target(service, messages, **limits)
-        assert isinstance(ran.error, FatalError)
-        assert str(ran.error) == str(rehearsed.error)
-        assert str(ran.error).startswith(
-            f"15 changes are pending, but `max_writes` allows {most}"
+        result = run_target(service, messages, **limits)
+        assert isinstance(result.error, FatalError)
+        assert str(result.error) == str(dry_run.error)
+        assert str(result.error).startswith(
+            f"15 changes are pending, but `max_writes` allows {max_writes}"
         )
-        assert (ran.states, service.calls) == ([], [])
-    ran = run_target(service, messages[: 2 * most], **limits)
-    assert (ran.error, ran.status) == (None, 0)
-    assert ran.states[-1] == {"number": most - 1}
+        assert (result.states, service.calls) == ([], [])
+    result = run_target(service, messages[: 2 * max_writes], **limits)
+    assert (result.error, result.status) == (None, 0)
+    assert result.states[-1] == {"number": max_writes - 1}
 
 
-def test_changes_that_are_skipped_do_not_count(service: Service, list_key: str) -> None:
-    anna, bert = (record("subscribe", one, first_name="x") for one in (ANNA, BERT))
+def test_skipped_changes_do_not_count_as_writes(
+    service: Service, list_key: str
+) -> None:
+    anna, bert = (
+        record("subscribe", email, first_name="x") for email in (ANNA_WITH_PLUS, BERT)
+    )
     messages = [anna, bert, anna, state(1)]
-    ran = run_target(service, messages, list_key=list_key, max_writes=2)
-    assert (ran.error, ran.states) == (None, [{"number": 1}])
+    result = run_target(service, messages, list_key=list_key, max_writes=2)
+    assert (result.error, result.states) == (None, [{"number": 1}])
 
 
-def test_what_was_sent_before_a_boundary_counts(
+def test_changes_sent_earlier_in_the_run_count_as_writes(
     service: Service, list_key: str
 ) -> None:
     messages = [
@@ -96,10 +99,10 @@ def test_what_was_sent_before_a_boundary_counts(
         )
     ]
     settings = {"list_key": list_key, "max_writes": 4, "most_pending": 3}
-    ran = run_target(service, messages, **settings)
-    assert "and 3 were made before" in str(ran.error)
+    result = run_target(service, messages, **settings)
+    assert "and 3 were made before" in str(result.error)
     assert endpoints(service) == [BULK]
-    # The next run goes on behind what was sent.
-    assert ran.states[-1] == {"number": 2}
-    ran = run_target(service, messages[6:], **settings)
-    assert (ran.error, ran.states[-1]) == (None, {"number": 5})
+    # The next run starts after the records that were sent.
+    assert result.states[-1] == {"number": 2}
+    result = run_target(service, messages[6:], **settings)
+    assert (result.error, result.states[-1]) == (None, {"number": 5})

@@ -17,7 +17,11 @@ from tests.support.target import (
     run_target,
     state,
 )
-from tests.support.target_cases import ACTIONS, ANNA, BAD, BERT
+from tests.support.target_cases import (
+    ACTIONS,
+    BAD,
+)
+from tests.target.conftest import ANNA, BERT
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +31,7 @@ if t.TYPE_CHECKING:
 
 @pytest.mark.parametrize("sign", "+%")
 @pytest.mark.parametrize("action", ACTIONS)
-def test_what_xml_may_change_goes_by_json(
+def test_contacts_with_a_plus_or_percent_sign_are_sent_as_json(
     service: Service, list_key: str, sign: str, action: str
 ) -> None:
     messages = [
@@ -38,26 +42,26 @@ def test_what_xml_may_change_goes_by_json(
     ]
     run_target(service, messages, list_key=list_key, response_format="xml")
     forms = [call.endpoint.partition("/")[0] for call in service.calls]
-    # To leave, no more than the address is told.
-    signs = 3 if action == "subscribe" else 1
-    assert forms == ["json"] * signs + ["xml"] * (4 - signs)
+    # The other two actions send only the address.
+    json_calls = 3 if action == "subscribe" else 1
+    assert forms == ["json"] * json_calls + ["xml"] * (4 - json_calls)
     assert contact(service.calls[0])["Contact Email"] == f"planted.a{sign}b@example.com"
 
 
 @pytest.mark.parametrize("email", ["planted%41@example.com", "+planted@example.com"])
-def test_addresses_that_a_list_may_change_go_alone(
+def test_addresses_with_a_percent_or_leading_plus_are_not_sent_in_bulk(
     service: Service, list_key: str, email: str
 ) -> None:
-    messages = [record("subscribe", one) for one in (ANNA, email, BERT)]
+    messages = [record("subscribe", address) for address in (ANNA, email, BERT)]
     run_target(service, messages, list_key=list_key)
     assert sorted(endpoints(service)) == [BULK, SUBSCRIBE]
-    (alone,) = [one for one in service.calls if one.endpoint.endswith(SUBSCRIBE)]
-    assert contact(alone) == {"Contact Email": email}
-    (group,) = [one for one in service.calls if one.endpoint.endswith(BULK)]
-    assert group.params["emailids"] == f"{ANNA},{BERT}"
+    (single,) = [call for call in service.calls if call.endpoint.endswith(SUBSCRIBE)]
+    assert contact(single) == {"Contact Email": email}
+    (bulk,) = [call for call in service.calls if call.endpoint.endswith(BULK)]
+    assert bulk.params["emailids"] == f"{ANNA},{BERT}"
 
 
-@pytest.mark.parametrize("nothing", [None, "", float("nan")])
+@pytest.mark.parametrize("empty", [None, "", float("nan")])
 @pytest.mark.parametrize(
     ("value", "null"),
     [
@@ -70,16 +74,16 @@ def test_addresses_that_a_list_may_change_go_alone(
         ({"First Name": "Ann"}, {"first name": ..., "FIRST_NAME": ...}),
     ],
 )
-def test_a_value_wins_over_null(
+def test_a_value_takes_precedence_over_null(
     service: Service,
     list_key: str,
     value: dict[str, t.Any],
     null: dict[str, t.Any],
-    nothing: object,
+    empty: object,
 ) -> None:
     null = {
-        name: dict.fromkeys(told, nothing) if isinstance(told, dict) else nothing
-        for name, told in null.items()
+        name: dict.fromkeys(field, empty) if isinstance(field, dict) else empty
+        for name, field in null.items()
     }
     for fields in (null | value, value | null):
         run_target(service, [record("subscribe", ANNA, **fields)], list_key=list_key)
@@ -88,7 +92,9 @@ def test_a_value_wins_over_null(
     assert len(service.calls) == 2
 
 
-def test_a_column_wins_over_a_custom_field(service: Service, list_key: str) -> None:
+def test_a_column_takes_precedence_over_a_custom_field(
+    service: Service, list_key: str
+) -> None:
     fields = {"first_name": "Ann", "custom_fields": {"First Name": "Old", "Age": 3}}
     run_target(service, [record("subscribe", ANNA, **fields)], list_key=list_key)
     assert contact(service.calls[0]) == {
@@ -99,7 +105,7 @@ def test_a_column_wins_over_a_custom_field(service: Service, list_key: str) -> N
 
 
 @pytest.mark.parametrize("name", ["Contact Email", "contact email", " CONTACT EMAIL"])
-def test_no_field_is_another_address(
+def test_a_custom_field_does_not_change_the_address(
     service: Service, list_key: str, name: str
 ) -> None:
     messages = [record("subscribe", ANNA, phone="1", custom_fields={name: BERT})]
@@ -107,10 +113,10 @@ def test_no_field_is_another_address(
     assert contact(service.calls[0]) == {"Contact Email": ANNA, "Phone": "1"}
 
 
-def test_custom_fields_may_be_a_text(service: Service, list_key: str) -> None:
-    told = ' {"Size": 9007199254740993, "Price": 0.10, "VIP": true, "Note": null} '
+def test_custom_fields_may_be_json_text(service: Service, list_key: str) -> None:
+    text = ' {"Size": 9007199254740993, "Price": 0.10, "VIP": true, "Note": null} '
     messages = [
-        record("subscribe", ANNA, custom_fields=told),
+        record("subscribe", ANNA, custom_fields=text),
         record("subscribe", BERT, custom_fields=" "),
     ]
     run_target(service, messages, list_key=list_key)
@@ -124,7 +130,7 @@ def test_custom_fields_may_be_a_text(service: Service, list_key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("custom_fields", "reason"),
     [
         ("planted", "`custom_fields` is neither"),
         ('["planted"]', "`custom_fields` is neither"),
@@ -136,17 +142,17 @@ def test_custom_fields_may_be_a_text(service: Service, list_key: str) -> None:
         ('{"a": {"b": "planted"}}', "object or a list"),
     ],
 )
-def test_custom_fields_that_are_none_are_rejected(
-    service: Service, state_folder: Path, told: object, reason: str
+def test_invalid_custom_fields_are_rejected(
+    service: Service, state_folder: Path, custom_fields: object, reason: str
 ) -> None:
-    messages = [record("subscribe", ANNA, custom_fields=told), state(1)]
-    ran = run_target(service, messages, list_key="3z")
-    assert (ran.error, ran.states, service.calls) == (None, [{"number": 1}], [])
+    messages = [record("subscribe", ANNA, custom_fields=custom_fields), state(1)]
+    result = run_target(service, messages, list_key="3z")
+    assert (result.error, result.states, service.calls) == (None, [{"number": 1}], [])
     (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
     assert reason in line["reason"]
 
 
-def test_digits_are_kept(service: Service, list_key: str) -> None:
+def test_numbers_keep_all_their_digits(service: Service, list_key: str) -> None:
     numbers = [
         "9007199254740993",
         "1293333000000000051",
@@ -165,7 +171,7 @@ def test_digits_are_kept(service: Service, list_key: str) -> None:
     }
 
 
-def test_an_address_of_any_length_is_judged_at_once(
+def test_very_long_invalid_addresses_are_rejected(
     service: Service, list_key: str, state_folder: Path
 ) -> None:
     for email in (

@@ -11,7 +11,10 @@ from tests.support.target import (
     record,
     run_target,
 )
-from tests.support.target_cases import ANNA, BERT, with_states
+from tests.support.target_cases import (
+    with_states,
+)
+from tests.target.conftest import ANNA, BERT
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
@@ -43,26 +46,26 @@ def test_a_fault_of_all_records_is_a_setting(
     one = {"type": "RECORD", "stream": "subscribe", "record": told}
     messages = with_states([one] * count)
     for dry_run in (True, False):
-        ran = run_target(service, messages, dry_run=dry_run, **settings)
-        assert isinstance(ran.error, SettingError)
-        assert named in str(ran.error)
-        assert "`subscribe`" in str(ran.error)
-        assert "planted" not in str(ran.error)
-        assert (ran.states, ran.counts(), service.calls) == ([], (0, 0, 0, 0), [])
+        result = run_target(service, messages, dry_run=dry_run, **settings)
+        assert isinstance(result.error, SettingError)
+        assert named in str(result.error)
+        assert "`subscribe`" in str(result.error)
+        assert "planted" not in str(result.error)
+        assert (result.states, result.counts(), service.calls) == ([], (0, 0, 0, 0), [])
 
 
 def test_a_value_that_is_wrong_everywhere_is_told_when_there_are_many(
     service: Service,
 ) -> None:
     messages = with_states([record("unsubscribe", 17)] * 20)
-    ran = run_target(service, messages, list_key="3z")
-    assert isinstance(ran.error, SettingError)
-    assert "`contact_email` is not an address" in str(ran.error)
-    assert ran.states == []
+    result = run_target(service, messages, list_key="3z")
+    assert isinstance(result.error, SettingError)
+    assert "`contact_email` is not an address" in str(result.error)
+    assert result.states == []
     # A few may be wrong by chance, so only they are rejected.
-    ran = run_target(service, messages[:-2], list_key="3z")
-    assert (ran.error, ran.counts()) == (None, (0, 0, 19, 0))
-    assert ran.states[-1] == {"number": 18}
+    result = run_target(service, messages[:-2], list_key="3z")
+    assert (result.error, result.counts()) == (None, (0, 0, 19, 0))
+    assert result.states[-1] == {"number": 18}
 
 
 @pytest.mark.parametrize("position", [0, 25, 49])
@@ -72,27 +75,27 @@ def test_one_sound_record_shows_that_it_is_the_others(
     messages = [record("subscribe", None)] * 49
     messages.insert(position, record("subscribe", ANNA))
     other = [record("unsubscribe", None)]
-    ran = run_target(service, with_states(messages + other), list_key=list_key)
-    assert (ran.error, ran.counts()) == (None, (1, 0, 50, 0))
-    assert ran.states[-1] == {"number": 50}
+    result = run_target(service, with_states(messages + other), list_key=list_key)
+    assert (result.error, result.counts()) == (None, (1, 0, 50, 0))
+    assert result.states[-1] == {"number": 50}
 
 
 def test_streams_are_judged_apart(service: Service, list_key: str) -> None:
     good = [record("subscribe", ANNA, list_key=list_key)]
     bad = [record("unsubscribe", BERT)] * 3
-    ran = run_target(service, with_states(good + bad))
-    assert "stream `unsubscribe`" in str(ran.error)
-    assert (ran.states, service.calls) == ([], [])
+    result = run_target(service, with_states(good + bad))
+    assert "stream `unsubscribe`" in str(result.error)
+    assert (result.states, service.calls) == ([], [])
 
 
 def test_a_boundary_does_not_pass_a_fault_of_all(service: Service) -> None:
     messages = with_states([record("subscribe", ANNA)] * 40)
-    ran = run_target(service, messages, most_pending=4)
-    assert "`list_key`" in str(ran.error)
-    assert (ran.states, ran.counts()) == ([], (0, 0, 0, 0))
+    result = run_target(service, messages, most_pending=4)
+    assert "`list_key`" in str(result.error)
+    assert (result.states, result.counts()) == ([], (0, 0, 0, 0))
 
 
 def test_a_few_wrong_values_pass_a_boundary(service: Service) -> None:
     messages = with_states([record("unsubscribe", None)] * 9)
-    ran = run_target(service, messages, list_key="3z", most_pending=4)
-    assert (ran.error, ran.counts()) == (None, (0, 0, 9, 0))
+    result = run_target(service, messages, list_key="3z", most_pending=4)
+    assert (result.error, result.counts()) == (None, (0, 0, 9, 0))

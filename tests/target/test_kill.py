@@ -107,9 +107,9 @@ def test_killed_at_any_call_the_next_run_applies_the_rest(
     whole = messages(list_key)
     settings = {"response_format": form, "reject_file": str(tmp_path / "rejects")}
     with Service(account) as service:
-        ran = run_target(service, whole, **settings)
+        result = run_target(service, whole, **settings)
         calls = len(service.calls)
-    assert (ran.error, ran.states[-1]) == (None, {"number": "end"})
+    assert (result.error, result.states[-1]) == (None, {"number": "end"})
     assert_applied(account, list_key, "not killed")
     assert calls > 10
     for position in range(calls):
@@ -117,14 +117,14 @@ def test_killed_at_any_call_the_next_run_applies_the_rest(
         # Before the service takes the call.
         with Service(account) as service:
             service.intercept = after(position, answered=False)
-            ran = run_target(service, whole, **settings)
-            assert ran.error
+            result = run_target(service, whole, **settings)
+            assert result.error
             service.intercept = None
-            again = rest(whole, ran.states)
+            again = rest(whole, result.states)
             (tmp_path / "rejects").unlink(missing_ok=True)
-            ran = run_target(service, again, **settings)
-        assert ran.error is None
-        assert ran.states[-1] == {"number": "end"}
+            result = run_target(service, again, **settings)
+        assert result.error is None
+        assert result.states[-1] == {"number": "end"}
         assert_applied(account, list_key, position)
 
 
@@ -136,9 +136,11 @@ def test_an_answer_that_gets_lost_is_asked_for_again(form: str) -> None:
         with Service(account) as service:
             lost = Lost(service, position)
             service.intercept = lost
-            ran = run_target(service, whole, response_format=form, retry_max_seconds=60)
+            result = run_target(
+                service, whole, response_format=form, retry_max_seconds=60
+            )
         assert lost.lost
-        assert ran.error is None
+        assert result.error is None
         assert_applied(account, open_list(account), position)
 
 
@@ -205,8 +207,8 @@ def test_a_process_that_is_killed_loses_nothing(
             assert "Stopped, as SIGTERM came" in log.read_text()
             assert "Summary:" in log.read_text()
         process = None
-        ran = run_target(service, rest(whole, states))
-    assert ran.error is None
+        result = run_target(service, rest(whole, states))
+    assert result.error is None
     assert_applied(account, list_key, position)
 
 

@@ -16,7 +16,10 @@ from tests.support.target import (
     refusal,
     run_target,
 )
-from tests.support.target_cases import ANNA, BERT, NAMED
+from tests.support.target_cases import (
+    NAMED,
+)
+from tests.target.conftest import ANNA, BERT
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
@@ -39,8 +42,8 @@ def test_what_waits_in_a_group_is_sent_before_the_same_is_done_again(
     ]
     # The sandbox subscribes nobody who is blocked; Zoho may.
     account.blocked = Mock(return_value=False)  # type: ignore[method-assign]
-    ran = run_target(service, messages, list_key=list_key, most_pending=boundary)
-    assert ran.error is None
+    result = run_target(service, messages, list_key=list_key, most_pending=boundary)
+    assert result.error is None
     assert account.status(ANNA, list_key) == "donotmail"
     assert endpoints(service)[-1] == BLOCK
 

@@ -43,10 +43,10 @@ def test_the_target_needs_no_home_folder(*, dry_run: bool) -> None:
     with Service(account) as service:
         key = open_list(account)
         messages = [record("subscribe", "ann@example.com", list_key=key), state(1)]
-        ran = run_target(service, messages, dry_run=dry_run)
-    assert ran.error is None
-    assert ran.counts() == (1, 0, 0, 0)
-    assert ran.states == ([] if dry_run else [{"number": 1}])
+        result = run_target(service, messages, dry_run=dry_run)
+    assert result.error is None
+    assert result.counts() == (1, 0, 0, 0)
+    assert result.states == ([] if dry_run else [{"number": 1}])
 
 
 @pytest.mark.usefixtures("homeless")
@@ -62,15 +62,15 @@ def test_a_rejected_record_without_a_home_folder_names_reject_file(
             record("subscribe", "nobody", list_key=key),
             state(1),
         ]
-        ran = run_target(service, messages)
-        assert isinstance(ran.error, SettingError)
-        assert "`reject_file`" in str(ran.error)
-        assert ran.states == []
+        result = run_target(service, messages)
+        assert isinstance(result.error, SettingError)
+        assert "`reject_file`" in str(result.error)
+        assert result.states == []
         # Nothing is written to a folder named `~`.
         assert not [*tmp_path.iterdir()]
-        ran = run_target(service, messages, reject_file=str(tmp_path / "rejected"))
-    assert ran.error is None
-    assert ran.states == [{"number": 1}]
+        result = run_target(service, messages, reject_file=str(tmp_path / "rejected"))
+    assert result.error is None
+    assert result.states == [{"number": 1}]
 
 
 @pytest.mark.parametrize("bare", [True, False])
@@ -94,15 +94,15 @@ def test_a_contact_that_causes_http_500_does_not_stop_the_others(
             record("subscribe", f"{name}@example.com", list_key=key, **more)
             for name in names
         ]
-        ran = run_target(
+        result = run_target(
             service,
             [*messages, state(1)],
             reject_file=str(tmp_path / "rejected"),
             response_format=form,
         )
-    assert ran.error is None
-    assert ran.counts() == (4, 0, 1, 0)
-    assert ran.states == [{"number": 1}]
+    assert result.error is None
+    assert result.counts() == (4, 0, 1, 0)
+    assert result.states == [{"number": 1}]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -116,11 +116,11 @@ def test_an_outage_rejects_no_contact(status: int, tmp_path: Path) -> None:
             record("subscribe", f"contact{number}@example.com", list_key=key)
             for number in range(30)
         ]
-        ran = run_target(service, [*messages, state(1)], reject_file=str(rejects))
-        assert isinstance(ran.error, Outage)
-        assert "`retry_max_seconds`" in str(ran.error)
+        result = run_target(service, [*messages, state(1)], reject_file=str(rejects))
+        assert isinstance(result.error, Outage)
+        assert "`retry_max_seconds`" in str(result.error)
         assert len(service.calls) < 15
-    assert ran.states == []
+    assert result.states == []
     assert not rejects.exists()
 
 
@@ -140,11 +140,11 @@ def test_a_contact_that_is_refused_with_http_400_is_rejected_alone(
             record("subscribe", f"{name}@example.com", list_key=key, first_name="x")
             for name in ("ann", "planted", "carl")
         ]
-        ran = run_target(
+        result = run_target(
             service, [*messages, state(1)], reject_file=str(tmp_path / "rejected")
         )
-    assert ran.error is None
-    assert ran.counts() == (2, 0, 1, 0)
+    assert result.error is None
+    assert result.counts() == (2, 0, 1, 0)
 
 
 @pytest.mark.parametrize("others", ["added in bulk", "unsubscribed"])
@@ -168,10 +168,10 @@ def test_a_contact_that_is_always_postponed_does_not_stop_the_others(
             ),
         ]
         for _ in range(3):
-            ran = run_target(
+            result = run_target(
                 service, [*messages, state(1)], reject_file=str(tmp_path / "rejected")
             )
-            if not ran.error:
+            if not result.error:
                 break
-    assert ran.error is None
-    assert ran.states == [{"number": 1}]
+    assert result.error is None
+    assert result.states == [{"number": 1}]

@@ -18,7 +18,13 @@ from tests.support.target import (
     run_target,
     small_account,
 )
-from tests.support.target_cases import ACTIONS, ANNA, BAD, BERT, NAMED, with_states
+from tests.support.target_cases import (
+    ACTIONS,
+    BAD,
+    NAMED,
+    with_states,
+)
+from tests.target.conftest import ANNA, BERT
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -38,15 +44,15 @@ def test_a_contact_that_is_postponed_for_good_is_rejected_alone(
     emails.insert(position, BAD)
     messages = with_states([record(action, one, phone="1") for one in emails])
     path = tmp_path / "rejects"
-    ran = run_target(
+    result = run_target(
         service,
         messages,
         list_key=open_list(small_account()),
         reject_file=str(path),
         response_format=form,
     )
-    assert (ran.error, ran.status, ran.counts()[2]) == (None, 1, 1)
-    assert ran.states[-1] == {"number": 2}
+    assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
+    assert result.states[-1] == {"number": 2}
     (line,) = rejected(path)
     assert (line["number"], line["code"]) == (position + 1, ACTIONS[action])
     assert line["reason"] == LATER
@@ -60,9 +66,9 @@ def test_its_nine_neighbours_go(
     emails = [f"planted.{number}@example.com" for number in range(9)]
     messages = [record("subscribe", one) for one in emails]
     messages.insert(position, record("subscribe", BAD))
-    ran = run_target(service, with_states(messages), list_key=list_key)
-    assert (ran.error, ran.counts()) == (None, (9, 0, 1, 0))
-    assert ran.states[-1] == {"number": 9}
+    result = run_target(service, with_states(messages), list_key=list_key)
+    assert (result.error, result.counts()) == (None, (9, 0, 1, 0))
+    assert result.states[-1] == {"number": 9}
     active = {one.contact.email for one in account.contacts(list_key, "active")}
     assert {*emails} <= active
 
@@ -82,8 +88,8 @@ def test_all_that_is_to_be_done_with_it_is_rejected_in_order(
         record("subscribe", BAD, topic_id="12", **NAMED),
         record("subscribe", BERT, **NAMED),
     ]
-    ran = run_target(service, with_states(messages), list_key=list_key)
-    assert (ran.error, ran.counts()) == (None, (2, 0, 3, 0))
+    result = run_target(service, with_states(messages), list_key=list_key)
+    assert (result.error, result.counts()) == (None, (2, 0, 3, 0))
     # Known to be bad, it is asked for once a change.
     assert len(service.calls) == 5
     assert logged.text.count("others are sent meanwhile") == 1
@@ -105,11 +111,11 @@ def test_when_all_are_postponed_nobody_is_rejected(
     fields = {} if bare else NAMED
     emails = [f"planted.{number}@example.com" for number in range(60)]
     messages = with_states([record("subscribe", one, **fields) for one in emails])
-    ran = run_target(service, messages, list_key=list_key)
-    assert isinstance(ran.error, Outage)
-    assert "2001" in str(ran.error)
-    assert "`retry_max_seconds`" in str(ran.error)
-    assert ran.counts()[2] == 0
+    result = run_target(service, messages, list_key=list_key)
+    assert isinstance(result.error, Outage)
+    assert "2001" in str(result.error)
+    assert "`retry_max_seconds`" in str(result.error)
+    assert result.counts()[2] == 0
     assert not state_folder.exists()
     # Nor are all of them asked for.
     assert asked < 20
@@ -127,6 +133,6 @@ def test_an_endpoint_that_fails_is_not_excused_by_another(
         for number in range(4)
         for action in ("subscribe", "unsubscribe")
     ]
-    ran = run_target(service, with_states(messages), list_key=list_key)
-    assert isinstance(ran.error, Outage)
-    assert ran.counts()[2] == 0
+    result = run_target(service, with_states(messages), list_key=list_key)
+    assert isinstance(result.error, Outage)
+    assert result.counts()[2] == 0

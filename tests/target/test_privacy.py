@@ -20,7 +20,7 @@ from tests.support.target import (
     run_target,
     state,
 )
-from tests.support.target_cases import ANNA
+from tests.target.conftest import ANNA
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -74,11 +74,11 @@ def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
     }
     more = {"custom_fields": {"Both": "Planted, Anna"}}
     messages = [record("subscribe", ODD, **fields, **more)]
-    ran = run_target(service, messages, list_key="3z", response_format=form)
-    assert "planted" not in str(ran.error).casefold()
-    assert "neil" not in str(ran.error)
-    assert bool(ran.error) == (code == "2202" or words == "Retry after sometime")
-    if not ran.error:
+    result = run_target(service, messages, list_key="3z", response_format=form)
+    assert "planted" not in str(result.error).casefold()
+    assert "neil" not in str(result.error)
+    assert bool(result.error) == (code == "2202" or words == "Retry after sometime")
+    if not result.error:
         (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
         assert "planted" not in line["reason"].casefold()
         assert "neil" not in line["reason"]
@@ -121,5 +121,5 @@ def test_a_closed_stream_is_told_before_anything_is_sent(
 
 
 def test_a_wrong_line_is_an_error_of_the_input(service: Service) -> None:
-    ran = run_target(service, '{"type": "RECORD", "stream": 3, "record": {}}\n')
-    assert isinstance(ran.error, FatalError)
+    result = run_target(service, '{"type": "RECORD", "stream": 3, "record": {}}\n')
+    assert isinstance(result.error, FatalError)

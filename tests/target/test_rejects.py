@@ -11,8 +11,6 @@ import pytest
 
 from tap_zohocampaigns.api.errors import SettingError
 from tests.support.target import (
-    ANNA,
-    BERT,
     BULK,
     endpoints,
     record,
@@ -21,6 +19,7 @@ from tests.support.target import (
     run_target,
     state,
 )
+from tests.target.conftest import ANNA_WITH_PLUS, BERT
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +34,9 @@ def test_what_zoho_does_not_take_goes_to_a_file_and_the_run_goes_on(
     emails = ["planted.x@example.com", "admin@example.com", "planted.y@example.com"]
     messages = [record("subscribe", one, first_name="A") for one in emails]
     settings = {"list_key": list_key, "reject_file": str(path)}
-    ran = run_target(service, [*messages, state(1)], **settings)
-    assert (ran.counts(), ran.status, ran.error) == ((2, 0, 1, 0), 1, None)
-    assert ran.states == [{"number": 1}]
+    result = run_target(service, [*messages, state(1)], **settings)
+    assert (result.counts(), result.status, result.error) == ((2, 0, 1, 0), 1, None)
+    assert result.states == [{"number": 1}]
     (told,) = rejected(path)
     assert (told["number"], told["stream"], told["code"]) == (2, "subscribe", "2005")
     assert told["reason"] == "Group email addresses cannot be subscribed."
@@ -54,9 +53,9 @@ def test_who_of_ten_is_refused_is_found_out(
     emails = [f"planted{number}@example.com" for number in range(9)]
     emails.insert(4, "admin@example.com")
     messages = [*(record("subscribe", one) for one in emails), state(1)]
-    ran = run_target(service, messages, list_key=list_key, reject_file=str(path))
+    result = run_target(service, messages, list_key=list_key, reject_file=str(path))
     assert endpoints(service) == [BULK] * 11
-    assert (ran.counts(), ran.states) == ((9, 0, 1, 0), [{"number": 1}])
+    assert (result.counts(), result.states) == ((9, 0, 1, 0), [{"number": 1}])
     assert [one["number"] for one in rejected(path)] == [5]
     active = {one.contact.email for one in account.contacts(list_key, "active")}
     assert {*emails} - active == {"admin@example.com"}
@@ -78,18 +77,31 @@ def test_who_of_ten_is_refused_is_found_out(
             "`contact_email` is not an address",
         ),
         ({"contact_email": {"x": 1}}, "an object or a list"),
-        ({"contact_email": ANNA, "list_key": ""}, "`list_key` is missing"),
-        ({"contact_email": ANNA, "list_key": "3z", "x": [1]}, "an object or a list"),
-        ({"contact_email": ANNA, "list_key": "3z", "x": "\x00"}, "a character"),
-        ({"contact_email": ANNA, "list_key": "3z", "x": "\ud800"}, "a character"),
+        ({"contact_email": ANNA_WITH_PLUS, "list_key": ""}, "`list_key` is missing"),
+        (
+            {"contact_email": ANNA_WITH_PLUS, "list_key": "3z", "x": [1]},
+            "an object or a list",
+        ),
+        (
+            {"contact_email": ANNA_WITH_PLUS, "list_key": "3z", "x": "\x00"},
+            "a character",
+        ),
+        (
+            {"contact_email": ANNA_WITH_PLUS, "list_key": "3z", "x": "\ud800"},
+            "a character",
+        ),
     ],
 )
 def test_records_that_can_not_be_sent_are_rejected_with_a_reason(
     service: Service, state_folder: Path, told: dict[str, t.Any], reason: str
 ) -> None:
     wrong = {"type": "RECORD", "stream": "subscribe", "record": told}
-    ran = run_target(service, [wrong, state(1)])
-    assert (ran.counts(), ran.status, ran.states) == ((0, 0, 1, 0), 1, [{"number": 1}])
+    result = run_target(service, [wrong, state(1)])
+    assert (result.counts(), result.status, result.states) == (
+        (0, 0, 1, 0),
+        1,
+        [{"number": 1}],
+    )
     assert service.calls == []
     # The default is in the user's state folder.
     (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
@@ -103,10 +115,10 @@ def test_an_address_that_zoho_does_not_take_is_rejected_alone(
     service: Service, list_key: str, tmp_path: Path, action: str, code: str
 ) -> None:
     refuse(service, code, "Email is wrong.", only=BERT.partition("@")[0])
-    messages = [record(action, one, phone="1") for one in (BERT, ANNA)]
+    messages = [record(action, one, phone="1") for one in (BERT, ANNA_WITH_PLUS)]
     path = tmp_path / "rejects"
-    ran = run_target(service, messages, list_key=list_key, reject_file=str(path))
-    assert (ran.error, ran.status, ran.counts()[2]) == (None, 1, 1)
+    result = run_target(service, messages, list_key=list_key, reject_file=str(path))
+    assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
     (line,) = rejected(path)
     assert (line["number"], line["code"]) == (1, code)
 
@@ -114,7 +126,9 @@ def test_an_address_that_zoho_does_not_take_is_rejected_alone(
 def test_a_list_key_of_a_padded_column_is_the_same(
     service: Service, list_key: str
 ) -> None:
-    messages = [record("subscribe", ANNA, list_key=f"{list_key}  ", phone="1")]
+    messages = [
+        record("subscribe", ANNA_WITH_PLUS, list_key=f"{list_key}  ", phone="1")
+    ]
     assert run_target(service, messages).counts() == (1, 0, 0, 0)
     assert service.calls[0].params["listkey"] == list_key
 
@@ -124,10 +138,10 @@ def test_a_file_that_can_not_be_written_ends_the_run(
 ) -> None:
     (tmp_path / "file").touch()
     path = str(tmp_path / "file" / "rejects.jsonl")
-    ran = run_target(service, [record("subscribe", "x"), state(1)], reject_file=path)
-    assert isinstance(ran.error, SettingError)
-    assert "`reject_file`" in str(ran.error)
-    assert ran.states == []
+    result = run_target(service, [record("subscribe", "x"), state(1)], reject_file=path)
+    assert isinstance(result.error, SettingError)
+    assert "`reject_file`" in str(result.error)
+    assert result.states == []
 
 
 def test_a_file_that_is_full_ends_the_run(
@@ -143,9 +157,9 @@ def test_a_file_that_is_full_ends_the_run(
     path = tmp_path / "rejects"
     monkeypatch.setattr("os.write", fill_up)
     messages = [record("subscribe", "x"), state(1)]
-    ran = run_target(service, messages, reject_file=str(path))
-    assert isinstance(ran.error, SettingError)
-    assert ran.states == []
+    result = run_target(service, messages, reject_file=str(path))
+    assert isinstance(result.error, SettingError)
+    assert result.states == []
     # What was cut does not spoil what comes behind it.
     monkeypatch.setattr("os.write", write)
     run_target(service, messages, reject_file=str(path))

@@ -17,12 +17,12 @@ from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target.report import Report, ranges
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 from tests.support.target import (
-    ANNA,
     lines,
     record,
     run_target,
     schema,
 )
+from tests.target.conftest import ANNA_WITH_PLUS
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
@@ -136,6 +136,6 @@ def test_settings_of_databases_are_not_offered() -> None:
 
 
 def test_a_stream_whose_keys_are_missing_breaks_the_rules(service: Service) -> None:
-    text = lines([schema("subscribe", "id"), record("subscribe", ANNA)])
+    text = lines([schema("subscribe", "id"), record("subscribe", ANNA_WITH_PLUS)])
     with pytest.raises(MissingKeyPropertiesError):
         run_target(service, text)

@@ -14,7 +14,10 @@ from tests.support.target import (
     schema,
     state,
 )
-from tests.support.target_cases import ANNA, BERT, with_states
+from tests.support.target_cases import (
+    with_states,
+)
+from tests.target.conftest import ANNA, BERT
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
@@ -36,10 +39,10 @@ def test_maps_may_drop_streams_that_nobody_has_named(
     service: Service, list_key: str, maps: dict[str, t.Any]
 ) -> None:
     messages = with_states([record("crm", BERT), record("subscribe", ANNA)])
-    ran = run_target(service, messages, list_key=list_key, stream_maps=maps)
-    assert ran.error is None
-    assert ran.states[-1] == {"number": 1}
-    assert ran.counts()[0] == 1
+    result = run_target(service, messages, list_key=list_key, stream_maps=maps)
+    assert result.error is None
+    assert result.states[-1] == {"number": 1}
+    assert result.counts()[0] == 1
     copied = "unsubscribe" in maps
     assert len(service.calls) == 1 + copied
 
@@ -48,8 +51,8 @@ def test_a_stream_without_records_needs_no_name(
     service: Service, list_key: str
 ) -> None:
     messages = [schema("campaigns"), record("subscribe", ANNA), state(1)]
-    ran = run_target(service, messages, list_key=list_key)
-    assert (ran.error, ran.states) == (None, [{"number": 1}])
+    result = run_target(service, messages, list_key=list_key)
+    assert (result.error, result.states) == (None, [{"number": 1}])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,6 @@ def test_a_map_that_fails_is_told_without_what_it_fails_with(
 def test_what_a_filter_comes_to_is_not_logged(service: Service, list_key: str) -> None:
     maps = {"subscribe": {"__filter__": "contact_email"}}
     messages = [record("subscribe", ANNA)]
-    ran = run_target(service, messages, list_key=list_key, stream_maps=maps)
+    result = run_target(service, messages, list_key=list_key, stream_maps=maps)
     # What Zoho is sent is at DEBUG no more than its endpoint.
-    assert ran.counts()[0] == 1
+    assert result.counts()[0] == 1
