@@ -1,4 +1,4 @@
-"""A run may be killed at any call: the next one applies what is left, and all of it."""
+"""A run can be killed at any call: the next run sends all remaining changes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ TARGET = (
     "from tap_zohocampaigns.target.target import TargetZohoCampaigns;"
     "TargetZohoCampaigns.cli()"
 )
+# A contact with a name is not added in bulk.
 NAMED = {"first_name": "x"}
-# Contact -> what it has to be in the end.
-ENDS = {
+# Address -> its status after the whole input.
+EXPECTED = {
     **{f"named.{number}@example.com": "active" for number in range(4)},
     **{f"bare.{number}@example.com": "active" for number in range(14)},
     "gone@example.com": "unsub",
@@ -46,13 +47,15 @@ ENDS = {
 }
 
 
-def messages(list_key: str) -> list[Message]:
-    """Return an input whose order matters, with a state behind every two records."""
-    first = [record("subscribe", one, **NAMED) for one in ENDS if "named" in one]
-    bare = [record("subscribe", one) for one in ENDS if "bare" in one]
-    told = [
+def make_messages(list_key: str) -> list[Message]:
+    """Return an input whose order matters, with a state after every second record."""
+    named = [
+        record("subscribe", email, **NAMED) for email in EXPECTED if "named" in email
+    ]
+    bare = [record("subscribe", email) for email in EXPECTED if "bare" in email]
+    records = [
         record("subscribe", "gone@example.com", **NAMED),
-        *first[:2],
+        *named[:2],
         *bare[:7],
         record("subscribe", "blocked@example.com"),
         record("unsubscribe", "late@example.com"),
@@ -62,100 +65,100 @@ def messages(list_key: str) -> list[Message]:
         record("do_not_mail", "blocked@example.com"),
         record("subscribe", "late@example.com", **NAMED),
         record("subscribe", "admin@example.com", **NAMED),
-        *first[2:],
+        *named[2:],
     ]
-    for one in told:
-        one["record"]["list_key"] = list_key
+    for message in records:
+        message["record"]["list_key"] = list_key
     return [
         message
-        for number, one in enumerate(told)
-        for message in ([one, state(number)] if number % 2 else [one])
+        for number, row in enumerate(records)
+        for message in ([row, state(number)] if number % 2 else [row])
     ] + [state("end")]
 
 
-def rest(whole: list[Message], states: list[t.Any]) -> list[Message]:
-    """Return what a source sends again that was told the last of these states."""
+def remaining(messages: list[Message], states: list[t.Any]) -> list[Message]:
+    """Return the messages after the last state, which the source sends again."""
     if not states:
-        return whole
-    values = [one.get("value") for one in whole]
-    return whole[values.index(states[-1]) + 1 :]
+        return messages
+    values = [message.get("value") for message in messages]
+    return messages[values.index(states[-1]) + 1 :]
 
 
-def assert_applied(account: LivingAccount, list_key: str, where: object) -> None:
-    found = {email: account.status(email, list_key) for email in ENDS}
-    assert found == ENDS, where
+def assert_applied(account: LivingAccount, list_key: str, killed_at: object) -> None:
+    statuses = {email: account.status(email, list_key) for email in EXPECTED}
+    assert statuses == EXPECTED, killed_at
 
 
-def after(calls: int, *, answered: bool) -> Callable[[Call], Reply | None]:
-    """Let the service answer so many calls, and then no more."""
-    asked = 0
+def cut_after(answered_calls: int) -> Callable[[Call], Reply | None]:
+    """Let the service answer some calls, and cut the connection of all later ones."""
+    calls = 0
 
     def answer(_: Call) -> Reply | None:
-        nonlocal asked
-        asked += 1
-        return CUT if asked > calls + answered else None
+        nonlocal calls
+        calls += 1
+        return CUT if calls > answered_calls else None
 
     return answer
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_killed_at_any_call_the_next_run_applies_the_rest(
+def test_after_a_kill_at_any_call_the_next_run_sends_the_rest(
     form: str, tmp_path: Path
 ) -> None:
     account = small_account()
     list_key = open_list(account)
-    whole = messages(list_key)
+    messages = make_messages(list_key)
     settings = {"response_format": form, "reject_file": str(tmp_path / "rejects")}
     with Service(account) as service:
-        result = run_target(service, whole, **settings)
+        result = run_target(service, messages, **settings)
         calls = len(service.calls)
     assert (result.error, result.states[-1]) == (None, {"number": "end"})
     assert_applied(account, list_key, "not killed")
     assert calls > 10
     for position in range(calls):
         account = small_account()
-        # Before the service takes the call.
+        # The connection is cut before the change is applied.
         with Service(account) as service:
-            service.intercept = after(position, answered=False)
-            result = run_target(service, whole, **settings)
+            service.intercept = cut_after(position)
+            result = run_target(service, messages, **settings)
             assert result.error
             service.intercept = None
-            again = rest(whole, result.states)
+            rest = remaining(messages, result.states)
             (tmp_path / "rejects").unlink(missing_ok=True)
-            result = run_target(service, again, **settings)
+            result = run_target(service, rest, **settings)
         assert result.error is None
         assert result.states[-1] == {"number": "end"}
         assert_applied(account, list_key, position)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_an_answer_that_gets_lost_is_asked_for_again(form: str) -> None:
-    whole = messages(open_list(small_account()))
+def test_a_call_whose_answer_is_lost_is_retried(form: str) -> None:
+    messages = make_messages(open_list(small_account()))
     for position in range(0, 12, 3):
         account = small_account()
         with Service(account) as service:
-            lost = Lost(service, position)
-            service.intercept = lost
+            lose_answer = LoseAnswer(service, position)
+            service.intercept = lose_answer
             result = run_target(
-                service, whole, response_format=form, retry_max_seconds=60
+                service, messages, response_format=form, retry_max_seconds=60
             )
-        assert lost.lost
+        assert lose_answer.lost
         assert result.error is None
         assert_applied(account, open_list(account), position)
 
 
-class Lost:
-    """Applies a call, and loses its answer."""
+class LoseAnswer:
+    """Applies the call at a position, and cuts its answer."""
 
     def __init__(self, service: Service, position: int) -> None:
         self.lost = False
         self._service = service
         self._position = position
-        self._asked = 0
+        self._calls = 0
 
     def __call__(self, call: Call) -> Reply | None:
-        self._asked += 1
-        if self._asked <= self._position or self.lost:
+        self._calls += 1
+        if self._calls <= self._position or self.lost:
             return None
         self.lost = True
         uri = f"/api/v1.1/{call.endpoint}"
@@ -166,20 +169,20 @@ class Lost:
 @pytest.mark.slow
 @pytest.mark.parametrize("position", [1, 3, 6, 9])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_process_that_is_killed_loses_nothing(
+def test_a_killed_process_loses_no_change(
     tmp_path: Path, position: int, number: signal.Signals
 ) -> None:
     account = small_account()
     list_key = open_list(account)
-    whole = messages(list_key)
+    messages = make_messages(list_key)
     config, out, log = (tmp_path / name for name in ("config", "out", "log"))
-    asked = 0
+    calls = 0
     process: subprocess.Popen[bytes] | None = None
 
     def kill(_: Call) -> Reply | None:
-        nonlocal asked
-        asked += 1
-        if asked == position and process:
+        nonlocal calls
+        calls += 1
+        if calls == position and process:
             process.send_signal(number)
             process.wait()
         return None
@@ -196,9 +199,9 @@ def test_a_process_that_is_killed_loses_nothing(
                 stderr=stderr,
                 env=environment,
             )
-            process.communicate(lines(whole).encode(), 60)
-        ended = -signal.SIGKILL if number is signal.SIGKILL else 128 + number
-        assert process.returncode == ended
+            process.communicate(lines(messages).encode(), 60)
+        expected_status = -signal.SIGKILL if number is signal.SIGKILL else 128 + number
+        assert process.returncode == expected_status
         written = out.read_text()
         assert not written or written.endswith("\n")
         states = [*map(json.loads, written.splitlines())]
@@ -207,23 +210,23 @@ def test_a_process_that_is_killed_loses_nothing(
             assert "Stopped, as SIGTERM came" in log.read_text()
             assert "Summary:" in log.read_text()
         process = None
-        result = run_target(service, rest(whole, states))
+        result = run_target(service, remaining(messages, states))
     assert result.error is None
     assert_applied(account, list_key, position)
 
 
-@pytest.mark.parametrize("place", ["listen", "end"])
-def test_a_signal_while_the_end_is_told_ends_it_in_good_order(place: str) -> None:
+@pytest.mark.parametrize("method", ["listen", "end"])
+def test_a_signal_during_the_end_still_logs_one_summary(method: str) -> None:
     program = (
         "import signal\n"
         "from tap_zohocampaigns.target.target import TargetZohoCampaigns as Target\n"
         "class Slow(Target):\n"
-        "    asked = False\n"
-        f"    def {place}(self, *args):\n"
-        "        if not self.asked:\n"
-        "            self.asked = True\n"
+        "    signalled = False\n"
+        f"    def {method}(self, *args):\n"
+        "        if not self.signalled:\n"
+        "            self.signalled = True\n"
         "            signal.raise_signal(signal.SIGTERM)\n"
-        f"        super().{place}(*args)\n"
+        f"        super().{method}(*args)\n"
         "Slow.cli()"
     )
     done = subprocess.run(
@@ -240,7 +243,7 @@ def test_a_signal_while_the_end_is_told_ends_it_in_good_order(place: str) -> Non
     assert "Stopped, as SIGTERM came" in done.stderr
 
 
-def test_a_reader_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_closed_reader_of_stdout_is_an_error(tmp_path: Path) -> None:
     account = small_account()
     config = tmp_path / "config"
     with Service(account) as service:
@@ -254,12 +257,13 @@ def test_a_reader_that_is_gone_is_told(tmp_path: Path) -> None:
         assert process.stdout
         process.stdout.close()
         process.stdout = None
-        _, told = process.communicate(lines(messages(open_list(account))).encode(), 60)
+        text = lines(make_messages(open_list(account)))
+        _, log = process.communicate(text.encode(), 60)
     assert process.returncode
-    assert b"The state can't be written to stdout (BrokenPipeError)." in told
+    assert b"The state can't be written to stdout (BrokenPipeError)." in log
 
 
-def test_rejects_make_the_exit_status_of_a_process(tmp_path: Path) -> None:
+def test_a_process_with_rejected_records_exits_with_1(tmp_path: Path) -> None:
     account = small_account()
     config = tmp_path / "config"
     with Service(account) as service:

@@ -1,11 +1,11 @@
-"""Random lives of the target: whatever happens, each contact ends as the input says.
+"""Random lives of the target: each contact ends as the input asks for.
 
-A life is a random input that is run again and again from the last state that was passed
-on, as a source does, until a run ends well. Meanwhile runs are killed at any call, Zoho
-is out, contacts are refused, postponed for a while or for good, records can't be sent,
-maps drop and rename streams, and everything is sent in batches of any size.
+A life is a random input with random faults. It is run until a run succeeds, each time
+from the last state that was written. Runs are killed at any call, Zoho is down,
+contacts are refused, or postponed for a while or for good, records are invalid, stream
+maps drop and rename streams, and changes are sent in batches of any size.
 
-`TARGET_LIVES` is how many lives there are.
+The environment variable `TARGET_LIVES` sets the number of lives.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ if t.TYPE_CHECKING:
     Log: t.TypeAlias = dict[str, dict[tuple[str, ...], str]]
 
 LIVES = int(os.environ.get("TARGET_LIVES", "400"))
-BLOCKS = 8
-EVERY_CALL = (BULK, *CALLS.values())
-PATIENCE = 40
-SENTENCE = "Zoho says no."
+BATCHES = 8
+ENDPOINTS = (BULK, *CALLS.values())
+RETRY_SECONDS = 40
+MESSAGE = "Zoho says no."
 CONTACTS = [f"{name}@example.com" for name in ("Ann", "bert", "cleo", "dora", "emil")]
 LISTS = ("3z1", "3z2")
 STREAMS = {"subscribe": 6, "unsubscribe": 2, "do_not_mail": 1, "joined": 2, "crm": 1}
@@ -62,25 +62,35 @@ MAPS: t.Final[list[dict[str, t.Any]]] = [
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The process was killed."""
 
 
 class Zoho:
-    """Remembers of each contact what was done last, in order."""
+    """Logs the last action for each contact, list and topic, in order.
 
-    def __init__(self, chance: random.Random) -> None:
+    Some contacts are of a kind that fails: `bad` (always postponed), `busy` (postponed
+    for a while), `refused`, or `unknown` (an unknown code).
+    """
+
+    def __init__(self, randomness: random.Random) -> None:
         self.log: Log = {}
         self.now = 0.0
         self.kinds: dict[str, str] = {}
         for kind in ("bad", "busy", "refused", "unknown"):
-            if chance.random() < 0.3:
-                self.kinds[chance.choice(CONTACTS).lower()] = kind
-        self.busy_until = chance.uniform(0, PATIENCE / 2)
-        self.begin("", 0)
+            if randomness.random() < 0.3:
+                self.kinds[randomness.choice(CONTACTS).lower()] = kind
+        self.busy_until = randomness.uniform(0, RETRY_SECONDS / 2)
+        self.start_run("", 0)
 
-    def begin(self, move: str, call: int) -> None:
-        """Begin a run to which something happens at a call."""
-        self.move, self.call = move, call
+    def start_run(self, fault: str, call: int) -> None:
+        """Start a run in which a fault begins at a call.
+
+        Args:
+            fault: `kill`: the target is killed before the change is applied; `lose`:
+                after it. `down`: Zoho has an outage. `postpone`: it postpones everyone.
+            call: The number of the call.
+        """
+        self.fault, self.call = fault, call
         self.calls = 0
         self.answers: Counter[str] = Counter()
 
@@ -104,195 +114,210 @@ class Zoho:
         self.now += 0.1
         self.calls += 1
         if self.calls >= self.call:
-            if self.move == "kill":
+            if self.fault == "kill":
                 raise Killed
-            if self.move == "down":
-                raise Outage(SENTENCE)
-            if self.move == "out":
-                raise Postponed(SENTENCE, "2001", "")
-        for who in map(str.lower, emails):
-            self._judge(who)
-        for who in map(str.lower, emails):
-            done = self.log.setdefault(who, {})
-            done.pop(key, None)
-            done[key] = action
-        if self.move == "lose" and self.calls == self.call:
+            if self.fault == "down":
+                raise Outage(MESSAGE)
+            if self.fault == "postpone":
+                raise Postponed(MESSAGE, "2001", "")
+        for email in map(str.lower, emails):
+            self._refuse(email)
+        for email in map(str.lower, emails):
+            actions = self.log.setdefault(email, {})
+            actions.pop(key, None)
+            actions[key] = action
+        if self.fault == "lose" and self.calls == self.call:
             raise Killed
         self.answers[endpoint] += 1
 
-    def _judge(self, who: str) -> None:
-        kind = self.kinds.get(who)
+    def _refuse(self, email: str) -> None:
+        """Raise an error if the contact is of a kind that fails."""
+        kind = self.kinds.get(email)
         if kind == "bad" or (kind == "busy" and self.now < self.busy_until):
-            raise Postponed(SENTENCE, "2001", "")
+            raise Postponed(MESSAGE, "2001", "")
         if kind == "refused":
-            raise Rejected(SENTENCE, "2004", "")
+            raise Rejected(MESSAGE, "2004", "")
         if kind == "unknown":
-            raise UnknownRejection(SENTENCE, "7777", "")
+            raise UnknownRejection(MESSAGE, "7777", "")
 
 
-class Rejects:
-    """Keeps rejects in memory."""
+class MemoryRejectFile:
+    """A file of rejects in memory."""
 
     path: Path
     private = True
 
     def __init__(self) -> None:
-        self.told: list[Reject] = []
+        self.rejects: list[Reject] = []
 
     def add(self, reject: Reject) -> None:
-        self.told.append(reject)
+        self.rejects.append(reject)
 
     def end(self) -> None:
         """Do nothing."""
 
 
-def make_input(chance: random.Random) -> list[Message]:
+def make_input(randomness: random.Random) -> list[Message]:
     messages: list[Message] = []
     numbers = itertools.count()
-    for _ in range(chance.randrange(2, 40)):
-        (stream,) = chance.choices([*STREAMS], [*STREAMS.values()])
-        fields: dict[str, t.Any] = {"list_key": chance.choice(LISTS)}
-        if chance.random() < 0.3:
+    for _ in range(randomness.randrange(2, 40)):
+        (stream,) = randomness.choices([*STREAMS], [*STREAMS.values()])
+        fields: dict[str, t.Any] = {"list_key": randomness.choice(LISTS)}
+        if randomness.random() < 0.3:
             fields["topic_id"] = "12"
-        if chance.random() < 0.3:
-            fields["first_name"] = chance.choice("xy")
-        if chance.random() < 0.7:
+        if randomness.random() < 0.3:
+            fields["first_name"] = randomness.choice("xy")
+        if randomness.random() < 0.7:
             fields["keep"] = "1"
-        email = chance.choice([*CONTACTS * 4, None])
+        email = randomness.choice([*CONTACTS * 4, None])
         if not email:
             fields["row"] = len(messages)
-        elif chance.random() < 0.2:
-            email = chance.choice([email.upper(), f" {email}"])
+        elif randomness.random() < 0.2:
+            email = randomness.choice([email.upper(), f" {email}"])
         messages.append(record(stream, email, **fields))
-        if chance.random() < 0.4:
+        if randomness.random() < 0.4:
             messages.append(state(next(numbers)))
     return [*messages, state(next(numbers))]
 
 
-def mapped(messages: list[Message], maps: dict[str, t.Any]) -> Iterator[Message]:
-    """Yield the records that maps let pass."""
+def apply_maps(messages: list[Message], maps: dict[str, t.Any]) -> Iterator[Message]:
+    """Yield the records that the stream maps do not drop."""
     filtered = "__filter__" in (maps.get("subscribe") or {})
     for message in messages:
         if message["type"] == "RECORD" and message["stream"] != "crm":
-            through = "keep" in message["record"] or message["stream"] != "subscribe"
-            if through or not filtered:
+            passes = "keep" in message["record"] or message["stream"] != "subscribe"
+            if passes or not filtered:
                 yield message
 
 
-def wanted(messages: Iterable[Message]) -> Log:
-    """Return what has to be done with each contact, one after the other."""
+def expected_log(messages: Iterable[Message]) -> Log:
+    """Return the actions for each contact, in the order in which they must be sent."""
     log: Log = {}
     for message in messages:
-        told, stream = message["record"], message["stream"]
-        if not told["contact_email"]:
+        fields, stream = message["record"], message["stream"]
+        if not fields["contact_email"]:
             continue
         action = "subscribe" if stream == "joined" else str(stream)
         blocks = action == "do_not_mail"
-        key = ("", "") if blocks else (told["list_key"], told.get("topic_id", ""))
-        done = log.setdefault(told["contact_email"].strip().lower(), {})
-        done.pop(key, None)
-        done[key] = action
+        key = ("", "") if blocks else (fields["list_key"], fields.get("topic_id", ""))
+        actions = log.setdefault(fields["contact_email"].strip().lower(), {})
+        actions.pop(key, None)
+        actions[key] = action
     return log
 
 
 class Life:
-    """One input, run until it is done."""
+    """An input that is run until all of it is processed."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)  # noqa: S311 (no secret)
-        # What the target draws how long it waits with.
+        self.randomness = random.Random(seed)  # noqa: S311 (no secret)
+        # The target waits for random times between retries.
         random.seed(seed)
-        self.zoho = Zoho(self.chance)
-        self.maps = self.chance.choice(MAPS)
-        self.messages = make_input(self.chance)
-        self.rejects = Rejects()
-        self.left = self.messages
-        self.excused = {who for who, kind in self.zoho.kinds.items() if kind != "busy"}
+        self.zoho = Zoho(self.randomness)
+        self.maps = self.randomness.choice(MAPS)
+        self.messages = make_input(self.randomness)
+        self.reject_file = MemoryRejectFile()
+        self.remaining = self.messages
+        self.may_be_rejected = {
+            email for email, kind in self.zoho.kinds.items() if kind != "busy"
+        }
 
     def run(self, **settings: t.Any) -> BaseException | None:
-        """Run what is left; keep what is left then."""
+        """Run the remaining input once, and drop the part before the last state."""
         config = {"data_center": "sandbox", "dry_run": False, "stream_maps": self.maps}
-        config |= {"retry_max_seconds": PATIENCE, **settings}
+        config |= {"retry_max_seconds": RETRY_SECONDS, **settings}
         target = TargetZohoCampaigns(config=json.loads(json.dumps(config)))
-        target.most_pending = self.chance.choice([1, 2, 3, 5, 8, 13, 100])
+        target.most_pending = self.randomness.choice([1, 2, 3, 5, 8, 13, 100])
         target.clock = lambda: self.zoho.now  # type: ignore[method-assign]
         target.shutdown.sleep = self.zoho.sleep  # type: ignore[method-assign]
-        target.__dict__ |= {"sender": self.zoho, "rejects": self.rejects}
+        target.__dict__ |= {"sender": self.zoho, "rejects": self.reject_file}
         written, error = io.StringIO(), None
         with redirect_stdout(written):
             try:
-                target.listen(io.StringIO(lines(self.left)))
+                target.listen(io.StringIO(lines(self.remaining)))
             except (FatalError, Killed) as raised:
                 error = raised
             finally:
                 target.report._ticker.stop()  # noqa: SLF001 (its thread ends)
         states = [*map(json.loads, written.getvalue().splitlines())]
         if states:
-            values = [one.get("value") for one in self.left]
-            self.left = self.left[values.index(states[-1]) + 1 :]
+            values = [message.get("value") for message in self.remaining]
+            self.remaining = self.remaining[values.index(states[-1]) + 1 :]
         return error
 
-    def live(self) -> None:
-        """Run until all is done, and look at what was done."""
-        chance = self.chance
-        for _ in range(chance.randrange(4)):
-            self._suffer(chance.choice(["kill", "lose", "down", "out", "limit"]))
-            if not self.left:
+    def run_to_end(self) -> None:
+        """Run until the input is processed, and check the result."""
+        randomness = self.randomness
+        for _ in range(randomness.randrange(4)):
+            self._run_with_fault(
+                randomness.choice(["kill", "lose", "down", "postpone", "limit"])
+            )
+            if not self.remaining:
                 break
-        while self.left:
-            before = self.left
-            self.zoho.begin("", 0)
+        while self.remaining:
+            input_before = self.remaining
+            self.zoho.start_run("", 0)
             error = self.run()
             if error is None:
-                assert not self.left
+                assert not self.remaining
             else:
-                # Nobody was answered who could show that it is one contact.
+                # A bad contact looks like an outage if an endpoint answers no other.
                 assert isinstance(error, Outage)
                 assert "bad" in self.zoho.kinds.values()
-                assert not all(self.zoho.answers[name] for name in EVERY_CALL)
+                assert not all(self.zoho.answers[name] for name in ENDPOINTS)
                 return
-            assert len(self.left) < len(before)
-        self._look()
+            assert len(self.remaining) < len(input_before)
+        self._check_result()
 
-    def _suffer(self, move: str) -> None:
-        zoho, call = self.zoho, self.chance.randrange(1, 25)
-        zoho.begin(move, call)
-        if move == "limit":
+    def _run_with_fault(self, fault: str) -> None:
+        zoho, call = self.zoho, self.randomness.randrange(1, 25)
+        zoho.start_run(fault, call)
+        if fault == "limit":
             error = self.run(max_writes=call)
-            # So many were answered at most, or tried for others.
+            # No more calls are answered than the limit allows.
             assert zoho.answers.total() <= call
             assert error is None or isinstance(error, FatalError)
         else:
             error = self.run()
             assert error is None or isinstance(error, Killed | FatalError)
-        if move == "out":
-            # When it begins as one is left that was postponed before, who can tell?
-            wrong = self._blamed() - self.excused
-            assert len(wrong) <= 1
-            self.excused |= wrong
+        if fault == "postpone":
+            # A contact that was already postponed when the fault began can be rejected:
+            # the target can't tell that it is not the reason.
+            wrongly_rejected = self._rejected() - self.may_be_rejected
+            assert len(wrongly_rejected) <= 1
+            self.may_be_rejected |= wrongly_rejected
 
-    def _blamed(self) -> set[str]:
-        """Return the contacts that Zoho did not take."""
-        told = [one.record["contact_email"] for one in self.rejects.told if one.code]
-        return {email.strip().lower() for email in told}
+    def _rejected(self) -> set[str]:
+        """Return the contacts that were rejected with a code of Zoho."""
+        emails = [
+            reject.record["contact_email"]
+            for reject in self.reject_file.rejects
+            if reject.code
+        ]
+        return {email.strip().lower() for email in emails}
 
-    def _look(self) -> None:
-        records = [*mapped(self.messages, self.maps)]
-        log = wanted(records)
-        for who, done in log.items():
-            if who not in self.excused:
-                assert [*self.zoho.log[who].items()] == [*done.items()], who
-        assert self._blamed() <= self.excused
-        assert {who for who in log if who in self.excused} <= self._blamed()
-        rows = {one["record"].get("row") for one in records}
-        assert rows <= {None, *(one.record.get("row") for one in self.rejects.told)}
+    def _check_result(self) -> None:
+        records = [*apply_maps(self.messages, self.maps)]
+        log = expected_log(records)
+        for email, actions in log.items():
+            if email not in self.may_be_rejected:
+                assert [*self.zoho.log[email].items()] == [*actions.items()], email
+        assert self._rejected() <= self.may_be_rejected
+        assert {
+            email for email in log if email in self.may_be_rejected
+        } <= self._rejected()
+        invalid_rows = {message["record"].get("row") for message in records}
+        assert invalid_rows <= {
+            None,
+            *(reject.record.get("row") for reject in self.reject_file.rejects),
+        }
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
-def test_each_contact_ends_as_the_input_says(block: int) -> None:
-    for seed in range(block, LIVES, BLOCKS):
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_each_contact_ends_with_the_status_of_the_input(batch: int) -> None:
+    for seed in range(batch, LIVES, BATCHES):
         try:
-            Life(seed).live()
+            Life(seed).run_to_end()
         except Exception as error:
-            error.add_note(f"This is life {seed}.")
+            error.add_note(f"The seed of this life is {seed}.")
             raise

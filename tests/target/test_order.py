@@ -1,4 +1,4 @@
-"""The order in which changes of a contact are sent."""
+"""The order in which the changes of a contact are sent."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 
-@pytest.mark.parametrize("boundary", range(1, 9))
+@pytest.mark.parametrize("most_pending", range(1, 9))
 @pytest.mark.parametrize("spelling", [str, str.upper, "  {} ".format])
-def test_what_waits_in_a_group_is_sent_before_the_same_is_done_again(
+def test_a_pending_bulk_change_is_sent_before_a_later_do_not_mail(
     service: Service,
     account: LivingAccount,
     list_key: str,
-    boundary: int,
+    most_pending: int,
     spelling: t.Callable[[str], str],
 ) -> None:
     messages = [
@@ -40,17 +40,17 @@ def test_what_waits_in_a_group_is_sent_before_the_same_is_done_again(
         record("subscribe", spelling(ANNA)),
         record("do_not_mail", ANNA),
     ]
-    # The sandbox subscribes nobody who is blocked; Zoho may.
+    # The sandbox does not subscribe blocked contacts. Zoho may.
     account.blocked = Mock(return_value=False)  # type: ignore[method-assign]
-    result = run_target(service, messages, list_key=list_key, most_pending=boundary)
+    result = run_target(service, messages, list_key=list_key, most_pending=most_pending)
     assert result.error is None
     assert account.status(ANNA, list_key) == "donotmail"
     assert endpoints(service)[-1] == BLOCK
 
 
-@pytest.mark.parametrize("boundary", range(1, 9))
-def test_a_topic_that_was_left_is_left_again(
-    service: Service, list_key: str, boundary: int
+@pytest.mark.parametrize("most_pending", range(1, 9))
+def test_an_unsubscription_from_a_topic_is_repeated_after_a_subscription(
+    service: Service, list_key: str, most_pending: int
 ) -> None:
     messages = [
         record("unsubscribe", ANNA, topic_id="12"),
@@ -58,31 +58,35 @@ def test_a_topic_that_was_left_is_left_again(
         record("subscribe", ANNA),
         record("unsubscribe", ANNA, topic_id="12"),
     ]
-    run_target(service, messages, list_key=list_key, most_pending=boundary)
+    run_target(service, messages, list_key=list_key, most_pending=most_pending)
     assert endpoints(service)[-1] == UNSUBSCRIBE
 
 
-@pytest.mark.parametrize("boundary", range(1, 9))
-def test_another_list_waits_too(
-    service: Service, account: LivingAccount, boundary: int
+@pytest.mark.parametrize("most_pending", range(1, 9))
+def test_a_pending_bulk_change_of_another_list_does_not_change_the_order(
+    service: Service, account: LivingAccount, most_pending: int
 ) -> None:
-    one, other = [each.key for each in account.lists() if not each.public][:2]
+    first_list, second_list = [
+        mailing_list.key for mailing_list in account.lists() if not mailing_list.public
+    ][:2]
     messages = [
-        record("unsubscribe", ANNA, list_key=one, topic_id="12"),
-        record("subscribe", ANNA, list_key=other),
-        record("subscribe", ANNA.title(), list_key=one),
-        record("unsubscribe", ANNA, list_key=one, topic_id="12"),
+        record("unsubscribe", ANNA, list_key=first_list, topic_id="12"),
+        record("subscribe", ANNA, list_key=second_list),
+        record("subscribe", ANNA.title(), list_key=first_list),
+        record("unsubscribe", ANNA, list_key=first_list, topic_id="12"),
     ]
-    run_target(service, messages, most_pending=boundary)
+    run_target(service, messages, most_pending=most_pending)
     assert endpoints(service)[-1] == UNSUBSCRIBE
-    assert account.status(ANNA, other) == "active"
+    assert account.status(ANNA, second_list) == "active"
 
 
-def test_what_was_refused_may_have_been_done(service: Service, list_key: str) -> None:
+def test_a_refused_change_may_have_been_applied_so_the_next_is_sent(
+    service: Service, list_key: str
+) -> None:
     service.intercept = lambda call: (
         refusal("2005") if call.endpoint.endswith(UNSUBSCRIBE) else None
     )
-    joined = record("subscribe", ANNA, **NAMED)
-    messages = [joined, record("unsubscribe", ANNA), joined]
+    subscribe = record("subscribe", ANNA, **NAMED)
+    messages = [subscribe, record("unsubscribe", ANNA), subscribe]
     run_target(service, messages, list_key=list_key, most_pending=1)
     assert endpoints(service) == [SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]

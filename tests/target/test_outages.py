@@ -1,4 +1,4 @@
-"""Contacts that Zoho can't handle, outages, and a user without a home folder."""
+"""Contacts that cause errors of Zoho, outages, and users without a home folder."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ if t.TYPE_CHECKING:
 
 
 @pytest.fixture
-def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove the home folder of the user."""
 
-    def nobody(uid: int) -> t.NoReturn:
+    def unknown_user(uid: int) -> t.NoReturn:
         raise KeyError(uid)
 
     for name in ("HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(pwd, "getpwuid", unknown_user)
 
 
-@pytest.mark.usefixtures("homeless")
+@pytest.mark.usefixtures("no_home_folder")
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_the_target_needs_no_home_folder(*, dry_run: bool) -> None:
+def test_the_target_works_without_a_home_folder(*, dry_run: bool) -> None:
     account = small_account()
     with Service(account) as service:
-        key = open_list(account)
-        messages = [record("subscribe", "ann@example.com", list_key=key), state(1)]
+        list_key = open_list(account)
+        messages = [record("subscribe", "ann@example.com", list_key=list_key), state(1)]
         result = run_target(service, messages, dry_run=dry_run)
     assert result.error is None
     assert result.counts() == (1, 0, 0, 0)
     assert result.states == ([] if dry_run else [{"number": 1}])
 
 
-@pytest.mark.usefixtures("homeless")
-def test_a_rejected_record_without_a_home_folder_names_reject_file(
+@pytest.mark.usefixtures("no_home_folder")
+def test_a_rejected_record_without_a_home_folder_is_a_setting_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     account = small_account()
     with Service(account) as service:
-        key = open_list(account)
+        list_key = open_list(account)
         messages = [
-            record("subscribe", "ann@example.com", list_key=key),
-            record("subscribe", "nobody", list_key=key),
+            record("subscribe", "ann@example.com", list_key=list_key),
+            record("subscribe", "nobody", list_key=list_key),
             state(1),
         ]
         result = run_target(service, messages)
         assert isinstance(result.error, SettingError)
         assert "`reject_file`" in str(result.error)
         assert result.states == []
-        # Nothing is written to a folder named `~`.
+        # No folder named `~` is made.
         assert not [*tmp_path.iterdir()]
         result = run_target(service, messages, reject_file=str(tmp_path / "rejected"))
     assert result.error is None
@@ -87,11 +87,11 @@ def test_a_contact_that_causes_http_500_does_not_stop_the_others(
         service.intercept = lambda call: (
             Reply(500, body) if "broken" in str(call.params) else None
         )
-        key = open_list(account)
+        list_key = open_list(account)
         names = ("ann", "broken", "carl", "dora", "emil")
-        more = {} if bare else {"source": "warehouse"}
+        fields = {} if bare else {"source": "warehouse"}
         messages = [
-            record("subscribe", f"{name}@example.com", list_key=key, **more)
+            record("subscribe", f"{name}@example.com", list_key=list_key, **fields)
             for name in names
         ]
         result = run_target(
@@ -111,9 +111,9 @@ def test_an_outage_rejects_no_contact(status: int, tmp_path: Path) -> None:
     rejects = tmp_path / "rejected"
     with Service(account) as service:
         service.intercept = lambda _: Reply(status, b"<html>")
-        key = open_list(account)
+        list_key = open_list(account)
         messages = [
-            record("subscribe", f"contact{number}@example.com", list_key=key)
+            record("subscribe", f"contact{number}@example.com", list_key=list_key)
             for number in range(30)
         ]
         result = run_target(service, [*messages, state(1)], reject_file=str(rejects))
@@ -135,9 +135,11 @@ def test_a_contact_that_is_refused_with_http_400_is_rejected_alone(
     account = small_account()
     with Service(account) as service:
         service.intercept = answer
-        key = open_list(account)
+        list_key = open_list(account)
         messages = [
-            record("subscribe", f"{name}@example.com", list_key=key, first_name="x")
+            record(
+                "subscribe", f"{name}@example.com", list_key=list_key, first_name="x"
+            )
             for name in ("ann", "planted", "carl")
         ]
         result = run_target(
@@ -158,12 +160,14 @@ def test_a_contact_that_is_always_postponed_does_not_stop_the_others(
             if "planted" in str(call.params)
             else None
         )
-        key = open_list(account)
+        list_key = open_list(account)
         action = "subscribe" if others == "added in bulk" else "unsubscribe"
         messages = [
-            record("subscribe", "planted@example.com", list_key=key, first_name="x"),
+            record(
+                "subscribe", "planted@example.com", list_key=list_key, first_name="x"
+            ),
             *(
-                record(action, f"other{number}@example.com", list_key=key)
+                record(action, f"other{number}@example.com", list_key=list_key)
                 for number in range(5)
             ),
         ]

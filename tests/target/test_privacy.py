@@ -1,4 +1,4 @@
-"""No address reaches a log or an error."""
+"""No address is logged or shown in an error."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox import Service
 
+# Its apostrophe and ampersand are escaped differently in each format.
 ODD = "planted.o'neil&sons@example.com"
 
 
@@ -41,7 +42,7 @@ ODD = "planted.o'neil&sons@example.com"
     ],
 )
 @pytest.mark.parametrize(
-    "shown",
+    "echoed",
     [
         ODD,
         ODD.upper(),
@@ -57,23 +58,23 @@ ODD = "planted.o'neil&sons@example.com"
         "%2B49%20planted",
     ],
 )
-def test_what_was_sent_of_a_contact_is_not_shown(  # noqa: PLR0913
+def test_fields_of_a_contact_in_a_message_of_zoho_are_masked(  # noqa: PLR0913
     service: Service,
     state_folder: Path,
     form: str,
     *,
     code: str,
     words: str,
-    shown: str,
+    echoed: str,
 ) -> None:
-    refuse(service, code, f"{words}: {shown} is wrong.")
+    refuse(service, code, f"{words}: {echoed} is wrong.")
     fields = {
         "first_name": "Planted",
         "last_name": "planted anna",
         "phone": "+49 planted",
     }
-    more = {"custom_fields": {"Both": "Planted, Anna"}}
-    messages = [record("subscribe", ODD, **fields, **more)]
+    custom = {"custom_fields": {"Both": "Planted, Anna"}}
+    messages = [record("subscribe", ODD, **fields, **custom)]
     result = run_target(service, messages, list_key="3z", response_format=form)
     assert "planted" not in str(result.error).casefold()
     assert "neil" not in str(result.error)
@@ -93,18 +94,20 @@ TARGET = (
 
 
 @pytest.mark.parametrize(
-    ("closed", "told"),
+    ("redirection", "message"),
     [(">&-", "Stdout is closed"), ("<&-", "Stdin is closed")],
 )
-def test_a_closed_stream_is_told_before_anything_is_sent(
-    service: Service, list_key: str, tmp_path: Path, closed: str, told: str
+def test_a_closed_stdin_or_stdout_is_an_error_before_any_call(
+    service: Service, list_key: str, tmp_path: Path, redirection: str, message: str
 ) -> None:
     config, source = tmp_path / "config", tmp_path / "input"
     settings = service.config | {"dry_run": False, "list_key": list_key}
     config.write_text(json.dumps(settings))
     source.write_text(lines([record("subscribe", ANNA), state(1)]))
-    given = "" if closed.startswith("<") else f"< {source}"
-    command = f'"{sys.executable}" -c "{TARGET}" --config {config} {given} {closed}'
+    stdin = "" if redirection.startswith("<") else f"< {source}"
+    command = (
+        f'"{sys.executable}" -c "{TARGET}" --config {config} {stdin} {redirection}'
+    )
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         capture_output=True,
@@ -114,12 +117,12 @@ def test_a_closed_stream_is_told_before_anything_is_sent(
         env=os.environ | {"LOGLEVEL": "DEBUG"},
     )
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert "nternal error" not in done.stderr
     assert "Traceback" not in done.stderr
     assert service.calls == []
 
 
-def test_a_wrong_line_is_an_error_of_the_input(service: Service) -> None:
+def test_an_invalid_line_is_a_fatal_error(service: Service) -> None:
     result = run_target(service, '{"type": "RECORD", "stream": 3, "record": {}}\n')
     assert isinstance(result.error, FatalError)

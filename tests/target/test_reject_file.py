@@ -1,4 +1,4 @@
-"""The file of rejected records: its mode, pipes, devices, other processes."""
+"""The file of rejected records: its mode, pipes, devices and other processes."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ def reject(number: int) -> Reject:
 
 
 def test_a_device_keeps_its_mode(tmp_path: Path) -> None:
-    # As /dev/null does, but a mistake would do no harm.
-    other, terminal = os.openpty()
+    # A terminal, as a failing test would change the mode of /dev/null.
+    reader, terminal = os.openpty()
     os.fchmod(terminal, 0o644)
-    linked = tmp_path / "linked"
-    linked.symlink_to(os.ttyname(terminal))
-    for where in (os.ttyname(terminal), str(linked)):
-        file = RejectFile(where)
+    link = tmp_path / "linked"
+    link.symlink_to(os.ttyname(terminal))
+    for path in (os.ttyname(terminal), str(link)):
+        file = RejectFile(path)
         file.add(Reject(1, "subscribe", "", "x", {}))
         file.add(Reject(2, "subscribe", "", "x", {}))
         assert not file.private
         file.end()
         assert stat.S_IMODE(os.fstat(terminal).st_mode) == 0o644
-        told = b""
-        # A terminal gives what it has, be it less.
-        while told.count(b"\n") < 2:
-            told += os.read(other, 1000)
-        assert [json.loads(line)["number"] for line in told.splitlines()] == [1, 2]
+        output = b""
+        # A read from a terminal can return a part of the text.
+        while output.count(b"\n") < 2:
+            output += os.read(reader, 1000)
+        assert [json.loads(line)["number"] for line in output.splitlines()] == [1, 2]
     os.close(terminal)
-    os.close(other)
+    os.close(reader)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o600])
 @pytest.mark.parametrize("linked", [True, False])
-def test_a_file_that_was_there_keeps_its_mode(
+def test_an_existing_file_keeps_its_mode(
     service: Service,
     tmp_path: Path,
     logged: pytest.LogCaptureFixture,
@@ -77,32 +77,32 @@ def test_a_file_that_was_there_keeps_its_mode(
 
 
 @pytest.mark.parametrize("linked", [True, False])
-def test_a_file_that_is_made_is_nobodys_else(tmp_path: Path, *, linked: bool) -> None:
+def test_only_the_owner_can_read_a_new_file(tmp_path: Path, *, linked: bool) -> None:
     path = tmp_path / "rejects"
     if linked:
         path.symlink_to(tmp_path / "target")
-    before = os.umask(0o277 if not linked else 0)
+    umask = os.umask(0o277 if not linked else 0)
     try:
         RejectFile(str(path)).add(reject(1))
     finally:
-        os.umask(before)
+        os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_pipe_gets_all_lines_and_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path, 0o644)
-    before = stat.S_IMODE(path.stat().st_mode)
-    # Nobody reads it yet: that is an error, not a wait.
+    mode = stat.S_IMODE(path.stat().st_mode)
+    # Without a reader, opening a pipe is an error. It must not block.
     with pytest.raises(SettingError, match="`reject_file`"):
         RejectFile(str(path)).add(reject(0))
-    read: list[str] = []
+    received: list[str] = []
 
-    def watch() -> None:
-        with path.open(encoding="utf-8") as lines_of_it:
-            read.extend(lines_of_it)
+    def read_lines() -> None:
+        with path.open(encoding="utf-8") as pipe:
+            received.extend(pipe)
 
-    reader = threading.Thread(target=watch)
+    reader = threading.Thread(target=read_lines)
     reader.start()
     file = RejectFile(str(path))
     while True:
@@ -114,21 +114,21 @@ def test_a_pipe_gets_all_lines_and_keeps_its_mode(tmp_path: Path) -> None:
     file.add(reject(2))
     file.end()
     reader.join()
-    assert [json.loads(line)["number"] for line in read] == [1, 2]
-    assert stat.S_IMODE(path.stat().st_mode) == before
+    assert [json.loads(line)["number"] for line in received] == [1, 2]
+    assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 @pytest.mark.slow
-def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
+def test_processes_that_write_at_the_same_time_add_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "rejects"
     program = (
         "import os, sys, time\n"
         "write = os.write\n"
-        # As a disk may: a part at a time.
-        "def some(file, text):\n"
+        # A disk can write a part of the text at a time.
+        "def write_part(file, text):\n"
         "    time.sleep(0)\n"
         "    return write(file, text[:1000])\n"
-        "os.write = some\n"
+        "os.write = write_part\n"
         "from tests.target.test_reject_file import reject, RejectFile\n"
         "for number in range(40):\n"
         "    RejectFile(sys.argv[1]).add(reject(number))\n"
@@ -140,7 +140,7 @@ def test_two_processes_add_whole_lines(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(add, range(3)))
-    found = path.read_text().splitlines()
-    assert sorted(json.loads(line)["number"] for line in found) == sorted(
+    added = path.read_text().splitlines()
+    assert sorted(json.loads(line)["number"] for line in added) == sorted(
         [*range(40)] * 3
     )

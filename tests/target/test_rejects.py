@@ -27,42 +27,46 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
 
 
-def test_what_zoho_does_not_take_goes_to_a_file_and_the_run_goes_on(
+def test_a_refused_record_is_written_to_the_file_and_the_run_continues(
     service: Service, tmp_path: Path, list_key: str
 ) -> None:
     path = tmp_path / "folder" / "rejects.jsonl"
     emails = ["planted.x@example.com", "admin@example.com", "planted.y@example.com"]
-    messages = [record("subscribe", one, first_name="A") for one in emails]
+    messages = [record("subscribe", email, first_name="A") for email in emails]
     settings = {"list_key": list_key, "reject_file": str(path)}
     result = run_target(service, [*messages, state(1)], **settings)
     assert (result.counts(), result.status, result.error) == ((2, 0, 1, 0), 1, None)
     assert result.states == [{"number": 1}]
-    (told,) = rejected(path)
-    assert (told["number"], told["stream"], told["code"]) == (2, "subscribe", "2005")
-    assert told["reason"] == "Group email addresses cannot be subscribed."
-    assert told["record"] == messages[1]["record"]
-    # Another run adds to it.
+    (reject,) = rejected(path)
+    assert (reject["number"], reject["stream"], reject["code"]) == (
+        2,
+        "subscribe",
+        "2005",
+    )
+    assert reject["reason"] == "Group email addresses cannot be subscribed."
+    assert reject["record"] == messages[1]["record"]
+    # Another run appends to the file.
     run_target(service, messages, **settings)
     assert len(rejected(path)) == 2
 
 
-def test_who_of_ten_is_refused_is_found_out(
+def test_a_refused_bulk_call_is_repeated_contact_by_contact(
     service: Service, tmp_path: Path, account: LivingAccount, list_key: str
 ) -> None:
     path = tmp_path / "rejects.jsonl"
     emails = [f"planted{number}@example.com" for number in range(9)]
     emails.insert(4, "admin@example.com")
-    messages = [*(record("subscribe", one) for one in emails), state(1)]
+    messages = [*(record("subscribe", email) for email in emails), state(1)]
     result = run_target(service, messages, list_key=list_key, reject_file=str(path))
     assert endpoints(service) == [BULK] * 11
     assert (result.counts(), result.states) == ((9, 0, 1, 0), [{"number": 1}])
-    assert [one["number"] for one in rejected(path)] == [5]
-    active = {one.contact.email for one in account.contacts(list_key, "active")}
+    assert [reject["number"] for reject in rejected(path)] == [5]
+    active = {member.contact.email for member in account.contacts(list_key, "active")}
     assert {*emails} - active == {"admin@example.com"}
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("fields", "reason"),
     [
         ({}, "`contact_email` is missing"),
         ({"contact_email": None}, "`contact_email` is missing"),
@@ -92,30 +96,30 @@ def test_who_of_ten_is_refused_is_found_out(
         ),
     ],
 )
-def test_records_that_can_not_be_sent_are_rejected_with_a_reason(
-    service: Service, state_folder: Path, told: dict[str, t.Any], reason: str
+def test_invalid_records_are_rejected_with_a_reason(
+    service: Service, state_folder: Path, fields: dict[str, t.Any], reason: str
 ) -> None:
-    wrong = {"type": "RECORD", "stream": "subscribe", "record": told}
-    result = run_target(service, [wrong, state(1)])
+    invalid = {"type": "RECORD", "stream": "subscribe", "record": fields}
+    result = run_target(service, [invalid, state(1)])
     assert (result.counts(), result.status, result.states) == (
         (0, 0, 1, 0),
         1,
         [{"number": 1}],
     )
     assert service.calls == []
-    # The default is in the user's state folder.
+    # The default path is in the user's state folder.
     (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
     assert reason in line["reason"]
-    assert (line["code"], line["record"]) == ("", told)
+    assert (line["code"], line["record"]) == ("", fields)
 
 
 @pytest.mark.parametrize("code", ["2004", "2005", "2007"])
 @pytest.mark.parametrize("action", ["subscribe", "unsubscribe", "do_not_mail"])
-def test_an_address_that_zoho_does_not_take_is_rejected_alone(
+def test_only_the_record_of_a_refused_address_is_rejected(
     service: Service, list_key: str, tmp_path: Path, action: str, code: str
 ) -> None:
     refuse(service, code, "Email is wrong.", only=BERT.partition("@")[0])
-    messages = [record(action, one, phone="1") for one in (BERT, ANNA_WITH_PLUS)]
+    messages = [record(action, email, phone="1") for email in (BERT, ANNA_WITH_PLUS)]
     path = tmp_path / "rejects"
     result = run_target(service, messages, list_key=list_key, reject_file=str(path))
     assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
@@ -123,9 +127,7 @@ def test_an_address_that_zoho_does_not_take_is_rejected_alone(
     assert (line["number"], line["code"]) == (1, code)
 
 
-def test_a_list_key_of_a_padded_column_is_the_same(
-    service: Service, list_key: str
-) -> None:
+def test_spaces_around_a_list_key_are_removed(service: Service, list_key: str) -> None:
     messages = [
         record("subscribe", ANNA_WITH_PLUS, list_key=f"{list_key}  ", phone="1")
     ]
@@ -133,7 +135,7 @@ def test_a_list_key_of_a_padded_column_is_the_same(
     assert service.calls[0].params["listkey"] == list_key
 
 
-def test_a_file_that_can_not_be_written_ends_the_run(
+def test_a_reject_file_that_cannot_be_written_ends_the_run(
     service: Service, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -144,13 +146,13 @@ def test_a_file_that_can_not_be_written_ends_the_run(
     assert result.states == []
 
 
-def test_a_file_that_is_full_ends_the_run(
+def test_a_full_disk_ends_the_run(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = os.write
 
     def fill_up(file: int, line: bytes) -> int:
-        # As a disk does: first a part of it, then nothing.
+        # A disk that fills up writes a part of the line, and then fails.
         monkeypatch.setattr("os.write", Mock(side_effect=OSError))
         return write(file, line[:9])
 
@@ -160,7 +162,7 @@ def test_a_file_that_is_full_ends_the_run(
     result = run_target(service, messages, reject_file=str(path))
     assert isinstance(result.error, SettingError)
     assert result.states == []
-    # What was cut does not spoil what comes behind it.
+    # The incomplete line does not spoil the next one.
     monkeypatch.setattr("os.write", write)
     run_target(service, messages, reject_file=str(path))
     assert json.loads(path.read_text().splitlines()[-1])["number"] == 1

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 
-def test_a_line_a_minute_and_a_summary(
+def test_a_line_per_minute_and_one_summary_are_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -49,13 +49,13 @@ def test_a_line_a_minute_and_a_summary(
     assert "subscribe, rejected: records 2" in caplog.text
 
 
-def test_numbers_are_told_in_short() -> None:
+def test_numbers_of_records_are_shortened_to_ranges() -> None:
     assert ranges([7, 1, 2, 3]) == "1-3, 7"
     assert ranges(range(1, 100, 2)).count(",") == 20
     assert ranges(range(1, 100, 2)).endswith("39, …")
 
 
-def test_settings_are_told_without_their_values() -> None:
+def test_errors_of_settings_do_not_show_their_values() -> None:
     config = complete(
         {
             "data_center": "sandbox",
@@ -64,56 +64,58 @@ def test_settings_are_told_without_their_values() -> None:
             "client_secret": ["planted"],
         }
     )
-    found = problems(config)
-    assert len(found) == 3
-    assert all("planted" not in sentence for sentence in found)
-    assert any("`streams` must be one of: subscribe" in sentence for sentence in found)
+    messages = problems(config)
+    assert len(messages) == 3
+    assert all("planted" not in message for message in messages)
+    assert any("`streams` must be one of: subscribe" in message for message in messages)
 
 
-def test_a_home_that_is_nobodys_is_told_at_once() -> None:
+def test_a_path_in_the_home_of_an_unknown_user_is_a_setting_error() -> None:
     files = dict.fromkeys(("rate_limit_ledger", "reject_file"), "~planted-nobody/x")
     assert problems(complete({"data_center": "sandbox"} | files)) == [
         f"Setting `{name}` is in the home of a user who is not known." for name in files
     ]
 
 
-def test_maps_of_streams_that_have_no_such_form_are_told() -> None:
+def test_stream_maps_of_a_wrong_type_are_a_setting_error() -> None:
     TargetZohoCampaigns(config={"data_center": "sandbox"})
     config = complete({"data_center": "sandbox", "stream_maps": {"x": 3}})
-    told = "Setting `stream_maps` has a value of another form than it needs."
-    assert problems(config) == [told]
+    message = "Setting `stream_maps` has a value of another form than it needs."
+    assert problems(config) == [message]
 
 
 @pytest.mark.parametrize("plugin", [TargetZohoCampaigns, TapZohoCampaigns])
 @pytest.mark.parametrize(
-    ("setting", "text", "kind"),
+    ("setting", "text", "expected_type"),
     [
         ("rate_limit_calls", "planted", "integer"),
         ("stream_maps", "planted", "object"),
         ("flattening_enabled", "planted", "boolean"),
     ],
 )
-def test_a_word_of_the_environment_that_is_not_understood_is_told(
+def test_an_environment_variable_of_a_wrong_type_is_a_setting_error(
     monkeypatch: pytest.MonkeyPatch,
     plugin: type[TargetZohoCampaigns | TapZohoCampaigns],
     setting: str,
     text: str,
-    kind: str,
+    expected_type: str,
 ) -> None:
     prefix = plugin.name.upper().replace("-", "_")
     monkeypatch.setenv(f"{prefix}_DATA_CENTER", "sandbox")
     monkeypatch.setenv(f"{prefix}_{setting.upper()}", text)
     with pytest.raises(ConfigValidationError) as raised:
         plugin(parse_env_config=True)
-    assert raised.value.errors == [f"Setting `{setting}` must be of the type {kind}."]
+    assert raised.value.errors == [
+        f"Setting `{setting}` must be of the type {expected_type}."
+    ]
 
 
 @pytest.mark.parametrize(
-    ("text", "dry"),
+    ("text", "dry_run"),
     [("", True), ("True", True), ("1", True), ("FALSE", False), ("off", False)],
 )
-def test_only_a_word_that_says_so_switches_the_rehearsal_off(
-    monkeypatch: pytest.MonkeyPatch, text: str, *, dry: bool
+def test_only_a_false_value_switches_the_dry_run_off(
+    monkeypatch: pytest.MonkeyPatch, text: str, *, dry_run: bool
 ) -> None:
     settings = {
         "DATA_CENTER": "sandbox",
@@ -124,18 +126,21 @@ def test_only_a_word_that_says_so_switches_the_rehearsal_off(
     for name, value in settings.items():
         monkeypatch.setenv(f"TARGET_ZOHOCAMPAIGNS_{name}", value)
     target = TargetZohoCampaigns(parse_env_config=True)
-    assert (target.settings["dry_run"], target.settings["max_writes"]) == (dry, 7)
+    assert (target.settings["dry_run"], target.settings["max_writes"]) == (dry_run, 7)
     assert target.settings["streams"] == {"left": "unsubscribe"}
 
 
-def test_settings_of_databases_are_not_offered() -> None:
+def test_sdk_settings_for_databases_are_not_listed() -> None:
     TargetZohoCampaigns(config={"data_center": "sandbox"})
-    known = TargetZohoCampaigns.config_jsonschema["properties"]
-    assert "stream_maps" in known
-    assert not {"load_method", "batch_size_rows", "add_record_metadata"} & known.keys()
+    properties = TargetZohoCampaigns.config_jsonschema["properties"]
+    assert "stream_maps" in properties
+    assert (
+        not {"load_method", "batch_size_rows", "add_record_metadata"}
+        & properties.keys()
+    )
 
 
-def test_a_stream_whose_keys_are_missing_breaks_the_rules(service: Service) -> None:
+def test_a_record_without_a_key_property_is_an_error(service: Service) -> None:
     text = lines([schema("subscribe", "id"), record("subscribe", ANNA_WITH_PLUS)])
     with pytest.raises(MissingKeyPropertiesError):
         run_target(service, text)

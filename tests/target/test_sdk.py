@@ -1,8 +1,7 @@
-"""The SDK's own suite of targets, and which of it applies.
+"""The SDK's own test suite for targets. All of its tests run.
 
-All of its tests run: a target of contacts takes any stream that `streams` names, when
-maps give its records an address. `multiple_state_messages` is not in the SDK's suite
-either; what becomes of states is in `test_target_kill.py`.
+The setting `streams` gives every stream of the suite an action, and a stream map gives
+every record an address. The suite has no test of several states: `test_kill.py` has.
 """
 
 from __future__ import annotations
@@ -32,30 +31,30 @@ CONFIG = {
     "data_center": "sandbox",
     "dry_run": False,
     "streams": STREAMS,
-    # None of its records is a contact, which the target takes for a wrong setting.
+    # Without the map no record is valid, which is a setting error.
     "stream_maps": {"*": {"contact_email": "'anna@example.com'"}},
 }
 
 
 @pytest.fixture(autouse=True)
-def _ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """End reports as the command does, since the suite leaves them telling for ever."""
-    begun: set[Report] = set()
-    begin = Report.start
+def _end_reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End the reports, since the suite does not, and they would log for ever."""
+    started: set[Report] = set()
+    start = Report.start
 
-    def noted(report: Report) -> None:
-        begun.add(report)
-        begin(report)
+    def start_and_note(report: Report) -> None:
+        started.add(report)
+        start(report)
 
-    monkeypatch.setattr(Report, "start", noted)
+    monkeypatch.setattr(Report, "start", start_and_note)
     yield
-    for report in begun:
+    for report in started:
         report.end()
 
 
 TestTarget = get_target_test_class(
     TargetZohoCampaigns,
     config=CONFIG,
-    # Else the settings of whoever runs the tests count.
+    # Otherwise the developer's environment variables would be used.
     parse_env_config=False,
 )

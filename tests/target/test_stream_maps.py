@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
         {"crm": {"__filter__": "False"}},
     ],
 )
-def test_maps_may_drop_streams_that_nobody_has_named(
+def test_stream_maps_can_drop_streams_without_an_action(
     service: Service, list_key: str, maps: dict[str, t.Any]
 ) -> None:
     messages = with_states([record("crm", BERT), record("subscribe", ANNA)])
@@ -43,11 +43,11 @@ def test_maps_may_drop_streams_that_nobody_has_named(
     assert result.error is None
     assert result.states[-1] == {"number": 1}
     assert result.counts()[0] == 1
-    copied = "unsubscribe" in maps
-    assert len(service.calls) == 1 + copied
+    is_copied = "unsubscribe" in maps
+    assert len(service.calls) == 1 + is_copied
 
 
-def test_a_stream_without_records_needs_no_name(
+def test_a_stream_without_records_needs_no_action(
     service: Service, list_key: str
 ) -> None:
     messages = [schema("campaigns"), record("subscribe", ANNA), state(1)]
@@ -69,23 +69,23 @@ def test_a_stream_without_records_needs_no_name(
     ],
 )
 @pytest.mark.parametrize("name", ["First Name", "__filter__"])
-def test_a_map_that_fails_is_told_without_what_it_fails_with(
+def test_the_error_of_a_failing_map_does_not_show_its_data(
     service: Service, expression: str, name: str, logged: pytest.LogCaptureFixture
 ) -> None:
     maps = {"subscribe": {name: expression.replace("planted", "x")}}
     with pytest.raises(MappingError) as raised:
         run_target(service, [record("subscribe", ANNA)], stream_maps=maps)
-    told = user_message(raised.value)
-    assert "`stream_maps`" in told
-    assert "the stream `subscribe`" in told
-    assert "planted" not in told
+    message = user_message(raised.value)
+    assert "`stream_maps`" in message
+    assert "the stream `subscribe`" in message
+    assert "planted" not in message
     assert raised.value.__suppress_context__
     assert "planted" not in logged.text
 
 
-def test_what_a_filter_comes_to_is_not_logged(service: Service, list_key: str) -> None:
+def test_the_result_of_a_filter_is_not_logged(service: Service, list_key: str) -> None:
     maps = {"subscribe": {"__filter__": "contact_email"}}
     messages = [record("subscribe", ANNA)]
     result = run_target(service, messages, list_key=list_key, stream_maps=maps)
-    # What Zoho is sent is at DEBUG no more than its endpoint.
+    # The fixture `logged` fails if the address is in the log.
     assert result.counts()[0] == 1
