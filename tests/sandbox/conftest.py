@@ -1,4 +1,4 @@
-"""Services on real sockets, with clocks that stand until a test moves them."""
+"""Services on real sockets. Their clocks stand still until a test moves them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -45,11 +45,11 @@ def client(service: Service) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def living() -> LivingAccount:
+def living_account() -> LivingAccount:
     return LivingAccount(clock=lambda: NOON)
 
 
 @pytest.fixture
-def living_client(living: LivingAccount) -> Iterator[Client]:
-    with Service(living) as service, Client(service) as client:
+def living_client(living_account: LivingAccount) -> Iterator[Client]:
+    with Service(living_account) as service, Client(service) as client:
         yield client.sign()

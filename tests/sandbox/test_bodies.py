@@ -1,4 +1,4 @@
-"""Every quirk of the bodies, on an account whose values are known."""
+"""The bodies of answers, in both formats, for an account with fixed values."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def millis(moment: datetime) -> int:
 
 def recipients(client: Client, action: str) -> tuple[dict[str, str], dict[str, str]]:
     """Return the first recipient in both formats."""
-    asked = {"campaignkey": SENT.key, "action": action}
-    sent = client.json("getcampaignrecipientsdata", **asked)
-    document = client.xml("getcampaignrecipientsdata", **asked)
-    return sent["list_of_details"][0], fields(document.find("contacts/contact"))
+    params = {"campaignkey": SENT.key, "action": action}
+    body = client.json("getcampaignrecipientsdata", **params)
+    document = client.xml("getcampaignrecipientsdata", **params)
+    return body["list_of_details"][0], fields(document.find("contacts/contact"))
 
 
 @pytest.mark.parametrize(
@@ -56,29 +56,29 @@ def recipients(client: Client, action: str) -> tuple[dict[str, str], dict[str, s
         (datetime(2025, 10, 9, tzinfo=UTC), 8),
     ],
 )
-def test_epochs_are_shifted(moment: datetime, hours: int) -> None:
+def test_shifted_epochs_are_hours_late(moment: datetime, hours: int) -> None:
     assert int(times.shifted_epoch(moment)) == millis(moment) + hours * HOUR
     assert int(times.epoch(moment)) == millis(moment)
-    early = datetime.fromisoformat(times.shifted_iso(moment, NEW_YORK))
-    assert moment - early == timedelta(hours=hours)
+    shifted = datetime.fromisoformat(times.shifted_iso(moment, NEW_YORK))
+    assert moment - shifted == timedelta(hours=hours)
 
 
-def test_texts_of_times_are_in_the_zone_of_the_account() -> None:
+def test_texts_of_times_are_in_the_time_zone_of_the_account() -> None:
     assert times.text(SUMMER, NEW_YORK) == "02 Aug 2013, 12:39 PM"
     assert times.text(WINTER, NEW_YORK) == "15 Jan 2013, 12:39 PM"
     midnight = datetime(2024, 2, 29, 5, 5, tzinfo=UTC)
     assert times.text(midnight, NEW_YORK) == "29 Feb 2024, 12:05 AM"
 
 
-def test_lists_in_json(client: Client) -> None:
-    sent = client.json("getmailinglists")
-    assert sent["requestdetails"] == {
+def test_lists_have_all_their_fields_in_json(client: Client) -> None:
+    body = client.json("getmailinglists")
+    assert body["requestdetails"] == {
         "fromindex": 1,
         "range": 20,
         "sort": "desc",
         "total_list_count": 2,
     }
-    first, second = sent["list_of_details"]
+    first, second = body["list_of_details"]
     assert first == {
         "listkey": STREAMS.key,
         "listname": "News & <offers>",
@@ -116,7 +116,7 @@ def test_lists_in_json(client: Client) -> None:
     assert second["listdesc"] == "Old, but gold"
 
 
-def test_lists_in_xml(client: Client) -> None:
+def test_lists_have_fewer_fields_in_xml(client: Client) -> None:
     document = client.xml("getmailinglists", sort="asc")
     assert document.findtext("sort") == "Ascending Order"
     assert document.findtext("range") == "20"
@@ -139,7 +139,8 @@ def test_lists_in_xml(client: Client) -> None:
     assert fields(old.find("fl[@val='segments']")) == {}
 
 
-NAMED: dict[str, t.Any] = {
+# Form -> the segments of a list with one, and of a list without any.
+SEGMENTS_IN_JSON: dict[str, t.Any] = {
     "object": ({SEGMENT.cvid: SEGMENT.name}, {}),
     "objects": ({SEGMENT.cvid: {"segment_name": SEGMENT.name}}, {}),
     "list": ([{"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}], []),
@@ -148,38 +149,38 @@ NAMED: dict[str, t.Any] = {
 
 
 @pytest.mark.parametrize("form", t.get_args(SegmentsForm))
-def test_forms_of_segments(form: SegmentsForm) -> None:
+def test_segments_of_a_list_are_served_in_each_form(form: SegmentsForm) -> None:
     with (
         Service(StillAccount(), segments_form=form) as service,
         Client(service) as client,
     ):
         rows = client.sign().json("getmailinglists")["list_of_details"]
         element = client.xml("getmailinglists").find(".//fl[@val='segments']")
-    assert tuple(row["segments"] for row in rows) == NAMED[form]
+    assert tuple(row["segments"] for row in rows) == SEGMENTS_IN_JSON[form]
     assert element is not None
     if form == "object":
         assert fields(element) == {SEGMENT.cvid: SEGMENT.name}
     elif form == "objects":
-        [one] = element
-        assert one.attrib == {"val": SEGMENT.cvid}
-        assert fields(one) == {"segment_name": SEGMENT.name}
+        [child] = element
+        assert child.attrib == {"val": SEGMENT.cvid}
+        assert fields(child) == {"segment_name": SEGMENT.name}
     elif form == "list":
-        assert fields(element.find("segment")) == NAMED[form][0][0]
+        assert fields(element.find("segment")) == SEGMENTS_IN_JSON[form][0][0]
     else:
-        assert element.text == NAMED[form][0]
+        assert element.text == SEGMENTS_IN_JSON[form][0]
 
 
-def test_segment_details(client: Client) -> None:
-    asked = {"listkey": STREAMS.key, "cvid": SEGMENT.cvid}
-    sent = client.json("getsegmentdetails", **asked)
-    assert sent["segments_details"] == (
+def test_segment_details_contain_the_criteria(client: Client) -> None:
+    params = {"listkey": STREAMS.key, "cvid": SEGMENT.cvid}
+    body = client.json("getsegmentdetails", **params)
+    assert body["segments_details"] == (
         "{column_value=[blue, @], "
         "exact_column_name=[FAVOURITE_COLOUR, CONTACT_EMAIL], "
         "logical_operator_count=1, pattern=(1 or 2), "
         "column_name=[Favourite colour, Contact Email], "
         "logical_operator=[or], column_comparator=[is, contains]}"
     )
-    criteria = client.xml("getsegmentdetails", **asked).findall(
+    criteria = client.xml("getsegmentdetails", **params).findall(
         "segment_details/criteria"
     )
     assert fields(criteria[1]) == {
@@ -192,13 +193,13 @@ def test_segment_details(client: Client) -> None:
 
 
 def test_segment_contacts_are_the_same_in_both_formats(client: Client) -> None:
-    sent = client.json("getsegmentcontacts", cvid=SEGMENT.cvid)
+    body = client.json("getsegmentcontacts", cvid=SEGMENT.cvid)
     document = client.xml("getsegmentcontacts", cvid=SEGMENT.cvid)
-    assert sent["requestdetails"]["cvid"] == int(SEGMENT.cvid)
-    assert sent["list_of_details"] == [
-        fields(one) for one in document.findall("segment_contacts/contact")
+    assert body["requestdetails"]["cvid"] == int(SEGMENT.cvid)
+    assert body["list_of_details"] == [
+        fields(contact) for contact in document.findall("segment_contacts/contact")
     ]
-    assert sent["list_of_details"][0] == {
+    assert body["list_of_details"][0] == {
         "contact_email": ODD.email,
         "firstname": ODD.first_name,
         "lastname": ODD.last_name,
@@ -226,12 +227,12 @@ def test_any_text_survives_both_formats(text: str, label: str) -> None:
     assert body["list_of_details"] == [fields(document.find(".//contact"))]
 
 
-def test_campaigns_in_json(client: Client) -> None:
-    sent = client.json("recentcampaigns")
-    assert sent["requestdetails"] == "{range=20, status=All, fromindex=1}"
+def test_campaigns_have_all_their_fields_in_json(client: Client) -> None:
+    body = client.json("recentcampaigns")
+    assert body["requestdetails"] == "{range=20, status=All, fromindex=1}"
     numbers = ("fromindex", "range", "total_record_count", "campaign_count")
-    assert [sent[name] for name in numbers] == ["1", "20", "3", "3"]
-    draft, normal, tested = sent["recent_campaigns"]
+    assert [body[name] for name in numbers] == ["1", "20", "3", "3"]
+    draft, normal, tested = body["recent_campaigns"]
     assert normal == {
         "campaign_key": SENT.key,
         "campaignId": "1293333000000000001",
@@ -262,26 +263,28 @@ def test_campaigns_in_json(client: Client) -> None:
 
 
 def test_campaigns_are_the_same_in_both_formats(client: Client) -> None:
-    sent = client.json("recentcampaigns")
+    body = client.json("recentcampaigns")
     document = client.xml("recentcampaigns")
-    assert sent["recent_campaigns"] == [
-        fields(one) for one in document.findall("recent_campaigns/campaign")
+    assert body["recent_campaigns"] == [
+        fields(campaign) for campaign in document.findall("recent_campaigns/campaign")
     ]
-    assert document.findtext("total_record_count") == sent["total_record_count"]
+    assert document.findtext("total_record_count") == body["total_record_count"]
 
 
 @pytest.mark.parametrize(
     ("status", "count"),
     [("all", 3), ("All Campaigns", 3), ("drafts", 1), ("sent", 2), ("drafts|sent", 3)],
 )
-def test_campaigns_by_status(client: Client, status: str, count: int) -> None:
-    sent = client.json("recentcampaigns", status=status)
-    assert len(sent["recent_campaigns"]) == count
+def test_campaigns_are_filtered_by_status(
+    client: Client, status: str, count: int
+) -> None:
+    body = client.json("recentcampaigns", status=status)
+    assert len(body["recent_campaigns"]) == count
 
 
-def test_recipients_in_json(client: Client) -> None:
+def test_recipients_have_all_their_fields_in_json(client: Client) -> None:
     row, _ = recipients(client, "sentcontacts")
-    odd = {
+    expected = {
         "contactid": ODD.contact_id,
         "contactemailaddress": ODD.email,
         "contactstatus": "active",
@@ -293,8 +296,8 @@ def test_recipients_in_json(client: Client) -> None:
         "sentdate": "02 Aug 2013, 12:39 PM",
         **ODD.custom,
     }
-    assert odd.items() <= row.items()
-    assert {name: row[name] for name in row.keys() - odd.keys()} == dict.fromkeys(
+    assert expected.items() <= row.items()
+    assert {name: row[name] for name in row.keys() - expected.keys()} == dict.fromkeys(
         (
             *("timezone", "mobile", "jobtitle", "title", "address", "city", "state"),
             *("country", "zipcode", "website", "note", "secondary_email"),
@@ -304,20 +307,20 @@ def test_recipients_in_json(client: Client) -> None:
     )
 
 
-def test_what_a_recipient_lacks(client: Client) -> None:
-    sent = client.json(
+def test_missing_fields_of_a_recipient_are_the_text_null(client: Client) -> None:
+    body = client.json(
         "getcampaignrecipientsdata",
         campaignkey=SENT.key,
         action="sentcontacts",
         fromindex=2,
     )
-    [row] = sent["list_of_details"]
+    [row] = body["list_of_details"]
     assert row["contactemailaddress"] == BARE.email
     assert row["contactfn"] == row["companyname"] == row["phone"] == "null"
     assert row["contactln"] == ""
 
 
-def test_recipients_in_xml(client: Client) -> None:
+def test_recipients_have_fewer_fields_in_xml(client: Client) -> None:
     _, row = recipients(client, "sentcontacts")
     assert row == {
         "added_time": "02 Aug 2013, 12:39 PM",
@@ -346,7 +349,7 @@ def test_recipients_in_xml(client: Client) -> None:
         ("optoutcontacts", "optOutTime", "11 Mar 2025, 08:55 AM"),
     ],
 )
-def test_bounces_and_opt_outs_say_when(
+def test_bounces_and_opt_outs_have_a_time(
     client: Client, action: str, name: str, text: str
 ) -> None:
     for row in recipients(client, action):
@@ -385,29 +388,29 @@ PERCENTS = {
 }
 
 
-def test_report(client: Client) -> None:
-    sent = client.json("campaignreports", campaignkey=SENT.key)
-    assert sent["message"] == "success"
-    [report] = sent["campaign-reports"]
+def test_a_report_has_counts_percents_places_and_reach(client: Client) -> None:
+    body = client.json("campaignreports", campaignkey=SENT.key)
+    assert body["message"] == "success"
+    [report] = body["campaign-reports"]
     assert report == {**COUNTS, **PERCENTS, "campaign_name": "Survey & more"}
-    assert sent["campaign-by-loaction"] == {"United States": 2}
-    [details] = sent["campaign-details"]
+    assert body["campaign-by-loaction"] == {"United States": 2}
+    [details] = body["campaign-details"]
     assert details["campaign_key"] == SENT.key
-    [reach] = sent["campaign-reach"]
+    [reach] = body["campaign-reach"]
     assert (reach["emails"], reach["total"]) == ("2", "2")
     assert client.json("getcampaignreports", campaignkey=SENT.key) == {
-        **sent,
+        **body,
         "uri": "/api/v1.1/getcampaignreports",
     }
 
 
 @pytest.mark.parametrize("endpoint", ["campaignreports", "getcampaigndetails"])
-def test_report_in_xml(client: Client, endpoint: str) -> None:
+def test_a_report_in_xml_has_the_same_numbers(client: Client, endpoint: str) -> None:
     document = client.xml(endpoint, campaignkey=SENT.key)
     report = document.find("campaign-reports")
     assert fields(report) == COUNTS | PERCENTS
     assert report is not None
-    assert {one.tail for one in report[:-1]} == {" segment "}
+    assert {element.tail for element in report[:-1]} == {" segment "}
     assert fields(document.find("campaign-by-location")) == {"United States": "2"}
     assert len(fields(document.find("campaign-reach"))) == 9
     details = fields(document.find("campaign-details"))
@@ -416,14 +419,14 @@ def test_report_in_xml(client: Client, endpoint: str) -> None:
     assert details["sent_time_gmt"] == str(millis(SUMMER))
 
 
-def test_details(client: Client) -> None:
-    sent = client.json("getcampaigndetails", campaignkey=SENT.key)
-    assert sent["campaign_status"] == "Sent"
-    assert sent["total_subscribers_count"] == 12
-    assert sent["segments_info"] == [
+def test_campaign_details_have_segments_lists_and_a_report(client: Client) -> None:
+    body = client.json("getcampaigndetails", campaignkey=SENT.key)
+    assert body["campaign_status"] == "Sent"
+    assert body["total_subscribers_count"] == 12
+    assert body["segments_info"] == [
         {"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}
     ]
-    assert sent["associated_mailing_lists"] == [
+    assert body["associated_mailing_lists"] == [
         {
             "listkey": STREAMS.key,
             "listname": STREAMS.name,
@@ -431,15 +434,15 @@ def test_details(client: Client) -> None:
             "contactscount": "12",
         }
     ]
-    assert sent["campaign-reports"] == [COUNTS | PERCENTS]
-    [details] = sent["campaign-details"]
+    assert body["campaign-reports"] == [COUNTS | PERCENTS]
+    [details] = body["campaign-details"]
     assert details["sent_time"] == str(millis(SUMMER) + 8 * HOUR)
     assert details["sent_time_zone_short"] == "EDT"
-    assert "AB-split-details" not in sent
+    assert "AB-split-details" not in body
 
 
-def test_details_of_an_ab_campaign(client: Client) -> None:
-    asked = {"campaignkey": TESTED.key, "campaigntype": "abtesting"}
+def test_details_of_an_ab_campaign_have_its_child_keys(client: Client) -> None:
+    params = {"campaignkey": TESTED.key, "campaigntype": "abtesting"}
     split = {
         "a_child_campaignkey": CHILDREN[0].key,
         "a_open_count": "0",
@@ -450,35 +453,35 @@ def test_details_of_an_ab_campaign(client: Client) -> None:
         "b_click_count": "0",
         "b_unopened": "0",
     }
-    sent = client.json("getcampaigndetails", **asked)
-    assert sent["AB-split-details"] == [split]
-    assert len(sent["campaign-reports"]) == 1
-    document = client.xml("getcampaigndetails", **asked)
+    body = client.json("getcampaigndetails", **params)
+    assert body["AB-split-details"] == [split]
+    assert len(body["campaign-reports"]) == 1
+    document = client.xml("getcampaigndetails", **params)
     assert fields(document.find("AB-split-details")) == split
 
 
-def test_an_ab_campaign_that_is_not_called_one_has_no_reports(client: Client) -> None:
-    sent = client.json(
+def test_an_ab_campaign_requested_as_normal_has_no_reports(client: Client) -> None:
+    body = client.json(
         "getcampaigndetails", campaignkey=TESTED.key, campaigntype="normal"
     )
-    assert sent["campaign-reports"] == sent["campaign-reach"] == []
-    assert len(sent["campaign-details"]) == 1
-    assert "AB-split-details" not in sent
+    assert body["campaign-reports"] == body["campaign-reach"] == []
+    assert len(body["campaign-details"]) == 1
+    assert "AB-split-details" not in body
     document = client.xml("getcampaigndetails", campaignkey=TESTED.key)
     assert fields(document.find("campaign-reports")) == {}
 
 
-def test_a_normal_campaign_called_ab_has_no_reports(client: Client) -> None:
-    sent = client.json(
+def test_a_normal_campaign_requested_as_ab_has_no_reports(client: Client) -> None:
+    body = client.json(
         "getcampaigndetails", campaignkey=SENT.key, campaigntype="abtesting"
     )
-    assert sent["campaign-reports"] == sent["campaign-reach"] == []
-    assert len(sent["campaign-details"]) == 1
-    assert "AB-split-details" not in sent
+    assert body["campaign-reports"] == body["campaign-reach"] == []
+    assert len(body["campaign-details"]) == 1
+    assert "AB-split-details" not in body
 
 
-def test_seconds_of_sent_time_are_true(client: Client) -> None:
+def test_a_sent_time_is_off_by_whole_hours(client: Client) -> None:
     row, _ = recipients(client, "sentcontacts")
-    late = timezone(timedelta(hours=8))
+    wrong_zone = timezone(timedelta(hours=8))
     shifted = datetime.fromtimestamp(int(row["sent_time"]) / 1000, UTC)
-    assert shifted.replace(tzinfo=late) == SUMMER
+    assert shifted.replace(tzinfo=wrong_zone) == SUMMER

@@ -25,7 +25,8 @@ from tests.support.still_account import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-NONE = {
+# Endpoint -> its code for no rows.
+NO_ROWS = {
     "getlistsubscribers": {"2501"},
     "tag/getalltags": {"992"},
     "topics": {"4016"},
@@ -33,12 +34,12 @@ NONE = {
 }
 
 
-def empty() -> Account:
+def empty_account() -> Account:
     return LivingAccount(lists=0, segments=0, campaigns=0, contacts=0)
 
 
-class Plain:
-    """An `Account` that has lists, segments and campaigns, and nothing else."""
+class MinimalAccount:
+    """An `Account` with lists, segments and campaigns, but no reference data."""
 
     def __init__(self) -> None:
         still = StillAccount()
@@ -54,109 +55,122 @@ class Plain:
         self.report = still.report
 
 
-@pytest.mark.parametrize("account", [empty, Plain])
-def test_an_account_without_more(account: Callable[[], Account]) -> None:
+@pytest.mark.parametrize("account", [empty_account, MinimalAccount])
+def test_an_account_without_reference_data_is_served(
+    account: Callable[[], Account],
+) -> None:
     with Service(account()) as service, Client(service) as client:
         client.sign()
-        for endpoint, codes in NONE.items():
-            sent = client.json(endpoint, listkey=STREAMS.key)
-            assert {code(sent)} <= codes | {"2502"}
+        for endpoint, codes in NO_ROWS.items():
+            body = client.json(endpoint, listkey=STREAMS.key)
+            assert {code(body)} <= codes | {"2502"}
         assert client.json("tag/getalltags")["message"] == "No tags found to display"
         assert client.json("topics/products")["products"] == []
-        sent = client.get("contact/allfields", type="json").json["response"]
-        assert sent["fieldnames"]["fieldname"]
+        body = client.get("contact/allfields", type="json").json["response"]
+        assert body["fieldnames"]["fieldname"]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
 @pytest.mark.parametrize("sort", ["asc", "desc"])
-def test_pages_give_every_contact_once(
-    living: LivingAccount, size: int, sort: str
+def test_pages_contain_every_contact_once(
+    living_account: LivingAccount, size: int, sort: str
 ) -> None:
-    mailing_list = living.lists()[-1]
-    expected = [one.contact.email for one in living.contacts(mailing_list.key, "unsub")]
-    seen: list[str] = []
-    asked = {"listkey": mailing_list.key, "status": "unsub", "sort": sort}
-    with Service(living) as service, Client(service) as client:
+    mailing_list = living_account.lists()[-1]
+    expected = [
+        member.contact.email
+        for member in living_account.contacts(mailing_list.key, "unsub")
+    ]
+    emails: list[str] = []
+    params = {"listkey": mailing_list.key, "status": "unsub", "sort": sort}
+    with Service(living_account) as service, Client(service) as client:
         client.sign()
         while True:
             page = client.json(
-                "getlistsubscribers", fromindex=len(seen) + 1, range=size, **asked
+                "getlistsubscribers", fromindex=len(emails) + 1, range=size, **params
             )
             if page["status"] == "error":
                 assert page["code"] == "2502"
                 break
-            seen += [row["contact_email"] for row in page["list_of_details"]]
-    assert len(seen) > 7
-    assert seen == (expected if sort == "asc" else expected[::-1])
+            emails += [row["contact_email"] for row in page["list_of_details"]]
+    assert len(emails) > 7
+    assert emails == (expected if sort == "asc" else expected[::-1])
 
 
-def test_lists_hold_as_many_as_are_counted(living: LivingAccount) -> None:
-    for one in living.lists():
+def test_lists_have_as_many_contacts_as_their_counts(
+    living_account: LivingAccount,
+) -> None:
+    for mailing_list in living_account.lists():
         for status in set(STATUSES) & set(FEED_STATUSES):
-            rows = living.contacts(one.key, status)
-            assert len(rows) == living.subscribers(one.key, status)
+            rows = living_account.contacts(mailing_list.key, status)
+            assert len(rows) == living_account.subscribers(mailing_list.key, status)
             assert len({row.contact.email for row in rows}) == len(rows)
-        active = living.contacts(one.key, "active")
-        recent = living.contacts(one.key, "recent")
-        newest = living.contacts(one.key, "mostrecent")
+        active = living_account.contacts(mailing_list.key, "active")
+        recent = living_account.contacts(mailing_list.key, "recent")
+        newest = living_account.contacts(mailing_list.key, "mostrecent")
         assert set(newest) < set(recent) < set(active)
         assert max(row.added for row in active) <= NOON
-    assert living.contacts("3z", "active") == ()
+    assert living_account.contacts("3z", "active") == ()
 
 
-def test_members_of_segments_are_active_in_the_list(living: LivingAccount) -> None:
-    for one in living.lists():
-        active = set(living.contacts(one.key, "active"))
-        for segment in living.segments(one.key):
-            assert set(living.members(segment.cvid)) <= active
+def test_members_of_a_segment_are_active_in_its_list(
+    living_account: LivingAccount,
+) -> None:
+    for mailing_list in living_account.lists():
+        active = set(living_account.contacts(mailing_list.key, "active"))
+        for segment in living_account.segments(mailing_list.key):
+            assert set(living_account.members(segment.cvid)) <= active
 
 
 @pytest.mark.parametrize("action", EVENTS)
-def test_every_row_has_events_and_nobody_else(
-    living: LivingAccount, action: str
+def test_only_recipients_of_an_action_have_its_events(
+    living_account: LivingAccount, action: str
 ) -> None:
-    numbers = set()
-    for campaign in living.campaigns():
-        for row in living.recipients(campaign.key, action):
-            times = living.events(campaign.key, action, row.contact)
-            numbers.add(len(times))
+    event_counts = set()
+    for campaign in living_account.campaigns():
+        for row in living_account.recipients(campaign.key, action):
+            times = living_account.events(campaign.key, action, row.contact)
+            event_counts.add(len(times))
             assert row.sent < times[0] <= times[-1] <= NOON
-            minutes = [f"{one:%Y%m%d%H%M}" for one in times]
+            minutes = [f"{time:%Y%m%d%H%M}" for time in times]
             assert minutes == sorted(set(minutes))
-        for row in living.recipients(campaign.key, "unopenedcontacts"):
-            assert living.events(campaign.key, action, row.contact) == ()
-    assert numbers > {1, 2, 3}
-    assert living.events("3z", action, ODD) == ()
+        for row in living_account.recipients(campaign.key, "unopenedcontacts"):
+            assert living_account.events(campaign.key, action, row.contact) == ()
+    assert event_counts > {1, 2, 3}
+    assert living_account.events("3z", action, ODD) == ()
 
 
-def test_clicks_come_after_opens(living: LivingAccount) -> None:
-    for campaign in living.campaigns():
-        for row in living.recipients(campaign.key, "clickedcontacts"):
+def test_the_first_click_is_after_the_first_open(living_account: LivingAccount) -> None:
+    for campaign in living_account.campaigns():
+        for row in living_account.recipients(campaign.key, "clickedcontacts"):
             opened, clicked = (
-                living.events(campaign.key, action, row.contact)[0]
+                living_account.events(campaign.key, action, row.contact)[0]
                 for action in ("openedcontacts", "clickedcontacts")
             )
             assert opened < clicked
 
 
-def test_some_campaigns_go_to_segments_of_their_list_too(living: LivingAccount) -> None:
-    targets = [one for one in living.campaigns() if one.cvids]
-    assert 0 < len(targets) < len(living.campaigns())
-    topics = living.topics()
-    for campaign in living.campaigns():
+def test_some_campaigns_are_sent_to_segments_of_their_list(
+    living_account: LivingAccount,
+) -> None:
+    segmented = [campaign for campaign in living_account.campaigns() if campaign.cvids]
+    assert 0 < len(segmented) < len(living_account.campaigns())
+    topics = living_account.topics()
+    for campaign in living_account.campaigns():
         assert campaign.topic in topics
         for cvid in campaign.cvids:
-            segment = living.segment(cvid)
+            segment = living_account.segment(cvid)
             assert segment is not None
             assert segment.list_key == campaign.list_key
 
 
-def test_the_office_has_a_bit_of_everything(living: LivingAccount) -> None:
-    assert len(living.fields()) == 2
-    assert len({one.tag_id for one in living.tags()}) == 4
-    created = [one.created for one in living.tags()]
+def test_the_account_has_reference_data_of_each_kind(
+    living_account: LivingAccount,
+) -> None:
+    assert len(living_account.fields()) == 2
+    assert len({tag.tag_id for tag in living_account.tags()}) == 4
+    created = [tag.created for tag in living_account.tags()]
     assert created == sorted(created, reverse=True)
-    assert len({one.topic_id for one in living.topics()}) == 3
-    assert {len(one.primary_list) for one in living.topics()} == {19}
-    assert len({one.product_id for one in living.products()}) == 2
-    assert len({one.key for one in living.workflows()}) == 3
+    assert len({topic.topic_id for topic in living_account.topics()}) == 3
+    assert {len(topic.primary_list) for topic in living_account.topics()} == {19}
+    assert len({product.product_id for product in living_account.products()}) == 2
+    assert len({workflow.key for workflow in living_account.workflows()}) == 3

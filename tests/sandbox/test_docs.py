@@ -1,4 +1,4 @@
-"""The shapes of Zoho's own sample bodies, transcribed from its documentation."""
+"""The bodies have the shapes of the samples in Zoho's documentation."""
 
 from __future__ import annotations
 
@@ -10,42 +10,46 @@ from tests.support import samples
 from tests.support.sandbox_client import Client, fields, parse
 from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
-RENAMED_LIVE = {"firstname": "contactfn", "lastname": "contactln"}
+# The name of a field in a sample -> its name in live answers.
+LIVE_NAMES = {"firstname": "contactfn", "lastname": "contactln"}
 
 
 def shape(body: object) -> t.Any:
-    """Keep the names and kinds of a body and forget its values."""
+    """Return the names and types of a body, without its values."""
     if isinstance(body, dict):
         return {name: shape(value) for name, value in body.items()}
     if isinstance(body, list):
-        return [shape(one) for one in body[:1]]
+        return [shape(item) for item in body[:1]]
     return type(body)
 
 
 def outline(text: str | bytes) -> list[tuple[str, tuple[str, ...]]]:
     """Return the elements of a document with the names of their attributes."""
     return [
-        (one.tag, (one.attrib["val"],) if one.tag == "fl" else tuple(one.attrib))
-        for one in parse(text).iter()
+        (
+            element.tag,
+            (element.attrib["val"],) if element.tag == "fl" else tuple(element.attrib),
+        )
+        for element in parse(text).iter()
     ]
 
 
-def test_recipients_json(client: Client) -> None:
+def test_recipients_in_json_have_the_shape_of_the_sample(client: Client) -> None:
     sample = json.loads(samples.RECIPIENTS_JSON)
-    sent = client.json(
+    body = client.json(
         "getcampaignrecipientsdata", campaignkey=SENT.key, action="sentcontacts"
     )
-    [row], bare = sample.pop("list_of_details"), sent.pop("list_of_details")[1]
-    assert shape(sent) == shape(sample)
-    names = {RENAMED_LIVE.get(name, name) for name in row}
-    assert names <= bare.keys()
+    [sample_row], row = sample.pop("list_of_details"), body.pop("list_of_details")[1]
+    assert shape(body) == shape(sample)
+    names = {LIVE_NAMES.get(name, name) for name in sample_row}
+    assert names <= row.keys()
     for name in ("phone", "timezone", "companyname", "contactstatus", "lastname"):
-        assert bare[RENAMED_LIVE.get(name, name)] == row[name]
-    assert bare["sentdate"] == row["sentdate"]
+        assert row[LIVE_NAMES.get(name, name)] == sample_row[name]
+    assert row["sentdate"] == sample_row["sentdate"]
 
 
-def test_recipients_xml(client: Client) -> None:
-    # Of two recipients the second has no custom fields, as the sample has none.
+def test_recipients_in_xml_have_the_shape_of_the_sample(client: Client) -> None:
+    # The second recipient has no custom fields, like the sample.
     answer = client.get(
         "getcampaignrecipientsdata",
         campaignkey=SENT.key,
@@ -63,15 +67,15 @@ def test_recipients_xml(client: Client) -> None:
     }
 
 
-def test_segment_contacts_xml(client: Client) -> None:
+def test_segment_contacts_in_xml_have_the_shape_of_the_sample(client: Client) -> None:
     sample = outline(samples.SEGMENT_CONTACTS_XML)
     answer = client.get("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=2)
     assert outline(answer.body) == sample[: len(sample) - 21]
 
 
-def test_segment_contacts_json(client: Client) -> None:
-    sent = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=2)
-    assert shape(sent) == {
+def test_segment_contacts_in_json_have_the_same_fields(client: Client) -> None:
+    body = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=2)
+    assert shape(body) == {
         "requestdetails": {"range": int, "cvid": int, "fromindex": int},
         "list_of_details": [
             dict.fromkeys(
@@ -93,71 +97,77 @@ def test_segment_contacts_json(client: Client) -> None:
     }
 
 
-def test_count(client: Client) -> None:
+def test_counts_have_the_shape_of_the_samples(client: Client) -> None:
     answer = client.get("listsubscriberscount", listkey=STREAMS.key)
     assert outline(answer.body) == outline(samples.COUNT_XML)
-    sent = client.json("listsubscriberscount", listkey=STREAMS.key)
-    assert shape(sent) == shape(json.loads(samples.COUNT_JSON))
+    body = client.json("listsubscriberscount", listkey=STREAMS.key)
+    assert shape(body) == shape(json.loads(samples.COUNT_JSON))
 
 
-def test_subscribers_xml(client: Client) -> None:
+def test_subscribers_in_xml_have_the_shape_of_the_sample(client: Client) -> None:
     answer = client.get("getlistsubscribers", listkey=STREAMS.key, range=5, fromindex=2)
     assert outline(answer.body) == outline(samples.SUBSCRIBERS_XML)
-    assert [one.text for one in answer.xml.findall("status")] == ["success", "active"]
+    assert [status.text for status in answer.xml.findall("status")] == [
+        "success",
+        "active",
+    ]
 
 
-def test_list_details_xml(client: Client) -> None:
+def test_list_details_in_xml_have_the_shape_of_the_sample(client: Client) -> None:
     answer = client.get("getlistadvanceddetails", listkey=STREAMS.key)
-    sample, sent = outline(samples.LIST_DETAILS_XML), outline(answer.body)
-    places = [("fl", (name,)) for name in ("INDIA", "CHENNAI", "TAMIL NADU")]
-    own = [("fl", (name,)) for name in fields(answer.xml.find("local_subscribers"))]
-    assert own
-    bare = [one for one in sent if one not in own]
-    assert bare[: len(sample) - 3] == [one for one in sample if one not in places]
-    assert bare[len(sample) - 3][0] == "sent_campaigns"
+    sample, elements = outline(samples.LIST_DETAILS_XML), outline(answer.body)
+    # The places of the sample and of the sandbox have different names.
+    sample_places = [("fl", (name,)) for name in ("INDIA", "CHENNAI", "TAMIL NADU")]
+    places = [("fl", (name,)) for name in fields(answer.xml.find("local_subscribers"))]
+    assert places
+    others = [element for element in elements if element not in places]
+    assert others[: len(sample) - 3] == [
+        element for element in sample if element not in sample_places
+    ]
+    assert others[len(sample) - 3][0] == "sent_campaigns"
 
 
-def test_tags(client: Client) -> None:
+def test_tags_have_the_shape_of_the_sample(client: Client) -> None:
     sample = json.loads(samples.TAGS_JSON)
-    sent = client.json("tag/getalltags")
-    [row] = sample["tags"][0].values()
-    [own] = sent["tags"][0].values()
-    assert shape(own) == shape(row) | {"tag_modified_time": str}
-    assert all(len(one) == 1 for one in sent["tags"])
-    assert sent["requestdetails"] == sample["requestdetails"]
-    assert sent.keys() == sample.keys() | {"status", "code"}
+    body = client.json("tag/getalltags")
+    [sample_tag] = sample["tags"][0].values()
+    [tag] = body["tags"][0].values()
+    assert shape(tag) == shape(sample_tag) | {"tag_modified_time": str}
+    assert all(len(entry) == 1 for entry in body["tags"])
+    assert body["requestdetails"] == sample["requestdetails"]
+    assert body.keys() == sample.keys() | {"status", "code"}
 
 
-def test_topics(client: Client) -> None:
-    asked = {"details": "{from_index:0,range:1}"}
-    sample, sent = json.loads(samples.TOPICS_JSON), client.json("topics", **asked)
+def test_topics_and_products_have_the_shapes_of_the_samples(client: Client) -> None:
+    params = {"details": "{from_index:0,range:1}"}
+    sample, body = json.loads(samples.TOPICS_JSON), client.json("topics", **params)
     sample["topicDetails"][0]["topicDesc"] = ""
-    assert shape(sent) == shape(sample)
-    sent = client.json("topics/products", **asked)
-    assert shape(sent) == shape(json.loads(samples.PRODUCTS_JSON))
+    assert shape(body) == shape(sample)
+    body = client.json("topics/products", **params)
+    assert shape(body) == shape(json.loads(samples.PRODUCTS_JSON))
 
 
-def test_workflows(client: Client) -> None:
+def test_workflows_have_the_shape_of_the_sample(client: Client) -> None:
     details = (
         '{"page":"1","limit":"5","sort_order":"asc","user":"all","trigger_type":"open"}'
     )
-    sent = client.json("workflow", details=details)
+    body = client.json("workflow", details=details)
     sample = json.loads(samples.WORKFLOWS_JSON)
-    assert shape(sent) == shape(sample) | {"uri": str}
-    assert [row.keys() for row in sent["workflows"]] == [
+    assert shape(body) == shape(sample) | {"uri": str}
+    assert [row.keys() for row in body["workflows"]] == [
         row.keys() for row in sample["workflows"]
     ]
-    assert (sent["code"], sent["limit"], sent["sortorder"]) == ("200", 5, "asc")
+    assert (body["code"], body["limit"], body["sortorder"]) == ("200", 5, "asc")
 
 
-def test_the_other_form_of_fields() -> None:
+def test_fields_in_their_other_form_have_the_shape_of_the_sample() -> None:
     with (
         Service(StillAccount(), fields_form="fieldname") as service,
         Client(service) as client,
     ):
-        sent = client.sign().get("contact/allfields", type="json").json["response"]
+        body = client.sign().get("contact/allfields", type="json").json["response"]
         document = client.get("contact/allfields", type="xml").xml
     sample = json.loads(samples.MA_FIELDS_JSON)["response"]
-    assert sent.keys() >= sample.keys()
-    assert sent["fieldname"][0].keys() >= sample["fieldname"][0].keys()
-    assert len(document.findall("fieldname")) == len(sent["fieldname"])
+    assert body.keys() >= sample.keys()
+    assert body["fieldname"][0].keys() >= sample["fieldname"][0].keys()
+    assert len(document.findall("fieldname")) == len(body["fieldname"])

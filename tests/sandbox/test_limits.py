@@ -1,4 +1,4 @@
-"""The quota of the sandbox, its lock, and its connections."""
+"""The quota of the sandbox, its lock, its latency and its connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if t.TYPE_CHECKING:
     from tests.sandbox.conftest import Clock
 
 
-def test_one_call_too_many_locks_one_endpoint(client: Client, clock: Clock) -> None:
+def test_exceeding_the_quota_locks_only_that_endpoint(
+    client: Client, clock: Clock
+) -> None:
     service = client.service
     for _ in range(500):
         assert client.json("getmailinglists")["status"] == "success"
@@ -43,7 +45,7 @@ def test_one_call_too_many_locks_one_endpoint(client: Client, clock: Clock) -> N
     assert len(service.calls) == 504
 
 
-def test_the_window_slides(clock: Clock) -> None:
+def test_the_window_of_the_quota_slides(clock: Clock) -> None:
     with (
         Service(
             StillAccount(), quota_calls=2, quota_seconds=10, monotonic=clock
@@ -66,7 +68,9 @@ def test_the_window_slides(clock: Clock) -> None:
         ("2008", 200, "2008"),
     ],
 )
-def test_forms_of_the_lock(form: LockForm, status: int, expected: str) -> None:
+def test_the_lock_is_answered_in_each_form(
+    form: LockForm, status: int, expected: str
+) -> None:
     with (
         Service(StillAccount(), quota_calls=0, lock_form=form) as service,
         Client(service) as client,
@@ -78,7 +82,7 @@ def test_forms_of_the_lock(form: LockForm, status: int, expected: str) -> None:
         assert (answer.status, answer.xml.findtext("code")) == (status, expected)
 
 
-def test_the_lock_of_another_zoho() -> None:
+def test_the_lock_can_look_like_that_of_zoho_projects() -> None:
     with (
         Service(StillAccount(), quota_calls=0, lock_form="projects") as service,
         Client(service) as client,
@@ -91,7 +95,9 @@ def test_the_lock_of_another_zoho() -> None:
     assert "Try again after 30 minutes" in error["details"]["message"]
 
 
-def test_calls(client: Client, clock: Clock) -> None:
+def test_calls_are_recorded_with_parameters_and_time(
+    client: Client, clock: Clock
+) -> None:
     client.get("getmailinglists", range=1)
     clock.seconds += 5
     client.send("POST", "/api/v1.1/nothing", "a=1&b=", FORM)
@@ -101,7 +107,7 @@ def test_calls(client: Client, clock: Clock) -> None:
     ]
 
 
-def test_intercept() -> None:
+def test_intercepted_calls_are_recorded_but_do_not_count_for_the_quota() -> None:
     def intercept(call: Call) -> Reply | None:
         if call.endpoint == "getmailinglists":
             return Reply(503, b"<html>", {"Content-Type": "text/html"})
@@ -120,7 +126,7 @@ def test_intercept() -> None:
         assert len(service.calls) == 3
 
 
-def test_a_cut_answer() -> None:
+def test_a_cut_answer_is_an_incomplete_read() -> None:
     cut = Reply(200, b'{"status": "succ', cut=True)
     with (
         Service(StillAccount(), intercept=lambda _: cut) as service,
@@ -130,7 +136,9 @@ def test_a_cut_answer() -> None:
         client.get("getmailinglists")
 
 
-def test_latency(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latency_delays_each_answer(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     service.latency = 0.25
@@ -139,9 +147,9 @@ def test_latency(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     assert slept == [0.25]
 
 
-def test_many_at_once(living: LivingAccount) -> None:
-    campaign = living.campaigns()[5]
-    with Service(living) as service, Client(service) as first:
+def test_concurrent_calls_get_complete_answers(living_account: LivingAccount) -> None:
+    campaign = living_account.campaigns()[5]
+    with Service(living_account) as service, Client(service) as first:
         headers = first.sign().headers
 
         def read(action: str) -> int:
@@ -155,37 +163,41 @@ def test_many_at_once(living: LivingAccount) -> None:
             numbers = list(pool.map(read, ACTIONS * 4))
         assert (
             numbers
-            == [len(living.recipients(campaign.key, action)) for action in ACTIONS] * 4
+            == [
+                len(living_account.recipients(campaign.key, action))
+                for action in ACTIONS
+            ]
+            * 4
         )
         assert len(service.calls) == 36
 
 
-def test_connections_are_kept_and_end_with_the_service() -> None:
+def test_connections_are_kept_alive_until_the_service_closes() -> None:
     service = serve(contacts=10, clock=lambda: NOON)
     connection = HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.request("GET", "/")
     connection.getresponse().read()
-    kept = connection.sock
+    first_socket = connection.sock
     connection.request("GET", "/")
     connection.getresponse().read()
-    assert connection.sock is kept
+    assert connection.sock is first_socket
     service.close()
-    assert kept.recv(1) == b""
+    assert first_socket.recv(1) == b""
     connection.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", service.port))
 
 
-def test_a_given_port(service: Service) -> None:
+def test_a_busy_port_is_an_error_and_a_free_one_is_used(service: Service) -> None:
     with pytest.raises(OSError, match="in use"):
         serve(port=service.port)
     port = service.port
     service.close()
-    with serve(port=port, contacts=10) as again:
-        assert again.url == f"http://127.0.0.1:{port}"
+    with serve(port=port, contacts=10) as second_service:
+        assert second_service.url == f"http://127.0.0.1:{port}"
 
 
-def test_config(service: Service) -> None:
+def test_the_config_has_urls_and_stable_credentials(service: Service) -> None:
     config = service.config
     assert config["api_url"] == config["accounts_url"] == service.url
     assert len({config[name] for name in config if "url" not in name}) == 3

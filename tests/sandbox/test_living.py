@@ -94,33 +94,39 @@ def openers(account: LivingAccount, key: str) -> set[str]:
     return {one.contact.email for one in account.recipients(key, "openedcontacts")}
 
 
-def test_equal_seeds_are_equal_accounts(living: LivingAccount) -> None:
-    assert everything(LivingAccount(clock=lambda: NOON)) == everything(living)
+def test_equal_seeds_are_equal_accounts(living_account: LivingAccount) -> None:
+    assert everything(LivingAccount(clock=lambda: NOON)) == everything(living_account)
 
 
-def test_another_seed_is_another_account(living: LivingAccount) -> None:
+def test_another_seed_is_another_account(living_account: LivingAccount) -> None:
     other = LivingAccount(seed=1, clock=lambda: NOON)
-    assert not {one.key for one in other.lists()} & {one.key for one in living.lists()}
-    assert not {one.key for one in other.campaigns()} & {
-        one.key for one in living.campaigns()
+    assert not {one.key for one in other.lists()} & {
+        one.key for one in living_account.lists()
     }
-    assert members(other) != members(living)
+    assert not {one.key for one in other.campaigns()} & {
+        one.key for one in living_account.campaigns()
+    }
+    assert members(other) != members(living_account)
 
 
-def test_what_was_seen_before_does_not_matter(living: LivingAccount) -> None:
+def test_what_was_seen_before_does_not_matter(living_account: LivingAccount) -> None:
     calendar = Calendar(NOON - timedelta(days=100))
     account = LivingAccount(clock=calendar)
     everything(account)
     calendar.now = NOON
-    assert everything(account) == everything(living)
+    assert everything(account) == everything(living_account)
 
 
-def test_pages_of_the_same_second_are_the_same_rows(living: LivingAccount) -> None:
-    key = sent(living)[0].key
+def test_pages_of_the_same_second_are_the_same_rows(
+    living_account: LivingAccount,
+) -> None:
+    key = sent(living_account)[0].key
     for action in ACTIONS:
-        assert living.recipients(key, action) is living.recipients(key, action)
-    for cvid in members(living):
-        assert living.members(cvid) is living.members(cvid)
+        assert living_account.recipients(key, action) is living_account.recipients(
+            key, action
+        )
+    for cvid in members(living_account):
+        assert living_account.members(cvid) is living_account.members(cvid)
 
 
 @pytest.mark.parametrize("days", range(0, 60, 7))
@@ -166,37 +172,37 @@ def test_an_empty_account() -> None:
     assert account.campaigns() == ()
 
 
-def test_unknown_keys(living: LivingAccount) -> None:
-    assert living.campaign("3z") is None
-    assert living.segment("1") is None
-    assert living.members("1") == ()
-    assert living.recipients("3z", "sentcontacts") == ()
-    assert living.subscribers("3z", "active") == 0
-    draft = living.campaigns()[0]
-    assert living.recipients(draft.key, "sentcontacts") == ()
-    assert set(living.report(draft.key).values()) == {0}
+def test_unknown_keys(living_account: LivingAccount) -> None:
+    assert living_account.campaign("3z") is None
+    assert living_account.segment("1") is None
+    assert living_account.members("1") == ()
+    assert living_account.recipients("3z", "sentcontacts") == ()
+    assert living_account.subscribers("3z", "active") == 0
+    draft = living_account.campaigns()[0]
+    assert living_account.recipients(draft.key, "sentcontacts") == ()
+    assert set(living_account.report(draft.key).values()) == {0}
 
 
-def test_newest_first(living: LivingAccount) -> None:
-    for rows in (living.lists(), living.campaigns()):
+def test_newest_first(living_account: LivingAccount) -> None:
+    for rows in (living_account.lists(), living_account.campaigns()):
         created = [row.created for row in rows]
         assert created == sorted(created, reverse=True)
 
 
-def test_forms_of_keys(living: LivingAccount) -> None:
-    keys = [one.key for one in living.lists()]
-    keys += [one.key for one in living.campaigns()]
+def test_forms_of_keys(living_account: LivingAccount) -> None:
+    keys = [one.key for one in living_account.lists()]
+    keys += [one.key for one in living_account.campaigns()]
     assert all(re.fullmatch("3z[0-9a-f]{64}", key) for key in keys)
-    assert {len(one.campaign_id) for one in living.campaigns()} == {19}
-    assert {len(one.number) for one in living.lists()} == {16}
-    assert {len(cvid) for cvid in members(living)} == {18}
+    assert {len(one.campaign_id) for one in living_account.campaigns()} == {19}
+    assert {len(one.number) for one in living_account.lists()} == {16}
+    assert {len(cvid) for cvid in members(living_account)} == {18}
 
 
-def test_nothing_is_in_the_future(living: LivingAccount) -> None:
-    for campaign in living.campaigns():
+def test_nothing_is_in_the_future(living_account: LivingAccount) -> None:
+    for campaign in living_account.campaigns():
         assert campaign.created <= campaign.updated <= NOON
         for action in ACTIONS:
-            for row in living.recipients(campaign.key, action):
+            for row in living_account.recipients(campaign.key, action):
                 times = (row.sent, row.bounced or row.sent, row.opted_out or row.sent)
                 assert max(times) <= NOON
                 assert min(times) == row.sent
@@ -210,8 +216,8 @@ def everybody(account: LivingAccount) -> dict[str, Contact]:
     }
 
 
-def test_people_are_varied(living: LivingAccount) -> None:
-    people = everybody(living).values()
+def test_people_are_varied(living_account: LivingAccount) -> None:
+    people = everybody(living_account).values()
     addresses = {one.email.lower() for one in people}
     assert len(addresses) == len(people) > 1000
     hosts = {address.partition("@")[2] for address in addresses}
@@ -225,12 +231,12 @@ def test_people_are_varied(living: LivingAccount) -> None:
     assert {len(one.custom) for one in people} == {0, 1, 2}
 
 
-def test_an_ab_campaign(living: LivingAccount) -> None:
-    for parent in living.campaigns():
+def test_an_ab_campaign(living_account: LivingAccount) -> None:
+    for parent in living_account.campaigns():
         if parent.kind != "abtesting":
             assert parent.children == ()
             continue
-        parts = [parent, *filter(None, map(living.campaign, parent.children))]
+        parts = [parent, *filter(None, map(living_account.campaign, parent.children))]
         assert len(parts) == 3
         assert all(part.parent_key == parent.key for part in parts[1:])
         assert parent.sent is not None
@@ -239,7 +245,7 @@ def test_an_ab_campaign(living: LivingAccount) -> None:
             {
                 row.contact.email
                 for action in ("sentcontacts", *ACTIONS[-3:])
-                for row in living.recipients(part.key, action)
+                for row in living_account.recipients(part.key, action)
             }
             for part in parts
         ]
@@ -248,19 +254,21 @@ def test_an_ab_campaign(living: LivingAccount) -> None:
         assert len(groups[1]) == len(groups[2]) == len(whole) // 10
 
 
-def test_reports_count_the_recipients(living: LivingAccount) -> None:
-    for campaign in living.campaigns():
+def test_reports_count_the_recipients(living_account: LivingAccount) -> None:
+    for campaign in living_account.campaigns():
         numbers = {
-            action: len(living.recipients(campaign.key, action)) for action in ACTIONS
+            action: len(living_account.recipients(campaign.key, action))
+            for action in ACTIONS
         }
-        assert living.report(campaign.key) == tally(numbers)
+        assert living_account.report(campaign.key) == tally(numbers)
 
 
-def test_actions_fit_together(living: LivingAccount) -> None:
-    for campaign in sent(living):
+def test_actions_fit_together(living_account: LivingAccount) -> None:
+    for campaign in sent(living_account):
         rows = {
             action: [
-                row.contact.email for row in living.recipients(campaign.key, action)
+                row.contact.email
+                for row in living_account.recipients(campaign.key, action)
             ]
             for action in ACTIONS
         }
@@ -277,22 +285,25 @@ def test_actions_fit_together(living: LivingAccount) -> None:
         assert not one["unsentcontacts"] & one["sentcontacts"]
 
 
-def test_an_old_campaign_has_somebody_everywhere(living: LivingAccount) -> None:
-    for campaign in sent(living):
+def test_an_old_campaign_has_somebody_everywhere(living_account: LivingAccount) -> None:
+    for campaign in sent(living_account):
         if campaign.sent and campaign.sent < NOON - CLOSED:
-            assert all(living.recipients(campaign.key, action) for action in ACTIONS)
+            assert all(
+                living_account.recipients(campaign.key, action) for action in ACTIONS
+            )
 
 
-def test_rows_are_in_a_stable_order(living: LivingAccount) -> None:
-    for campaign in sent(living):
+def test_rows_are_in_a_stable_order(living_account: LivingAccount) -> None:
+    for campaign in sent(living_account):
         for action in ACTIONS:
             order = [
                 (row.sent, row.contact.email)
-                for row in living.recipients(campaign.key, action)
+                for row in living_account.recipients(campaign.key, action)
             ]
             assert order == sorted(order)
         seconds = {
-            row.sent.second for row in living.recipients(campaign.key, "sentcontacts")
+            row.sent.second
+            for row in living_account.recipients(campaign.key, "sentcontacts")
         }
         assert len(seconds) > 30
 
@@ -416,8 +427,10 @@ def test_drafts_get_sent() -> None:
     assert account.recipients(coming.key, "sentcontacts")
 
 
-def test_the_account_is_served(living_client: Client, living: LivingAccount) -> None:
-    campaign = sent(living)[3]
+def test_the_account_is_served(
+    living_client: Client, living_account: LivingAccount
+) -> None:
+    campaign = sent(living_account)[3]
     rows = living_client.json(
         "getcampaignrecipientsdata",
         campaignkey=campaign.key,
@@ -430,7 +443,7 @@ def test_the_account_is_served(living_client: Client, living: LivingAccount) -> 
         action="sentcontacts",
         range=1000,
     ).findall("contacts/contact")
-    expected = living.recipients(campaign.key, "sentcontacts")[:500]
+    expected = living_account.recipients(campaign.key, "sentcontacts")[:500]
     emails = [one.contact.email for one in expected]
     assert [row["contactemailaddress"] for row in rows] == emails
     assert [one.findtext("fl[@val='contact_email']") for one in contacts] == emails

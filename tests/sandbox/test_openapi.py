@@ -72,11 +72,11 @@ def test_successes_are_as_described(endpoint: str, form: int) -> None:
         path = f"/api/v1.1/{endpoint}"
         params = asked(description, path)
         for more in ({}, {"type": "open_timeline", "action": "openedcontacts"}):
-            sent = client.get(endpoint, **more | params).json
+            body = client.get(endpoint, **more | params).json
             success, *errors = bodies(description, path)
-            jsonschema.validate(sent, success)
+            jsonschema.validate(body, success)
             for error in errors:
-                assert not jsonschema.Draft202012Validator(error).is_valid(sent)
+                assert not jsonschema.Draft202012Validator(error).is_valid(body)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

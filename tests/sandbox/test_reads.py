@@ -35,14 +35,14 @@ def rows_of(answer: dict[str, t.Any]) -> list[dict[str, t.Any]]:
 
 
 def test_subscribers_in_json(client: Client) -> None:
-    sent = client.json("getlistsubscribers", listkey=STREAMS.key)
-    assert sent["requestdetails"] == {
+    body = client.json("getlistsubscribers", listkey=STREAMS.key)
+    assert body["requestdetails"] == {
         "sort": "Ascending Order",
         "range": 20,
         "status": "active",
         "fromindex": 1,
     }
-    odd, bare = sent["list_of_details"]
+    odd, bare = body["list_of_details"]
     assert odd == {
         "contact_email": ODD.email,
         "firstname": ODD.first_name,
@@ -58,7 +58,7 @@ def test_subscribers_in_json(client: Client) -> None:
 
 
 def test_subscribers_in_xml(client: Client) -> None:
-    sent = client.json("getlistsubscribers", listkey=STREAMS.key, sort="desc")
+    body = client.json("getlistsubscribers", listkey=STREAMS.key, sort="desc")
     document = client.xml("getlistsubscribers", listkey=STREAMS.key, sort="desc")
     assert document.findtext("sort") == "Descending Order"
     assert fields(document.find("list_details")) == {
@@ -69,21 +69,21 @@ def test_subscribers_in_xml(client: Client) -> None:
     rows = [fields(one) for one in document.findall("result_of_subscribers/contact")]
     assert [
         {name: "" if text == "null" else text for name, text in row.items()}
-        for row in sent["list_of_details"]
+        for row in body["list_of_details"]
     ] == rows
     assert rows[0]["contact_email"] == BARE.email
 
 
 @pytest.mark.parametrize("status", FEED_STATUSES)
 def test_subscribers_by_status(client: Client, status: str) -> None:
-    asked = {"listkey": STREAMS.key, "status": status}
+    params = {"listkey": STREAMS.key, "status": status}
     expected = {"active": 2, "recent": 1}.get(status, 0)
-    sent = client.json("getlistsubscribers", **asked)
+    body = client.json("getlistsubscribers", **params)
     if not expected:
-        assert code(sent) == "2502"
+        assert code(body) == "2502"
         return
-    assert sent["requestdetails"]["status"] == status
-    assert len(sent["list_of_details"]) == expected
+    assert body["requestdetails"]["status"] == status
+    assert len(body["list_of_details"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,22 +100,22 @@ def test_subscribers_by_status(client: Client, status: str) -> None:
 def test_lists_that_are_not_there(
     client: Client, endpoint: str, params: dict[str, object], expected: str
 ) -> None:
-    sent = client.json(endpoint, **params)
-    assert code(sent) == expected
+    body = client.json(endpoint, **params)
+    assert code(body) == expected
     document = client.xml(endpoint, **params)
     assert document.findtext("code") == expected
-    assert document.findtext("message") == sent["message"]
+    assert document.findtext("message") == body["message"]
 
 
 def test_nobody_more_is_said_as_it_was_seen(client: Client) -> None:
-    sent = client.json("getlistsubscribers", listkey=STREAMS.key, fromindex=3)
-    assert sent["message"] == "Yet,There are no contacts in this list."
+    body = client.json("getlistsubscribers", listkey=STREAMS.key, fromindex=3)
+    assert body["message"] == "Yet,There are no contacts in this list."
 
 
 def test_a_deleted_list_is_not_shown(client: Client) -> None:
-    sent = client.json("getmailinglists")
-    assert sent["requestdetails"]["total_list_count"] == 2
-    assert DELETED.key not in {row["listkey"] for row in sent["list_of_details"]}
+    body = client.json("getmailinglists")
+    assert body["requestdetails"]["total_list_count"] == 2
+    assert DELETED.key not in {row["listkey"] for row in body["list_of_details"]}
 
 
 @pytest.mark.parametrize(
@@ -130,15 +130,15 @@ def test_a_deleted_list_is_not_shown(client: Client) -> None:
 def test_list_details(
     client: Client, filtertype: str, name: str, keys: list[str]
 ) -> None:
-    asked = {"listkey": STREAMS.key, "filtertype": filtertype}
-    sent = client.json("getlistadvanceddetails", **asked)
-    assert [row["campaign_key"] for row in sent[name]] == keys
-    assert sent["list_details"] == {
+    params = {"listkey": STREAMS.key, "filtertype": filtertype}
+    body = client.json("getlistadvanceddetails", **params)
+    assert [row["campaign_key"] for row in body[name]] == keys
+    assert body["list_details"] == {
         "ispublic": "false",
         "noofcontacts": "12",
         "listname": STREAMS.name,
     }
-    stats = sent["list_dashboard_data"]["contact_stats"]
+    stats = body["list_dashboard_data"]["contact_stats"]
     assert stats == {
         "no_of_bounce": "2",
         "no_of_active": "12",
@@ -146,10 +146,10 @@ def test_list_details(
         "no_of_unsub": "3",
         "schedule_count": "0",
     }
-    document = client.xml("getlistadvanceddetails", **asked)
+    document = client.xml("getlistadvanceddetails", **params)
     assert fields(document.find("list_dashboard_data/contact_stats")) == stats
-    assert fields(document.find("local_subscribers")) == sent["local_subscribers"]
-    assert [fields(one) for one in document.findall(f"{name}/campaign")] == sent[name]
+    assert fields(document.find("local_subscribers")) == body["local_subscribers"]
+    assert [fields(one) for one in document.findall(f"{name}/campaign")] == body[name]
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def test_segments_of_a_campaign(
         Client(service) as client,
     ):
         client.sign()
-        sent = [
+        body = [
             client.json("getcampaigndetails", campaignkey=one.key, campaigntype=kind)
             for one, kind in ((TESTED, "abtesting"), (SENT, "normal"))
         ]
         document = client.xml("getcampaigndetails", campaignkey=SENT.key)
-    assert [one["segments_info"] for one in sent] == [none, some]
+    assert [one["segments_info"] for one in body] == [none, some]
     assert fields(document.find("segments_info/segment")) == {
         "cvid": SEGMENT.cvid,
         "segment_name": SEGMENT.name,
@@ -197,22 +197,22 @@ def test_forms_of_places(endpoint: str, form: PlacesForm, places: object) -> Non
         Service(StillAccount(), places_form=form) as service,
         Client(service) as client,
     ):
-        sent = client.sign().json(endpoint, campaignkey=SENT.key)
-    assert sent["campaign-by-loaction"] == places
-    assert "campaign-by-location" not in sent
+        body = client.sign().json(endpoint, campaignkey=SENT.key)
+    assert body["campaign-by-loaction"] == places
+    assert "campaign-by-location" not in body
 
 
-def test_reach_adds_up(living_client: Client, living: LivingAccount) -> None:
-    campaign = next(one for one in living.campaigns() if one.sent is not None)
-    sent = living_client.json("campaignreports", campaignkey=campaign.key)
-    [reach] = sent["campaign-reach"]
+def test_reach_adds_up(living_client: Client, living_account: LivingAccount) -> None:
+    campaign = next(one for one in living_account.campaigns() if one.sent is not None)
+    body = living_client.json("campaignreports", campaignkey=campaign.key)
+    [reach] = body["campaign-reach"]
     total = int(reach.pop("total"))
     assert total == sum(map(int, reach.values())) > 0
-    [report] = sent["campaign-reports"]
-    assert sum(sent["campaign-by-loaction"].values()) == int(report["opens_count"])
+    [report] = body["campaign-reports"]
+    assert sum(body["campaign-by-loaction"].values()) == int(report["opens_count"])
     document = living_client.xml("campaignreports", campaignkey=campaign.key)
     assert fields(document.find("campaign-by-location")) == {
-        place: str(number) for place, number in sent["campaign-by-loaction"].items()
+        place: str(number) for place, number in body["campaign-by-loaction"].items()
     }
 
 
@@ -224,7 +224,7 @@ TIMES = [{"time": "Aug 02, 2013 12:39 PM"}, {"time": "Mar 11, 2025 08:55 AM"}]
     [("list", TIMES, []), ("object", {"report": TIMES}, {"report": []})],
 )
 def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
-    asked = {
+    params = {
         "campaignkey": SENT.key,
         "action": "openedcontacts",
         "type": "open_timeline",
@@ -233,11 +233,11 @@ def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
         Service(StillAccount(), timeline_form=form) as service,
         Client(service) as client,
     ):
-        sent = client.sign().json(RECIPIENTS, **asked)
-        plain = client.json(RECIPIENTS, **asked | {"type": ""})
-        document = client.xml(RECIPIENTS, **asked)
-    assert [row.pop("reports") for row in rows_of(sent)] == [expected, none]
-    assert sent == plain
+        body = client.sign().json(RECIPIENTS, **params)
+        plain = client.json(RECIPIENTS, **params | {"type": ""})
+        document = client.xml(RECIPIENTS, **params)
+    assert [row.pop("reports") for row in rows_of(body)] == [expected, none]
+    assert body == plain
     odd, bare = document.findall("contacts/contact")
     assert [fields(one) for one in odd.findall("reports/report")] == TIMES
     assert [one.tag for one in bare.findall("reports/*")] == []
@@ -254,16 +254,16 @@ def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
     ],
 )
 def test_others_have_no_timeline(client: Client, action: str, kind: str) -> None:
-    asked = {"campaignkey": SENT.key, "action": action}
-    assert client.json(RECIPIENTS, **asked, type=kind) == client.json(
-        RECIPIENTS, **asked
+    params = {"campaignkey": SENT.key, "action": action}
+    assert client.json(RECIPIENTS, **params, type=kind) == client.json(
+        RECIPIENTS, **params
     )
 
 
 def test_fields(client: Client) -> None:
-    sent = client.get("contact/allfields", type="json").json
-    assert sent.keys() == {"response"}
-    rows = sent["response"]["fieldnames"]["fieldname"]
+    body = client.get("contact/allfields", type="json").json
+    assert body.keys() == {"response"}
+    rows = body["response"]["fieldnames"]["fieldname"]
     assert [row["DISPLAY_NAME"] for row in rows[:8]] == [
         *("Contact Email", "First Name", "Last Name", "Company Name", "Phone"),
         *("Address", "City", "State"),
@@ -297,11 +297,11 @@ def test_fields(client: Client) -> None:
 
 
 def test_the_names_of_custom_fields_are_those_of_contacts(
-    living: LivingAccount,
+    living_account: LivingAccount,
 ) -> None:
-    names = {one.name.lower() for one in living.fields()}
+    names = {one.name.lower() for one in living_account.fields()}
     used: set[str] = set()
-    for member in living.contacts(living.lists()[0].key, "active"):
+    for member in living_account.contacts(living_account.lists()[0].key, "active"):
         used |= member.contact.custom.keys()
     assert used == names
 
@@ -346,9 +346,9 @@ def test_pages_of_topics(client: Client, details: str, numbers: list[int]) -> No
         ("topics/products", "products"),
     ):
         everything = client.json(endpoint)[payload]
-        sent = client.json(endpoint, details=details)
-        assert sent["code"] == "200"
-        assert sent[payload] == [everything[number] for number in numbers]
+        body = client.json(endpoint, details=details)
+        assert body["code"] == "200"
+        assert body[payload] == [everything[number] for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -361,9 +361,9 @@ def test_pages_of_topics(client: Client, details: str, numbers: list[int]) -> No
     ],
 )
 def test_pages_of_workflows(client: Client, details: str, names: list[str]) -> None:
-    sent = client.json("workflow", details=details)
-    assert [row["workflow_name"] for row in sent["workflows"]] == names
-    assert sent["workflows"][0]["created_time"] == "2013-01-15T12:39:21-05:00"
+    body = client.json("workflow", details=details)
+    assert [row["workflow_name"] for row in body["workflows"]] == names
+    assert body["workflows"][0]["created_time"] == "2013-01-15T12:39:21-05:00"
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,9 @@ def test_unknown_paths(service: Service, path: str) -> None:
     [("", 12), ("active", 12), ("unsub", 3), ("bounce", 2), ("spam", 1)],
 )
 def test_counts_by_status(client: Client, status: str, count: int) -> None:
-    asked = {"listkey": STREAMS.key, "status": status}
-    assert client.json("listsubscriberscount", **asked)["no_of_contacts"] == count
-    document = client.xml("listsubscriberscount", **asked)
+    params = {"listkey": STREAMS.key, "status": status}
+    assert client.json("listsubscriberscount", **params)["no_of_contacts"] == count
+    document = client.xml("listsubscriberscount", **params)
     assert document.findtext("no_of_contacts") == str(count)
 
 
@@ -163,23 +163,26 @@ def test_counts_by_status(client: Client, status: str, count: int) -> None:
 @pytest.mark.parametrize("clamp", [None, 50])
 @pytest.mark.parametrize("echo", [True, False])
 def test_pages_give_every_row_once(
-    living: LivingAccount, size: int, clamp: int | None, *, echo: bool
+    living_account: LivingAccount, size: int, clamp: int | None, *, echo: bool
 ) -> None:
-    campaign = living.campaigns()[8]
+    campaign = living_account.campaigns()[8]
     expected = [
-        row.contact.email for row in living.recipients(campaign.key, "unopenedcontacts")
+        row.contact.email
+        for row in living_account.recipients(campaign.key, "unopenedcontacts")
     ]
     used = min(size, clamp or size)
     seen: list[str] = []
     with (
-        Service(living, clamp=clamp, echo_clamped=echo, quota_calls=1000) as service,
+        Service(
+            living_account, clamp=clamp, echo_clamped=echo, quota_calls=1000
+        ) as service,
         Client(service) as client,
     ):
         client.sign()
-        asked = {"campaignkey": campaign.key, "action": "unopenedcontacts"}
+        params = {"campaignkey": campaign.key, "action": "unopenedcontacts"}
         while True:
             first = len(seen) + 1
-            page = client.json(RECIPIENTS, fromindex=first, range=size, **asked)
+            page = client.json(RECIPIENTS, fromindex=first, range=size, **params)
             if page["status"] == "error":
                 break
             assert page["requestdetails"] == {
@@ -189,7 +192,7 @@ def test_pages_give_every_row_once(
             }
             seen += [row["contactemailaddress"] for row in page["list_of_details"]]
             assert len(seen) - first < used
-        document = client.xml(RECIPIENTS, range=size, **asked)
+        document = client.xml(RECIPIENTS, range=size, **params)
     assert seen == expected
     assert document.findtext("range") == str(used if echo else size)
     assert [
@@ -203,9 +206,9 @@ def test_twenty_rows_by_default_and_five_hundred_at_most(living_client: Client) 
         service.account.campaigns(),
         key=lambda one: service.account.report(one.key)["delivered_count"],
     )
-    asked = {"campaignkey": campaign.key, "action": "sentcontacts"}
-    assert len(living_client.json(RECIPIENTS, **asked)["list_of_details"]) == 20
-    page = living_client.json(RECIPIENTS, range=1000, **asked)
+    params = {"campaignkey": campaign.key, "action": "sentcontacts"}
+    assert len(living_client.json(RECIPIENTS, **params)["list_of_details"]) == 20
+    page = living_client.json(RECIPIENTS, range=1000, **params)
     assert len(page["list_of_details"]) == page["requestdetails"]["range"] == 500
 
 

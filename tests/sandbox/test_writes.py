@@ -108,7 +108,7 @@ def test_a_list_with_a_signup_form_waits_for_the_confirmation(
     code, message = told(post(client, f"{form}/listsubscribe", **params))
     assert (code, message.split(".")[0]) == (
         "0",
-        "A confirmation email is sent to the user",
+        "A confirmation email is body to the user",
     )
     assert client.service.account.subscribers(list_key, "active") == before
 
