@@ -307,7 +307,9 @@ def test_recipients_have_all_their_fields_in_json(client: Client) -> None:
     )
 
 
-def test_missing_fields_of_a_recipient_are_the_text_null(client: Client) -> None:
+def test_missing_fields_of_a_recipient_are_the_text_null_or_empty(
+    client: Client,
+) -> None:
     body = client.json(
         "getcampaignrecipientsdata",
         campaignkey=SENT.key,

@@ -1,4 +1,4 @@
-"""The living account: its sizes, its life, and that nothing of it is left to luck."""
+"""The living account: sizes, changes over time, and equal accounts for equal seeds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.world.account import Campaign, Contact
     from tests.support.sandbox_client import Client
 
+# A campaign that is older gets no more opens or clicks.
 CLOSED = timedelta(days=41)
 
 
-class Calendar:
-    """A clock that stands at a time."""
+class Clock:
+    """A clock that only a test moves."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
@@ -39,20 +40,21 @@ class Calendar:
 
 
 def members(account: LivingAccount) -> dict[str, dict[str, datetime]]:
-    """Return who is in each segment, and since when in the account."""
+    """Return the members of each segment, and when they were added."""
     return {
         segment.cvid: {
-            one.contact.email: one.added for one in account.members(segment.cvid)
+            member.contact.email: member.added
+            for member in account.members(segment.cvid)
         }
-        for one_list in account.lists()
-        for segment in account.segments(one_list.key)
+        for mailing_list in account.lists()
+        for segment in account.segments(mailing_list.key)
     }
 
 
 def events(
     account: LivingAccount, key: str
 ) -> dict[tuple[str, str], Sequence[datetime]]:
-    """Return when the recipients of a campaign opened and clicked."""
+    """Return the times at which each recipient of a campaign opened and clicked."""
     return {
         (action, row.contact.email): account.events(key, action, row.contact)
         for action in EVENTS
@@ -61,7 +63,7 @@ def events(
 
 
 def everything(account: LivingAccount) -> object:
-    """Return all that an account has."""
+    """Return all rows of an account."""
     lists = account.lists()
     keys = [
         key
@@ -70,13 +72,17 @@ def everything(account: LivingAccount) -> object:
     ]
     return (
         lists,
-        [account.segments(one.key) for one in lists],
+        [account.segments(mailing_list.key) for mailing_list in lists],
         members(account),
         [
-            [account.subscribers(one.key, status) for status in STATUSES]
-            for one in lists
+            [account.subscribers(mailing_list.key, status) for status in STATUSES]
+            for mailing_list in lists
         ],
-        [account.contacts(one.key, word) for one in lists for word in FEED_STATUSES],
+        [
+            account.contacts(mailing_list.key, status)
+            for mailing_list in lists
+            for status in FEED_STATUSES
+        ],
         [account.fields(), account.tags(), account.topics()],
         [account.products(), account.workflows()],
         [events(account, key) for key in keys],
@@ -86,41 +92,40 @@ def everything(account: LivingAccount) -> object:
     )
 
 
-def sent(account: LivingAccount) -> list[Campaign]:
-    return [one for one in account.campaigns() if one.sent is not None]
+def sent_campaigns(account: LivingAccount) -> list[Campaign]:
+    return [campaign for campaign in account.campaigns() if campaign.sent is not None]
 
 
 def openers(account: LivingAccount, key: str) -> set[str]:
-    return {one.contact.email for one in account.recipients(key, "openedcontacts")}
+    return {row.contact.email for row in account.recipients(key, "openedcontacts")}
 
 
-def test_equal_seeds_are_equal_accounts(living_account: LivingAccount) -> None:
+def test_equal_seeds_give_equal_accounts(living_account: LivingAccount) -> None:
     assert everything(LivingAccount(clock=lambda: NOON)) == everything(living_account)
 
 
-def test_another_seed_is_another_account(living_account: LivingAccount) -> None:
+def test_another_seed_gives_another_account(living_account: LivingAccount) -> None:
     other = LivingAccount(seed=1, clock=lambda: NOON)
-    assert not {one.key for one in other.lists()} & {
-        one.key for one in living_account.lists()
-    }
-    assert not {one.key for one in other.campaigns()} & {
-        one.key for one in living_account.campaigns()
-    }
+    for rows, other_rows in (
+        (living_account.lists(), other.lists()),
+        (living_account.campaigns(), other.campaigns()),
+    ):
+        assert not {row.key for row in rows} & {row.key for row in other_rows}
     assert members(other) != members(living_account)
 
 
-def test_what_was_seen_before_does_not_matter(living_account: LivingAccount) -> None:
-    calendar = Calendar(NOON - timedelta(days=100))
-    account = LivingAccount(clock=calendar)
+def test_earlier_reads_do_not_change_the_account(living_account: LivingAccount) -> None:
+    clock = Clock(NOON - timedelta(days=100))
+    account = LivingAccount(clock=clock)
     everything(account)
-    calendar.now = NOON
+    clock.now = NOON
     assert everything(account) == everything(living_account)
 
 
-def test_pages_of_the_same_second_are_the_same_rows(
+def test_reads_at_the_same_time_return_the_same_rows(
     living_account: LivingAccount,
 ) -> None:
-    key = sent(living_account)[0].key
+    key = sent_campaigns(living_account)[0].key
     for action in ACTIONS:
         assert living_account.recipients(key, action) is living_account.recipients(
             key, action
@@ -130,41 +135,43 @@ def test_pages_of_the_same_second_are_the_same_rows(
 
 
 @pytest.mark.parametrize("days", range(0, 60, 7))
-def test_default_sizes(days: int) -> None:
+def test_the_default_sizes_are_the_same_at_any_time(days: int) -> None:
     now = NOON + timedelta(days=days, hours=days)
     account = LivingAccount(clock=lambda: now)
     lists, campaigns = account.lists(), account.campaigns()
-    segments = [len(account.segments(one.key)) for one in lists]
+    segments = [len(account.segments(mailing_list.key)) for mailing_list in lists]
     assert len(lists) == 5
     assert sum(segments) == 4
     assert max(segments) == 2
     assert min(segments) == 0
     assert len(campaigns) == 30
-    assert sum(one.sent is None for one in campaigns) == 2
-    assert [one.kind for one in sent(account)].count("abtesting") == 2
+    assert sum(campaign.sent is None for campaign in campaigns) == 2
+    assert [campaign.kind for campaign in sent_campaigns(account)].count(
+        "abtesting"
+    ) == 2
     assert max(map(len, members(account).values())) > 200
     contacts = sum(
-        account.subscribers(one.key, status) for one in lists for status in STATUSES
+        account.subscribers(mailing_list.key, status)
+        for mailing_list in lists
+        for status in STATUSES
     )
     assert 2300 < contacts < 2900
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9, 10, 11, 17, 30, 61])
-def test_other_sizes(count: int) -> None:
+def test_other_sizes_are_kept_over_time(count: int) -> None:
     for days in range(0, 90, 10):
         now = NOON + timedelta(days=days)
-        account = LivingAccount(
-            clock=Calendar(now), campaigns=count, contacts=40, lists=2
-        )
+        account = LivingAccount(clock=Clock(now), campaigns=count, contacts=40, lists=2)
         campaigns = account.campaigns()
         assert len(campaigns) == count
-        assert sum(one.sent is None for one in campaigns) == min(count, 2)
+        assert sum(campaign.sent is None for campaign in campaigns) == min(count, 2)
         if count >= 10:
-            assert "abtesting" in {one.kind for one in campaigns}
+            assert "abtesting" in {campaign.kind for campaign in campaigns}
         assert len(account.lists()) == 2
 
 
-def test_an_empty_account() -> None:
+def test_an_account_can_be_empty() -> None:
     account = LivingAccount(
         clock=lambda: NOON, lists=0, segments=0, campaigns=0, contacts=0
     )
@@ -172,7 +179,7 @@ def test_an_empty_account() -> None:
     assert account.campaigns() == ()
 
 
-def test_unknown_keys(living_account: LivingAccount) -> None:
+def test_unknown_keys_and_drafts_have_no_rows(living_account: LivingAccount) -> None:
     assert living_account.campaign("3z") is None
     assert living_account.segment("1") is None
     assert living_account.members("1") == ()
@@ -183,18 +190,20 @@ def test_unknown_keys(living_account: LivingAccount) -> None:
     assert set(living_account.report(draft.key).values()) == {0}
 
 
-def test_newest_first(living_account: LivingAccount) -> None:
+def test_lists_and_campaigns_are_newest_first(living_account: LivingAccount) -> None:
     for rows in (living_account.lists(), living_account.campaigns()):
         created = [row.created for row in rows]
         assert created == sorted(created, reverse=True)
 
 
-def test_forms_of_keys(living_account: LivingAccount) -> None:
-    keys = [one.key for one in living_account.lists()]
-    keys += [one.key for one in living_account.campaigns()]
+def test_keys_have_the_form_of_zohos_keys(living_account: LivingAccount) -> None:
+    keys = [mailing_list.key for mailing_list in living_account.lists()]
+    keys += [campaign.key for campaign in living_account.campaigns()]
     assert all(re.fullmatch("3z[0-9a-f]{64}", key) for key in keys)
-    assert {len(one.campaign_id) for one in living_account.campaigns()} == {19}
-    assert {len(one.number) for one in living_account.lists()} == {16}
+    assert {len(campaign.campaign_id) for campaign in living_account.campaigns()} == {
+        19
+    }
+    assert {len(mailing_list.number) for mailing_list in living_account.lists()} == {16}
     assert {len(cvid) for cvid in members(living_account)} == {18}
 
 
@@ -208,7 +217,7 @@ def test_nothing_is_in_the_future(living_account: LivingAccount) -> None:
                 assert min(times) == row.sent
 
 
-def everybody(account: LivingAccount) -> dict[str, Contact]:
+def all_recipients(account: LivingAccount) -> dict[str, Contact]:
     return {
         row.contact.contact_id: row.contact
         for campaign in account.campaigns()
@@ -216,22 +225,26 @@ def everybody(account: LivingAccount) -> dict[str, Contact]:
     }
 
 
-def test_people_are_varied(living_account: LivingAccount) -> None:
-    people = everybody(living_account).values()
-    addresses = {one.email.lower() for one in people}
-    assert len(addresses) == len(people) > 1000
+def test_contacts_are_varied(living_account: LivingAccount) -> None:
+    contacts = all_recipients(living_account).values()
+    addresses = {contact.email.lower() for contact in contacts}
+    assert len(addresses) == len(contacts) > 1000
     hosts = {address.partition("@")[2] for address in addresses}
     assert hosts == {"example.com", "example.org", "example.net"}
-    assert any("+" in one.email for one in people)
-    assert any(one.email != one.email.lower() for one in people)
-    texts = "".join(one.first_name + one.last_name + one.company for one in people)
+    assert any("+" in contact.email for contact in contacts)
+    assert any(contact.email != contact.email.lower() for contact in contacts)
+    texts = "".join(
+        contact.first_name + contact.last_name + contact.company for contact in contacts
+    )
     assert set("&<\"',明") <= set(texts)
     for name in ("first_name", "last_name", "company", "phone"):
-        assert {bool(getattr(one, name)) for one in people} == {True, False}
-    assert {len(one.custom) for one in people} == {0, 1, 2}
+        assert {bool(getattr(contact, name)) for contact in contacts} == {True, False}
+    assert {len(contact.custom) for contact in contacts} == {0, 1, 2}
 
 
-def test_an_ab_campaign(living_account: LivingAccount) -> None:
+def test_an_ab_campaign_sends_to_three_separate_groups(
+    living_account: LivingAccount,
+) -> None:
     for parent in living_account.campaigns():
         if parent.kind != "abtesting":
             assert parent.children == ()
@@ -249,12 +262,14 @@ def test_an_ab_campaign(living_account: LivingAccount) -> None:
             }
             for part in parts
         ]
-        whole = set.union(*groups)
-        assert sum(map(len, groups)) == len(whole)
-        assert len(groups[1]) == len(groups[2]) == len(whole) // 10
+        all_emails = set.union(*groups)
+        assert sum(map(len, groups)) == len(all_emails)
+        assert len(groups[1]) == len(groups[2]) == len(all_emails) // 10
 
 
-def test_reports_count_the_recipients(living_account: LivingAccount) -> None:
+def test_reports_count_the_recipients_of_each_action(
+    living_account: LivingAccount,
+) -> None:
     for campaign in living_account.campaigns():
         numbers = {
             action: len(living_account.recipients(campaign.key, action))
@@ -263,8 +278,10 @@ def test_reports_count_the_recipients(living_account: LivingAccount) -> None:
         assert living_account.report(campaign.key) == tally(numbers)
 
 
-def test_actions_fit_together(living_account: LivingAccount) -> None:
-    for campaign in sent(living_account):
+def test_the_recipients_of_the_actions_are_consistent(
+    living_account: LivingAccount,
+) -> None:
+    for campaign in sent_campaigns(living_account):
         rows = {
             action: [
                 row.contact.email
@@ -272,29 +289,33 @@ def test_actions_fit_together(living_account: LivingAccount) -> None:
             ]
             for action in ACTIONS
         }
-        one = {action: set(emails) for action, emails in rows.items()}
-        assert all(len(one[action]) == len(rows[action]) for action in ACTIONS)
-        bounced = one["senthardbounce"] | one["sentsoftbounce"]
-        assert bounced <= one["sentcontacts"]
-        reached = one["sentcontacts"] - bounced
-        assert one["openedcontacts"] | one["unopenedcontacts"] == reached
-        assert not one["openedcontacts"] & one["unopenedcontacts"]
+        emails_of = {action: set(emails) for action, emails in rows.items()}
+        assert all(len(emails_of[action]) == len(rows[action]) for action in ACTIONS)
+        bounced = emails_of["senthardbounce"] | emails_of["sentsoftbounce"]
+        assert bounced <= emails_of["sentcontacts"]
+        reached = emails_of["sentcontacts"] - bounced
+        assert emails_of["openedcontacts"] | emails_of["unopenedcontacts"] == reached
+        assert not emails_of["openedcontacts"] & emails_of["unopenedcontacts"]
         for action in ("clickedcontacts", "optoutcontacts", "spamcontacts"):
-            assert one[action] <= one["openedcontacts"]
-        assert not one["senthardbounce"] & one["sentsoftbounce"]
-        assert not one["unsentcontacts"] & one["sentcontacts"]
+            assert emails_of[action] <= emails_of["openedcontacts"]
+        assert not emails_of["senthardbounce"] & emails_of["sentsoftbounce"]
+        assert not emails_of["unsentcontacts"] & emails_of["sentcontacts"]
 
 
-def test_an_old_campaign_has_somebody_everywhere(living_account: LivingAccount) -> None:
-    for campaign in sent(living_account):
+def test_an_old_campaign_has_recipients_of_each_action(
+    living_account: LivingAccount,
+) -> None:
+    for campaign in sent_campaigns(living_account):
         if campaign.sent and campaign.sent < NOON - CLOSED:
             assert all(
                 living_account.recipients(campaign.key, action) for action in ACTIONS
             )
 
 
-def test_rows_are_in_a_stable_order(living_account: LivingAccount) -> None:
-    for campaign in sent(living_account):
+def test_recipients_are_sorted_by_time_and_address(
+    living_account: LivingAccount,
+) -> None:
+    for campaign in sent_campaigns(living_account):
         for action in ACTIONS:
             order = [
                 (row.sent, row.contact.email)
@@ -308,129 +329,137 @@ def test_rows_are_in_a_stable_order(living_account: LivingAccount) -> None:
         assert len(seconds) > 30
 
 
-def test_every_minute_one_comes_and_one_goes() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar, lists=1)
-    seen = [account.subscribers(account.lists()[0].key, status) for status in STATUSES]
-    assert sum(seen) == 2000
-    inside = members(account)
-    newest = max(added for one in inside.values() for added in one.values())
+def test_contacts_join_and_leave_while_the_total_stays() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock, lists=1)
+    counts = [
+        account.subscribers(account.lists()[0].key, status) for status in STATUSES
+    ]
+    assert sum(counts) == 2000
+    before = members(account)
+    newest = max(added for emails in before.values() for added in emails.values())
     assert newest > NOON - timedelta(minutes=15)
-    calendar.now += timedelta(minutes=30)
-    for cvid, later in members(account).items():
-        came = later.keys() - inside[cvid].keys()
-        if cvid == min(inside):
-            assert any(later[email] > NOON for email in came)
-    again = [account.subscribers(account.lists()[0].key, status) for status in STATUSES]
-    assert sum(again) == 2000
+    clock.now += timedelta(minutes=30)
+    for cvid, after in members(account).items():
+        joined = after.keys() - before[cvid].keys()
+        if cvid == min(before):
+            assert any(after[email] > NOON for email in joined)
+    counts = [
+        account.subscribers(account.lists()[0].key, status) for status in STATUSES
+    ]
+    assert sum(counts) == 2000
 
 
 def test_old_contacts_enter_segments_and_leave_them() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
+    clock = Clock()
+    account = LivingAccount(clock=clock)
     before = members(account)
-    calendar.now += timedelta(hours=12)
+    clock.now += timedelta(hours=12)
     after = members(account)
     biggest = max(before, key=lambda cvid: len(before[cvid]))
     long_ago = NOON - timedelta(days=30)
     entered = after[biggest].keys() - before[biggest].keys()
-    left = before[biggest].keys() - after[biggest].keys()
+    departed = before[biggest].keys() - after[biggest].keys()
     assert any(after[biggest][email] < long_ago for email in entered)
-    assert any(before[biggest][email] < long_ago for email in left)
+    assert any(before[biggest][email] < long_ago for email in departed)
 
 
-def test_one_segment_is_empty_at_times() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
+def test_one_segment_is_sometimes_empty() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock)
     empty: dict[str, set[bool]] = {}
     for _ in range(12):
-        calendar.now += timedelta(hours=3)
-        for cvid, inside in members(account).items():
-            empty.setdefault(cvid, set()).add(not inside)
+        clock.now += timedelta(hours=3)
+        for cvid, emails in members(account).items():
+            empty.setdefault(cvid, set()).add(not emails)
     assert sorted(map(len, empty.values())) == [1, 1, 1, 2]
 
 
-def test_opens_come_late() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
+def test_old_campaigns_get_late_opens() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock)
     old = [
-        one.key for one in sent(account) if one.sent and one.sent < NOON - CLOSED / 2
+        campaign.key
+        for campaign in sent_campaigns(account)
+        if campaign.sent and campaign.sent < NOON - CLOSED / 2
     ]
     before = {key: openers(account, key) for key in old}
-    calendar.now += timedelta(days=7)
-    late = {key: openers(account, key) for key in old if account.campaign(key)}
-    assert all(before[key] <= now for key, now in late.items())
-    assert any(before[key] < now for key, now in late.items())
+    clock.now += timedelta(days=7)
+    after = {key: openers(account, key) for key in old if account.campaign(key)}
+    assert all(before[key] <= emails for key, emails in after.items())
+    assert any(before[key] < emails for key, emails in after.items())
 
 
-def test_a_campaign_closes_after_forty_days() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
-    old = [one.key for one in sent(account) if one.sent and one.sent < NOON - CLOSED]
+def test_a_campaign_gets_no_opens_after_forty_days() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock)
+    old = [
+        campaign.key
+        for campaign in sent_campaigns(account)
+        if campaign.sent and campaign.sent < NOON - CLOSED
+    ]
     before = {key: openers(account, key) for key in old}
-    calendar.now += timedelta(days=6)
-    assert {
-        key: openers(account, key) for key in old if account.campaign(key)
-    }.items() <= (before.items())
+    clock.now += timedelta(days=6)
+    after = {key: openers(account, key) for key in old if account.campaign(key)}
+    assert after.items() <= before.items()
 
 
-def test_opens_of_a_new_campaign() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
-    newest = sent(account)[0].key
-    opened, closed = [], []
-    everyone = account.recipients(newest, "sentcontacts")
+def test_a_new_campaign_gets_opens_every_day() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock)
+    newest = sent_campaigns(account)[0].key
+    opened, unopened = [], []
+    recipients = account.recipients(newest, "sentcontacts")
     for _ in range(4):
-        calendar.now += timedelta(days=1)
+        clock.now += timedelta(days=1)
         opened.append(len(account.recipients(newest, "openedcontacts")))
-        closed.append(len(account.recipients(newest, "unopenedcontacts")))
-        assert account.recipients(newest, "sentcontacts") == everyone
+        unopened.append(len(account.recipients(newest, "unopenedcontacts")))
+        assert account.recipients(newest, "sentcontacts") == recipients
     assert opened == sorted(set(opened))
-    assert closed == sorted(set(closed), reverse=True)
+    assert unopened == sorted(set(unopened), reverse=True)
 
 
-def test_events_come_and_stay() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
-    newest = sent(account)[0].key
+def test_events_are_added_and_never_change() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock)
+    newest = sent_campaigns(account)[0].key
     before = events(account, newest)
-    calendar.now += timedelta(days=2)
+    clock.now += timedelta(days=2)
     after = events(account, newest)
     assert before.keys() < after.keys()
-    again = [after[one][: len(times)] == times for one, times in before.items()]
-    assert all(again)
-    assert any(len(after[one]) > len(times) for one, times in before.items())
+    assert all(after[key][: len(times)] == times for key, times in before.items())
+    assert any(len(after[key]) > len(times) for key, times in before.items())
 
 
-def test_no_place_gets_less() -> None:
-    for known in (places.countries, places.local):
+def test_counts_of_places_only_grow() -> None:
+    for count_places in (places.countries, places.local):
         before: dict[str, int] = {}
-        for people in range(200):
-            now = known(people)
-            assert sum(now.values()) == people
-            assert all(now[place] >= number for place, number in before.items())
-            before = now
+        for total in range(200):
+            after = count_places(total)
+            assert sum(after.values()) == total
+            assert all(after[place] >= count for place, count in before.items())
+            before = after
 
 
-def test_drafts_get_sent() -> None:
-    calendar = Calendar()
-    account = LivingAccount(clock=calendar)
-    coming = account.campaigns()[1]
-    assert coming.status == "Draft"
+def test_drafts_are_sent_later() -> None:
+    clock = Clock()
+    account = LivingAccount(clock=clock)
+    draft = account.campaigns()[1]
+    assert draft.status == "Draft"
     oldest = account.campaigns()[-1].key
-    calendar.now += timedelta(days=6.5)
-    campaign = account.campaign(coming.key)
+    clock.now += timedelta(days=6.5)
+    campaign = account.campaign(draft.key)
     assert campaign is not None
     assert campaign.sent is not None
-    assert NOON < campaign.sent < calendar.now
+    assert NOON < campaign.sent < clock.now
     assert account.campaign(oldest) is None
-    assert account.recipients(coming.key, "sentcontacts")
+    assert account.recipients(draft.key, "sentcontacts")
 
 
-def test_the_account_is_served(
+def test_the_service_serves_the_rows_of_the_account(
     living_client: Client, living_account: LivingAccount
 ) -> None:
-    campaign = sent(living_account)[3]
+    campaign = sent_campaigns(living_account)[3]
     rows = living_client.json(
         "getcampaignrecipientsdata",
         campaignkey=campaign.key,
@@ -444,12 +473,14 @@ def test_the_account_is_served(
         range=1000,
     ).findall("contacts/contact")
     expected = living_account.recipients(campaign.key, "sentcontacts")[:500]
-    emails = [one.contact.email for one in expected]
+    emails = [row.contact.email for row in expected]
     assert [row["contactemailaddress"] for row in rows] == emails
-    assert [one.findtext("fl[@val='contact_email']") for one in contacts] == emails
+    assert [
+        contact.findtext("fl[@val='contact_email']") for contact in contacts
+    ] == emails
 
 
-def test_the_default_clock_is_now() -> None:
-    newest = sent(LivingAccount(contacts=50))[0].sent
+def test_the_default_clock_is_the_current_time() -> None:
+    newest = sent_campaigns(LivingAccount(contacts=50))[0].sent
     assert newest is not None
     assert timedelta(0) < datetime.now(UTC) - newest < timedelta(days=7)

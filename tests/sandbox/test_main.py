@@ -1,4 +1,4 @@
-"""The command: what it prints and how it ends."""
+"""The command of the sandbox: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALL = ("--contacts", "50", "--campaigns", "4", "--lists", "2", "--segments", "
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_a_signal(number: signal.Signals) -> None:
+def test_the_command_serves_until_a_signal(number: signal.Signals) -> None:
     with subprocess.Popen(
         [*COMMAND, "--seed", "3", "--latency", "0", *SMALL],
         stdout=subprocess.PIPE,
@@ -43,15 +43,15 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
     assert config.keys() >= {"client_id", "client_secret", "refresh_token"}
 
 
-def test_a_busy_port(service: Service) -> None:
-    ended = subprocess.run(
+def test_a_busy_port_is_an_error(service: Service) -> None:
+    process = subprocess.run(
         [*COMMAND, "--port", str(service.port), *SMALL],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert ended.stderr.startswith(f"Port {service.port} cannot be used: ")
-    assert ended.stderr.count("\n") == 1
+    assert process.returncode == 1
+    assert process.stdout == ""
+    assert process.stderr.startswith(f"Port {service.port} cannot be used: ")
+    assert process.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The sandbox serves what its OpenAPI document says."""
+"""The answers of the sandbox match its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,40 +21,39 @@ from tests.support.sandbox_client import Client
 Document = dict[str, t.Any]
 
 
-def described(client: Client) -> Document:
+def openapi_document(client: Client) -> Document:
     return document(client.service.account)
 
 
-def bodies(described: Document, path: str) -> list[Document]:
-    """Return the schemas of a success and of the errors of a path."""
-    content = described["paths"][path]["get"]["responses"]["200"]["content"]
-    found: list[Document] = copy.deepcopy(
+def response_schemas(description: Document, path: str) -> list[Document]:
+    """Return the schemas of the answers of a path: success, error, gateway error."""
+    content = description["paths"][path]["get"]["responses"]["200"]["content"]
+    schemas: list[Document] = copy.deepcopy(
         content["application/json"]["schema"]["anyOf"]
     )
     return [
-        described["components"]["schemas"][one["$ref"].rpartition("/")[2]]
-        if "$ref" in one
-        else one
-        for one in found
+        description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        if "$ref" in schema
+        else schema
+        for schema in schemas
     ]
 
 
-def asked(described: Document, path: str) -> dict[str, str]:
-    """Return parameters with which a path answers rows."""
-    params = described["paths"][path]["get"].get("parameters", ())
-    found = {}
-    for param in params:
+def example_params(description: Document, path: str) -> dict[str, str]:
+    """Return parameters with which a path returns rows."""
+    params = {}
+    for param in description["paths"][path]["get"].get("parameters", ()):
         schema = param["schema"]
         if "examples" in schema:
-            found[param["name"]] = schema["examples"][0]
+            params[param["name"]] = schema["examples"][0]
         elif param["required"]:
-            found[param["name"]] = schema["enum"][0]
-    return found | {"resfmt": "JSON"}
+            params[param["name"]] = schema["enum"][0]
+    return params | {"resfmt": "JSON"}
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("form", [0, -1])
-def test_successes_are_as_described(endpoint: str, form: int) -> None:
+def test_successful_answers_match_the_document(endpoint: str, form: int) -> None:
     account = LivingAccount(clock=lambda: NOON, contacts=200)
     with (
         Service(
@@ -68,28 +67,28 @@ def test_successes_are_as_described(endpoint: str, form: int) -> None:
         Client(service) as client,
     ):
         client.sign()
-        description = described(client)
+        description = openapi_document(client)
         path = f"/api/v1.1/{endpoint}"
-        params = asked(description, path)
-        for more in ({}, {"type": "open_timeline", "action": "openedcontacts"}):
-            body = client.get(endpoint, **more | params).json
-            success, *errors = bodies(description, path)
+        params = example_params(description, path)
+        for timeline in ({}, {"type": "open_timeline", "action": "openedcontacts"}):
+            body = client.get(endpoint, **timeline | params).json
+            success, *errors = response_schemas(description, path)
             jsonschema.validate(body, success)
             for error in errors:
                 assert not jsonschema.Draft202012Validator(error).is_valid(body)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_errors_are_as_described(endpoint: str, client: Client) -> None:
-    description = described(client)
+def test_errors_match_the_document(endpoint: str, client: Client) -> None:
+    description = openapi_document(client)
     path = f"/api/v1.1/{endpoint}"
-    params = asked(description, path)
-    _, error, gateway = bodies(description, path)
+    params = example_params(description, path)
+    _, error, gateway = response_schemas(description, path)
     for key in {"listkey", "cvid", "campaignkey"} & params.keys():
         answer = client.get(endpoint, **params | {key: "3z"}).json
         jsonschema.validate(answer, error)
-        fewer = {name: value for name, value in params.items() if name != key}
-        jsonschema.validate(client.get(endpoint, **fewer).json, gateway)
+        without_key = {name: value for name, value in params.items() if name != key}
+        jsonschema.validate(client.get(endpoint, **without_key).json, gateway)
     client.headers.clear()
     jsonschema.validate(client.get(endpoint, **params).json, gateway)
 
@@ -104,16 +103,18 @@ def test_errors_are_as_described(endpoint: str, client: Client) -> None:
         "getcampaignrecipientsdata",
     ],
 )
-def test_the_ends_of_pages_are_as_described(endpoint: str, client: Client) -> None:
-    description = described(client)
+def test_answers_after_the_last_page_match_the_document(
+    endpoint: str, client: Client
+) -> None:
+    description = openapi_document(client)
     path = f"/api/v1.1/{endpoint}"
-    params = asked(description, path) | {"fromindex": "1000000"}
-    _, error, _ = bodies(description, path)
+    params = example_params(description, path) | {"fromindex": "1000000"}
+    _, error, _ = response_schemas(description, path)
     jsonschema.validate(client.get(endpoint, **params).json, error)
 
 
-def test_every_path_is_described_and_served(client: Client) -> None:
-    description = described(client)
+def test_every_path_is_documented_and_served(client: Client) -> None:
+    description = openapi_document(client)
     assert description["openapi"] == "3.1.0"
     for path, operations in description["paths"].items():
         for method in operations:
@@ -140,19 +141,29 @@ def test_every_path_is_described_and_served(client: Client) -> None:
     }
 
 
-def test_what_changes_contacts_is_posted_and_nothing_is_deleted() -> None:
-    words = ("subscribe", "add", "donotmail", "update", "associate", "change", "send")
+def test_writes_are_posted_and_no_endpoint_deletes() -> None:
+    write_words = (
+        "subscribe",
+        "add",
+        "donotmail",
+        "update",
+        "associate",
+        "change",
+        "send",
+    )
     for endpoint in ENDPOINTS:
         name = endpoint.replace("subscribers", "")
-        assert not any(word in name for word in words), endpoint
-    for written, about in WRITES.items():
-        assert any(word in written for word in words), written
-        assert about.methods == ("POST",)
+        assert not any(word in name for word in write_words), endpoint
+    for endpoint, route in WRITES.items():
+        assert any(word in endpoint for word in write_words), endpoint
+        assert route.methods == ("POST",)
     assert not any("delete" in name for name in (*ENDPOINTS, *WRITES))
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "QUERY", "HEAD"])
 @pytest.mark.parametrize("path", ["/api/v1.1/getmailinglists", "/oauth/v2/token"])
-def test_other_methods(client: Client, method: str, path: str) -> None:
+def test_other_methods_are_refused_and_the_connection_still_works(
+    client: Client, method: str, path: str
+) -> None:
     assert client.send(method, path, "a=1").status == 405
     assert client.json("getmailinglists")["status"] == "success"

@@ -30,11 +30,11 @@ RECIPIENTS = "getcampaignrecipientsdata"
 
 
 def rows_of(answer: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    found: list[dict[str, t.Any]] = answer["list_of_details"]
-    return found
+    rows: list[dict[str, t.Any]] = answer["list_of_details"]
+    return rows
 
 
-def test_subscribers_in_json(client: Client) -> None:
+def test_subscribers_have_all_their_fields_in_json(client: Client) -> None:
     body = client.json("getlistsubscribers", listkey=STREAMS.key)
     assert body["requestdetails"] == {
         "sort": "Ascending Order",
@@ -57,7 +57,7 @@ def test_subscribers_in_json(client: Client) -> None:
     assert (bare["firstname"], bare["phone"]) == ("", "null")
 
 
-def test_subscribers_in_xml(client: Client) -> None:
+def test_subscribers_have_the_same_fields_in_xml(client: Client) -> None:
     body = client.json("getlistsubscribers", listkey=STREAMS.key, sort="desc")
     document = client.xml("getlistsubscribers", listkey=STREAMS.key, sort="desc")
     assert document.findtext("sort") == "Descending Order"
@@ -66,7 +66,9 @@ def test_subscribers_in_xml(client: Client) -> None:
         "noofcontacts": "12",
         "listname": STREAMS.name,
     }
-    rows = [fields(one) for one in document.findall("result_of_subscribers/contact")]
+    rows = [
+        fields(contact) for contact in document.findall("result_of_subscribers/contact")
+    ]
     assert [
         {name: "" if text == "null" else text for name, text in row.items()}
         for row in body["list_of_details"]
@@ -75,7 +77,7 @@ def test_subscribers_in_xml(client: Client) -> None:
 
 
 @pytest.mark.parametrize("status", FEED_STATUSES)
-def test_subscribers_by_status(client: Client, status: str) -> None:
+def test_subscribers_are_filtered_by_status(client: Client, status: str) -> None:
     params = {"listkey": STREAMS.key, "status": status}
     expected = {"active": 2, "recent": 1}.get(status, 0)
     body = client.json("getlistsubscribers", **params)
@@ -97,7 +99,7 @@ def test_subscribers_by_status(client: Client, status: str) -> None:
         ("listsubscriberscount", {"listkey": DELETED.key}, "2707"),
     ],
 )
-def test_lists_that_are_not_there(
+def test_unknown_and_deleted_lists_are_errors(
     client: Client, endpoint: str, params: dict[str, object], expected: str
 ) -> None:
     body = client.json(endpoint, **params)
@@ -107,12 +109,12 @@ def test_lists_that_are_not_there(
     assert document.findtext("message") == body["message"]
 
 
-def test_nobody_more_is_said_as_it_was_seen(client: Client) -> None:
+def test_the_end_of_a_list_has_zohos_message(client: Client) -> None:
     body = client.json("getlistsubscribers", listkey=STREAMS.key, fromindex=3)
     assert body["message"] == "Yet,There are no contacts in this list."
 
 
-def test_a_deleted_list_is_not_shown(client: Client) -> None:
+def test_a_deleted_list_is_not_among_the_lists(client: Client) -> None:
     body = client.json("getmailinglists")
     assert body["requestdetails"]["total_list_count"] == 2
     assert DELETED.key not in {row["listkey"] for row in body["list_of_details"]}
@@ -127,7 +129,7 @@ def test_a_deleted_list_is_not_shown(client: Client) -> None:
         ("recentcampaigns", "recent_campaigns", [DRAFT.key, SENT.key, TESTED.key]),
     ],
 )
-def test_list_details(
+def test_list_details_contain_the_campaigns_of_the_filter(
     client: Client, filtertype: str, name: str, keys: list[str]
 ) -> None:
     params = {"listkey": STREAMS.key, "filtertype": filtertype}
@@ -149,42 +151,48 @@ def test_list_details(
     document = client.xml("getlistadvanceddetails", **params)
     assert fields(document.find("list_dashboard_data/contact_stats")) == stats
     assert fields(document.find("local_subscribers")) == body["local_subscribers"]
-    assert [fields(one) for one in document.findall(f"{name}/campaign")] == body[name]
+    assert [
+        fields(campaign) for campaign in document.findall(f"{name}/campaign")
+    ] == body[name]
 
 
 @pytest.mark.parametrize(
-    ("form", "none", "some"),
+    ("form", "without", "expected"),
     [
         ("list", [], [{"cvid": SEGMENT.cvid, "segment_name": SEGMENT.name}]),
         ("object", {}, {SEGMENT.cvid: SEGMENT.name}),
     ],
 )
-def test_segments_of_a_campaign(
-    form: SegmentsInfoForm, none: object, some: object
+def test_segments_of_a_campaign_are_served_in_each_form(
+    form: SegmentsInfoForm, without: object, expected: object
 ) -> None:
     with (
         Service(StillAccount(), segments_info_form=form) as service,
         Client(service) as client,
     ):
         client.sign()
-        body = [
-            client.json("getcampaigndetails", campaignkey=one.key, campaigntype=kind)
-            for one, kind in ((TESTED, "abtesting"), (SENT, "normal"))
+        answers = [
+            client.json(
+                "getcampaigndetails", campaignkey=campaign.key, campaigntype=kind
+            )
+            for campaign, kind in ((TESTED, "abtesting"), (SENT, "normal"))
         ]
         document = client.xml("getcampaigndetails", campaignkey=SENT.key)
-    assert [one["segments_info"] for one in body] == [none, some]
+    assert [answer["segments_info"] for answer in answers] == [without, expected]
     assert fields(document.find("segments_info/segment")) == {
         "cvid": SEGMENT.cvid,
         "segment_name": SEGMENT.name,
     }
 
 
-def test_the_topic_of_a_campaign(client: Client) -> None:
-    for one, expected in (
+def test_a_campaign_has_its_topic_if_any(client: Client) -> None:
+    for campaign, expected in (
         (SENT, (TOPIC.topic_id, TOPIC.name)),
         (TESTED, ("", "")),
     ):
-        [row] = client.json("campaignreports", campaignkey=one.key)["campaign-details"]
+        [row] = client.json("campaignreports", campaignkey=campaign.key)[
+            "campaign-details"
+        ]
         assert (row["topic_id"], row["topic_name"]) == expected
 
 
@@ -192,7 +200,9 @@ def test_the_topic_of_a_campaign(client: Client) -> None:
     ("form", "places"), [("object", {"United States": 2}), ("map_text", "{us=2}")]
 )
 @pytest.mark.parametrize("endpoint", ["campaignreports", "getcampaigndetails"])
-def test_forms_of_places(endpoint: str, form: PlacesForm, places: object) -> None:
+def test_places_are_served_in_each_form(
+    endpoint: str, form: PlacesForm, places: object
+) -> None:
     with (
         Service(StillAccount(), places_form=form) as service,
         Client(service) as client,
@@ -202,8 +212,12 @@ def test_forms_of_places(endpoint: str, form: PlacesForm, places: object) -> Non
     assert "campaign-by-location" not in body
 
 
-def test_reach_adds_up(living_client: Client, living_account: LivingAccount) -> None:
-    campaign = next(one for one in living_account.campaigns() if one.sent is not None)
+def test_the_parts_of_the_reach_add_up_to_the_total(
+    living_client: Client, living_account: LivingAccount
+) -> None:
+    campaign = next(
+        campaign for campaign in living_account.campaigns() if campaign.sent is not None
+    )
     body = living_client.json("campaignreports", campaignkey=campaign.key)
     [reach] = body["campaign-reach"]
     total = int(reach.pop("total"))
@@ -220,10 +234,12 @@ TIMES = [{"time": "Aug 02, 2013 12:39 PM"}, {"time": "Mar 11, 2025 08:55 AM"}]
 
 
 @pytest.mark.parametrize(
-    ("form", "expected", "none"),
+    ("form", "expected", "without"),
     [("list", TIMES, []), ("object", {"report": TIMES}, {"report": []})],
 )
-def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
+def test_timelines_are_served_in_each_form(
+    form: TimelineForm, expected: object, without: object
+) -> None:
     params = {
         "campaignkey": SENT.key,
         "action": "openedcontacts",
@@ -234,13 +250,13 @@ def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
         Client(service) as client,
     ):
         body = client.sign().json(RECIPIENTS, **params)
-        plain = client.json(RECIPIENTS, **params | {"type": ""})
+        other_type = client.json(RECIPIENTS, **params | {"type": ""})
         document = client.xml(RECIPIENTS, **params)
-    assert [row.pop("reports") for row in rows_of(body)] == [expected, none]
-    assert body == plain
+    assert [row.pop("reports") for row in rows_of(body)] == [expected, without]
+    assert body == other_type
     odd, bare = document.findall("contacts/contact")
-    assert [fields(one) for one in odd.findall("reports/report")] == TIMES
-    assert [one.tag for one in bare.findall("reports/*")] == []
+    assert [fields(report) for report in odd.findall("reports/report")] == TIMES
+    assert [element.tag for element in bare.findall("reports/*")] == []
     assert fields(odd)["contact_email"] == ODD.email
 
 
@@ -253,14 +269,16 @@ def test_timelines(form: TimelineForm, expected: object, none: object) -> None:
         ("clickedcontacts", "timeline"),
     ],
 )
-def test_others_have_no_timeline(client: Client, action: str, kind: str) -> None:
+def test_other_actions_and_types_have_no_timeline(
+    client: Client, action: str, kind: str
+) -> None:
     params = {"campaignkey": SENT.key, "action": action}
     assert client.json(RECIPIENTS, **params, type=kind) == client.json(
         RECIPIENTS, **params
     )
 
 
-def test_fields(client: Client) -> None:
+def test_fields_have_the_same_values_in_both_formats(client: Client) -> None:
     body = client.get("contact/allfields", type="json").json
     assert body.keys() == {"response"}
     rows = body["response"]["fieldnames"]["fieldname"]
@@ -287,7 +305,9 @@ def test_fields(client: Client) -> None:
         "is_otheruser_field": False,
     }
     document = client.get("contact/allfields", type="xml").xml
-    assert [fields(one) for one in document.findall("fieldnames/fieldname")] == [
+    assert [
+        fields(element) for element in document.findall("fieldnames/fieldname")
+    ] == [
         {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in row.items()
@@ -296,22 +316,22 @@ def test_fields(client: Client) -> None:
     ]
 
 
-def test_the_names_of_custom_fields_are_those_of_contacts(
+def test_contacts_have_the_custom_fields_of_the_account(
     living_account: LivingAccount,
 ) -> None:
-    names = {one.name.lower() for one in living_account.fields()}
+    names = {field.name.lower() for field in living_account.fields()}
     used: set[str] = set()
     for member in living_account.contacts(living_account.lists()[0].key, "active"):
         used |= member.contact.custom.keys()
     assert used == names
 
 
-def test_fields_want_a_format(client: Client) -> None:
+def test_fields_without_a_format_are_an_error(client: Client) -> None:
     answer = client.get("contact/allfields", resfmt="JSON")
     assert answer.xml.findtext("Code") == "903"
 
 
-def test_tags(client: Client) -> None:
+def test_tags_are_json_by_default(client: Client) -> None:
     answer = client.get("tag/getalltags")
     assert answer.kind == "application/json;charset=UTF-8"
     assert answer.json["uri"] == "/tag/getalltags"
@@ -340,15 +360,17 @@ def test_tags(client: Client) -> None:
         ("{from_index:2,range:1}", []),
     ],
 )
-def test_pages_of_topics(client: Client, details: str, numbers: list[int]) -> None:
+def test_topics_and_products_are_paged_by_details(
+    client: Client, details: str, numbers: list[int]
+) -> None:
     for endpoint, payload in (
         ("topics", "topicDetails"),
         ("topics/products", "products"),
     ):
-        everything = client.json(endpoint)[payload]
+        all_rows = client.json(endpoint)[payload]
         body = client.json(endpoint, details=details)
         assert body["code"] == "200"
-        assert body[payload] == [everything[number] for number in numbers]
+        assert body[payload] == [all_rows[number] for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +382,9 @@ def test_pages_of_topics(client: Client, details: str, numbers: list[int]) -> No
         ("{sort_order:asc,trigger_type:open}", ["Workflow 2", "Workflow 1"]),
     ],
 )
-def test_pages_of_workflows(client: Client, details: str, names: list[str]) -> None:
+def test_workflows_are_paged_and_filtered_by_details(
+    client: Client, details: str, names: list[str]
+) -> None:
     body = client.json("workflow", details=details)
     assert [row["workflow_name"] for row in body["workflows"]] == names
     assert body["workflows"][0]["created_time"] == "2013-01-15T12:39:21-05:00"
@@ -374,12 +398,14 @@ def test_pages_of_workflows(client: Client, details: str, names: list[str]) -> N
         ("{trigger_type:closed}", "9008"),
     ],
 )
-def test_no_workflows(client: Client, details: str, expected: str) -> None:
+def test_no_workflows_are_an_error(client: Client, details: str, expected: str) -> None:
     assert code(client.json("workflow", details=details)) == expected
 
 
 @pytest.mark.parametrize("endpoint", ["topics", "topics/products", "workflow"])
-def test_details_that_are_no_numbers(client: Client, endpoint: str) -> None:
+def test_details_with_invalid_numbers_are_an_error(
+    client: Client, endpoint: str
+) -> None:
     details = "{from_index:x,page:x}"
     assert client.json(endpoint, details=details)["Code"] == "1005"
 
@@ -388,7 +414,7 @@ def test_details_that_are_no_numbers(client: Client, endpoint: str) -> None:
     "endpoint",
     ["contact/allfields", "tag/getalltags", "topics", "topics/products", "workflow"],
 )
-def test_some_are_never_posted(client: Client, endpoint: str) -> None:
+def test_reference_data_cannot_be_posted(client: Client, endpoint: str) -> None:
     answer = client.send("POST", f"/api/v1.1/{endpoint}?type=json")
     assert answer.status == 405
     assert client.get(endpoint, type="json").status == 200

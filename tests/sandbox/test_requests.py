@@ -14,20 +14,20 @@ from tests.support.still_account import DRAFT, SEGMENT, SENT, STREAMS
 
 
 @pytest.mark.parametrize("resfmt", ["JSON", "json", "Json"])
-def test_json_in_any_case(client: Client, resfmt: str) -> None:
+def test_the_format_is_read_in_any_case(client: Client, resfmt: str) -> None:
     answer = client.get("getmailinglists", resfmt=resfmt)
     assert answer.kind == "application/json;charset=UTF-8"
     assert answer.json["uri"] == LISTS
 
 
 @pytest.mark.parametrize("params", [{}, {"resfmt": "XML"}, {"RESFMT": "JSON"}])
-def test_xml_by_default(client: Client, params: dict[str, str]) -> None:
+def test_xml_is_the_default_format(client: Client, params: dict[str, str]) -> None:
     answer = client.get("getmailinglists", **params)
     assert answer.kind == "text/xml;charset=UTF-8"
     assert answer.xml.attrib == {"uri": LISTS, "version": "1.1"}
 
 
-def test_parameters_in_a_form_or_in_the_query_of_a_post(client: Client) -> None:
+def test_parameters_are_read_from_the_query_or_a_form(client: Client) -> None:
     query = urlencode({"listkey": STREAMS.key, "resfmt": "JSON"})
     path = "/api/v1.1/listsubscriberscount"
     answers = [
@@ -40,8 +40,8 @@ def test_parameters_in_a_form_or_in_the_query_of_a_post(client: Client) -> None:
 
 def test_a_json_body_is_ignored(client: Client) -> None:
     body = json.dumps({"listkey": STREAMS.key, "resfmt": "JSON"})
-    kind = {"Content-Type": "application/json"}
-    answer = client.send("POST", "/api/v1.1/listsubscriberscount", body, kind)
+    headers = {"Content-Type": "application/json"}
+    answer = client.send("POST", "/api/v1.1/listsubscriberscount", body, headers)
     assert answer.status == 200
     assert answer.xml.findtext("Code") == "903"
 
@@ -58,7 +58,7 @@ def test_a_json_body_is_ignored(client: Client) -> None:
         (RECIPIENTS, {"campaignkey": SENT.key}),
     ],
 )
-def test_missing_parameters(
+def test_missing_parameters_are_an_error(
     client: Client, endpoint: str, params: dict[str, str]
 ) -> None:
     assert client.json(endpoint, **params) == {
@@ -97,7 +97,7 @@ def test_missing_parameters(
         ),
     ],
 )
-def test_business_errors(
+def test_business_errors_have_http_200_and_a_code(
     client: Client, endpoint: str, params: dict[str, object], expected: str
 ) -> None:
     answer = client.get(endpoint, resfmt="json", **params)
@@ -105,14 +105,14 @@ def test_business_errors(
     assert code(answer.json) == expected
     document = client.xml(endpoint, **params)
     assert document.attrib == {"uri": f"/api/v1.1/{endpoint}", "version": "1.1"}
-    assert {one.tag: one.text for one in document} == {
+    assert {element.tag: element.text for element in document} == {
         "status": "error",
         "code": expected,
         "message": answer.json["message"],
     }
 
 
-def test_the_empty_account_has_errors_only() -> None:
+def test_an_empty_account_answers_with_errors() -> None:
     account = LivingAccount(lists=0, segments=0, campaigns=0, contacts=0)
     with Service(account) as service, Client(service) as client:
         client.sign()
@@ -128,19 +128,19 @@ def test_the_empty_account_has_errors_only() -> None:
         ({"range": "-1"}, "1005"),
     ],
 )
-def test_numbers_that_are_none(
+def test_invalid_numbers_are_an_error(
     client: Client, params: dict[str, str], expected: str
 ) -> None:
     assert client.json("getmailinglists", **params)["Code"] == expected
 
 
-def test_unknown_action(client: Client) -> None:
+def test_an_unknown_action_is_an_error(client: Client) -> None:
     answer = client.json(RECIPIENTS, campaignkey=SENT.key, action="sentleads")
     assert answer["Code"] == "1001"
 
 
 @pytest.mark.parametrize("path", ["/api/v1.1/openapi.json", "/", "/oauth/v2/other"])
-def test_unknown_paths(service: Service, path: str) -> None:
+def test_unknown_paths_are_an_error(service: Service, path: str) -> None:
     with Client(service) as client:
         answer = client.send("GET", f"{path}?resfmt=JSON")
     assert answer.status == 200
@@ -152,7 +152,9 @@ def test_unknown_paths(service: Service, path: str) -> None:
     ("status", "count"),
     [("", 12), ("active", 12), ("unsub", 3), ("bounce", 2), ("spam", 1)],
 )
-def test_counts_by_status(client: Client, status: str, count: int) -> None:
+def test_contacts_are_counted_by_status(
+    client: Client, status: str, count: int
+) -> None:
     params = {"listkey": STREAMS.key, "status": status}
     assert client.json("listsubscriberscount", **params)["no_of_contacts"] == count
     document = client.xml("listsubscriberscount", **params)
@@ -162,7 +164,7 @@ def test_counts_by_status(client: Client, status: str, count: int) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
 @pytest.mark.parametrize("clamp", [None, 50])
 @pytest.mark.parametrize("echo", [True, False])
-def test_pages_give_every_row_once(
+def test_pages_contain_every_row_once(
     living_account: LivingAccount, size: int, clamp: int | None, *, echo: bool
 ) -> None:
     campaign = living_account.campaigns()[8]
@@ -170,8 +172,8 @@ def test_pages_give_every_row_once(
         row.contact.email
         for row in living_account.recipients(campaign.key, "unopenedcontacts")
     ]
-    used = min(size, clamp or size)
-    seen: list[str] = []
+    used_size = min(size, clamp or size)
+    emails: list[str] = []
     with (
         Service(
             living_account, clamp=clamp, echo_clamped=echo, quota_calls=1000
@@ -181,30 +183,31 @@ def test_pages_give_every_row_once(
         client.sign()
         params = {"campaignkey": campaign.key, "action": "unopenedcontacts"}
         while True:
-            first = len(seen) + 1
+            first = len(emails) + 1
             page = client.json(RECIPIENTS, fromindex=first, range=size, **params)
             if page["status"] == "error":
                 break
             assert page["requestdetails"] == {
                 "action": "unopenedcontacts",
                 "fromindex": first,
-                "range": used if echo else size,
+                "range": used_size if echo else size,
             }
-            seen += [row["contactemailaddress"] for row in page["list_of_details"]]
-            assert len(seen) - first < used
+            emails += [row["contactemailaddress"] for row in page["list_of_details"]]
+            assert len(emails) - first < used_size
         document = client.xml(RECIPIENTS, range=size, **params)
-    assert seen == expected
-    assert document.findtext("range") == str(used if echo else size)
+    assert emails == expected
+    assert document.findtext("range") == str(used_size if echo else size)
     assert [
-        fields(one)["contact_email"] for one in document.findall("contacts/contact")
-    ] == expected[:used]
+        fields(contact)["contact_email"]
+        for contact in document.findall("contacts/contact")
+    ] == expected[:used_size]
 
 
-def test_twenty_rows_by_default_and_five_hundred_at_most(living_client: Client) -> None:
+def test_a_page_has_20_rows_by_default_and_500_at_most(living_client: Client) -> None:
     service = living_client.service
     campaign = max(
         service.account.campaigns(),
-        key=lambda one: service.account.report(one.key)["delivered_count"],
+        key=lambda campaign: service.account.report(campaign.key)["delivered_count"],
     )
     params = {"campaignkey": campaign.key, "action": "sentcontacts"}
     assert len(living_client.json(RECIPIENTS, **params)["list_of_details"]) == 20
@@ -212,14 +215,14 @@ def test_twenty_rows_by_default_and_five_hundred_at_most(living_client: Client) 
     assert len(page["list_of_details"]) == page["requestdetails"]["range"] == 500
 
 
-def test_index_zero_is_one(client: Client) -> None:
+def test_index_zero_means_the_first_row(client: Client) -> None:
     first = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=1, range=1)
-    again = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=0, range=1)
-    assert first == again
+    zero = client.json("getsegmentcontacts", cvid=SEGMENT.cvid, fromindex=0, range=1)
+    assert first == zero
 
 
 @pytest.mark.parametrize("endpoint", ["getmailinglists", "recentcampaigns"])
-def test_order(client: Client, endpoint: str) -> None:
+def test_the_order_is_descending_by_default(client: Client, endpoint: str) -> None:
     payload = {"getmailinglists": "list_of_details"}.get(endpoint, "recent_campaigns")
     name = {"getmailinglists": "listkey"}.get(endpoint, "campaign_key")
     orders = [

@@ -1,4 +1,4 @@
-"""What the sandbox serves is what its OpenAPI document says."""
+"""Schemathesis checks the sandbox against its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ api_key = "${AUTHTOKEN}"
 """
 
 
-def test_schemathesis_finds_nothing(
+def test_schemathesis_finds_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -42,7 +42,7 @@ def test_schemathesis_finds_nothing(
                 for name in ("client_id", "client_secret", "refresh_token")
             },
         }
-        answer = requests.post(f"{service.url}/oauth/v2/token", form, timeout=30)
+        token = requests.post(f"{service.url}/oauth/v2/token", form, timeout=30)
         done = subprocess.run(
             [
                 *(COMMAND, "--config-file", config),
@@ -53,7 +53,7 @@ def test_schemathesis_finds_nothing(
             ],
             env=os.environ
             | {
-                "TOKEN": f"Zoho-oauthtoken {answer.json()['access_token']}",
+                "TOKEN": f"Zoho-oauthtoken {token.json()['access_token']}",
                 "AUTHTOKEN": service.config_v1["auth_token"],
             },
             capture_output=True,

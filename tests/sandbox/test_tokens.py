@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     from tests.sandbox.conftest import Clock
 
 
-def test_a_token(service: Service) -> None:
+def test_a_refresh_token_gets_an_access_token(service: Service) -> None:
     with Client(service) as client:
         answer = client.token(scope="whatever")
     assert answer.status == 200
@@ -31,7 +31,7 @@ def test_a_token(service: Service) -> None:
     assert service.calls == []
 
 
-def test_a_token_by_query(service: Service) -> None:
+def test_a_token_can_be_requested_in_the_query(service: Service) -> None:
     params = urlencode({**service.config, "grant_type": "refresh_token"})
     with Client(service) as client:
         answer = client.send("POST", f"/oauth/v2/token?{params}")
@@ -48,7 +48,9 @@ def test_a_token_by_query(service: Service) -> None:
         ({"grant_type": "password"}, "invalid_grant"),
     ],
 )
-def test_no_token(service: Service, changed: dict[str, str], error: str) -> None:
+def test_wrong_credentials_get_no_token(
+    service: Service, changed: dict[str, str], error: str
+) -> None:
     with Client(service) as client:
         answer = client.token(**changed)
     assert (answer.status, answer.json) == (200, {"error": error})
@@ -56,7 +58,9 @@ def test_no_token(service: Service, changed: dict[str, str], error: str) -> None
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_the_eleventh_token(clock: Clock, status: t.Literal[200, 400]) -> None:
+def test_the_eleventh_token_in_ten_minutes_is_refused(
+    clock: Clock, status: t.Literal[200, 400]
+) -> None:
     with (
         Service(StillAccount(), monotonic=clock, throttle_status=status) as service,
         Client(service) as client,
@@ -75,7 +79,7 @@ def test_the_eleventh_token(clock: Clock, status: t.Literal[200, 400]) -> None:
         assert service.tokens_issued == 11
 
 
-def test_a_token_that_lives_for_seconds_and_is_repeated(clock: Clock) -> None:
+def test_a_valid_token_can_be_returned_again_until_it_expires(clock: Clock) -> None:
     with (
         Service(
             StillAccount(), monotonic=clock, token_seconds=30, repeats_token=True
@@ -94,7 +98,7 @@ def test_a_token_that_lives_for_seconds_and_is_repeated(clock: Clock) -> None:
         assert client.get("getmailinglists").status == 200
 
 
-def test_a_token_lives_an_hour(client: Client, clock: Clock) -> None:
+def test_a_token_expires_after_an_hour(client: Client, clock: Clock) -> None:
     clock.seconds += 3599
     assert client.get("getmailinglists").status == 200
     clock.seconds += 1
@@ -104,7 +108,9 @@ def test_a_token_lives_an_hour(client: Client, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "Zoho-oauthtoken x", "Bearer", "x"])
-def test_without_a_token(service: Service, header: str | None) -> None:
+def test_a_call_without_a_valid_token_is_unauthorized(
+    service: Service, header: str | None
+) -> None:
     headers = {"Authorization": header} if header else {}
     with Client(service, headers) as client:
         answer = client.get("getmailinglists", resfmt="JSON")
@@ -121,7 +127,7 @@ def test_without_a_token(service: Service, header: str | None) -> None:
     assert document.findtext("Code") == "1007"
 
 
-def test_bearer_will_do(client: Client) -> None:
+def test_bearer_tokens_are_accepted(client: Client) -> None:
     token = client.headers["Authorization"].removeprefix("Zoho-oauthtoken ")
     client.headers["Authorization"] = f"Bearer {token}"
     assert client.get("getmailinglists").status == 200

@@ -1,4 +1,4 @@
-"""Calls that change contacts, as Zoho's pages and those who use them tell of them."""
+"""Calls that change contacts, as documented by Zoho and reported by users."""
 
 from __future__ import annotations
 
@@ -26,18 +26,22 @@ def service(clock: Clock) -> Iterator[Service]:
         yield service
 
 
-def key(service: Service, *, public: bool = False) -> str:
-    """Return the key of a list that has a signup form, or none."""
-    return next(one.key for one in service.account.lists() if one.public is public)
+def list_key_of(service: Service, *, public: bool = False) -> str:
+    """Return the key of a list. Public lists have a signup form."""
+    return next(
+        mailing_list.key
+        for mailing_list in service.account.lists()
+        if mailing_list.public is public
+    )
 
 
 def contact(form: str, email: str = EMAIL, **fields: str) -> str:
-    """Write a contact as Zoho's pages do."""
-    pairs = {**{name.replace("_", " "): told for name, told in fields.items()}}
+    """Return a contact in the form of Zoho's documentation."""
+    pairs = {**{name.replace("_", " "): value for name, value in fields.items()}}
     pairs["Contact Email"] = email
     if form == "json":
-        return "{" + ",".join(f"{name}:{told}" for name, told in pairs.items()) + "}"
-    inner = "".join(f'<fl val="{name}">{told}</fl>' for name, told in pairs.items())
+        return "{" + ",".join(f"{name}:{value}" for name, value in pairs.items()) + "}"
+    inner = "".join(f'<fl val="{name}">{value}</fl>' for name, value in pairs.items())
     return f"<xml>{inner}</xml>"
 
 
@@ -45,8 +49,8 @@ def post(client: Client, endpoint: str, **params: str) -> Answer:
     return client.send("POST", f"/api/v1.1/{endpoint}", urlencode(params), FORM)
 
 
-def told(answer: Answer) -> tuple[str, str]:
-    """Return code and message, in either format."""
+def code_and_message(answer: Answer) -> tuple[str, str]:
+    """Return the code and the message of an answer in either format."""
     if answer.body.startswith(b"<"):
         document = answer.xml
         code = document.findtext("code") or document.findtext("Code")
@@ -56,15 +60,17 @@ def told(answer: Answer) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_contact_comes_changes_and_goes(client: Client, form: str) -> None:
-    account, list_key = client.service.account, key(client.service)
+def test_a_contact_is_subscribed_changed_unsubscribed_and_blocked(
+    client: Client, form: str
+) -> None:
+    account, list_key = client.service.account, list_key_of(client.service)
     before = {
         status: account.subscribers(list_key, status) for status in ("active", "unsub")
     }
 
     def call(name: str, info: str) -> tuple[str, str]:
         answer = post(client, f"{form}/{name}", listkey=list_key, contactinfo=info)
-        return told(answer)
+        return code_and_message(answer)
 
     info = contact(form, First_Name="mac", Favourite_colour="blue", Unknown="x")
     assert call("listsubscribe", info) == ("0", "User successfully subscribed.")
@@ -73,13 +79,13 @@ def test_a_contact_comes_changes_and_goes(client: Client, form: str) -> None:
     assert (code, "already exists in the list" in message) == ("0", True)
     assert account.subscribers(list_key, "active") == before["active"] + 1
     assert isinstance(account, LivingAccount)
-    (member,) = (
-        one.contact
-        for one in account.contacts(list_key, "active")
-        if one.contact.email == EMAIL
+    (subscribed,) = (
+        subscriber.contact
+        for subscriber in account.contacts(list_key, "active")
+        if subscriber.contact.email == EMAIL
     )
-    assert (member.first_name, member.last_name) == ("mac", "Major")
-    assert member.custom == {"favourite colour": "blue"}
+    assert (subscribed.first_name, subscribed.last_name) == ("mac", "Major")
+    assert subscribed.custom == {"favourite colour": "blue"}
     assert call("listunsubscribe", contact(form)) == (
         "0",
         "User successfully unsubscribed.",
@@ -92,23 +98,23 @@ def test_a_contact_comes_changes_and_goes(client: Client, form: str) -> None:
     )
     assert call("contactdonotmail", contact(form))[1] == "User already in Do-Not-Mail."
     assert account.subscribers(list_key, "unsub") == before["unsub"]
-    # To leave a list does not bring the mail back.
+    # A blocked contact stays blocked when it is unsubscribed.
     assert call("listunsubscribe", contact(form))[0] == "0"
     assert account.blocked(EMAIL)
     assert call("listsubscribe", contact(form))[0] == "2001"
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_list_with_a_signup_form_waits_for_the_confirmation(
+def test_a_public_list_sends_a_confirmation_before_it_subscribes(
     client: Client, form: str
 ) -> None:
-    list_key = key(client.service, public=True)
+    list_key = list_key_of(client.service, public=True)
     before = client.service.account.subscribers(list_key, "active")
     params = {"listkey": list_key, "contactinfo": contact(form)}
-    code, message = told(post(client, f"{form}/listsubscribe", **params))
+    code, message = code_and_message(post(client, f"{form}/listsubscribe", **params))
     assert (code, message.split(".")[0]) == (
         "0",
-        "A confirmation email is body to the user",
+        "A confirmation email is sent to the user",
     )
     assert client.service.account.subscribers(list_key, "active") == before
 
@@ -125,19 +131,19 @@ def test_a_list_with_a_signup_form_waits_for_the_confirmation(
         ("contactdonotmail", None, "no address", "2004"),
     ],
 )
-def test_refusals(
+def test_wrong_lists_and_addresses_are_refused(
     client: Client, endpoint: str, listkey: str | None, email: str, code: str
 ) -> None:
-    list_key = key(client.service) if listkey is None else listkey
+    list_key = list_key_of(client.service) if listkey is None else listkey
     for form in FORMS:
         params = {"listkey": list_key, "contactinfo": contact(form, email)}
         answer = post(client, f"{form}/{endpoint}", **params)
         assert answer.status == 200
-        assert told(answer)[0] == code
+        assert code_and_message(answer)[0] == code
 
 
-def test_ten_are_added_at_once_and_no_more(client: Client) -> None:
-    list_key = key(client.service)
+def test_a_bulk_call_adds_at_most_ten_contacts(client: Client) -> None:
+    list_key = list_key_of(client.service)
     emails = [f"one.of.many.{number}@example.com" for number in range(11)]
     before = client.service.account.subscribers(list_key, "active")
 
@@ -154,38 +160,40 @@ def test_ten_are_added_at_once_and_no_more(client: Client) -> None:
     assert client.service.account.subscribers(list_key, "active") == before + 10
 
 
-def test_version_1_answers_as_its_page_says(client: Client) -> None:
-    known = {
+def test_version_1_answers_with_its_documented_codes(client: Client) -> None:
+    params = {
         "authtoken": client.service.config_v1["auth_token"],
         "scope": "CampaignsAPI",
-        "listkey": key(client.service),
+        "listkey": list_key_of(client.service),
     }
 
     def call(path: str, info: str) -> Answer:
-        body = urlencode(known | {"contactinfo": info})
+        body = urlencode(params | {"contactinfo": info})
         return client.send("POST", f"/api/{path}", body, FORM)
 
     first = call("xml/listsubscribe", contact("xml"))
     assert first.xml.attrib == {"uri": "/api/xml/listsubscribe", "version": "1"}
-    assert told(first)[0] == "0"
-    assert told(call("json/listsubscribe", contact("json"))) == (
+    assert code_and_message(first)[0] == "0"
+    assert code_and_message(call("json/listsubscribe", contact("json"))) == (
         "2003",
         "Contact exists in this list",
     )
-    assert told(call("json/listunsubscribe", contact("json")))[0] == "0"
-    assert told(call("json/listunsubscribe", contact("json", "x@example.com"))) == (
+    assert code_and_message(call("json/listunsubscribe", contact("json")))[0] == "0"
+    assert code_and_message(
+        call("json/listunsubscribe", contact("json", "x@example.com"))
+    ) == (
         "2103",
         "Subscriber does not exist",
     )
-    known["listkey"] = "3z"
-    assert told(call("json/listsubscribe", contact("json")))[0] == "2002"
-    assert told(call("json/contactdonotmail", contact("json")))[0] == "1004"
+    params["listkey"] = "3z"
+    assert code_and_message(call("json/listsubscribe", contact("json")))[0] == "2002"
+    assert code_and_message(call("json/contactdonotmail", contact("json")))[0] == "1004"
 
 
 @pytest.mark.parametrize(
     ("info", "email"),
     [
-        # As a client in production has to send it.
+        # The form that a client in production uses.
         (f'{{Contact Email: "{quote_plus("a+b@example.com")}"}}', "a+b@example.com"),
         ('{"Contact Email":"a+b@example.com"}', None),
         ("{Contact Email:a%2Bb@example.com}", "a+b@example.com"),
@@ -197,30 +205,33 @@ def test_version_1_answers_as_its_page_says(client: Client) -> None:
         ('{"Contact\\u0020Email":"\\u0061@example.com"}', "a@example.com"),
     ],
 )
-def test_json_is_read_as_the_service_reads_it(
+def test_loose_json_is_read_as_zoho_reads_it(
     client: Client, info: str, email: str | None
 ) -> None:
-    list_key = key(client.service)
+    list_key = list_key_of(client.service)
     answer = post(client, "json/listsubscribe", listkey=list_key, contactinfo=info)
     account = client.service.account
     assert isinstance(account, LivingAccount)
     if email is None:
-        assert told(answer)[0] in {"2001", "2004"}
+        assert code_and_message(answer)[0] in {"2001", "2004"}
     else:
-        assert told(answer)[0] == "0"
+        assert code_and_message(answer)[0] == "0"
         assert account.status(email, list_key) == "active"
 
 
 @pytest.mark.parametrize(
     "info", ["<xml><fl", "", "<!DOCTYPE x><xml/>", "text", '<xml><fl val="a">b</xml>']
 )
-def test_xml_that_is_not_well_formed(client: Client, info: str) -> None:
-    params = {"listkey": key(client.service), "contactinfo": info}
-    assert told(post(client, "xml/listsubscribe", **params))[0] in {"2001", "903"}
+def test_malformed_xml_is_refused(client: Client, info: str) -> None:
+    params = {"listkey": list_key_of(client.service), "contactinfo": info}
+    assert code_and_message(post(client, "xml/listsubscribe", **params))[0] in {
+        "2001",
+        "903",
+    }
 
 
-def test_nothing_is_written_by_a_get_or_without_the_scopes(client: Client) -> None:
-    list_key = key(client.service)
+def test_writes_need_post_and_the_write_scopes(client: Client) -> None:
+    list_key = list_key_of(client.service)
     params = {"listkey": list_key, "contactinfo": contact("json")}
     assert client.get("json/listsubscribe", **params).status == 405
     client.service.scopes = ["ZohoCampaigns.contact.READ"]
@@ -228,21 +239,23 @@ def test_nothing_is_written_by_a_get_or_without_the_scopes(client: Client) -> No
     assert post(client, "addlistsubscribersinbulk", listkey=list_key).status == 401
 
 
-def test_an_account_that_can_not_be_changed_says_so() -> None:
+def test_writes_to_a_fixed_account_are_an_error() -> None:
     with Service(StillAccount()) as service, Client(service) as client:
         client.sign()
         params = {"listkey": STREAMS.key, "contactinfo": contact("json")}
-        assert told(post(client, "json/listsubscribe", **params))[0] == "2701"
+        assert (
+            code_and_message(post(client, "json/listsubscribe", **params))[0] == "2701"
+        )
 
 
-def test_both_formats_share_the_quota_of_subscribing(
+def test_both_formats_share_the_quota_of_an_endpoint(
     client: Client, clock: Clock
 ) -> None:
     def subscribe(form: str) -> str:
         params = {"listkey": "3z", "contactinfo": contact(form)}
-        return told(post(client, f"{form}/listsubscribe", **params))[0]
+        return code_and_message(post(client, f"{form}/listsubscribe", **params))[0]
 
-    codes = [subscribe(FORMS[turn % 2]) for turn in range(500)]
+    codes = [subscribe(FORMS[number % 2]) for number in range(500)]
     assert {*codes} == {"2501"}
     assert subscribe("json") == "Z101"
     clock.seconds += 1799
@@ -251,16 +264,24 @@ def test_both_formats_share_the_quota_of_subscribing(
     assert subscribe("xml") == "2501"
 
 
-def test_whoever_writes_nothing_sees_the_account_as_it_was() -> None:
-    one, other = (LivingAccount(clock=lambda: NOON, contacts=200) for _ in range(2))
-    list_key = next(each.key for each in one.lists() if not each.public)
-    members = {each.cvid: one.members(each.cvid) for each in one.segments(list_key)}
-    one.enter(EMAIL, list_key, "active", {})
-    assert (
-        one.subscribers(list_key, "active") == other.subscribers(list_key, "active") + 1
+def test_contacts_leave_only_the_segments_of_the_changed_account() -> None:
+    changed, unchanged = (
+        LivingAccount(clock=lambda: NOON, contacts=200) for _ in range(2)
     )
-    for person in other.contacts(list_key, "active"):
-        one.enter(person.contact.email.upper(), list_key, "unsub", {})
+    list_key = next(
+        mailing_list.key for mailing_list in changed.lists() if not mailing_list.public
+    )
+    members = {
+        segment.cvid: changed.members(segment.cvid)
+        for segment in changed.segments(list_key)
+    }
+    changed.enter(EMAIL, list_key, "active", {})
+    assert (
+        changed.subscribers(list_key, "active")
+        == unchanged.subscribers(list_key, "active") + 1
+    )
+    for member in unchanged.contacts(list_key, "active"):
+        changed.enter(member.contact.email.upper(), list_key, "unsub", {})
     for cvid, before in members.items():
-        assert before == other.members(cvid)
-        assert all(member.contact.email == EMAIL for member in one.members(cvid))
+        assert before == unchanged.members(cvid)
+        assert all(member.contact.email == EMAIL for member in changed.members(cvid))
