@@ -167,7 +167,9 @@ def _page_size(
         advice = "nothing is lost; with this setting, `plan` counts the calls rightly"
         command = set_variable("page_size", used)
         return Check(f"page size of {endpoint}", Result.WARNING, text, advice, command)
-    return Check(f"page size of {endpoint}", Result.OK, f"Up to {size} rows")
+    known = used or len(rows) >= size
+    text = f"{size} rows" if known else "Zoho does not say it"
+    return Check(f"page size of {endpoint}", Result.OK, text)
 
 
 def _way_out(error: ZohoError, settings: Row) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from tests.support.calls import (
     LISTS,
     in_turn,
 )
+from tests.support.certificates import CERTIFICATE, PRIVATE_KEY
 from tests.support.zoho import (
     CONFIG,
     NAMES,
@@ -119,35 +120,13 @@ def test_is_local_recognizes_loopback_addresses(
     assert hosts.is_local(url) is local
 
 
-# Of this test alone, for 127.0.0.1, until 2120.
-KEY = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguVhJWarZKAqsXO0H
-JKhelHhkQhSh86d6DkvR1hQHhZahRANCAASFjkvTQ6Kt/V16MRk2MI3mB3GJzRqU
-ywgV5GR3A69ZI72AD77twKlK7C8AZ2mE4wG8Q+ZqRUHbskYso0mzJgfL
------END PRIVATE KEY-----
-"""
-CERTIFICATE = """\
------BEGIN CERTIFICATE-----
-MIIBXDCCAQKgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAkxMjcuMC4w
-LjEwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
-CTEyNy4wLjAuMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIWOS9NDoq39XXox
-GTYwjeYHcYnNGpTLCBXkZHcDr1kjvYAPvu3AqUrsLwBnaYTjAbxD5mpFQduyRiyj
-SbMmB8ujQzBBMA8GA1UdEQQIMAaHBH8AAAEwDwYDVR0TAQH/BAUwAwEB/zAdBgNV
-HQ4EFgQUhyyXLG1e+Cu+njPeCO9SK6rxHm4wCgYIKoZIzj0EAwIDSAAwRQIhALOk
-QQty7C78gx8JOf2iUfYxAr164yBLWxWeOU2Uybz3AiBvR9y3C/jsYSLmfCphrTU4
-LfD8GGrHNK5GfG1ROh/ubw==
------END CERTIFICATE-----
-"""
-
-
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_only_certificates_of_the_environment_are_trusted(
     variable: str, environment: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
 ) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     certificate.write_text(CERTIFICATE)
-    key.write_text(KEY)
+    key.write_text(PRIVATE_KEY)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with Zoho(in_turn(success()), tls=tls) as zoho:

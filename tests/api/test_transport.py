@@ -20,8 +20,8 @@ import pytest
 from urllib3.response import DeflateDecoder, HTTPResponse
 
 from tap_zohocampaigns.api.errors import FatalError
-from tests.api.test_network import CERTIFICATE, KEY
 from tests.support.calls import LISTS
+from tests.support.certificates import CERTIFICATE, PRIVATE_KEY
 from tests.support.timed_call import call
 from tests.support.zoho import Answer, Clock, Request, Zoho
 
@@ -190,7 +190,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """Return what serves with a certificate that is trusted."""
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     certificate.write_text(CERTIFICATE)
-    key.write_text(KEY)
+    key.write_text(PRIVATE_KEY)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
