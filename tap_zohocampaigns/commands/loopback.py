@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import typing as t
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from tap_zohocampaigns.api.errors import FatalError, SettingError
@@ -17,6 +17,14 @@ if t.TYPE_CHECKING:
 
 _DONE = b"<!doctype html><title>Done</title><p>You can close this window."
 _OTHER = b"<!doctype html><title>Not here</title><p>This is not the expected redirect."
+_IDLE_SECONDS = 10.0
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each connection: browsers open some that they do not use."""
+
+    def handle_error(self, *_: object) -> None:
+        """Ignore browsers that hang up."""
 
 
 class Loopback:
@@ -31,7 +39,7 @@ class Loopback:
         self._queries: list[Query] = []
         self._came = threading.Event()
         try:
-            self._server = HTTPServer(("127.0.0.1", port), self._handler())
+            self._server = _Server(("127.0.0.1", port), self._handler())
         except OSError as error:
             msg = (
                 f"Port {port} can't be used ({type(error).__name__}): choose another "
@@ -89,6 +97,8 @@ class Loopback:
         loopback = self
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = _IDLE_SECONDS
+
             def do_GET(self) -> None:
                 query = dict(parse_qsl(urlsplit(self.path).query))
                 known = "state" in query

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import requests
 from tap_zohocampaigns.api import oauth
 from tap_zohocampaigns.api.errors import FatalError, SettingError, Transient
 from tap_zohocampaigns.commands.login import Login, needed_scopes
+from tap_zohocampaigns.commands.loopback import Loopback
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.settings import env_file
 
@@ -131,6 +133,15 @@ def test_browser_login_reads_the_decision_from_the_redirect(
     threads[0].join()
     assert service.config["client_secret"] not in urls[0]
     assert any("http://localhost:" in text for text in session.printed)
+
+
+def test_unused_connection_of_a_browser_delays_no_redirect() -> None:
+    with (
+        Loopback(0) as loopback,
+        socket.create_connection(("127.0.0.1", loopback.port)),
+    ):
+        requests.get(loopback.url, {"state": "mine", "code": "x"}, timeout=30)
+        assert loopback.wait("mine", 30) == {"state": "mine", "code": "x"}
 
 
 def test_redirect_of_another_request_is_ignored() -> None:
