@@ -35,11 +35,16 @@ def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def copy_pages(app: Sphinx, exception: Exception | None) -> None:
-    """Serve each page as it was written, too: streams.md beside streams.html."""
+    """Serve each page as it was written, too: streams.md beside streams.html.
+
+    Its pictures are where it names them.
+    """
     if exception is None:
         for name in app.env.found_docs:
             source = Path(app.env.doc2path(name))
             shutil.copy(source, app.outdir / source.name)
+        images = Path(app.srcdir, "images")
+        shutil.copytree(images, app.outdir / images.name, dirs_exist_ok=True)
 
 
 def setup(app: Sphinx) -> None:

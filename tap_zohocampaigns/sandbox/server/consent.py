@@ -32,9 +32,14 @@ _DEVICE_SECONDS = 300
 _POLL_SECONDS = 30
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _PAGE = """<!doctype html>
+<html lang="en">
 <title>{title}</title>
+<style>
+body {{ font: 16px sans-serif; margin: 2em auto; max-width: 34em; padding: 0 1em }}
+button {{ font: inherit; margin-right: .5em; padding: .3em 1em }}
+</style>
 <h1>{title}</h1>
-<p>{text}</p>
+{text}
 <form method="post" action="{action}">
 {fields}
 <button name="decision" value="accept">Accept</button>
@@ -111,7 +116,8 @@ class Consent:
             return Reply(200, b"Error: invalid_redirect_uri", _HTML)
         names = ("redirect_uri", "scope", "state", "access_type")
         hidden = {name: params.get(name, "") for name in names}
-        text = f"The app wants to access: {escape(hidden['scope'])}"
+        scopes = escape(hidden["scope"]).replace(",", "\n<li>")
+        text = f"<p>The app wants to access:\n<ul>\n<li>{scopes}\n</ul>"
         return _page("Sandbox consent", text, CONSENT_PATH, _hidden(hidden))
 
     def _redirect(self, params: Mapping[str, str], server: str) -> Reply:
@@ -167,7 +173,7 @@ class Consent:
     def _device_page(self, params: Mapping[str, str], _: str) -> Reply:
         code = escape(params.get("user_code", ""), quote=True)
         field = f'<label>Code <input name="user_code" value="{code}"></label>'
-        return _page("Sandbox device", "Enter the code.", DEVICE_PATH, field)
+        return _page("Sandbox device", "<p>Enter the code.", DEVICE_PATH, field)
 
     def _decide(self, params: Mapping[str, str], _: str) -> Reply:
         with self._lock:
