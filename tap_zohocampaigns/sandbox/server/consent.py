@@ -35,6 +35,7 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <title>{title}</title>
 <style>
+html {{ background: #eef1f5 }}
 body {{ font: 16px sans-serif; margin: 2em auto; max-width: 34em; padding: 0 1em }}
 button {{ font: inherit; margin-right: .5em; padding: .3em 1em }}
 </style>
