@@ -84,5 +84,5 @@ def test_plan_is_drawn_as_it_is_now(built: dict[str, str]) -> None:
 @pytest.mark.slow
 def test_the_consent_page_is_drawn(tmp_path: Path) -> None:
     path = tmp_path / "consent.png"
-    assert pictures.draw_consent(path), "install Debian's chromium"
+    pictures.draw_consent(path)
     assert path.read_bytes().startswith(b"\x89PNG")

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.browser import browser
+from scripts.browser import browser
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
