@@ -1,4 +1,4 @@
-"""A sandbox whose clock stands still, and the tap run against it."""
+"""Fixtures of all tests: a sandbox with a fixed clock, and the tap run against it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if t.TYPE_CHECKING:
 
     from tests.support.taps import Output, Sync
 
-# A busy machine is no failure.
+# No deadline: a slow machine must not fail a test.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the ledger of a test apart from the user's, and from that of other tests."""
+    """Give each test its own ledger, apart from the user's."""
     folder = tmp_path / "state"
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder
@@ -43,7 +43,7 @@ def account() -> LivingAccount:
 
 @pytest.fixture
 def service(account: LivingAccount) -> Iterator[Service]:
-    # Tests read an account more often than the quota allows.
+    # Tests make more calls than the real quota allows.
     with Service(account, quota_calls=100_000) as service:
         yield service
 
@@ -56,14 +56,14 @@ def sync(service: Service) -> Sync:
 
 @pytest.fixture(scope="session", params=["json", "xml"])
 def output(request: pytest.FixtureRequest, account: LivingAccount) -> Output:
-    """Read the whole account once in each format; not to be changed."""
+    """Read the whole account once in each format. Tests share it: do not change it."""
     with Service(account) as service:
         return run_tap(service, response_format=request.param)
 
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a PostgreSQL; return its address."""
+    """Start a PostgreSQL server; return its URI."""
     server = get_server(tmp_path_factory.mktemp("pg"))
     yield server.get_uri()
     server.cleanup()
@@ -71,7 +71,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the project's meltano.yml, as a clone has it."""
+    """Return a copy of the project that Meltano can run in."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("pyproject.toml", "README.md", "LICENSE", "meltano.yml"):
         shutil.copy(ROOT / name, folder)
@@ -82,7 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def life(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
-    """Make lives, of which each has the account to itself."""
+    """Return a factory of model tests; each resets the account when it begins."""
     town, clock, wire = Town(), Clock(), Wire()
 
     def send(transport: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
@@ -93,6 +93,6 @@ def life(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
     )
     monkeypatch.setattr("tap_zohocampaigns.api.client.Transport.send", send)
     with Service(town, quota_calls=10**9, monotonic=clock) as service:
-        logging.disable()  # it would say of each kill that it is an error
+        logging.disable()  # a simulated kill would be logged as an error
         yield partial(Life, town, service, clock, wire)
         logging.disable(logging.NOTSET)

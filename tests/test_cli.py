@@ -1,4 +1,4 @@
-"""How the programs end: one sentence, no traceback, no lines of the SDK beside it."""
+"""Programs that fail print one error message: no traceback, no lines of the SDK."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ TARGET = str(Path(sys.executable).with_name("target-zohocampaigns"))
 STOPPED_READING = "stopped reading"
 
 
-def ended(*command: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run a command whose stdout nobody reads."""
-    reading, writing = os.pipe()
-    os.close(reading)
+def run_with_unread_stdout(*command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command whose stdout is a pipe that nobody reads."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
     try:
         return subprocess.run(
             command,
-            input=given,
-            stdout=writing,
+            input=b"",
+            stdout=write_end,
             stderr=subprocess.PIPE,
             check=False,
             timeout=120,
         )
     finally:
-        os.close(writing)
+        os.close(write_end)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [(), ("--discover",), ("plan",), ("--about",), ("--test",), ("--version",)],
 )
-def test_when_nobody_reads_what_the_tap_writes_it_says_so(
+def test_tap_reports_that_its_stdout_is_not_read(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(SANDBOX))
-    done = ended(TAP, "--config", str(path), *arguments)
-    stderr = done.stderr.decode()
-    assert done.returncode == 1
+    result = run_with_unread_stdout(TAP, "--config", str(path), *arguments)
+    stderr = result.stderr.decode()
+    assert result.returncode == 1
     assert [STOPPED_READING in line for line in errors(stderr)] == [True]
     assert "Traceback" not in stderr
     assert "Exception ignored" not in stderr
@@ -62,57 +62,59 @@ def test_when_nobody_reads_what_the_tap_writes_it_says_so(
 
 
 @pytest.mark.parametrize("program", [TARGET, SOURCE])
-def test_so_do_target_and_source(program: str) -> None:
+def test_target_and_source_report_that_their_stdout_is_not_read(program: str) -> None:
     argument = "--about" if program == TARGET else "spec"
-    done = ended(program, argument)
-    assert done.returncode == 1
-    assert STOPPED_READING in done.stderr.decode()
-    assert "Traceback" not in done.stderr.decode()
-    assert "Exception ignored" not in done.stderr.decode()
+    result = run_with_unread_stdout(program, argument)
+    assert result.returncode == 1
+    assert STOPPED_READING in result.stderr.decode()
+    assert "Traceback" not in result.stderr.decode()
+    assert "Exception ignored" not in result.stderr.decode()
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_full_disk_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(SANDBOX))
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
+        result = subprocess.run(
             [TAP, "--config", str(path), "--discover"],
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,
         )
-    assert done.returncode == 1
-    (line,) = errors(done.stderr.decode())
+    assert result.returncode == 1
+    (line,) = errors(result.stderr.decode())
     assert "no space left" in line
 
 
 @pytest.mark.parametrize("arguments", [(), ("--discover",), ("plan",)])
-def test_a_closed_stdout_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_closed_stdout_is_reported(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(SANDBOX))
-    words = " ".join([TAP, "--config", str(path), *arguments])
-    done = subprocess.run(
-        ["sh", "-c", f"{words} >&-"], stderr=subprocess.PIPE, text=True, check=False
+    command = " ".join([TAP, "--config", str(path), *arguments])
+    result = subprocess.run(
+        ["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, text=True, check=False
     )
-    assert done.returncode == 1
-    assert ["Stdout is closed" in line for line in errors(done.stderr)] == [True]
-    done = subprocess.run(
+    assert result.returncode == 1
+    assert ["Stdout is closed" in line for line in errors(result.stderr)] == [True]
+    result = subprocess.run(
         ["sh", "-c", f"{SOURCE} spec >&-"],
         stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith("Stdout is closed")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Stdout is closed")
 
 
-def test_discovery_with_wrong_settings_tells_what_is_missing(tmp_path: Path) -> None:
+def test_discovery_with_wrong_settings_warns_that_custom_fields_are_missing(
+    tmp_path: Path,
+) -> None:
     stdout, stderr = run(tmp_path, SANDBOX | {"page_sise": 1}, "--discover")
     assert json.loads(stdout)["streams"]
     assert "no columns of their own: There is no setting `page_sise`" in stderr
 
 
-# The SDK's own lines.
+# No lines of the SDK beside the error message.
 
 
 def unknown_code(call: Call) -> Reply | None:
@@ -122,7 +124,9 @@ def unknown_code(call: Call) -> Reply | None:
     return None
 
 
-def test_the_sentence_stands_alone(tmp_path: Path, service: Service) -> None:
+def test_error_message_is_the_only_and_last_error_line(
+    tmp_path: Path, service: Service
+) -> None:
     service.intercept = unknown_code
     _, stderr = run(tmp_path, service.config, status=1)
     (line,) = errors(stderr)
@@ -133,16 +137,20 @@ def test_the_sentence_stands_alone(tmp_path: Path, service: Service) -> None:
 
 
 @pytest.mark.parametrize("argument", ["--test", "--test=schema"])
-def test_a_test_that_succeeds_has_no_errors(tmp_path: Path, argument: str) -> None:
+def test_successful_connection_test_logs_no_error(
+    tmp_path: Path, argument: str
+) -> None:
     _, stderr = run(tmp_path, SANDBOX, argument)
     assert errors(stderr) == []
 
 
 @pytest.mark.parametrize("argument", ["--test", "plan", "--config"])
-def test_wrong_settings_are_one_line(tmp_path: Path, argument: str) -> None:
-    more = ("ENV",) if argument == "--config" else ()
-    wrong = SANDBOX | {"page_size": 0, "lookback_day": 1}
-    _, stderr = run(tmp_path, wrong, argument, *more, status=1)
+def test_all_wrong_settings_are_reported_in_one_line(
+    tmp_path: Path, argument: str
+) -> None:
+    extra = ("ENV",) if argument == "--config" else ()
+    config = SANDBOX | {"page_size": 0, "lookback_day": 1}
+    _, stderr = run(tmp_path, config, argument, *extra, status=1)
     (line,) = errors(stderr)
     assert line.startswith("There is no setting `lookback_day`: write `lookback_days`")
     assert line.endswith("Setting `page_size` must be at least 1.")
@@ -151,10 +159,10 @@ def test_wrong_settings_are_one_line(tmp_path: Path, argument: str) -> None:
 # Signals.
 
 
-def patched(
+def run_patched(
     patch: str, *arguments: str, module: str = "tap"
 ) -> subprocess.CompletedProcess[str]:
-    """Run the tap with a part of it replaced."""
+    """Run the tap after the code `patch`, which may change `module`."""
     program = (
         "import os, signal, sys\n"
         f"import tap_zohocampaigns.{module} as module\n"
@@ -173,31 +181,31 @@ def patched(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
-    ("where", "argument"),
+    ("function", "argument"),
     [("make_plan", "plan"), ("json.dumps", "--discover"), ("click.echo", "--discover")],
 )
-def test_a_signal_leaves_neither_state_nor_traceback(
-    tmp_path: Path, number: signal.Signals, where: str, argument: str
+def test_signal_before_the_sync_prints_neither_state_nor_traceback(
+    tmp_path: Path, number: signal.Signals, function: str, argument: str
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(SANDBOX))
     patch = (
-        f"real = module.{where}\n"
+        f"real = module.{function}\n"
         "def kill(*a, **k):\n"
-        "    done = real(*a, **k)\n"
+        "    result = real(*a, **k)\n"
         f"    os.kill(os.getpid(), {int(number)})\n"
-        "    return done\n"
-        f"module.{where} = kill\n"
+        "    return result\n"
+        f"module.{function} = kill\n"
     )
     module = "commands.plan" if argument == "plan" else "tap"
-    done = patched(patch, "--config", str(path), argument, module=module)
-    assert done.returncode == 128 + number
-    assert "Traceback" not in done.stderr
-    assert "STATE" not in done.stdout
-    assert f"Stopped, as {number.name} came" in done.stderr
+    result = run_patched(patch, "--config", str(path), argument, module=module)
+    assert result.returncode == 128 + number
+    assert "Traceback" not in result.stderr
+    assert "STATE" not in result.stdout
+    assert f"Stopped, as {number.name} came" in result.stderr
 
 
-def test_an_interruption_while_the_program_starts_leaves_no_traceback() -> None:
+def test_interrupt_while_the_program_starts_prints_no_traceback() -> None:
     program = (
         "import os, signal, sys\n"
         "class Finder:\n"
@@ -209,19 +217,16 @@ def test_an_interruption_while_the_program_starts_leaves_no_traceback() -> None:
         "{name}()\n"
     )
     for module, name in (("cli", "tap"), ("cli", "target"), ("airbyte.cli", "main")):
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", program.format(module=module, name=name), "read"],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+        assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
 
 
 # Stream maps.
-
-
-DEFAULT_STREAMS = {"campaigns", "mailing_lists"}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +244,7 @@ DEFAULT_STREAMS = {"campaigns", "mailing_lists"}
         {"campaigns": {"source": "'a'"}, "__else__": None},
     ],
 )
-def test_maps_work_for_streams_that_are_not_read(
+def test_stream_maps_work_for_deselected_streams(
     service: Service, caplog: pytest.LogCaptureFixture, maps: dict[str, t.Any]
 ) -> None:
     output = run_tap(service, stream_maps=maps, actions=["spamcontacts"])
@@ -248,7 +253,7 @@ def test_maps_work_for_streams_that_are_not_read(
     assert "streams that are not there" not in caplog.text
 
 
-def test_maps_work_for_streams_that_the_catalog_deselects(
+def test_stream_maps_work_with_an_edited_catalog(
     tmp_path: Path, service: Service
 ) -> None:
     stdout, _ = run(tmp_path, service.config, "--discover")
@@ -259,7 +264,7 @@ def test_maps_work_for_streams_that_the_catalog_deselects(
                 entry["metadata"]["selected"] = stream["stream"] == "campaigns"
             elif entry["breadcrumb"][-1] == "subject":
                 entry["metadata"]["selected"] = False
-            # Whoever edits a catalog need not keep what is not read.
+            # Users may remove the fields of streams that they do not read.
             if stream["stream"] == "segments":
                 stream["schema"]["properties"] = {}
     catalog["streams"] = [
@@ -279,7 +284,7 @@ def test_maps_work_for_streams_that_the_catalog_deselects(
     assert errors(stderr) == []
 
 
-def test_a_catalog_without_metadata_selects_its_streams(service: Service) -> None:
+def test_streams_without_metadata_in_the_catalog_are_selected(service: Service) -> None:
     catalog = TapZohoCampaigns(config=dict(SANDBOX)).catalog_dict
     catalog["streams"] = [
         stream | {"metadata": []}
@@ -293,7 +298,7 @@ def test_a_catalog_without_metadata_selects_its_streams(service: Service) -> Non
 
 
 @pytest.mark.parametrize(
-    ("maps", "named"),
+    ("maps", "unknown"),
     [
         ({"campaign": {"x": "'a'"}}, "campaign"),
         ({"contact*": {"x": "'a'"}, "lists_*": None}, "lists_*"),
@@ -304,17 +309,17 @@ def test_a_catalog_without_metadata_selects_its_streams(service: Service) -> Non
         ),
     ],
 )
-def test_a_map_that_is_for_no_stream_is_told_once(
+def test_stream_maps_for_unknown_streams_cause_one_warning(
     service: Service,
     caplog: pytest.LogCaptureFixture,
     maps: dict[str, t.Any],
-    named: str,
+    unknown: str,
 ) -> None:
     run_tap(service, "campaigns", stream_maps=maps)
-    warned = [
+    warnings = [
         record.getMessage()
         for record in caplog.records
         if "streams that are not there" in record.getMessage()
     ]
-    assert len(warned) == 1
-    assert warned[0].endswith(f": {named}")
+    assert len(warnings) == 1
+    assert warnings[0].endswith(f": {unknown}")

@@ -1,4 +1,4 @@
-"""What a run over a fixed account gives its users is as it was reviewed."""
+"""The output for a fixed account equals the reviewed golden files."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def built() -> dict[str, str]:
     return golden.build()
 
 
-def test_there_is_a_golden_file_for_each_part_of_the_output(
+def test_each_part_of_the_output_has_a_golden_file(
     built: dict[str, str],
 ) -> None:
     assert sorted(built) == NAMES, "run `python -m scripts.golden`"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_golden_file_is_as_reviewed(name: str, built: dict[str, str]) -> None:
+def test_output_equals_its_golden_file(name: str, built: dict[str, str]) -> None:
     reviewed = (golden.FOLDER / name).read_text(encoding="utf-8").splitlines()
-    now = built[name].splitlines()
-    changed = [
+    current = built[name].splitlines()
+    changes = [
         f"line {number}:\n- {old[:400]}\n+ {new[:400]}"
-        for number, (old, new) in enumerate(zip(reviewed, now, strict=False), 1)
+        for number, (old, new) in enumerate(zip(reviewed, current, strict=False), 1)
         if old != new
     ]
-    message = "\n".join(changed[:3]) + "\nif meant, run `python -m scripts.golden`"
-    assert not changed, message
-    assert len(reviewed) == len(now), f"{len(reviewed)} lines, now {len(now)}"
+    message = "\n".join(changes[:3]) + "\nif intended, run `python -m scripts.golden`"
+    assert not changes, message
+    assert len(reviewed) == len(current), f"{len(reviewed)} lines, now {len(current)}"

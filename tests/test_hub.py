@@ -1,4 +1,4 @@
-"""The entries for Meltano Hub are up to date and keep its rules."""
+"""The entries for Meltano Hub are up to date and valid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from scripts import hub
 
-# The rules of the Hub's schemas, for what the entries use.
+# The part of the Hub's schemas that the entries use.
 KEYS = {
     *("name", "variant", "namespace", "label", "description", "pip_url", "executable"),
     *("repo", "docs", "domain_url", "logo_url", "maintenance_status", "keywords"),
@@ -29,13 +29,13 @@ CAPABILITIES = {
 ENTRIES = hub.entries()
 
 
-def test_the_files_are_up_to_date() -> None:
+def test_entries_are_up_to_date() -> None:
     for path, text in hub.build().items():
         assert path.read_text(encoding="utf-8") == text, "run `python -m scripts.hub`"
 
 
 @pytest.mark.parametrize("path", ENTRIES)
-def test_an_entry_keeps_the_rules_of_the_hub(path: str) -> None:
+def test_entries_are_valid(path: str) -> None:
     entry = ENTRIES[path]
     assert REQUIRED <= entry.keys() <= KEYS
     assert {*entry["capabilities"]} <= CAPABILITIES
@@ -51,7 +51,7 @@ def test_an_entry_keeps_the_rules_of_the_hub(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ENTRIES)
-def test_no_secret_is_shown_in_a_form(path: str) -> None:
+def test_secrets_are_password_fields(path: str) -> None:
     kinds: dict[str, t.Any] = {s["name"]: s["kind"] for s in ENTRIES[path]["settings"]}
     assert {"client_secret", "refresh_token", "auth_token", "rate_limit_ledger"} == {
         name for name, kind in kinds.items() if kind == "password"

@@ -1,4 +1,4 @@
-"""The command line: a sentence and a status for what goes wrong, no secret."""
+"""The command line: errors have a message and an exit status, and show no secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
-SCREEN = 40
+MOST_LOG_LINES = 40
 
 
 def run(
@@ -30,11 +30,11 @@ def run(
     level: str = "INFO",
     status: int = 0,
 ) -> tuple[str, str]:
-    """Run the executable; return what it wrote to stdout and to stderr."""
+    """Run the executable; return its stdout and stderr."""
     path = folder / "config.json"
     path.write_text(config if isinstance(config, str) else json.dumps(config))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
-    done = subprocess.run(
+    result = subprocess.run(
         [TAP, "--config", str(path), *arguments],
         capture_output=True,
         text=True,
@@ -43,8 +43,8 @@ def run(
         env=environment | {"LOGLEVEL": level},
         timeout=120,
     )
-    assert done.returncode == status, done.stderr
-    return done.stdout, done.stderr
+    assert result.returncode == status, result.stderr
+    return result.stdout, result.stderr
 
 
 def errors(stderr: str) -> list[str]:
@@ -52,7 +52,7 @@ def errors(stderr: str) -> list[str]:
     return [line.split(" | ", 3)[-1] for line in lines if "| ERROR" in line]
 
 
-def test_the_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
+def test_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
     stdout, stderr = run(tmp_path, {"data_center": "sandbox"})
     records = Output(stdout).records
     assert {name: len(rows) for name, rows in records.items()}.items() >= {
@@ -61,12 +61,12 @@ def test_the_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
         "campaigns": 30,
         "list_subscriber_counts": 20,
     }.items()
-    assert len(stderr.splitlines()) < SCREEN
+    assert len(stderr.splitlines()) < MOST_LOG_LINES
     assert not ADDRESS.search(stderr)
     assert "campaign_recipients: ended" in stderr
 
 
-def test_the_messages_validate_against_their_schemas_and_name_every_record(
+def test_every_record_follows_the_schema_of_its_stream(
     tmp_path: Path,
 ) -> None:
     stdout, _ = run(tmp_path, {"data_center": "sandbox", "actions": ["spamcontacts"]})
@@ -96,7 +96,7 @@ def test_the_messages_validate_against_their_schemas_and_name_every_record(
         ({"accounts_url": "https://me:secret@accounts.zoho.com"}, "accounts_url"),
     ],
 )
-def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+def test_error_names_the_wrong_setting_and_hides_its_value(
     tmp_path: Path, settings: dict[str, t.Any], named: str
 ) -> None:
     good = {"client_id": "a", "client_secret": "b", "refresh_token": "c"}
@@ -118,7 +118,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
         ({"cvids": ["1"], "retry_max_seconds": 0}, "`cvids`"),
     ],
 )
-def test_what_zoho_refuses_names_the_setting_and_ends_with_status_1(
+def test_error_names_the_setting_that_zoho_refuses(
     tmp_path: Path, service: Service, wrong: dict[str, t.Any], named: str
 ) -> None:
     stdout, stderr = run(tmp_path, service.config | wrong, status=1)
@@ -130,9 +130,7 @@ def test_what_zoho_refuses_names_the_setting_and_ends_with_status_1(
 
 
 @pytest.mark.parametrize("argument", ["--config", "--state", "--catalog"])
-def test_a_file_that_is_no_json_is_told_in_one_sentence(
-    tmp_path: Path, argument: str
-) -> None:
+def test_invalid_json_file_causes_one_error(tmp_path: Path, argument: str) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{not json")
     _, stderr = run(
@@ -143,7 +141,7 @@ def test_a_file_that_is_no_json_is_told_in_one_sentence(
     assert "Traceback" not in stderr
 
 
-def planted(call: Call) -> Reply | None:
+def unknown_code_with_address(call: Call) -> Reply | None:
     if call.endpoint == "recentcampaigns":
         message = (
             "Contact jane.doe@example.com of 1000.aaaabbbbccccddddeeeeffff is odd."
@@ -153,10 +151,10 @@ def planted(call: Call) -> Reply | None:
     return None
 
 
-def test_an_unknown_code_fails_the_run_and_shows_no_address(
+def test_unknown_code_fails_the_run_and_shows_no_address(
     tmp_path: Path, service: Service
 ) -> None:
-    service.intercept = planted
+    service.intercept = unknown_code_with_address
     _, stderr = run(tmp_path, service.config, status=1)
     assert "9999" in errors(stderr)[-1]
     assert not ADDRESS.search(stderr)
@@ -164,7 +162,7 @@ def test_an_unknown_code_fails_the_run_and_shows_no_address(
 
 
 @pytest.mark.parametrize("format_", ["json", "xml"])
-def test_no_secret_is_shown_at_any_level(
+def test_no_log_level_shows_a_secret(
     tmp_path: Path, service: Service, format_: str
 ) -> None:
     config = service.config | {"response_format": format_, "actions": ["spamcontacts"]}
@@ -172,11 +170,11 @@ def test_no_secret_is_shown_at_any_level(
     assert service.tokens_issued == 1
     for secret in ("client_secret", "refresh_token"):
         assert service.config[secret] not in stderr + stdout
-    # Access tokens of the sandbox look like those of Zoho.
+    # The sandbox's access tokens have the form of Zoho's.
     assert not re.search(r"1000\.[0-9a-f]{8,}", stderr + stdout)
 
 
-def test_a_bug_of_ours_is_told_by_its_place_alone(
+def test_message_of_an_unexpected_exception_is_not_shown(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from click.testing import CliRunner  # noqa: PLC0415
@@ -195,7 +193,7 @@ def test_a_bug_of_ours_is_told_by_its_place_alone(
     assert "jane" not in result.stderr
 
 
-def test_a_state_of_the_service_that_is_an_error_is_never_an_empty_account(
+def test_locked_endpoint_fails_the_run_and_is_not_read_as_empty(
     tmp_path: Path, account: LivingAccount
 ) -> None:
     with Service(account, quota_calls=1, lock_form="2008") as service:
@@ -209,17 +207,17 @@ def test_a_state_of_the_service_that_is_an_error_is_never_an_empty_account(
     assert '"stream":"campaigns","record"' not in stdout
 
 
-def test_connection_test_brings_a_record(tmp_path: Path) -> None:
+def test_connection_test_writes_a_record(tmp_path: Path) -> None:
     stdout, _ = run(tmp_path, {"data_center": "sandbox"}, "--test")
     assert Output(stdout).records["campaigns"]
 
 
-def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:
+def test_settings_are_read_from_the_environment(tmp_path: Path) -> None:
     environment = dict(os.environ) | {
         "TAP_ZOHOCAMPAIGNS_DATA_CENTER": "sandbox",
         "TAP_ZOHOCAMPAIGNS_ACTIONS": '["spamcontacts"]',
     }
-    done = subprocess.run(
+    result = subprocess.run(
         [TAP, "--config", "ENV"],
         capture_output=True,
         text=True,
@@ -228,5 +226,7 @@ def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:
         cwd=tmp_path,
         timeout=120,
     )
-    actions = {r["action"] for r in Output(done.stdout).records["campaign_recipients"]}
+    actions = {
+        r["action"] for r in Output(result.stdout).records["campaign_recipients"]
+    }
     assert actions == {"spamcontacts"}

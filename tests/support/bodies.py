@@ -1,4 +1,4 @@
-"""Bodies of answers."""
+"""Helpers for tests that parse response bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def rows_of(content: bytes, endpoint: str = "getsegmentcontacts") -> t.Any:
 
 
 def good(envelope: Envelope) -> Envelope:
-    """Return an envelope if it is a success."""
+    """Return the envelope of a success, or raise `Unreadable`."""
     if not envelope.success:
         raise Unreadable
     return envelope

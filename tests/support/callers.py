@@ -1,6 +1,6 @@
-"""Programs that share a ledger: `python -m tests.support.callers ACTION WHERE CALLS`.
+"""Processes that share a ledger: `python -m tests.support.callers ACTION WHERE CALLS`.
 
-Each prints `ready`, and goes on when it reads a line.
+Each process prints `ready` and waits for a line on stdin before it acts.
 """
 
 from __future__ import annotations
@@ -24,47 +24,47 @@ THREADS = 4
 
 
 def quotas_of(calls: int) -> Quotas:
-    """Return a quota whose window outlasts every test."""
+    """Return a quota with a window that is longer than any test."""
     return Quotas(Quota(calls, 3600, 7200))
 
 
-def say(text: object) -> None:
-    """Print a line for the test."""
+def print_line(text: object) -> None:
+    """Print a line that the test reads."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def make_all_calls(store: Store) -> None:
-    """Make calls in several threads while the quota allows it; say how many."""
+    """Make calls in threads while the quota allows it, then print their number."""
 
-    def make_many() -> int:
+    def make_calls() -> int:
         made = 0
         while make_call(store, "one") is None:
             made += 1
         return made
 
     with ThreadPoolExecutor(THREADS) as threads:
-        futures = [threads.submit(make_many) for _ in range(THREADS)]
-        say(sum(future.result() for future in futures))
+        futures = [threads.submit(make_calls) for _ in range(THREADS)]
+        print_line(sum(future.result() for future in futures))
 
 
-def make_calls_and_say(store: Store) -> None:
-    """Make calls until killed; say after each of them."""
+def make_calls_and_print(store: Store) -> None:
+    """Make calls until the process is killed; print a line after each call."""
     while make_call(store, "one") is None:
-        say("taken")
+        print_line("taken")
 
 
 def lock(store: Store) -> None:
     """Lock an endpoint."""
     store.lock("one")
-    say("locked")
+    print_line("locked")
 
 
 def hang(where: str, calls: int) -> None:
-    """Hang during an entry."""
+    """Hang inside `enter`: its clock prints `inside`, then sleeps."""
 
     def wall() -> float:
-        say("inside")
+        print_line("inside")
         time.sleep(600)
         return 0.0
 
@@ -73,14 +73,14 @@ def hang(where: str, calls: int) -> None:
 
 
 def main(action: str, where: str, calls: int) -> None:
-    """Run one action."""
+    """Wait for the test, then run one action."""
     store = open_store(where, ACCOUNT, quotas_of(calls))
-    say("ready")
+    print_line("ready")
     sys.stdin.readline()
     if action == "hang":
         hang(where, calls)
     else:
-        {"enter": make_all_calls, "tell": make_calls_and_say, "lock": lock}[action](
+        {"enter": make_all_calls, "tell": make_calls_and_print, "lock": lock}[action](
             store
         )
     store.close()

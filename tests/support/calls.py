@@ -1,4 +1,4 @@
-"""Endpoints, and answers in turn."""
+"""Short names of endpoints, and answers in a given order."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ FORMS = ("json", "xml")
 
 
 def in_turn(*answers: Answer | None) -> Callable[[Request], Answer | None]:
-    """Return a function that gives answers in turn, and repeats the last one."""
-    numbers = count()
-    return lambda _: answers[min(next(numbers), len(answers) - 1)]
+    """Return a function that gives the answers in order and then repeats the last."""
+    counter = count()
+    return lambda _: answers[min(next(counter), len(answers) - 1)]

@@ -20,7 +20,7 @@ FORMS = ("json", "xml")
 
 
 class Later(StillTap):
-    """The tap, some days later."""
+    """The tap, with a clock that is `days` ahead of the account."""
 
     days = 0
 
@@ -29,13 +29,14 @@ class Later(StillTap):
 
 
 def keys_of(rows: Rows, *names: str) -> set[tuple[t.Any, ...]]:
-    found = [tuple(row[name] for name in names) for row in rows]
-    assert len(found) == len({*found})
-    return {*found}
+    """Return the keys of rows; fail if two rows have the same key."""
+    keys = [tuple(row[name] for name in names) for row in rows]
+    assert len(keys) == len({*keys})
+    return {*keys}
 
 
 def answer(service: Service, endpoint: str, **body: t.Any) -> None:
-    """Let an endpoint answer with this."""
+    """Let an endpoint answer with a success that has this body."""
     content = json.dumps({"code": "0", "status": "success"} | body).encode()
     service.intercept = lambda call: (
         Reply(200, content) if call.endpoint == endpoint else None
@@ -45,16 +46,16 @@ def answer(service: Service, endpoint: str, **body: t.Any) -> None:
 def failed(
     service: Service, stream: str, settings: dict[str, t.Any]
 ) -> tuple[Rows, t.Any]:
-    """Run until it fails; return what was written, and the last state."""
+    """Run a stream that fails; return its records and the last state, if any."""
     config = service.config | settings
     config |= {"retry_max_seconds": 0, "rate_limit_ledger": "memory"}
     tap = StillTap(config=config)
-    for each in tap.streams.values():
-        each.selected = each.name == stream
-    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(written), pytest.raises(ZohoError):
+    for name, tap_stream in tap.streams.items():
+        tap_stream.selected = name == stream
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(stdout), pytest.raises(ZohoError):
         tap.sync_all()
-    written.seek(0)
-    output = Output(written.read())
+    stdout.seek(0)
+    output = Output(stdout.read())
     states = [m["value"] for m in output.messages if m["type"] == "STATE"]
     return output.records[stream], states[-1] if states else None

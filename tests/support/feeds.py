@@ -1,4 +1,4 @@
-"""Feeds of lists and campaigns."""
+"""A service that returns given mailing lists and campaigns."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ if t.TYPE_CHECKING:
 
     Row = dict[str, t.Any]
 LOGGER = "tap-zohocampaigns.inventory"
-NONE = {"getmailinglists": "2401", "recentcampaigns": "6101"}
-PLACES = {"getmailinglists": "list_of_details", "recentcampaigns": "recent_campaigns"}
+NO_ROWS_CODES = {"getmailinglists": "2401", "recentcampaigns": "6101"}
+ROWS_KEYS = {
+    "getmailinglists": "list_of_details",
+    "recentcampaigns": "recent_campaigns",
+}
 
 
 class Feeds:
-    """An account told as rows of lists and campaigns, or as errors."""
+    """An account given as rows, or as the error code that each endpoint returns."""
 
     def __init__(
         self,
@@ -34,21 +37,21 @@ class Feeds:
         campaigns: list[Row] | str = "6101",
         details: Row | str = "2206",
     ) -> None:
-        self.told = {"getmailinglists": lists, "recentcampaigns": campaigns}
+        self.feeds = {"getmailinglists": lists, "recentcampaigns": campaigns}
         self.details = details
 
-    def answer(self, asked: Request) -> Answer:
+    def answer(self, request: Request) -> Answer:
         """Answer a call."""
-        told = self.told.get(asked.endpoint, self.details)
-        if isinstance(told, str):
-            return Answer(error(told))
-        if isinstance(told, dict):
-            return as_json({"code": "0", "campaign-details": [{}], **told})
-        first = int(asked.params["fromindex"]) - 1
-        rows = told[first : first + int(asked.params["range"])]
+        content = self.feeds.get(request.endpoint, self.details)
+        if isinstance(content, str):
+            return Answer(error(content))
+        if isinstance(content, dict):
+            return as_json({"code": "0", "campaign-details": [{}], **content})
+        first = int(request.params["fromindex"]) - 1
+        rows = content[first : first + int(request.params["range"])]
         if not rows:
-            return Answer(error(NONE[asked.endpoint]))
-        return as_json({"code": "0", PLACES[asked.endpoint]: rows})
+            return Answer(error(NO_ROWS_CODES[request.endpoint]))
+        return as_json({"code": "0", ROWS_KEYS[request.endpoint]: rows})
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Answers of every endpoint, mutated at random: they end in errors of ours, and rows.
+"""Read randomly changed answers of every endpoint: only a `ZohoError` may be raised.
 
-`python -m tests.support.fuzz --inputs 200000 --seed 1` tries so many. What fails is
-printed with the command that tries it again.
+`python -m tests.support.fuzz --inputs 200000 --seed 1` tries 200,000 answers. For each
+failure it prints the traceback and the command that repeats it.
 """
 
 from __future__ import annotations
@@ -94,42 +94,44 @@ NAMES = (
     *("", "a b", "contact_email", "custom_fields", "listkey", "added_time", "x" * 300),
 )
 STATUSES = (*[200] * 40, 204, 400, 401, 403, 404, 429, 500, 503)
-DEEP = 30
+DEPTH = 30
 
 
-def answers() -> list[Answer]:
-    """Return real answers: of the sandbox, in both formats, and of Zoho's own pages."""
+def valid_answers() -> list[Answer]:
+    """Return valid answers, from the sandbox and from the samples of Zoho's pages."""
     account = LivingAccount(clock=lambda: NOW, contacts=120, campaigns=8)
     choices = Choices("object", "list", "object", "list", "fieldnames")
     endpoints = Endpoints(account, choices, 500, echo_clamped=True)
     mailing_list, segment = next(
-        (one, segments[0])
-        for one in account.lists()
-        if (segments := account.segments(one.key))
+        (candidate, segments[0])
+        for candidate in account.lists()
+        if (segments := account.segments(candidate.key))
     )
-    campaign = next(one for one in account.campaigns() if one.sent)
-    known = {
+    campaign = next(candidate for candidate in account.campaigns() if candidate.sent)
+    values = {
         "listkey": mailing_list.key,
         "cvid": segment.cvid,
         "campaignkey": campaign.key,
         "action": "openedcontacts",
         "range": "3",
     }
-    found: list[Answer] = []
+    answers: list[Answer] = []
     for name in READS:
         endpoint = routes.ENDPOINTS[name]
         for form in FORMS:
-            params = {p.name: known[p.name] for p in endpoint.params if p.name in known}
+            params = {
+                p.name: values[p.name] for p in endpoint.params if p.name in values
+            }
             params[endpoint.format_param] = form
             uri = f"/api/v1.1/{name}"
-            found.append((name, endpoint.reply(endpoints, uri, params)))
+            answers.append((name, endpoint.reply(endpoints, uri, params)))
     for number, name in enumerate(ENDPOINTS):
-        told = error("/api", "2603", "It is odd.", as_json=bool(number % 2))
-        found.append((name, told))
+        body = error("/api", "2603", "It is odd.", as_json=bool(number % 2))
+        answers.append((name, body))
     for name in WRITES:
-        found += [(name, samples.SUBSCRIBE_JSON), (name, samples.SUBSCRIBE_XML)]
+        answers += [(name, samples.SUBSCRIBE_JSON), (name, samples.SUBSCRIBE_XML)]
     return [
-        *found,
+        *answers,
         ("getcampaignrecipientsdata", samples.RECIPIENTS_XML),
         ("getcampaignrecipientsdata", samples.RECIPIENTS_JSON),
         ("getsegmentcontacts", samples.SEGMENT_CONTACTS_XML),
@@ -147,120 +149,120 @@ def answers() -> list[Answer]:
 
 
 class Mutator:
-    """Changes an answer, the same way for the same number."""
+    """Changes answers at random; the same seed gives the same changes."""
 
-    def __init__(self, number: str) -> None:
-        """Take what the changes depend on."""
-        self._random = random.Random(number)  # noqa: S311 (not for secrets)
+    def __init__(self, seed: str) -> None:
+        """Seed the random changes."""
+        self._random = random.Random(seed)  # noqa: S311 (not for secrets)
 
     def mutate(self, body: bytes) -> tuple[int, bytes]:
-        """Return an HTTP status and a body that was changed."""
-        choose = self._random
-        if body[:1] == b"{" and choose.random() < 0.8:
+        """Return an HTTP status and a changed body."""
+        rng = self._random
+        if body[:1] == b"{" and rng.random() < 0.8:
             value = json.loads(body)
-            for _ in range(choose.randint(1, 3)):
-                # Written each time, so that no part of it is shared.
-                body = json.dumps(self._in_value(value)).encode()
+            for _ in range(rng.randint(1, 3)):
+                # Parsed again after each change, so that values share no parts.
+                body = json.dumps(self._change_value(value)).encode()
                 value = json.loads(body)
-        elif choose.random() < 0.8:
-            for _ in range(choose.randint(1, 3)):
-                body = self._in_xml(body)
-        while choose.random() < 0.1:
-            body = self._in_bytes(body)
-        return choose.choice(STATUSES), body
+        elif rng.random() < 0.8:
+            for _ in range(rng.randint(1, 3)):
+                body = self._change_xml(body)
+        while rng.random() < 0.1:
+            body = self._damage(body)
+        return rng.choice(STATUSES), body
 
-    def _in_value(self, value: t.Any) -> t.Any:
-        """Return a value with a change somewhere in it."""
-        choose = self._random
-        inner = isinstance(value, dict | list) and value
-        if not inner or choose.random() < 0.1:
-            return self._other(value)
+    def _change_value(self, value: t.Any) -> t.Any:
+        """Change one index inside a value; return the value."""
+        rng = self._random
+        has_parts = isinstance(value, dict | list) and value
+        if not has_parts or rng.random() < 0.1:
+            return self._replace_value(value)
         if isinstance(value, list):
-            place = choose.randrange(len(value))
-            change = choose.random()
+            index = rng.randrange(len(value))
+            change = rng.random()
             if change < 0.1:
-                value.insert(place, value[place])
+                value.insert(index, value[index])
             elif change < 0.2:
-                del value[place]
+                del value[index]
             else:
-                value[place] = self._in_value(value[place])
+                value[index] = self._change_value(value[index])
             return value
-        name = choose.choice([*value])
-        change = choose.random()
+        name = rng.choice([*value])
+        change = rng.random()
         if change < 0.15:
-            value[choose.choice(NAMES)] = value.pop(name)
+            value[rng.choice(NAMES)] = value.pop(name)
         elif change < 0.3:
             del value[name]
         elif change < 0.4:
-            value[choose.choice(NAMES)] = value[choose.choice([*value])]
+            value[rng.choice(NAMES)] = value[rng.choice([*value])]
         else:
-            value[name] = self._in_value(value[name])
+            value[name] = self._change_value(value[name])
         return value
 
-    def _other(self, value: t.Any) -> t.Any:
-        """Return something else than a value, or the value in something."""
-        choose = self._random
-        change = choose.random()
+    def _replace_value(self, value: t.Any) -> t.Any:
+        """Return another value, or the value nested in lists or objects."""
+        rng = self._random
+        change = rng.random()
         if change < 0.15:
             return [value]
         if change < 0.3:
-            return {choose.choice(NAMES): value}
+            return {rng.choice(NAMES): value}
         if change < 0.35:
-            for _ in range(choose.choice((DEEP, 200))):
-                value = [value] if choose.random() < 0.5 else {"a": value}
+            for _ in range(rng.choice((DEPTH, 200))):
+                value = [value] if rng.random() < 0.5 else {"a": value}
             return value
-        return choose.choice(ODD)
+        return rng.choice(ODD)
 
-    def _in_xml(self, body: bytes) -> bytes:
-        """Return a document with an element, a name or a text that was changed."""
-        choose = self._random
+    def _change_xml(self, body: bytes) -> bytes:
+        """Return a document with a changed element, name or text."""
+        rng = self._random
         text = body.decode(errors="replace")
         pieces = text.replace("<", "\x01<").replace(">", ">\x01").split("\x01")
-        place = choose.randrange(len(pieces))
-        other = choose.randrange(len(pieces))
-        change = choose.random()
+        index = rng.randrange(len(pieces))
+        other_index = rng.randrange(len(pieces))
+        change = rng.random()
         if change < 0.2:
-            pieces[place], pieces[other] = pieces[other], pieces[place]
+            pieces[index], pieces[other_index] = pieces[other_index], pieces[index]
         elif change < 0.35:
-            del pieces[place]
+            del pieces[index]
         elif change < 0.5:
-            pieces.insert(other, pieces[place])
+            pieces.insert(other_index, pieces[index])
         elif change < 0.6:
-            name = choose.choice("abc")
-            times = choose.choice((2, DEEP, 500))
-            pieces[place] = f"<{name}>" * times + pieces[place] + f"</{name}>" * times
+            name = rng.choice("abc")
+            times = rng.choice((2, DEPTH, 500))
+            pieces[index] = f"<{name}>" * times + pieces[index] + f"</{name}>" * times
         elif change < 0.7:
-            ends = sorted((place, other))
-            pieces[ends[0] : ends[1]] *= choose.choice((0, 2))
-        elif pieces[place].startswith("<"):
-            word = choose.choice(NAMES)
-            pieces[place] = pieces[place].replace("val=", f'val="{word}" x=', 1)
+            ends = sorted((index, other_index))
+            pieces[ends[0] : ends[1]] *= rng.choice((0, 2))
+        elif pieces[index].startswith("<"):
+            word = rng.choice(NAMES)
+            pieces[index] = pieces[index].replace("val=", f'val="{word}" x=', 1)
         else:
-            pieces[place] = str(choose.choice(ODD))
+            pieces[index] = str(rng.choice(ODD))
         return "".join(pieces).encode(errors="replace")
 
-    def _in_bytes(self, body: bytes) -> bytes:
-        """Return a body that was damaged on its way."""
-        choose = self._random
+    def _damage(self, body: bytes) -> bytes:
+        """Return a body with random damage: cut, overwritten, repeated or prefixed."""
+        rng = self._random
         if not body:
-            return bytes(choose.choices(range(256), k=3))
-        place = choose.randrange(len(body))
-        change = choose.random()
+            return bytes(rng.choices(range(256), k=3))
+        index = rng.randrange(len(body))
+        change = rng.random()
         if change < 0.3:
-            return body[:place]
+            return body[:index]
         if change < 0.7:
-            return body[:place] + bytes([choose.randrange(256)]) + body[place + 1 :]
+            return body[:index] + bytes([rng.randrange(256)]) + body[index + 1 :]
         if change < 0.8:
-            return body[:place] + body + body[place:]
-        return choose.choice((b"\xef\xbb\xbf", b" ", b"\xff\xfe", b"<", b"{")) + body
+            return body[:index] + body + body[index:]
+        return rng.choice((b"\xef\xbb\xbf", b" ", b"\xff\xfe", b"<", b"{")) + body
 
 
 class Fuzzer:
     """Reads answers as the tap does."""
 
     def __init__(self) -> None:
-        """Make what reads them."""
-        self._answers = answers()
+        """Prepare the answers and the converters of all streams."""
+        self._answers = valid_answers()
         self._converters: dict[str, list[Converter]] = {}
         for stream in streams.STREAMS:
             if stream.endpoint:
@@ -270,34 +272,34 @@ class Fuzzer:
                 self._converters.setdefault(stream.endpoint, []).append(converter)
 
     def run(self, seed: int, numbers: range, report: Callable[[int, str], None]) -> int:
-        """Try answers; return how many of them were successes.
+        """Read changed answers; return how many of them were successes.
 
         Args:
-            seed: What all changes depend on.
-            numbers: Which answers to try.
-            report: Told the number of each that fails, and how.
+            seed: Seed of all changes.
+            numbers: Numbers of the answers to read.
+            report: Called with the number and the traceback of each failure.
         """
-        read = 0
+        successes = 0
         for number in numbers:
             endpoint, status, body = self.answer(seed, number)
             try:
-                read += self.read(endpoint, status, body)
+                successes += self.read(endpoint, status, body)
             except ZohoError:
                 pass
-            except Exception:  # noqa: BLE001 (whatever it is, it is a fault of ours)
+            except Exception:  # noqa: BLE001 (any other exception is a bug)
                 report(number, traceback.format_exc(limit=-3))
-        return read
+        return successes
 
     def answer(self, seed: int, number: int) -> tuple[str, int, bytes]:
-        """Return the endpoint, the HTTP status and the body of an answer."""
+        """Return endpoint, HTTP status and body of the changed answer of a number."""
         endpoint, body = self._answers[number % len(self._answers)]
         return endpoint, *Mutator(f"{seed}/{number}").mutate(body)
 
     def read(self, endpoint: str, status: int, body: bytes) -> bool:
-        """Read an answer; return whether it is a success.
+        """Read an answer as the tap does; return whether it is a success.
 
         Raises:
-            ZohoError: It is none.
+            ZohoError: The answer is an error or can't be read.
         """
         envelope = interpret(ENDPOINTS[endpoint], status, body)
         if envelope is None or endpoint in WRITES:
@@ -314,27 +316,29 @@ class Fuzzer:
 
 
 def main() -> int:
-    """Try as many answers as the command line says; return the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="try this one, and show it")
+    parser.add_argument("--only", type=int, help="read only this answer, and print it")
     options = parser.parse_args()
     logging.getLogger("tap-zohocampaigns").setLevel(logging.CRITICAL)
     failed: list[int] = []
 
-    def report(number: int, how: str) -> None:
+    def report(number: int, trace: str) -> None:
         failed.append(number)
-        again = f"python -m tests.support.fuzz --seed {options.seed} --only {number}"
-        sys.stdout.write(f"{how}Again: {again}\n\n")
+        command = f"python -m tests.support.fuzz --seed {options.seed} --only {number}"
+        sys.stdout.write(f"{trace}Repeat with: {command}\n\n")
 
     fuzzer, only = Fuzzer(), options.only
     if only is not None:
         endpoint, status, body = fuzzer.answer(options.seed, only)
         sys.stdout.write(f"{endpoint} HTTP {status}\n{body!r}\n")
     numbers = range(options.inputs) if only is None else range(only, only + 1)
-    read = fuzzer.run(options.seed, numbers, report)
-    sys.stdout.write(f"{len(numbers)} answers, {read} read, {len(failed)} failed\n")
+    successes = fuzzer.run(options.seed, numbers, report)
+    sys.stdout.write(
+        f"{len(numbers)} answers, {successes} read, {len(failed)} failed\n"
+    )
     return int(bool(failed))
 
 

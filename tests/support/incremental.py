@@ -1,4 +1,4 @@
-"""What several tests of incremental runs need."""
+"""Names of endpoints for tests of incremental runs."""
 
 from __future__ import annotations
 

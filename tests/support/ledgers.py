@@ -1,4 +1,4 @@
-"""Ledgers in memory, in a file and in Redis, with clocks that tests move."""
+"""Stores of ledgers in memory, in a file and in Redis, with clocks that tests set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUOTA = Quota(3, 300, 1800)
 
 
 class ServerClock(Clock):
-    """The clock of a Redis server, which may be ahead of the true time."""
+    """The clock of a Redis server; it may be `ahead` of the time that the test sets."""
 
     def __init__(self, server: RedisServer) -> None:
         self.ahead = 0.0
@@ -47,15 +47,15 @@ Clock_co = t.TypeVar("Clock_co", bound=Clock, covariant=True)
 
 
 class Kind(t.NamedTuple, t.Generic[Clock_co]):
-    """A kind of store, with a clock that the test sets."""
+    """A kind of store, with its clock."""
 
     clock: Clock_co
     open: Callable[[str, Quota], Store]
-    """Open a store of an account."""
+    """Open the store of an account with a quota."""
     longer: float = 0
-    """Seconds by which the window is longer than the quota says."""
+    """Seconds by which its window is longer than that of the quota."""
     shared: bool = True
-    """Whether several programs can open it."""
+    """Whether several processes can open the same store."""
 
 
 def in_memory() -> Kind[Clock]:
@@ -80,20 +80,20 @@ def in_a_file(folder: Path) -> Kind[Clock]:
 
 
 def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
-    # The script itself, except for its clock.
+    # The real script; only its clock is replaced.
     text = Path(redis_module.__file__).with_name("ledger.lua").read_text()
     assert text.count("redis.call('TIME')") == 1
     script = folder / "ledger.lua"
-    timed = text.replace("redis.call('TIME')", "{ 0, redis.call('GET', 'now') }")
-    script.write_text(timed)
+    changed = text.replace("redis.call('TIME')", "{ 0, redis.call('GET', 'now') }")
+    script.write_text(changed)
 
-    def open_timed(account: str, quota: Quota) -> Store:
+    def open_store(account: str, quota: Quota) -> Store:
         server.know(account)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(redis_module, "_SCRIPT", script)
             return RedisStore(server.url, account, Quotas(quota, OWN_QUOTAS))
 
-    return Kind(ServerClock(server), open_timed, longer=2)
+    return Kind(ServerClock(server), open_store, longer=2)
 
 
 sharing = pytest.mark.parametrize("kind", ["sqlite", "redis"], indirect=True)
@@ -102,7 +102,7 @@ LONG, SHORT = Quota(490, 300, 1800), Quota(15, 10, 10)
 
 
 def together(kind: Kind[Clock], stack: ExitStack, *quotas: Quota) -> list[Store]:
-    """Open the stores of several programs."""
+    """Open a store of the same account for each quota, as several processes do."""
     kind.clock.now = 0.0
     account = next(accounts)
     return [stack.enter_context(closing(kind.open(account, quota))) for quota in quotas]

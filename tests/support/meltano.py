@@ -26,19 +26,19 @@ def meltano(
     """Run a pipeline with the settings of the service; return its log."""
     settings = {
         f"{plugin}_ZOHOCAMPAIGNS_{name.upper()}": value
-        # The service grants more calls than a quota that several runs share.
+        # The service allows more calls than a ledger that all runs share.
         for name, value in (service.config | {"rate_limit_ledger": "memory"}).items()
         for plugin in ("TAP", "TARGET")
     }
     inherited = {k: v for k, v in os.environ.items() if k != "UV_PROJECT_ENVIRONMENT"}
-    done = subprocess.run(
+    result = subprocess.run(
         [MELTANO, *arguments, "run", extractor, loader],
         cwd=project,
         env=inherited
         | settings
         | {
             "TARGET_POSTGRES_SQLALCHEMY_URL": database,
-            # It insists on a host and a password, which a socket has no use for.
+            # It requires a host and a password, although a socket needs neither.
             "TAP_POSTGRES_SQLALCHEMY_URL": database.replace(":@/", ":-@localhost/"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
@@ -48,5 +48,5 @@ def meltano(
         check=False,
         timeout=600,
     )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stderr + done.stdout
+    assert result.returncode == 0, result.stderr + result.stdout
+    return result.stderr + result.stdout

@@ -1,4 +1,4 @@
-"""A network and a clock of this process, so that lives need neither."""
+"""A fake network and clock, so that model tests use no sockets and do not wait."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.transport import Transport
     from tap_zohocampaigns.sandbox import Reply
 
-SHOWN = "%d %b %Y, %I:%M %p"
+DATE_FORMAT = "%d %b %Y, %I:%M %p"
 MINUTE = timedelta(minutes=1)
 
 
 class Killed(BaseException):
-    """The process is no more: nothing is saved."""
+    """Simulates a killed process: nothing is saved afterwards."""
 
 
 class Clock:
-    """Seconds of the sandbox, so that it never runs out of tokens."""
+    """The monotonic clock of the sandbox; a test sets it so that tokens never run out."""
 
     seconds = 0.0
 
@@ -36,7 +36,7 @@ class Clock:
 
 
 class Line:
-    """Takes the place of the listener of a sandbox, and of the network."""
+    """Replaces the HTTP listener of a sandbox: it opens no socket."""
 
     server_address = ("", 0)
 
@@ -45,23 +45,23 @@ class Line:
         self.answer = answer
 
     def serve_forever(self, **_: float) -> None:
-        """Have nothing to wait for."""
+        """Do nothing: there are no connections."""
 
     def shutdown(self) -> None:
-        """Have nothing to end."""
+        """Do nothing: no loop is running."""
 
     def server_close(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: there is no socket."""
 
 
 @dataclass
 class Wire:
-    """Carries calls to a service of this process, for one client at a time."""
+    """Passes the calls of one client to the newest service of this process."""
 
     lines: list[Line] = field(default_factory=list)
     client: Client | None = None
     outlier = False
-    """Whether a campaign tells when it was sent with a text that is minutes off."""
+    """Whether one campaign has a sending date that is two minutes wrong."""
 
     def listen(self, port: int, answer: Callable[[Request], Reply]) -> Line:
         self.lines.append(Line(port, answer))
@@ -70,17 +70,19 @@ class Wire:
     def send(
         self,
         transport: Transport,
-        how: tuple[str, str],
+        method_and_path: tuple[str, str],
         form: dict[str, t.Any],
         headers: dict[str, str] | None = None,
     ) -> Answer:
         if self.client is None or transport is not self.client._transport:  # noqa: SLF001
-            raise Killed  # a thread of a run that is over
-        method, path = how
+            raise Killed  # a thread of a run that has ended
+        method, path = method_and_path
         params = {name: str(value) for name, value in form.items()}
         query = params if method == "GET" else {}
-        signed = (headers or {}).get("Authorization", "")
-        reply = self.lines[-1].answer(Request(method, path, query, params, signed))
+        authorization = (headers or {}).get("Authorization", "")
+        reply = self.lines[-1].answer(
+            Request(method, path, query, params, authorization)
+        )
         if reply.cut:
             msg = "no whole answer"
             raise Transient(msg)
@@ -90,11 +92,11 @@ class Wire:
 
 
 def with_outlier(body: bytes) -> bytes:
-    """Return a page of campaigns with one text of time that is minutes off."""
+    """Make the sending date of the first campaign of a page two minutes wrong."""
     answer = json.loads(body)
     for row in answer.get("recent_campaigns", ()):
         if text := row.get("sent_date_string"):
-            off = datetime.strptime(text, SHOWN) + 2 * MINUTE  # noqa: DTZ007 (a text)
-            row["sent_date_string"] = off.strftime(SHOWN)
+            wrong = datetime.strptime(text, DATE_FORMAT) + 2 * MINUTE  # noqa: DTZ007 (formatted again)
+            row["sent_date_string"] = wrong.strftime(DATE_FORMAT)
             break
     return json.dumps(answer).encode()
