@@ -172,7 +172,7 @@ class Mutator:
         return rng.choice(STATUSES), body
 
     def _change_value(self, value: t.Any) -> t.Any:
-        """Change one index inside a value; return the value."""
+        """Change one part of a value; return the value."""
         rng = self._random
         has_parts = isinstance(value, dict | list) and value
         if not has_parts or rng.random() < 0.1:

@@ -1,4 +1,4 @@
-"""What can happen in an account between two runs, drawn at random."""
+"""Random changes of an account between second runs."""
 
 from __future__ import annotations
 
@@ -26,65 +26,65 @@ change = st.tuples(st.sampled_from(CHANGES), *[st.integers(0, 60)] * 3)
 Change: t.TypeAlias = tuple[str, int, int, int]
 
 
-def apply(town: Town, what: Change) -> None:
-    """Change an account, if it has what is needed; numbers tell which and who."""
-    kind, *numbers = what
-    one, two, three = numbers
+def apply(town: Town, change: Change) -> None:
+    """Make a change, unless it is impossible now; its numbers select what it changes."""
+    kind, *numbers = change
+    first, second, third = numbers
     if kind == "show" and town.absent:
-        town.absent.remove(sorted(town.absent)[one % len(town.absent)])
+        town.absent.remove(sorted(town.absent)[first % len(town.absent)])
     elif kind in ("join", "leave", "rename") or kind.endswith("segment"):
-        _change_members(town, kind, (one, two, three))
+        _change_members(town, kind, (first, second, third))
     else:
-        _change_campaigns(town, kind, (one, two, three))
+        _change_campaigns(town, kind, (first, second, third))
 
 
 def _change_members(town: Town, kind: str, numbers: tuple[int, int, int]) -> None:
-    one, two, three = numbers
+    first, second, third = numbers
     segments = [*town.people]
-    cvid = segments[one % len(segments)] if segments else ""
-    who = range(two % PEOPLE, two % PEOPLE + 1 + three % 3)
+    cvid = segments[first % len(segments)] if segments else ""
+    contacts = range(second % PEOPLE, second % PEOPLE + 1 + third % 3)
     match kind:
         case "join" if cvid:
-            for number in who:
-                town.join(cvid, number, AGES[three % len(AGES)])
+            for number in contacts:
+                town.join(cvid, number, AGES[third % len(AGES)])
         case "leave" if cvid:
-            for number in who:
+            for number in contacts:
                 town.leave(cvid, number)
         case "rename":
-            town.rename(two % PEOPLE)
+            town.rename(second % PEOPLE)
         case "delete_segment" if cvid:
             town.delete(cvid)
         case "hide_segment" if cvid:
             town.absent.add(cvid)
         case "add_segment" if len(segments) < 3:
-            town.add_segment(range(two % 4, two % 4 + three % PEOPLE))
+            town.add_segment(range(second % 4, second % 4 + third % PEOPLE))
 
 
 def _change_campaigns(town: Town, kind: str, numbers: tuple[int, int, int]) -> None:
-    one, two, three = numbers
-    campaigns = [each.key for each in town.all_campaigns()]
-    some = range(two % 4, two % 4 + three % PEOPLE)
+    first, second, third = numbers
+    campaigns = [campaign.key for campaign in town.all_campaigns()]
+    contacts = range(second % 4, second % 4 + third % PEOPLE)
     if kind == "send" and len(campaigns) < 4:
-        town.send(some, status="Sent" if one % 3 else "In Progress")
+        town.send(contacts, status="Sent" if first % 3 else "In Progress")
     if kind in {"test", "test_late"} and len(campaigns) < 4:
-        town.test((some[::2], some[1::2]), named=kind == "test")
+        town.test((contacts[::2], contacts[1::2]), named=kind == "test")
     if kind in {"send", "test", "test_late"} or not campaigns:
         return
-    _change_campaign(town, kind, campaigns[one % len(campaigns)], (two, three))
+    _change_campaign(town, kind, campaigns[first % len(campaigns)], (second, third))
 
 
 def _change_campaign(town: Town, kind: str, key: str, numbers: tuple[int, int]) -> None:
-    two, three = numbers
-    who = range(two % PEOPLE, two % PEOPLE + 1 + three % 3)
+    second, third = numbers
+    contacts = range(second % PEOPLE, second % PEOPLE + 1 + third % 3)
     match kind, town.mailings[key].campaign.status:
         case "conclude", "In Testing":
-            town.conclude(key, range(three % PEOPLE, PEOPLE))
+            town.conclude(key, range(third % PEOPLE, PEOPLE))
         case "deliver", "In Progress":
-            town.deliver(key, who)
+            town.deliver(key, contacts)
         case "open_and_deliver", "In Progress":
-            town.open(key, who[0])
-            town.deliver(key, who[:1])
-            town.deliver(key, range(two % PEOPLE + 1, PEOPLE)[:1])
+            town.open(key, contacts[0])
+            town.deliver(key, contacts[:1])
+            town.deliver(key, range(second % PEOPLE + 1, PEOPLE)[:1])
         case "finish", "In Progress":
             town.finish(key)
         case "delete_campaign", _:
@@ -95,5 +95,5 @@ def _change_campaign(town: Town, kind: str, key: str, numbers: tuple[int, int]) 
             town.unnamed -= {*town.mailings[key].campaign.children}
         case "open" | "click" | "opt_out", _:
             sendings = (key, *town.mailings[key].campaign.children)
-            for number in who:
-                getattr(town, kind)(sendings[two % len(sendings)], number)
+            for number in contacts:
+                getattr(town, kind)(sendings[second % len(sendings)], number)

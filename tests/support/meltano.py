@@ -26,7 +26,7 @@ def meltano(
     """Run a pipeline with the settings of the service; return its log."""
     settings = {
         f"{plugin}_ZOHOCAMPAIGNS_{name.upper()}": value
-        # The service allows more calls than a ledger that all runs share.
+        # A ledger that all runs share would allow fewer calls than the service.
         for name, value in (service.config | {"rate_limit_ledger": "memory"}).items()
         for plugin in ("TAP", "TARGET")
     }

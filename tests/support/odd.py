@@ -1,4 +1,4 @@
-"""An account with odd rows."""
+"""Helpers for tests of accounts with odd rows."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ ALL = [stream.name for stream in STREAMS]
 
 
 def columns_of(output: Output) -> dict[str, list[str]]:
+    """Return the fields of each stream, as its SCHEMA message lists them."""
     return {
         message["stream"]: [*message["schema"]["properties"]]
         for message in output.messages
@@ -27,6 +28,7 @@ def columns_of(output: Output) -> dict[str, list[str]]:
 
 
 def assert_fits(output: Output) -> None:
+    """Check that every record has exactly the fields of its schema, in order."""
     columns = columns_of(output)
     assert output.records
     for stream, records in output.records.items():
@@ -35,17 +37,17 @@ def assert_fits(output: Output) -> None:
 
 
 def described(service: Service, **settings: str) -> tuple[AirbyteTap, Record]:
-    """Return an Airbyte tap, and a configured catalog of what it describes."""
+    """Return an Airbyte tap, and a configured catalog with all of its streams."""
     config = service.config | {"rate_limit_ledger": "memory"} | settings
     tap = AirbyteTap(config=config)
     catalog = plain(make_catalog(tap))
     return tap, {
         "streams": [
             {
-                "stream": each,
-                "sync_mode": each["supported_sync_modes"][0].value,
+                "stream": stream,
+                "sync_mode": stream["supported_sync_modes"][0].value,
                 "destination_sync_mode": "append",
             }
-            for each in catalog["streams"]
+            for stream in catalog["streams"]
         ]
     }

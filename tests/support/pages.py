@@ -1,4 +1,4 @@
-"""An endpoint with pages, as a value."""
+"""A simulated endpoint with pages, and the number of calls that it may cost."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from tap_zohocampaigns.api.errors import RangeRefused
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
 
-# An endpoint that ignores `fromindex` is told from one that has few rows by these.
+# The tap halves a page size that is refused, but not below this.
 DEFAULT = 20
 
 
 @dataclass
 class Endpoint:
-    """An endpoint with rows, and the whims that Zoho's may have."""
+    """An endpoint with rows, and with the faults that Zoho's endpoints may have."""
 
     rows: list[dict[str, t.Any]]
     clamp: int = 10**9
-    """Most rows of a page; the rest is silently left out."""
+    """The most rows of a page, even if more are asked for."""
     largest: int = 10**9
-    """A larger range is refused."""
+    """The largest `range`; a call with a larger one fails."""
     off: int | None = None
-    """How much the counter of all rows is wrong; None: there is no counter."""
+    """By how much the reported total is wrong; None: no total is reported."""
     echoed: bool = False
-    """Whether it tells how many rows a page can have."""
+    """Whether answers report the range that was used."""
     again: int = 0
-    """So many rows of the page before come again."""
+    """How many rows of the previous page each page repeats."""
     doubled: bool = False
-    """Each row comes twice, one behind the other."""
+    """Whether each row comes twice in a row."""
     calls: list[tuple[int, int]] = field(default_factory=list)
 
     def ask(self, fromindex: int, size: int) -> Page:
-        """Answer a call."""
+        """Return a page, and note the call."""
         self.calls.append((fromindex, size))
         assert fromindex >= 1
         if size > self.largest:
@@ -58,15 +58,16 @@ def read(
     endpoint: Endpoint, size: int, at_once: int = 1, expected: int | None = None
 ) -> list[dict[str, t.Any]]:
     pages = Paginator(size, itemgetter("key"), at_once)
-    told = Reading(pages, endpoint.ask, expected=expected)
-    return [row for page, _ in told for row in page]
+    reading = Reading(pages, endpoint.ask, expected=expected)
+    return [row for page, _ in reading for row in page]
 
 
 def most_calls(rows: int, size: int, clamp: int = 10**9) -> int:
-    # Each page but the first begins with up to five rows of the one before. Behind the
-    # last there is one of old rows only, one of none, and then the last rows again. A
-    # page of one row has no room for old ones: they are asked for in between. A page
-    # that is shorter than asked looks like the last, once.
+    """Return the most calls that reading so many rows may cost."""
+    # Each page except the first begins with up to five rows of the previous page. After
+    # the last page come three more calls: a page with old rows only, an empty page, and
+    # the last rows again. Pages of one row can't overlap, so each old row costs a call.
+    # The first page that is shorter than asked for may be taken for the last.
     length = min(size, clamp)
     if length == 1:
         return 2 * rows + 1

@@ -1,4 +1,4 @@
-"""Answers with reference data."""
+"""Helpers for tests of the streams with reference data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
     from tests.support.taps import Record
 FORMATS = ("json", "xml")
+# From here on, a float can't represent every integer.
 EXACT = 2**53
 OFFICE = {
     "contact_fields": "contact/allfields",
@@ -22,7 +23,7 @@ OFFICE = {
 
 
 def answer(service: Service, endpoint: str, body: object) -> None:
-    """Let an endpoint answer with this body, in JSON unless it is written already."""
+    """Let an endpoint answer with this body; what is not bytes is encoded as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def intercept(call: Call) -> Reply | None:
@@ -32,11 +33,12 @@ def answer(service: Service, endpoint: str, body: object) -> None:
 
 
 def asked(service: Service, endpoint: str) -> list[dict[str, str]]:
+    """Return the parameters of each call of an endpoint."""
     return [call.params for call in service.calls if call.endpoint == endpoint]
 
 
 def held(records: list[Record]) -> list[Record]:
-    """Return what records hold: all columns are there, some without a value."""
+    """Return records without their null fields."""
     return [{n: v for n, v in row.items() if v is not None} for row in records]
 
 

@@ -1,4 +1,4 @@
-"""Rows and schemas for the converter."""
+"""Random rows for tests of the converter."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ def converter(stream: str, zone: str = "America/New_York") -> Converter:
 
 
 def no_zone() -> ZoneInfo:
+    """Fail, because the converter must not need a time zone."""
     raise AssertionError
 
 
 def names_of(stream: str) -> list[str]:
-    """Return all names on the wire that the schema of a stream knows."""
+    """Return all names that fields of a stream have on the wire."""
     schema = load_schema(stream)
-    found = [*schema.get("x-wire-redundant", ())]
-    for field, about in schema["properties"].items():
-        found += about.get("x-wire-names", [field])
-        found += [about["x-wire-seconds"]] if "x-wire-seconds" in about else []
-    return found
+    names = [*schema.get("x-wire-redundant", ())]
+    for name, field in schema["properties"].items():
+        names += field.get("x-wire-names", [name])
+        names += [field["x-wire-seconds"]] if "x-wire-seconds" in field else []
+    return names
 
 
 TEXTS = st.text(max_size=8) | st.sampled_from(

@@ -1,4 +1,4 @@
-"""Bodies of answers, as Zoho's own pages print them."""
+"""Response bodies, copied from Zoho's documentation."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ SEGMENT_CONTACTS_XML = b"""<response uri="/api/v1.1/getsegmentcontacts" version=
 	</segment_contacts>
 </response>"""
 
-# http://www.zoho.com/campaigns/help/campaign-management-using-apis.html, API v1. The
-# page closes the first campaign with </Campaign>, as no parser would take it.
+# http://www.zoho.com/campaigns/help/campaign-management-using-apis.html, API v1. On the
+# page, the first campaign ends with </Campaign>, which is not well-formed.
 CAMPAIGNS_V1_XML = b"""<response uri="/api/recentcampaigns" version="1"><br/>
 <status>success</status><br/>
 <code>0</code><br/>
@@ -190,8 +190,8 @@ SUBSCRIBERS_XML = b"""<response uri="/api/v1.1/getlistsubscribers" version="1.1"
 </result_of_subscribers>
 </response>"""
 
-# https://www.zoho.com/campaigns/help/developers/list-advanced-details.html, whose
-# campaigns no copy shows.
+# https://www.zoho.com/campaigns/help/developers/list-advanced-details.html,
+# without the campaigns, which no copy of the page shows.
 LIST_DETAILS_XML = b"""<response uri="/api/v1.1/getlistadvanceddetails" version="1.1">
 <status>success</status>
 <code>0</code>
@@ -219,8 +219,8 @@ LIST_DETAILS_XML = b"""<response uri="/api/v1.1/getlistadvanceddetails" version=
 </list_dashboard_data>
 </response>"""
 
-# https://www.zoho.com/campaigns/help/developers/tag-management/get-all-tags.html; a
-# real account also answered `status`, `code` and `tag_modified_time`.
+# https://www.zoho.com/campaigns/help/developers/tag-management/get-all-tags.html;
+# `status`, `code` and `tag_modified_time` come from a real account.
 TAGS_JSON = b"""{
 "uri": "/api/v1/tag/getalltags",
 "version": "1",
@@ -241,8 +241,8 @@ TAGS_JSON = b"""{
 ]
 }"""
 
-# https://www.zoho.com/campaigns/help/developers/get-topics.html; `topicDesc` is from
-# a real account.
+# https://www.zoho.com/campaigns/help/developers/get-topics.html; `topicDesc` comes
+# from a real account.
 TOPICS_JSON = b"""{
 "topicDetails": [
 {

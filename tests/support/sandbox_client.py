@@ -1,4 +1,4 @@
-"""A client that knows nothing of the tap: sockets, JSON and XML."""
+"""An HTTP client for tests of the sandbox. It uses no code of the tap."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass
 class Client:
-    """One keep-alive connection, signed with a token once `sign` was called."""
+    """One keep-alive connection. After `sign`, requests carry a token."""
 
     service: Service
     headers: dict[str, str] = field(default_factory=dict)
@@ -66,9 +66,9 @@ class Client:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request as it is."""
-        sent = {**self.headers, **(headers or {})}
-        self._connection.request(method, path, body, sent)
+        """Send a request without changes."""
+        all_headers = {**self.headers, **(headers or {})}
+        self._connection.request(method, path, body, all_headers)
         response = self._connection.getresponse()
         kind = response.headers.get("Content-Type", "")
         return Answer(response.status, kind, response.read())
@@ -78,30 +78,30 @@ class Client:
         names = ("client_id", "client_secret", "refresh_token")
         params = {name: self.service.config[name] for name in names}
         params |= {"grant_type": "refresh_token", **changed}
-        sent = {name: value for name, value in params.items() if value}
-        return self.send("POST", "/oauth/v2/token", urlencode(sent), FORM)
+        form = {name: value for name, value in params.items() if value}
+        return self.send("POST", "/oauth/v2/token", urlencode(form), FORM)
 
     def sign(self) -> t.Self:
-        """Get a token and use it from here on."""
+        """Get a token and send it with all later requests."""
         token = self.token().json["access_token"]
         self.headers["Authorization"] = f"Zoho-oauthtoken {token}"
         return self
 
     def get(self, endpoint: str, **params: object) -> Answer:
-        """Call an endpoint; without `resfmt` it answers in XML."""
+        """Call an endpoint; without `resfmt` the answer is XML."""
         return self.send("GET", f"/api/v1.1/{endpoint}?{urlencode(params)}")
 
     def json(self, endpoint: str, **params: object) -> dict[str, t.Any]:
-        """Call an endpoint for JSON."""
+        """Call an endpoint; return its answer as JSON."""
         return self.get(endpoint, resfmt="JSON", **params).json
 
     def xml(self, endpoint: str, **params: object) -> ET.Element:
-        """Call an endpoint for XML."""
+        """Call an endpoint; return its answer as XML."""
         return self.get(endpoint, resfmt="XML", **params).xml
 
 
 def parse(document: str | bytes) -> ET.Element:
-    """Read a document that the sandbox, or a sample, wrote."""
+    """Parse an XML document of the sandbox or of a sample."""
     return ET.fromstring(document)  # noqa: S314
 
 

@@ -1,4 +1,4 @@
-"""What several tests of the sandbox need."""
+"""Helpers for tests of the sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RECIPIENTS = "getcampaignrecipientsdata"
 
 
 def code(answer: dict[str, t.Any]) -> str:
-    """Return the code of a business error."""
+    """Return the code of an error; check that the body has the fields of an error."""
     assert answer["status"] == "error"
     assert answer.keys() == {"status", "code", "message", "version", "uri"}
     return str(answer["code"])

@@ -1,4 +1,4 @@
-"""The Airbyte source run in this process, and what it wrote."""
+"""The Airbyte source, run in this process, and its output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEMORY = {"rate_limit_ledger": "memory"}
 
 
 class Messages:
-    """What the source wrote: each line a message of the protocol, and nothing more."""
+    """The output of the source; each line must be a message of the protocol."""
 
     def __init__(self, text: str, status: int = 0) -> None:
         self.text = text
@@ -56,36 +56,37 @@ class Messages:
 
     @property
     def statuses(self) -> dict[str, list[str]]:
-        """The statuses of each stream, in order."""
-        found: defaultdict[str, list[str]] = defaultdict(list)
+        """The statuses of each stream, in order; if one has reasons, these instead."""
+        statuses: defaultdict[str, list[str]] = defaultdict(list)
         for trace in self.traces("STREAM_STATUS"):
-            told = trace["stream_status"]
-            reasons = [reason["type"] for reason in told.get("reasons", ())]
-            found[told["stream_descriptor"]["name"]] += reasons or [told["status"]]
-        return dict(found)
+            status = trace["stream_status"]
+            reasons = [reason["type"] for reason in status.get("reasons", ())]
+            name = status["stream_descriptor"]["name"]
+            statuses[name] += reasons or [status["status"]]
+        return dict(statuses)
 
     @property
     def connection(self) -> Json:
-        (found,) = [m for m in self.all if m["type"] == "CONNECTION_STATUS"]
-        return t.cast("Json", found["connectionStatus"])
+        (message,) = [m for m in self.all if m["type"] == "CONNECTION_STATUS"]
+        return t.cast("Json", message["connectionStatus"])
 
     @property
     def catalog(self) -> Json:
-        (found,) = [m["catalog"] for m in self.all if m["type"] == "CATALOG"]
-        return t.cast("Json", found)
+        (catalog,) = [m["catalog"] for m in self.all if m["type"] == "CATALOG"]
+        return t.cast("Json", catalog)
 
 
 def _conforming(line: str) -> Json:
-    """Read a line as the models of the protocol do; nothing of it may be unknown."""
+    """Parse a line with the models of the protocol; fail if it has unknown fields."""
     message: Json = json.loads(line)
     parsed = msgspec.json.decode(line, type=AirbyteMessage)
-    known = json.loads(msgspec.json.encode(plain(parsed)))
+    encoded = json.loads(msgspec.json.encode(plain(parsed)))
     if message["type"] == "STATE":
-        # A blob, which has no fields in the models.
-        known["state"]["stream"]["stream_state"] = message["state"]["stream"][
+        # The models have no fields for the content of a state.
+        encoded["state"]["stream"]["stream_state"] = message["state"]["stream"][
             "stream_state"
         ]
-    assert known == message
+    assert encoded == message
     return message
 
 
@@ -97,11 +98,11 @@ def source(
     state: t.Any = None,
 ) -> Messages:
     """Run a command in this process."""
-    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(written):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(stdout):
         status = run(arguments(folder, command, config, catalog, state))
-    written.seek(0)
-    return Messages(written.read(), status)
+    stdout.seek(0)
+    return Messages(stdout.read(), status)
 
 
 def arguments(
@@ -111,26 +112,26 @@ def arguments(
     catalog: t.Any = None,
     state: t.Any = None,
 ) -> list[str]:
-    """Write the files of a command line, and return it."""
-    line = [command]
+    """Write the files that a command needs; return its arguments."""
+    command_line = [command]
     files = {"config": config, "catalog": catalog, "state": state}
     for name, content in files.items():
         if content is not None:
             path = folder / f"{name}.json"
             text = content if isinstance(content, str) else json.dumps(content)
             path.write_text(text)
-            line += [f"--{name}", str(path)]
-    return line
+            command_line += [f"--{name}", str(path)]
+    return command_line
 
 
 def read_all(config: Json, state: Json | None = None) -> Output:
-    """Read all streams with the tap, with custom fields as columns."""
+    """Read all streams with the Singer tap, with custom fields as columns."""
     catalog = TapZohoCampaigns(config=dict(config)).discovered()
     tap = TapZohoCampaigns(config=dict(config), catalog=catalog, state=state)
     for stream in tap.streams.values():
         stream.selected = True
-    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(written):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(stdout):
         tap.sync_all()
-    written.seek(0)
-    return Output(written.read())
+    stdout.seek(0)
+    return Output(stdout.read())

@@ -1,4 +1,4 @@
-"""An account that stands still: every value in it is written here."""
+"""A fixed account: every value in it is written here."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ class StillAccount:
 
     def contacts(self, list_key: str, status: str) -> tuple[Member, ...]:
         assert list_key == STREAMS.key
-        found = {"active": self.people, "recent": self.people[:1]}.get(status, ())
-        return tuple(Member(one, WINTER) for one in found)
+        people = {"active": self.people, "recent": self.people[:1]}.get(status, ())
+        return tuple(Member(one, WINTER) for one in people)
 
     def events(
         self, campaign_key: str, action: str, contact: Contact
@@ -183,7 +183,7 @@ class StillAccount:
 
     def report(self, campaign_key: str) -> dict[str, int]:
         numbers = {one: len(self.recipients(campaign_key, one)) for one in ACTIONS}
-        # It was sent to those whom it did not reach, too.
+        # Bounced e-mails count as sent.
         for bounced in ("senthardbounce", "sentsoftbounce"):
             numbers["sentcontacts"] += numbers[bounced]
         return tally(numbers)

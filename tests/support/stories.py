@@ -1,4 +1,4 @@
-"""Stories of an account that is not polite."""
+"""Runs of the tap against an account with wrong counters and incomplete lists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class Impolite(Town):
-    """A town whose counters and lists need not be those of its people."""
+    """A town whose counters and lists can be wrong."""
 
     def reset(self) -> None:
         super().reset()
@@ -35,11 +35,11 @@ class Impolite(Town):
         return super().report(campaign_key) | self.counters.get(campaign_key, {})
 
     def campaigns(self) -> list[Campaign]:
-        return [each for each in super().campaigns() if each.key not in self.unlisted]
+        return [one for one in super().campaigns() if one.key not in self.unlisted]
 
 
 class Story:
-    """Runs of the tap against a town, each from the state of the one before."""
+    """Runs of the tap against a town; each begins with the state of the last run."""
 
     def __init__(self, town: Impolite, service: Service) -> None:
         self.town = town
@@ -58,7 +58,7 @@ class Story:
         catalog: dict[str, t.Any] | None = None,
         **settings: t.Any,
     ) -> list[Call]:
-        """Run the tap, a minute after the last time; return the calls that it made."""
+        """Run the tap, a minute after the previous run; return its calls."""
         self.town.now += timedelta(minutes=1)
         town, behind = self.town, self.behind
 
@@ -81,29 +81,29 @@ class Story:
             for column in (deselected or {}).get(name, "").split():
                 stream.mask["properties", column] = False
         if stop_after:
-            stop_behind(tap, stop_after)
+            stop_after_calls(tap, stop_after)
         self.service.calls.clear()
-        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         self.ended = True
-        with redirect_stdout(written):
+        with redirect_stdout(stdout):
             try:
                 tap.sync_all()
             except Stopped as stopped:
                 stopped.save()
                 self.ended = False
             finally:
-                self._load(written)
+                self._load(stdout)
         return self.service.calls
 
-    def _load(self, written: io.TextIOWrapper) -> None:
-        written.seek(0)
-        self.messages = [*map(json.loads, written)]
+    def _load(self, stdout: io.TextIOWrapper) -> None:
+        stdout.seek(0)
+        self.messages = [*map(json.loads, stdout)]
         self.warehouse.load(self.messages)
         states = [m["value"] for m in self.messages if m["type"] == "STATE"]
         self.state = states[-1] if states else self.state
 
     def records(self, stream: str) -> list[dict[str, t.Any]]:
-        """Return what the last run wrote of a stream."""
+        """Return the records that the last run wrote for a stream."""
         return [
             message["record"]
             for message in self.messages
@@ -111,22 +111,22 @@ class Story:
         ]
 
     def wrong(self, *keys: str) -> list[str]:
-        """Say what the warehouse has wrong about campaigns; about segments if none."""
+        """List the errors of the warehouse in these campaigns, or in all segments."""
         parts: Parts = {} if keys else self.town.segment_parts()
         for key in keys:
             parts |= self.town.campaign_parts(key)
         return difference(self.warehouse.current(), parts)
 
 
-def stop_behind(tap: TapZohoCampaigns, calls: int) -> None:
-    """Let a run end in good order instead of making one more call."""
-    made = 0
+def stop_after_calls(tap: TapZohoCampaigns, calls: int) -> None:
+    """Shut a run down cleanly after so many calls."""
+    checks = 0
     check = tap.shutdown.check
 
     def stop(wait: float = 0.0) -> None:
-        nonlocal made
-        made += 1
-        if made > calls:
+        nonlocal checks
+        checks += 1
+        if checks > calls:
             tap.shutdown.stop("the time is over")
         check(wait)
 

@@ -1,4 +1,4 @@
-"""What several tests of streams need."""
+"""Helpers for tests of streams."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ FORMATS = ("json", "xml")
 
 
 def sent(account: LivingAccount) -> list[Campaign]:
-    """Return all that was sent: campaigns, and the test sends of A/B campaigns."""
+    """Return all campaigns that were sent, with the test sends of A/B campaigns."""
     parents = [campaign for campaign in account.campaigns() if campaign.sent]
-    children = [account.campaign(key) for each in parents for key in each.children]
+    children = [account.campaign(key) for parent in parents for key in parent.children]
     return [*parents, *filter(None, children)]
 
 
 def keys(output: Output, stream: str) -> list[tuple[t.Any, ...]]:
-    primary = next(each for each in STREAMS if each.name == stream).primary_keys
-    return [
-        tuple(record[name] for name in primary) for record in output.records[stream]
-    ]
+    """Return the primary keys of the records of a stream."""
+    names = next(one for one in STREAMS if one.name == stream).primary_keys
+    return [tuple(record[name] for name in names) for record in output.records[stream]]

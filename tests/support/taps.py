@@ -1,4 +1,4 @@
-"""The tap, run in this process with a clock that stands still."""
+"""The tap, run in this process with a fixed clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
 
 
 class Output:
-    """What a run wrote, read back."""
+    """The messages, records and last state that a run wrote."""
 
     def __init__(self, text: str) -> None:
         self.messages: list[dict[str, t.Any]] = [*map(json.loads, text.splitlines())]
@@ -41,7 +41,7 @@ class Output:
 
 
 class StillTap(TapZohoCampaigns):
-    """The tap, with a clock that stands still."""
+    """The tap with a fixed clock."""
 
     def now(self) -> datetime:
         return NOW
@@ -54,16 +54,16 @@ def run_tap(
     catalog: dict[str, t.Any] | None = None,
     **settings: t.Any,
 ) -> Output:
-    """Run the tap in this process, with these settings besides the service's own."""
-    # The service grants more calls than a window of Zoho's has.
-    own = {"rate_limit_ledger": "memory", "rate_limit_calls": 10_000}
-    config = service.config | own | settings
+    """Run the tap in this process with the settings of a service, and others."""
+    # The service allows more calls than Zoho's quota.
+    limits = {"rate_limit_ledger": "memory", "rate_limit_calls": 10_000}
+    config = service.config | limits | settings
     tap = StillTap(config=config, state=state, catalog=catalog)
     if selected:
         for name, stream in tap.streams.items():
             stream.selected = name in selected
-    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(written):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(stdout):
         tap.sync_all()
-    written.seek(0)
-    return Output(written.read())
+    stdout.seek(0)
+    return Output(stdout.read())

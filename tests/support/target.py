@@ -1,4 +1,4 @@
-"""The target run against a service, in this process."""
+"""The target, run in this process against a service."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ BULK, BLOCK = "addlistsubscribersinbulk", "contactdonotmail"
 
 
 def small_account() -> LivingAccount:
-    """Return an account of its own, whose clock stands still."""
+    """Return a new account with a fixed clock."""
     return LivingAccount(clock=lambda: NOW, contacts=100, campaigns=4)
 
 
 def open_list(account: LivingAccount) -> str:
-    """Return the key of a list that anybody can be added to."""
+    """Return the key of a list without a signup form: contacts need not confirm."""
     return next(one.key for one in account.lists() if not one.public)
 
 
@@ -50,8 +50,8 @@ def schema(stream: str, *keys: str) -> Message:
 
 
 def record(stream: str, email: object, **more: t.Any) -> Message:
-    told = {"contact_email": email, **more}
-    return {"type": "RECORD", "stream": stream, "record": told}
+    content = {"contact_email": email, **more}
+    return {"type": "RECORD", "stream": stream, "record": content}
 
 
 def state(number: object) -> Message:
@@ -59,19 +59,19 @@ def state(number: object) -> Message:
 
 
 def lines(messages: Iterable[Message]) -> str:
-    """Write messages as a tap does, each stream behind its schema."""
-    written, known = [], set()
+    """Write messages as lines; add the SCHEMA of each stream that has none."""
+    output, streams = [], set()
     for message in messages:
         stream = message.get("stream")
-        if message["type"] == "RECORD" and stream not in known:
-            written.append(schema(str(stream)))
-        known.add(stream)
-        written.append(message)
-    return "".join(json.dumps(message) + "\n" for message in written)
+        if message["type"] == "RECORD" and stream not in streams:
+            output.append(schema(str(stream)))
+        streams.add(stream)
+        output.append(message)
+    return "".join(json.dumps(message) + "\n" for message in output)
 
 
 class Ran(t.NamedTuple):
-    """What a run has left."""
+    """The result of a run."""
 
     states: list[t.Any]
     report: Report
@@ -80,29 +80,29 @@ class Ran(t.NamedTuple):
 
     def counts(self) -> tuple[int, int, int, int]:
         """Return how many were sent, already in effect, rejected and skipped."""
-        fates = ("sent", "already in effect", "rejected", "skipped")
-        sent, already, rejected, skipped = map(self.report.count, fates)
+        outcomes = ("sent", "already in effect", "rejected", "skipped")
+        sent, already, rejected, skipped = map(self.report.count, outcomes)
         return sent, already, rejected, skipped
 
 
 def run_target(
     service: Service, messages: Iterable[Message] | str, **settings: t.Any
 ) -> Ran:
-    """Run the target to its end or its failure; `most_pending` is a setting here."""
-    own = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
+    """Run the target until it ends or fails; `settings` may have `most_pending`."""
+    defaults = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
     most_pending = settings.pop("most_pending", TargetZohoCampaigns.most_pending)
-    target = TargetZohoCampaigns(config=service.config | own | settings)
+    target = TargetZohoCampaigns(config=service.config | defaults | settings)
     target.most_pending = most_pending
     text = messages if isinstance(messages, str) else lines(messages)
-    written, error = io.StringIO(), None
-    with redirect_stdout(written):
+    stdout, error = io.StringIO(), None
+    with redirect_stdout(stdout):
         try:
             target.listen(io.StringIO(text))
         except (ZohoError, Stopped) as raised:
             error = raised
         finally:
             target.end()
-    states = [*map(json.loads, written.getvalue().splitlines())]
+    states = [*map(json.loads, stdout.getvalue().splitlines())]
     return Ran(states, target.report, error, target.status)
 
 
@@ -111,7 +111,7 @@ def endpoints(service: Service) -> list[str]:
 
 
 def contact(call: Call) -> dict[str, str]:
-    """Return the contact of a call, as the service reads it."""
+    """Return the contact of a call, as the service parses it."""
     as_json = call.endpoint.startswith("json/")
     return parse(call.params["contactinfo"], as_json=as_json)
 
@@ -122,7 +122,7 @@ def refusal(code: str, message: str = "") -> Reply:
 
 
 def refuse(service: Service, code: str, message: str = "", only: str = "") -> None:
-    """Let calls be answered with a code, or only those about somebody."""
+    """Answer calls with an error: all of them, or those with `only` in their params."""
 
     def answer(call: Call) -> Reply | None:
         return refusal(code, message) if only in str(call.params) else None
@@ -131,6 +131,6 @@ def refuse(service: Service, code: str, message: str = "", only: str = "") -> No
 
 
 def rejected(path: Path) -> list[dict[str, t.Any]]:
-    """Return what a file of rejects tells."""
+    """Return the lines of a reject file; check that only its owner can read it."""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     return [*map(json.loads, path.read_text().splitlines())]

@@ -1,4 +1,4 @@
-"""Cases of several tests of the target."""
+"""Contacts and messages for tests of the target."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ NAMED = {"first_name": "x"}
 
 
 def with_states(records: list[Message]) -> list[Message]:
+    """Return the records, each followed by a state with its number."""
     return [
         message
-        for number, one in enumerate(records)
-        for message in (one, state(number))
+        for number, item in enumerate(records)
+        for message in (item, state(number))
     ]

@@ -1,4 +1,4 @@
-"""One call with the real clock. It imports little, as a test measures its memory."""
+"""One call with the real clock. It imports little: a test measures its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layouts of times."""
+"""Time zones, and times as Zoho writes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from hypothesis import strategies as st
 
-# What a zone is called, without the folders of other systems' tables.
+# Region names such as Europe/Berlin, without aliases such as EST.
 ZONES = sorted(name for name in available_timezones() if "/" in name)
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 INSTANTS = st.datetimes(
@@ -18,9 +18,9 @@ INSTANTS = st.datetimes(
 
 
 def shown(instant: datetime, zone: str) -> str:
-    """Write an instant as Zoho shows it in a zone, whatever the locale."""
+    """Format an instant as Zoho does in a zone; the locale does not matter."""
     local = instant.astimezone(ZoneInfo(zone))
     month = MONTHS[3 * local.month - 3 : 3 * local.month]
-    noon = "PM" if local.hour >= 12 else "AM"
+    half = "PM" if local.hour >= 12 else "AM"
     hour = local.hour % 12 or 12
-    return f"{local.day:02} {month} {local.year:04}, {hour:02}:{local.minute:02} {noon}"
+    return f"{local.day:02} {month} {local.year:04}, {hour:02}:{local.minute:02} {half}"

@@ -1,4 +1,4 @@
-"""Stores of tokens for tests."""
+"""Helpers for tests of token stores."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Open: t.TypeAlias = "Callable[..., TokenStore]"
 
 
 def kept(store: TokenStore, lifetime: float = 3600) -> Token:
-    """Request a token and keep it."""
+    """Acquire the right to request a token, then store the token."""
     assert store.acquire(()) is None
     return store.keep(TEXT, lifetime)
 
 
 def is_kept(result: object) -> bool:
-    """Return whether a result of `acquire` is the token."""
+    """Return whether a result of `acquire` is the stored token."""
     return isinstance(result, Token) and result.text == TEXT
 
 
 def planted(path: Path, mode: int = 0o600) -> None:
-    """Write a valid entry that the tap has not written."""
+    """Write a valid entry into a token file, as an attacker could."""
     entry = {"token": "1000.evil", "issue": "a", "asked_at": 5000, "lifetime": 3600}
     path.write_text(json.dumps(entry))
     path.chmod(mode)

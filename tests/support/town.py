@@ -1,4 +1,4 @@
-"""An account that a test moves by hand."""
+"""An account of the sandbox that changes only when a test changes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 Item = t.TypeVar("Item")
 
-# Clocks go back on 2 November 2025, and forward on 8 March 2026.
+# In ZONE, clocks go back on 2 November 2025 and forward on 8 March 2026.
 BEGIN = datetime(2025, 10, 20, 12, 0, 7, tzinfo=UTC)
 ZONE = ZoneInfo("America/New_York")
 READ = (
@@ -40,7 +40,7 @@ READ = (
     "unopenedcontacts",
     "optoutcontacts",
 )
-"""The actions that people of this account do; an account has no row of others."""
+"""The actions that have rows in this account."""
 
 _LIST = MailingList(
     key="3z" + "a" * 64,
@@ -68,15 +68,15 @@ class Bend(t.NamedTuple):
     """How a counter of a report is wrong."""
 
     kind: str
-    """`zero`, `still`, `lag`, or `off`."""
+    """`zero`: it is 0; `still`: it no longer changes; `lag`: it is late by some runs;
+    `off`: it is too high or too low."""
     number: int = 0
-    """The value at which it stands still, the runs that it lags behind, or how far it
-    leads; negative if it falls."""
+    """For `still` the value, for `lag` the number of runs, for `off` the difference."""
 
 
 @dataclass
 class Mailing:
-    """One sending: a campaign, or the child of an A/B test."""
+    """One sending: a campaign, or a test send of an A/B campaign."""
 
     campaign: Campaign
     sent: dict[int, datetime] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Mailing:
     left: dict[int, datetime] = field(default_factory=dict)
 
     def numbers(self, action: str) -> Collection[int]:
-        """Return whom an action has, in no order."""
+        """Return the contacts of an action, in no order."""
         match action:
             case "sentcontacts":
                 return self.sent.keys()
@@ -107,12 +107,12 @@ class Feed(t.NamedTuple):
     """How feeds of contacts differ from the account."""
 
     hidden: int = 0
-    """So many rows are missing at the beginning, though counters tell of them."""
+    """How many of the first rows are missing, although counters include them."""
     doubled: int = 0
-    """So many rows come once more, each behind the one after it."""
+    """How many of the first rows come twice: again after the following row."""
 
     def shown(self, rows: Sequence[Item]) -> list[Item]:
-        """Return the rows of a feed."""
+        """Return the rows as the feed shows them."""
         shown = [*rows[self.hidden :]]
         for position in range(min(self.doubled, len(shown))):
             shown.insert(2 * position + 2, shown[2 * position])
@@ -120,16 +120,19 @@ class Feed(t.NamedTuple):
 
 
 class Town:
-    """An `Account` of the sandbox that changes only when a test says so.
+    """An `Account` of the sandbox that changes only when a test changes it.
 
     Attributes:
-        now: The time, which only a test moves.
-        newest_first: Order of the members of segments.
+        now: The time; only a test changes it.
+        newest_first: Whether feeds of segments begin with the newest member.
         feed: How feeds of contacts differ from the account.
-        absent: Keys of segments and campaigns that no list has now.
+        absent: Keys of segments and campaigns that exist but are not listed now.
         unnamed: Keys of test sends that their A/B campaign does not name yet.
-        bent: (key of a sending, counter) -> how the counter of its report is wrong.
-        read_as: The zone that the tap is told that the texts of times are in.
+        bent: (key of a sending, counter) -> how this counter of its report is wrong.
+        read_as: The zone in which the tap reads times that Zoho sends as text.
+        people: Key of a segment -> number of a contact -> when it was added.
+        names: Number of a contact -> how often it was renamed.
+        mailings: Key of a sending -> the sending.
     """
 
     zone: t.Final = ZONE
@@ -138,7 +141,7 @@ class Town:
         self.reset()
 
     def reset(self) -> None:
-        """Begin again, with nothing and nobody."""
+        """Make the account empty."""
         self.now = BEGIN
         self.newest_first = False
         self.feed = Feed()
@@ -152,7 +155,7 @@ class Town:
         self._numbers = count(1)
         self._reports: list[dict[str, dict[str, int]]] = []
 
-    # What a test does to it.
+    # Changes that a test makes.
 
     def add_segment(self, members: Iterable[int] = ()) -> str:
         cvid = f"{10**14 + next(self._numbers)}"
@@ -162,7 +165,7 @@ class Town:
         return cvid
 
     def join(self, cvid: str, number: int, age: timedelta = timedelta()) -> None:
-        """Put somebody in, who was added to the list so long ago."""
+        """Add a contact to a segment; `age` is how long ago it joined the list."""
         self.people[cvid].setdefault(number, self.now - age)
 
     def leave(self, cvid: str, number: int) -> None:
@@ -179,7 +182,7 @@ class Town:
         kind: str = "normal",
         lead: timedelta = timedelta(),
     ) -> str:
-        """Send now; an A/B test sends its halves and nothing else, until `conclude`."""
+        """Send a campaign, `lead` before now; return its key."""
         key = self._key()
         campaign = Campaign(
             key=key,
@@ -202,11 +205,11 @@ class Town:
     def test(
         self, halves: tuple[Iterable[int], Iterable[int]], *, named: bool = True
     ) -> str:
-        """Begin an A/B campaign: its tests are sent, itself not yet.
+        """Begin an A/B campaign: send only its two tests; return its key.
 
         Args:
-            halves: Who gets the one test and the other.
-            named: Whether the campaign names its second test already.
+            halves: The contacts of the first and of the second test.
+            named: Whether the campaign already lists the key of its second test.
         """
         children = tuple(self.send(half) for half in halves)
         if not named:
@@ -218,18 +221,18 @@ class Town:
         return key
 
     def conclude(self, key: str, numbers: Iterable[int]) -> None:
-        """Send an A/B campaign to all others."""
+        """Send an A/B campaign to the remaining contacts."""
         self.change(key, status="Sent", sent=self.now)
         self.deliver(key, numbers)
 
     def deliver(self, key: str, numbers: Iterable[int]) -> None:
-        """Send to more people, some seconds after each other."""
+        """Send a campaign to more contacts, each a second earlier than the one before."""
         mailing = self.mailings[key]
         for position, number in enumerate(numbers):
             mailing.sent.setdefault(number, self.now - timedelta(seconds=position))
 
     def finish(self, key: str) -> None:
-        """Nothing more will be sent."""
+        """Mark a campaign as sent completely."""
         self.change(key, status="Sent")
 
     def open(self, key: str, number: int) -> None:
@@ -246,7 +249,7 @@ class Town:
             self.mailings[key].left.setdefault(number, self.now)
 
     def bend(self, key: str, counter: str, bend: Bend | None) -> None:
-        """Make a counter of a sending wrong, or right again."""
+        """Make a counter of a sending wrong; None makes it right again."""
         if bend is None:
             self.bent.pop((key, counter), None)
             return
@@ -255,27 +258,27 @@ class Town:
         self.bent[key, counter] = bend
 
     def set_zone(self, name: str) -> None:
-        """Let the tap be told of another zone."""
+        """Note that the tap has another zone in its settings."""
         self.read_as = ZoneInfo(name)
 
     def note_run(self) -> None:
-        """Remember what reports tell now, for counters that lag behind."""
+        """Remember the current counters, for counters that lag."""
         self._reports.append(
-            {key: tally(each.counts()) for key, each in self.mailings.items()}
+            {key: tally(mailing.counts()) for key, mailing in self.mailings.items()}
         )
 
     def is_honest(self, key: str) -> bool:
-        """Return whether the counters of a sending tell what is so."""
+        """Return whether all counters of a sending are right."""
         return self.report(key) == tally(self.mailings[key].counts())
 
     def delete(self, key: str) -> None:
-        """Delete a campaign with its tests, or a segment."""
+        """Delete a segment, or a campaign with its tests."""
         self.absent.discard(key)
         if key in self.people:
             del self.people[key]
         else:
-            for gone in (key, *self.mailings[key].campaign.children):
-                self.mailings.pop(gone, None)
+            for sending in (key, *self.mailings[key].campaign.children):
+                self.mailings.pop(sending, None)
 
     def _key(self) -> str:
         return f"3z{next(self._numbers):064x}"
@@ -284,7 +287,7 @@ class Town:
         mailing = self.mailings[key]
         mailing.campaign = replace(mailing.campaign, **fields)
 
-    # What the sandbox asks.
+    # What the sandbox reads.
 
     def lists(self) -> tuple[MailingList, ...]:
         return (_LIST,)
@@ -304,37 +307,37 @@ class Town:
         return self.feed.shown(self._members(cvid))
 
     def _members(self, cvid: str) -> list[Member]:
-        found = [
+        members = [
             Member(contact(number, self.names.get(number, 0)), added)
             for number, added in self.people.get(cvid, {}).items()
         ]
-        found.sort(key=lambda one: (one.added, one.contact.email))
-        return found[::-1] if self.newest_first else found
+        members.sort(key=lambda one: (one.added, one.contact.email))
+        return members[::-1] if self.newest_first else members
 
     def subscribers(self, list_key: str, status: str) -> int:
         del list_key, status
         return 0
 
     def campaigns(self) -> list[Campaign]:
-        found = [each for each in self.all_campaigns() if each.key not in self.absent]
-        return sorted(found, key=lambda one: one.sent or self.now, reverse=True)
+        listed = [one for one in self.all_campaigns() if one.key not in self.absent]
+        return sorted(listed, key=lambda one: one.sent or self.now, reverse=True)
 
     def all_campaigns(self) -> list[Campaign]:
-        """Return the campaigns, also those that no list has now."""
+        """Return all campaigns, also those that are not listed now."""
         return [
-            self._as_named(mailing.campaign)
+            self._with_named_tests(mailing.campaign)
             for mailing in self.mailings.values()
             if mailing.campaign.parent_key is None
         ]
 
     def campaign(self, key: str) -> Campaign | None:
         return (
-            self._as_named(self.mailings[key].campaign)
+            self._with_named_tests(self.mailings[key].campaign)
             if key in self.mailings
             else None
         )
 
-    def _as_named(self, campaign: Campaign) -> Campaign:
+    def _with_named_tests(self, campaign: Campaign) -> Campaign:
         named = tuple(key for key in campaign.children if key not in self.unnamed)
         return replace(campaign, children=named)
 
@@ -345,8 +348,8 @@ class Town:
         if campaign_key not in self.mailings:
             return []
         mailing = self.mailings[campaign_key]
-        among = mailing.numbers(action)
-        # In the order of sending: who opens now stands between others.
+        numbers = mailing.numbers(action)
+        # In the order of sending, so a contact that opens now is not the last row.
         return [
             Recipient(
                 contact(number),
@@ -355,50 +358,50 @@ class Town:
                 opted_out=mailing.left[number] if action == "optoutcontacts" else None,
             )
             for number, sent in mailing.sent.items()
-            if number in among
+            if number in numbers
         ]
 
     def report(self, campaign_key: str) -> dict[str, int]:
-        found = self.mailings.get(campaign_key)
-        report = tally(found.counts() if found else {})
+        mailing = self.mailings.get(campaign_key)
+        report = tally(mailing.counts() if mailing else {})
         for (key, counter), bend in self.bent.items():
             if key == campaign_key:
-                report[counter] = self._bent(report[counter], key, counter, bend)
+                report[counter] = self._wrong_value(report[counter], key, counter, bend)
         return report
 
-    def _bent(self, true: int, key: str, counter: str, bend: Bend) -> int:
+    def _wrong_value(self, true: int, key: str, counter: str, bend: Bend) -> int:
         match bend.kind:
             case "zero":
                 return 0
             case "still":
                 return bend.number
             case "lag" if self._reports:
-                # Of a sending that is younger, the counter is still 0.
-                past = self._reports[-bend.number - 1 :][0]
-                return past.get(key, {}).get(counter, 0)
+                # The counter of a sending that is newer than that run is still 0.
+                report = self._reports[-bend.number - 1 :][0]
+                return report.get(key, {}).get(counter, 0)
             case "off":
                 return max(true + bend.number, 0)
         return true
 
-    # What a warehouse should hold of it.
+    # What the warehouse should have.
 
     def segment_parts(self, start: datetime | None = None) -> Parts:
-        """Return the parts of segments, with the rows of each by address."""
+        """Return the parts of all segments: their rows by address."""
         return {
             f"segment_contacts/{cvid}": {
                 one.contact.email: {
                     "cvid": cvid,
-                    "added_time": self._seen(one.added),
+                    "added_time": self._as_read(one.added),
                     **_fields(one.contact),
                 }
                 for one in self.feed.shown(self._members(cvid))
-                if start is None or self._seen(one.added) >= rfc3339(start)
+                if start is None or self._as_read(one.added) >= rfc3339(start)
             }
             for cvid in self.people
         }
 
     def campaign_parts(self, key: str) -> Parts:
-        """Return the parts of a campaign and its tests, rows by address."""
+        """Return the parts of a campaign and of its tests: their rows by address."""
         return {
             f"campaign_recipients/{sending}/{action}": {
                 row.contact.email: without_nothing(
@@ -408,8 +411,9 @@ class Town:
                         "action": action,
                         "contact_id": row.contact.contact_id,
                         "contact_status": row.contact_status,
-                        "sent_time": self._seen(row.sent, row.sent.second),
-                        "opted_out_time": row.opted_out and self._seen(row.opted_out),
+                        "sent_time": self._as_read(row.sent, row.sent.second),
+                        "opted_out_time": row.opted_out
+                        and self._as_read(row.opted_out),
                         **_fields(row.contact),
                     }
                 )
@@ -420,22 +424,22 @@ class Town:
         }
 
     def sendings(self, key: str) -> tuple[str, ...]:
-        """Return the keys of a campaign and of its tests that are named."""
-        children = self._as_named(self.mailings[key].campaign).children
+        """Return the keys of a campaign and of the tests whose keys it lists."""
+        children = self._with_named_tests(self.mailings[key].campaign).children
         return (key, *(child for child in children if child in self.mailings))
 
     def last_sent(self, key: str) -> str:
-        """Return when the last e-mail of a sent campaign was sent, tests included."""
+        """Return when the last e-mail of a campaign or of its tests was sent."""
         mailing = self.mailings[key]
         assert mailing.campaign.sent
-        times = [self._seen(sent, sent.second) for sent in mailing.sent.values()]
+        times = [self._as_read(sent, sent.second) for sent in mailing.sent.values()]
         times += map(self.last_sent, self.sendings(key)[1:])
         return max([rfc3339(mailing.campaign.sent), *times])
 
-    def _seen(self, instant: datetime, seconds: int = 0) -> str:
-        """Return what can be known of an instant that is shown as text, to the minute.
+    def _as_read(self, instant: datetime, seconds: int = 0) -> str:
+        """Return an instant as the tap reads it from a text without seconds.
 
-        Of the hour that clocks repeat, the first pass is taken.
+        In the hour that clocks repeat in autumn, the tap assumes the first time.
         """
         local = instant.astimezone(ZONE).replace(second=seconds, microsecond=0, fold=0)
         return rfc3339(local.replace(tzinfo=self.read_as))
@@ -453,4 +457,5 @@ def _fields(one: Contact) -> Record:
 
 
 def without_nothing(record: Record) -> Record:
+    """Return a record without its null and empty fields."""
     return {name: value for name, value in record.items() if value not in (None, "")}

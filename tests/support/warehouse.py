@@ -1,4 +1,4 @@
-"""A warehouse that a tap's messages fill."""
+"""A warehouse that loads the messages of a tap."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if t.TYPE_CHECKING:
 
 
 class Warehouse:
-    """Loads messages as an upserting loader does.
+    """Loads messages as a loader with upserts does.
 
     Attributes:
-        activates: Whether it drops what a full refresh did not bring again.
+        activates: Whether ACTIVATE_VERSION deletes rows of older versions.
     """
 
     def __init__(self, *, activates: bool = False) -> None:
@@ -35,8 +35,8 @@ class Warehouse:
                 key = tuple(record[name] for name in self._keys[stream])
                 table = self.tables.setdefault(stream, {})
                 if stream == "snapshots" and key in table:
-                    was, now = table[key]["snapshot_time"], record["snapshot_time"]
-                    assert was <= now, f"the snapshot of {key} fell"
+                    old, new = table[key]["snapshot_time"], record["snapshot_time"]
+                    assert old <= new, f"the snapshot time of {key} went back"
                 table[key] = record
                 self._versions.setdefault(stream, {})[key] = message.get("version")
             elif message["type"] == "ACTIVATE_VERSION" and self.activates:
@@ -47,13 +47,13 @@ class Warehouse:
 
     @property
     def snapshots(self) -> dict[str, Record]:
-        """The rows of the stream `snapshots` by their id."""
+        """The rows of the stream `snapshots` by `snapshot_id`."""
         rows = self.tables.get("snapshots", {}).values()
         return {row["snapshot_id"]: row for row in rows}
 
     def current(self) -> Parts:
-        """Return the current rows of each part that has been read whole."""
-        found: Parts = {part: {} for part in self.snapshots}
+        """Return the current rows of each part that has a snapshot."""
+        parts: Parts = {part: {} for part in self.snapshots}
         for stream, names in (
             ("segment_contacts", ("cvid",)),
             ("campaign_recipients", ("campaign_key", "action")),
@@ -62,38 +62,43 @@ class Warehouse:
                 part = "/".join([stream, *(row[name] for name in names)])
                 since = self.snapshots.get(part, {}).get("snapshot_time")
                 if since and row["snapshot_time"] >= since:
-                    kept = row | {"snapshot_time": None}
-                    found[part][row["contact_email"]] = without_nothing(kept)
-        return found
+                    without_time = row | {"snapshot_time": None}
+                    parts[part][row["contact_email"]] = without_nothing(without_time)
+        return parts
 
 
 def difference(found: Parts, *versions: Parts) -> list[str]:
-    """Say what is wrong with parts that were read while they were like each of these.
+    """List the errors of parts that were read while the account changed.
 
-    Who was there throughout has to be found, and nobody who was there at no time.
+    Args:
+        found: The parts in the warehouse.
+        versions: The parts in the account, at each time during the read. The warehouse
+            must have every row that all versions have, and no row that none has.
     """
-    parts = set.intersection(*({*each} for each in versions))
+    parts = set.intersection(*({*version} for version in versions))
     return sorted(
         line
         for part in parts
-        for line in wrong(part, found.get(part), [each[part] for each in versions])
+        for line in wrong(
+            part, found.get(part), [version[part] for version in versions]
+        )
     )
 
 
 def wrong(
     part: str, have: dict[str, Record] | None, versions: list[dict[str, Record]]
 ) -> list[str]:
-    """Say what is wrong with one part."""
+    """List the errors of one part; see `difference`."""
     if have is None:
         return [f"{part} has never been read whole"]
-    throughout = set.intersection(*({*each} for each in versions))
-    ever = set[str]().union(*versions)
+    in_all = set.intersection(*({*rows} for rows in versions))
+    in_any = set[str]().union(*versions)
     return [
-        *(f"{part} lacks {address}" for address in throughout - have.keys()),
-        *(f"{part} still has {address}" for address in have.keys() - ever),
+        *(f"{part} lacks {address}" for address in in_all - have.keys()),
+        *(f"{part} still has {address}" for address in have.keys() - in_any),
         *(
             f"{part} is stale: {row}"
             for address, row in have.items()
-            if address in ever and row not in [each.get(address) for each in versions]
+            if address in in_any and row not in [rows.get(address) for rows in versions]
         ),
     ]

@@ -1,4 +1,4 @@
-"""A service on a real socket whose answers a test sets, and a clock for tests."""
+"""A service on a real socket with answers from the test, and a clock for tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Json
 
 CLIENT_ID = "1000.CLIENTID"
-# Short ones, which no rule about long keys hides.
+# Short, so that no rule that redacts long keys hides them.
 CLIENT_SECRET = "planted-secret"
 REFRESH_TOKEN = "planted-refresh"
 AUTH_TOKEN = "planted-auth"
@@ -50,12 +50,12 @@ NAMES = (
 ROWS = {name: row.rows for name, row in ENDPOINTS.items() if row.rows}
 VALUES = {name: row.value for name, row in ENDPOINTS.items() if row.value}
 _TOKEN = "/oauth/v2/token"
-# After so many requests there is no answer, so that the test of an endless loop fails.
-_PATIENCE = 500
+# Later requests get no answer, so that a test with an endless loop fails.
+_MOST_REQUESTS = 500
 
 
 def read(content: bytes) -> Envelope:
-    """Return the envelope of a body, if it is whole."""
+    """Return the envelope of a body; raise an error if it is incomplete."""
     return payloads.check(envelope.parse(content))
 
 
@@ -75,17 +75,17 @@ class Clock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Note the wait and let it pass."""
+        """Record the wait and advance the clock."""
         self.waits.append(seconds)
         self.now += seconds
 
 
 def make_call(store: Store | Ledger, endpoint: str) -> Wait | None:
-    """Make a call that is answered at once, or return how long it has to wait."""
+    """Make a call that is answered at once, or return how long to wait for a slot."""
     result = store.enter(endpoint)
     if isinstance(result, Wait):
         return result
@@ -94,25 +94,25 @@ def make_call(store: Store | Ledger, endpoint: str) -> Wait | None:
 
 
 def wait_and_call(ledger: Ledger, endpoint: str) -> None:
-    """Make a call as soon as it may be sent."""
+    """Make a call as soon as the quota allows it."""
     while wait := make_call(ledger, endpoint):
         ledger.wait_out(endpoint, wait)
 
 
 def wait_near(seconds: float, *, locked: bool, within: float = 1e-5) -> Wait:
-    """Return a value that equals waits of about so many seconds."""
+    """Return a `Wait` that equals every wait of about so many seconds."""
     return Wait(t.cast("float", pytest.approx(seconds, abs=within)), locked)
 
 
 class OverlapCounter:
-    """Counts how many threads are in a call of it at the same time."""
+    """A clock that counts how many threads call it at the same time."""
 
     def __init__(self) -> None:
         self.inside = 0
         self.most = 0
 
     def __call__(self) -> float:
-        """Take so long that other threads enter if nothing stops them."""
+        """Take long enough that other threads enter, unless a lock keeps them out."""
         self.inside += 1
         for _ in range(2000):
             self.most = max(self.most, self.inside)
@@ -123,15 +123,15 @@ class OverlapCounter:
 @contextmanager
 def switching_often() -> Iterator[None]:
     """Let the interpreter switch threads as often as possible."""
-    before = sys.getswitchinterval()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
-    sys.setswitchinterval(before)
+    sys.setswitchinterval(interval)
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it arrived."""
+    """A request that the service received."""
 
     method: str
     target: str
@@ -145,7 +145,7 @@ class Request:
 
     @property
     def endpoint(self) -> str:
-        """The name of the call."""
+        """The path without its prefix."""
         return self.path.removeprefix("/api/").removeprefix("v1.1/")
 
     @property
@@ -156,21 +156,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; with `pieces` the body has no announced length."""
+    """An answer; with `pieces`, it has no Content-Length."""
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     pieces: Iterable[bytes] | None = None
     missing: int = 0
-    """How many more bytes are announced than sent."""
+    """How many bytes more than the body the Content-Length announces."""
 
 
 class Zoho:
     """Serves on a free port until the end of the context.
 
-    `api` answers a call; None drops the connection. `token` answers the token service:
-    by default a fresh token each time.
+    `api` answers calls of the API; None drops the connection. `token` answers requests
+    for tokens, by default with a new token each time.
     """
 
     def __init__(
@@ -182,13 +182,13 @@ class Zoho:
         self.requests: list[Request] = []
         self.over = threading.Event()
         self.api = api
-        self.token = token or self._fresh
+        self.token = token or self._new_token
         self._server = _Server(self)
         port = self._server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         if tls:
-            listening = self._server.socket
-            self._server.socket = tls.wrap_socket(listening, server_side=True)
+            plain = self._server.socket
+            self._server.socket = tls.wrap_socket(plain, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
         )
@@ -210,13 +210,13 @@ class Zoho:
 
     @property
     def calls(self) -> list[Request]:
-        """The calls of the API so far."""
+        """The calls of the API so far, without requests for tokens."""
         return [request for request in self.requests if request.path != _TOKEN]
 
     @property
     def tokens(self) -> int:
         """How many tokens were requested so far."""
-        # One copy: the server's threads go on adding.
+        # A copy, because the server's threads append to the list.
         return sum(request.path == _TOKEN for request in [*self.requests])
 
     def client(self, clock: Clock, **settings: object) -> Client:
@@ -226,14 +226,14 @@ class Zoho:
             CONFIG | urls | settings, clock=clock, wall=clock, sleep=clock.sleep
         )
 
-    def answer(self, asked: Request) -> Answer | None:
-        """Answer a request."""
-        self.requests.append(asked)
-        if len(self.requests) > _PATIENCE:
+    def answer(self, request: Request) -> Answer | None:
+        """Record a request and answer it."""
+        self.requests.append(request)
+        if len(self.requests) > _MOST_REQUESTS:
             return None
-        return self.token(asked) if asked.path == _TOKEN else self.api(asked)
+        return self.token(request) if request.path == _TOKEN else self.api(request)
 
-    def _fresh(self, _: Request) -> Answer:
+    def _new_token(self, _: Request) -> Answer:
         return token(f"access-{self.tokens}")
 
 
@@ -245,18 +245,18 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer looks up the name of the host, which can take seconds.
+        # Skip the look-up of the host name in HTTPServer, which can take seconds.
         socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: clients of these tests hang up."""
+        """Print no traceback: clients of these tests close connections early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         self._serve()
@@ -271,8 +271,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         form = dict(parse_qsl(body.decode()))
         headers = {name.title(): value for name, value in self.headers.items()}
-        asked = Request(self.command, self.path, form, headers)
-        answer = self.server.zoho.answer(asked)
+        request = Request(self.command, self.path, form, headers)
+        answer = self.server.zoho.answer(request)
         if answer is None:
             return
         self.send_response(answer.status)
@@ -325,7 +325,7 @@ def as_json(body: object, status: int = 200) -> Answer:
 
 
 def success(**more: object) -> Answer:
-    """Return a success that holds something for whatever endpoint was called."""
+    """Return a success with content for every endpoint."""
     return as_json(
         {
             "status": "success",
@@ -341,7 +341,7 @@ def success(**more: object) -> Answer:
 
 
 def error(code: str, message: str = "", *, form: str = "json") -> bytes:
-    """Return the body of an error, as Zoho's business answers have it."""
+    """Return the body of an error, as Zoho sends it with HTTP status 200."""
     if form == "json":
         body = {"status": "error", "code": code, "message": message, "uri": "/api"}
         return json.dumps(body).encode()

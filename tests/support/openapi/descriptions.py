@@ -1,4 +1,4 @@
-"""What each endpoint of the sandbox is for, and the body of a success."""
+"""A summary of each endpoint of the sandbox, and the schema of its success."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
 
 
 class Description(t.NamedTuple):
-    """One endpoint."""
+    """The description of one endpoint."""
 
     summary: str
     body: Schema

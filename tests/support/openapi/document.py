@@ -1,4 +1,4 @@
-"""An OpenAPI document of the sandbox, made of its table of endpoints."""
+"""An OpenAPI document of the sandbox, generated from its table of endpoints."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ TOKEN_PATH = "/oauth/v2/token"
 
 
 def document(account: Account) -> Schema:
-    """Return an OpenAPI document of all that the sandbox serves.
+    """Return an OpenAPI document of all endpoints of the sandbox.
 
-    The keys of the account are examples in it, so that whoever tries them out gets
-    more than errors.
+    Its examples are keys of the account, so that calls with them find something.
     """
-    known = _examples(account)
-    served = {**ENDPOINTS, **WRITES}
+    examples = _examples(account)
+    endpoints = {**ENDPOINTS, **WRITES}
     paths = {
-        V1_1 + name: _path(f"{name} 1.1", one, known) for name, one in served.items()
+        V1_1 + name: _path(f"{name} 1.1", endpoint, examples)
+        for name, endpoint in endpoints.items()
     }
     paths |= {
-        V1 + name: _path(f"{name} 1", one, known, _V1_PARAMS)
-        for name, one in served.items()
-        if one.v1
+        V1 + name: _path(f"{name} 1", endpoint, examples, _V1_PARAMS)
+        for name, endpoint in endpoints.items()
+        if endpoint.v1
     }
     paths[TOKEN_PATH] = {"post": _token()}
     return {
@@ -70,7 +70,7 @@ def document(account: Account) -> Schema:
                     "type": "apiKey",
                     "in": "query",
                     "name": "authtoken",
-                    "description": "A form may hold it instead.",
+                    "description": "It may be a form parameter instead.",
                 },
             },
         },
@@ -91,59 +91,64 @@ def _examples(account: Account) -> dict[str, list[str]]:
 
 def _path(
     name: str,
-    one: Endpoint,
+    endpoint: Endpoint,
     examples: Mapping[str, list[str]],
-    fixed: Mapping[str, Schema] | None = None,
+    v1_params: Mapping[str, Schema] | None = None,
 ) -> Schema:
-    """Describe a path; `fixed` are the parameters of version 1."""
-    known = {param.name: _param(param, examples) for param in one.params}
-    required = [param.name for param in one.params if param.required]
-    if one.format_param == "resfmt" and not one.format:
-        known["resfmt"] = {"type": "string", "enum": ["JSON", "XML"]}
-    if fixed:
-        known |= fixed
+    """Describe a path; `v1_params` are the parameters that only version 1 has."""
+    params = {param.name: _param(param, examples) for param in endpoint.params}
+    required = [param.name for param in endpoint.params if param.required]
+    if endpoint.format_param == "resfmt" and not endpoint.format:
+        params["resfmt"] = {"type": "string", "enum": ["JSON", "XML"]}
+    if v1_params:
+        params |= v1_params
         required.append("scope")
     inputs = {"GET": _query, "POST": _form}
     return {
         method.lower(): {
             "operationId": f"{method} {name}",
             "summary": _described(name).summary,
-            "security": [{"authtoken" if fixed else "token": []}],
+            "security": [{"authtoken" if v1_params else "token": []}],
             "responses": _responses(_described(name).body),
-            **inputs[method](known, required),
+            **inputs[method](params, required),
         }
-        for method in one.methods
+        for method in endpoint.methods
     }
 
 
-def _query(known: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+def _query(params: Mapping[str, Schema], required: Sequence[str]) -> Schema:
     return {
         "parameters": [
-            {"name": name, "in": "query", "required": name in required, "schema": one}
-            for name, one in known.items()
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "schema": schema,
+            }
+            for name, schema in params.items()
         ]
     }
 
 
-def _form(known: Mapping[str, Schema], required: Sequence[str]) -> Schema:
-    body = {"type": "object", "properties": known, "required": required}
+def _form(params: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+    body = {"type": "object", "properties": params, "required": required}
     content = {_FORM: {"schema": body}}
     return {"requestBody": {"required": bool(required), "content": content}}
 
 
 def _param(param: Param, examples: Mapping[str, list[str]]) -> Schema:
-    about: Schema = {"description": param.about}
+    description: Schema = {"description": param.about}
     if param.number:
-        return {"type": "integer", "minimum": 0, "maximum": 10**9, **about}
+        return {"type": "integer", "minimum": 0, "maximum": 10**9, **description}
     if param.words:
-        return {"type": "string", "enum": [*param.words], **about}
+        return {"type": "string", "enum": [*param.words], **description}
     if found := examples.get(param.name):
-        about["examples"] = found
-    return {"type": "string", "minLength": int(param.required), **about}
+        description["examples"] = found
+    return {"type": "string", "minLength": int(param.required), **description}
 
 
 def _described(operation: str) -> Description:
-    """Return the description of an endpoint by its path and version."""
+    """Return the description of an operation, which is a path and a version."""
     path = operation.rpartition(" ")[0]
     return DESCRIPTIONS[path.removeprefix("json/").removeprefix("xml/")]
 
@@ -160,10 +165,10 @@ def _responses(body: Schema) -> Schema:
     }
 
 
-def _answer(about: str, *bodies: Schema) -> Schema:
+def _answer(description: str, *bodies: Schema) -> Schema:
     body = {"anyOf": [*bodies]} if len(bodies) > 1 else bodies[0]
     content = {_JSON: {"schema": body}, _XML: {"schema": _TEXT}}
-    return {"description": about, "content": content}
+    return {"description": description, "content": content}
 
 
 def _token() -> Schema:

@@ -14,12 +14,12 @@ _FLAG: t.Final[Schema] = {"type": "boolean"}
 _ANY_FORM: t.Final[Schema] = {"type": ["object", "array", "string"]}
 
 
-def _object(extra: Schema | None = None, **known: Schema) -> Schema:
-    """Describe an object that has all the names known, and `extra` ones."""
+def _object(extra: Schema | None = None, **fields: Schema) -> Schema:
+    """Describe an object with these fields, all required; others must match `extra`."""
     return {
         "type": "object",
-        "properties": known,
-        "required": [*known],
+        "properties": fields,
+        "required": [*fields],
         "additionalProperties": extra or False,
     }
 
