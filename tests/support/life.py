@@ -1,7 +1,7 @@
-"""A tap that lives with an account: it is run, stopped, killed and set otherwise.
+"""A model test: the tap runs while the account, the settings and the clock change.
 
-After each run that came to its end the warehouse is compared with the account. What may
-be stale then is worked out here from what the service showed, and not as the tap does.
+Runs may be stopped or killed. After each complete run, the warehouse is compared with
+the account; `life_checks` has these checks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tests.support.life_checks import (
     OPTIONAL,
     STREAMS,
     LifeChecks,
-    Look,
+    PartRead,
     Run,
 )
 from tests.support.network import Clock, Killed, Wire
@@ -57,12 +57,12 @@ SECOND = timedelta(seconds=1)
 PAUSES = (MINUTE, HOUR, DAY, 7 * DAY, 29 * DAY, 30 * DAY, 40 * DAY)
 STARTS = (None, BEGIN - 3 * DAY, BEGIN, BEGIN + 20 * DAY)
 SKEWS = (timedelta(), timedelta(), 3 * HOUR, -3 * HOUR, 30 * HOUR)
-# The most rows of a page, and whether an answer tells that.
+# The most rows of a page, and whether answers report this limit.
 CAPS = ((None, True), (3, True), (7, True), (10, False))
 
 
 class Life(LifeChecks, RuleBasedStateMachine):
-    """Lives, runs and kills, in any order."""
+    """The rules of the model test; hypothesis applies them in any order."""
 
     def __init__(
         self, town: Town, service: Service, clock: Clock, wire: Wire, at_once: int
@@ -79,19 +79,17 @@ class Life(LifeChecks, RuleBasedStateMachine):
         self.selected = {*STREAMS}
         self.columns = {*OPTIONAL}
         self.full = False
-        # The account as it was when anything may have been seen of it.
+        # `LifeChecks` documents the following attributes.
         self.history: list[Parts] = [{}]
         self.owners: dict[str, str] = {}
-        self.since: dict[str, int] = {}
-        self.looks: dict[str, list[Look]] = {}
-        self.closings: dict[str, int] = {}
+        self.oldest: dict[str, int] = {}
+        self.past_reads: dict[str, list[PartRead]] = {}
+        self.runs_after_window: dict[str, int] = {}
         self.settled: set[str] = set()
         self.closing_looks: dict[str, int] = {}
-        # Parts that are written again when they are read next.
-        self.renewed: set[str] = set()
-        # What was selected in the last run, and in those before it that were killed.
+        self.to_rewrite: set[str] = set()
         self.selections: list[tuple[t.Any, ...]] = []
-        self.missed: dict[str, tuple[int, int]] = {}
+        self.missing_runs: dict[str, tuple[int, int]] = {}
         life = self
 
         class LifeTap(TapZohoCampaigns):
@@ -127,8 +125,8 @@ class Life(LifeChecks, RuleBasedStateMachine):
         self.service.clamp, self.service.echo_clamped = None, True
         self.town.newest_first = newest_first
         self.town.add_segment(members)
-        for each in changes:
-            apply(self.town, each)
+        for one in changes:
+            apply(self.town, one)
         self.tick = tick
         self.warehouse = Warehouse(activates=activates)
         self.settings = {
@@ -143,15 +141,15 @@ class Life(LifeChecks, RuleBasedStateMachine):
             "emit_activate_version_messages": True,
         }
         if outlier:
-            # The zone has to be found, though one of the texts contradicts it.
+            # The tap must find the zone itself, although one date contradicts it.
             del self.settings["timezone"]
 
-    # What changes between runs.
+    # Changes between runs.
 
     @rule(changes=st.lists(change, min_size=1, max_size=4))
     def live(self, changes: list[Change]) -> None:
-        for each in changes:
-            apply(self.town, each)
+        for one in changes:
+            apply(self.town, one)
 
     @rule(pause=st.sampled_from(PAUSES))
     def wait(self, pause: timedelta) -> None:
@@ -199,7 +197,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
     @rule(zone=st.sampled_from((ZONE.key, "Asia/Kolkata")))
     def set_zone(self, zone: str) -> None:
         if self.wire.outlier:
-            return  # without the setting, nothing tells that closed campaigns changed
+            return  # without it, the tap would miss changes of closed campaigns
         self.settings["timezone"] = zone
         self.town.set_zone(zone)
 
@@ -244,9 +242,9 @@ class Life(LifeChecks, RuleBasedStateMachine):
     def run_while_it_lives(self, calls: int, changes: list[Change]) -> None:
         def disturb(number: int) -> None:
             if number == calls:
-                for each in changes:
-                    apply(self.town, each)
-                    self._note()
+                for one in changes:
+                    apply(self.town, one)
+                    self._record_account()
 
         run = self.run(disturb)
         if run.ended:
@@ -269,7 +267,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
             return
         self.selected.add("snapshots")
         self.run_whole()
-        # When all windows have ended, nothing depends on a counter.
+        # After the end of all windows, no row may depend on a counter.
         for mailing in self.town.mailings.values():
             if mailing.campaign.status == "In Progress":
                 self.town.finish(mailing.campaign.key)
@@ -285,37 +283,37 @@ class Life(LifeChecks, RuleBasedStateMachine):
         feed: Feed = Feed(),  # noqa: B008 (it is a tuple)
         end: tuple[str, int] | None = None,
     ) -> Run:
-        """Run the tap; return what it did.
+        """Run the tap, and record what it did and what the service showed to it.
 
         Args:
-            disturb: Is called at each call, with its number.
+            disturb: Called at each API call, with the number of the call.
             feed: How feeds differ from the account.
-            end: How the run ends early, and at which call.
+            end: How the run ends early (a key of `_ENDS`), and at which call.
         """
-        # Nobody starts two runs within the same millisecond.
+        # Two runs never start within the same millisecond.
         self.town.now += SECOND
         self.clock.seconds += 3600
         self.town.note_run()
         first = len(self.history)
-        self._note()
+        self._record_account()
         self.town.feed = feed
-        self._note()
+        self._record_account()
         reads: dict[str, bool] = {}
-        called = 0
-        one_at_a_time = threading.Lock()
+        calls = 0
+        lock = threading.Lock()
 
         def intercept(call: Call) -> Reply | None:
-            nonlocal called
-            with one_at_a_time:
-                called += 1
+            nonlocal calls
+            with lock:
+                calls += 1
                 self.town.now += self.tick
                 if disturb:
-                    disturb(called)
-                if end and called >= end[1]:
+                    disturb(calls)
+                if end and calls >= end[1]:
                     raise _ENDS[end[0]]
                 if part := _part_of(call):
-                    whole = call.params["fromindex"] == "1"
-                    reads[part] = reads.get(part, False) or whole
+                    from_start = call.params["fromindex"] == "1"
+                    reads[part] = reads.get(part, False) or from_start
             return None
 
         self.service.intercept = intercept
@@ -326,9 +324,9 @@ class Life(LifeChecks, RuleBasedStateMachine):
             catalog=self._catalog(),
         )
         self.wire.client = tap.inventory.client
-        shown = self._reports()
-        honest = {key for key in self.town.mailings if self.town.is_honest(key)}
-        listed, closing = self._listed(), self._closing(tap.horizon)
+        reports = self._reports()
+        right_counters = self._right_counters()
+        listed, after_window = self._listed(), self._after_window(tap.horizon)
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         ended = False
         with redirect_stdout(stdout), suppress(FatalError, Killed):
@@ -340,18 +338,18 @@ class Life(LifeChecks, RuleBasedStateMachine):
         self.wire.client = None
         stdout.seek(0)
         messages = [*map(json.loads, stdout)]
-        shown_after = self._reports()
-        # Of a stream that is left out, the state is as it was before.
+        reports_after = self._reports()
+        # The state of a stream that is left out goes back to that before the run.
         forbids = end is not None and end[0] == "forbid"
-        self._note()
+        self._record_account()
         self.town.feed = Feed()
-        self._note()
+        self._record_account()
         self.town.now += SECOND
         self._check_states(
             messages, () if forbids else ("replication_key_value", "run")
         )
         if feed.hidden:
-            honest = set()
+            right_counters = set()
         return Run(
             messages,
             ended,
@@ -359,25 +357,29 @@ class Life(LifeChecks, RuleBasedStateMachine):
             tap.horizon,
             first,
             len(self.history) - 1,
-            (shown, shown_after),
-            honest & {key for key in self.town.mailings if self.town.is_honest(key)},
-            (closing, self._closing(tap.horizon)),
+            (reports, reports_after),
+            right_counters & self._right_counters(),
+            (after_window, self._after_window(tap.horizon)),
             (listed, self._listed()),
         )
 
+    def _right_counters(self) -> set[str]:
+        """Return the keys of the sendings whose counters are right now."""
+        return {key for key in self.town.mailings if self.town.has_right_counters(key)}
+
     def _catalog(self) -> dict[str, t.Any]:
-        """Return the catalog with what is selected."""
+        """Return the catalog with the current selection."""
         catalog = deepcopy(_discovered())
         for entry in catalog["streams"]:
             name = entry["tap_stream_id"]
             if self.full and name in STREAMS[:2]:
                 entry["replication_method"] = "FULL_TABLE"
-            for about in entry["metadata"]:
-                column = [*about["breadcrumb"], ""][1:2]
-                if not about["breadcrumb"]:
-                    about["metadata"]["selected"] = name in self.selected
+            for metadata in entry["metadata"]:
+                column = [*metadata["breadcrumb"], ""][1:2]
+                if not metadata["breadcrumb"]:
+                    metadata["metadata"]["selected"] = name in self.selected
                 elif {*column} & OPTIONAL:
-                    about["metadata"]["selected"] = {*column} <= self.columns
+                    metadata["metadata"]["selected"] = {*column} <= self.columns
         return catalog
 
 
@@ -385,7 +387,7 @@ _ENDS: dict[str, BaseException] = {
     "kill": Killed(),
     "fail": Transient("no whole answer"),
     "stop": StoppedAtLock("Zoho has locked it"),
-    # The run goes on to its end without what it may not read.
+    # The run continues without the streams that it may not read.
     "forbid": Forbidden("The token may not read it."),
 }
 

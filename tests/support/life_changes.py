@@ -1,4 +1,4 @@
-"""Random changes of an account between second runs."""
+"""Random changes of an account between two runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Change: t.TypeAlias = tuple[str, int, int, int]
 
 
 def apply(town: Town, change: Change) -> None:
-    """Make a change, unless it is impossible now; its numbers select what it changes."""
+    """Make a change if it is possible now; its numbers select what is changed."""
     kind, *numbers = change
     first, second, third = numbers
     if kind == "show" and town.absent:

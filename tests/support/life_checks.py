@@ -1,6 +1,7 @@
-"""What has to hold after each run of a life.
+"""Checks after each run of a model test: the warehouse must agree with the account.
 
-What may be stale is worked out from what the service showed, and not as the tap does.
+Which rows may be stale is computed from what the service showed. The code of the tap
+is not used for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if t.TYPE_CHECKING:
 
 STREAMS = ("segment_contacts", "campaign_recipients", "snapshots")
 UNFINISHED = ("In Progress", "In Testing")
-# The counters that may be the number of an action's rows; the greatest counts.
+# The counters that can be the number of rows of an action; the greatest one applies.
 COUNTERS = {
     "sentcontacts": ("emails_sent_count", "delivered_count"),
     "openedcontacts": ("opens_count",),
@@ -33,52 +34,64 @@ COUNTERS = {
 }
 
 OPTIONAL = {"last_name", "company_name"}
-"""Columns that may be deselected."""
+"""Fields that a test may deselect."""
 
 
 class Run(t.NamedTuple):
-    """What a run did."""
+    """What a run did, and what the service showed to it."""
 
     messages: list[Message]
     ended: bool
+    """Whether the run was complete: neither killed nor stopped."""
     reads: dict[str, bool]
-    """The parts that it read -> whether from their beginning."""
+    """The parts that it read -> whether from the first row."""
     horizon: str
+    """The window of a campaign has ended if its last e-mail was sent before this."""
     first: int
-    """Where in the history of the account it began."""
+    """Index in `history` of the account when the run began."""
     last: int
-    """Where it ended."""
-    shown: tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]
-    """What reports told when it began, and when it ended, by sending."""
-    honest: set[str]
-    """Sendings whose counters told what was so."""
-    closing: tuple[set[str], set[str]]
-    """Campaigns whose window had ended when it began, and when it ended."""
+    """Index in `history` of the account when the run ended."""
+    reports: tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]
+    """The reports of all sendings at the beginning and at the end of the run."""
+    right_counters: set[str]
+    """Sendings whose counters were right at the beginning and at the end."""
+    after_window: tuple[set[str], set[str]]
+    """Campaigns whose window had ended, at the beginning and at the end."""
     listed: tuple[set[str], set[str]]
-    """Segments and campaigns that lists had when it began, and when it ended."""
+    """Segments and campaigns that were listed, at the beginning and at the end."""
 
 
-class Look(t.NamedTuple):
-    """What a run that read a part was shown."""
+class PartRead(t.NamedTuple):
+    """One read of a part, and the counter that the service showed."""
 
-    told: int
-    """How many rows its counter told of."""
-    honest: bool
+    counter: int
+    """The number of rows according to the report."""
+    right: bool
+    """Whether the counters of the sending were right."""
     matched: bool
-    same: int
-    """So many looks in a row did not match the same counter."""
+    """Whether the number of rows was that of the counter."""
+    repeats: int
+    """How many reads in a row did not match this same counter."""
 
 
 class LifeChecks:
     """Compares the warehouse with the account.
 
     Attributes:
-        history: The account as it was when anything may have been seen of it.
+        history: The account at each time when a run may have read it.
         owners: Part -> the segment or campaign that it belongs to.
-        since: Part -> where in the history its rows may be from.
-        renewed: Parts that are written again when they are read next.
-        selections: What was selected in the last run, and in those before it that were
-            killed.
+        oldest: Part -> index in `history` of the oldest version that its rows may show.
+        past_reads: Part -> its last reads. There are several if it is unknown what the
+            tap saw: the report changed during the run, or runs were killed.
+        runs_after_window: Campaign -> how many runs in a row began after the end of its
+            window.
+        settled: Parts that were read after the window of their campaign.
+        closing_looks: Part -> how many closing looks it had.
+        to_rewrite: Parts that are written again in full when they are read next.
+        selections: What was selected in the last complete run, and in the runs after it
+            that were killed.
+        missing_runs: Campaign or segment -> the least and the most runs in a row in
+            which it was missing.
     """
 
     town: Town
@@ -91,29 +104,29 @@ class LifeChecks:
     full: bool
     history: list[Parts]
     owners: dict[str, str]
-    since: dict[str, int]
-    looks: dict[str, list[Look]]
-    closings: dict[str, int]
+    oldest: dict[str, int]
+    past_reads: dict[str, list[PartRead]]
+    runs_after_window: dict[str, int]
     settled: set[str]
     closing_looks: dict[str, int]
-    renewed: set[str]
+    to_rewrite: set[str]
     selections: list[tuple[t.Any, ...]]
-    missed: dict[str, tuple[int, int]]
+    missing_runs: dict[str, tuple[int, int]]
 
     @property
     def _selection(self) -> tuple[t.Any, ...]:
-        """What rows hold; when it changes, all of them are written again."""
+        """The settings that change all rows: after a change, all are written again."""
         actions = t.cast("list[str]", self.settings["actions"])
         return sorted(self.columns), sorted(actions), self.settings.get("timezone")
 
-    def _note(self) -> None:
-        """Remember the account as it is."""
+    def _record_account(self) -> None:
+        """Add the account as it is now to `history`."""
         town, parts = self.town, self.town.segment_parts(self.start)
         self.owners |= {part: part.split("/")[1] for part in parts}
         for campaign in town.all_campaigns():
-            found = town.campaign_parts(campaign.key)
-            self.owners |= dict.fromkeys(found, campaign.key)
-            parts |= found
+            campaign_parts = town.campaign_parts(campaign.key)
+            self.owners |= dict.fromkeys(campaign_parts, campaign.key)
+            parts |= campaign_parts
         self.history.append(parts)
 
     def _reports(self) -> dict[str, dict[str, int]]:
@@ -122,64 +135,64 @@ class LifeChecks:
     def _listed(self) -> set[str]:
         start = rfc3339(self.start) if self.start else ""
         campaigns = {
-            each.key
-            for each in self.town.campaigns()
-            if each.sent and rfc3339(each.sent) >= start
+            campaign.key
+            for campaign in self.town.campaigns()
+            if campaign.sent and rfc3339(campaign.sent) >= start
         }
         return campaigns | {*self.town.people} - self.town.absent
 
-    def _closing(self, horizon: str) -> set[str]:
+    def _after_window(self, horizon: str) -> set[str]:
         return {
-            each.key
-            for each in self.town.campaigns()
-            if each.sent
-            and each.status not in UNFINISHED
-            and self.town.last_sent(each.key) <= horizon
+            campaign.key
+            for campaign in self.town.campaigns()
+            if campaign.sent
+            and campaign.status not in UNFINISHED
+            and self.town.last_sent(campaign.key) <= horizon
         }
 
     def finish(self, run: Run) -> None:
-        """Take all that a run wrote, and compare."""
+        """Load the output of a complete run, and check the warehouse."""
         self.warehouse.load(run.messages)
         self.state = [m["value"] for m in run.messages if m["type"] == "STATE"][-1]
-        self._count_missed(run, ended=True)
+        self._count_missing_runs(run, ended=True)
         if self.selections and self._selection not in self.selections:
-            self.renewed |= self.owners.keys()
+            self.to_rewrite |= self.owners.keys()
         self.selections = [self._selection]
-        promised = self._promised(run)
-        for part in promised:
-            self._follow(part, run)
-        self._note_reads(run, run.reads.keys() - promised)
+        checked = self._parts_to_check(run)
+        for part in checked:
+            self._update_expectations(part, run)
+        self._record_reads(run, run.reads.keys() - checked)
         if "snapshots" in self.selected:
-            self._compare(promised)
+            self._compare(checked)
             self._check_deleted(run)
-            self.renewed -= promised
+            self.to_rewrite -= checked
         else:
-            self.renewed |= self.owners.keys()
-        self._count_closings(run)
+            self.to_rewrite |= self.owners.keys()
+        self._count_runs_after_window(run)
 
     def die(self, run: Run, messages: list[Message], back: int) -> None:
-        """Take what a killed run wrote; the loader may pass on an older state."""
+        """Load the output of a killed run; the loader may have saved an older state."""
         self.warehouse.load(messages)
         states = [m["value"] for m in messages if m["type"] == "STATE"]
-        known = [self.state, *states]
-        chosen = known[max(len(known) - 1 - back, 0)]
-        if notes(chosen) != notes(known[-1]):
-            chosen = known[-1]
+        candidates = [self.state, *states]
+        chosen = candidates[max(len(candidates) - 1 - back, 0)]
+        if notes(chosen) != notes(candidates[-1]):
+            chosen = candidates[-1]
         self.state = chosen
-        self._count_missed(run, ended=False)
+        self._count_missing_runs(run, ended=False)
         self.selections.append(self._selection)
-        self._note_reads(run, run.reads.keys())
+        self._record_reads(run, run.reads.keys())
 
-    def _note_reads(self, run: Run, parts: Collection[str]) -> None:
-        """Note of parts that they may have been read, or not to their end."""
+    def _record_reads(self, run: Run, parts: Collection[str]) -> None:
+        """Record reads of parts that may be incomplete."""
         for part in parts:
-            self.looks.setdefault(part, []).extend(self._looks(part, run))
-            if self.owners[part] in run.closing[0] | run.closing[1]:
+            self.past_reads.setdefault(part, []).extend(self._possible_reads(part, run))
+            if self.owners[part] in run.after_window[0] | run.after_window[1]:
                 self.settled.add(part)
             self.closing_looks[part] = CLOSING_LOOKS
 
-    def _promised(self, run: Run) -> set[str]:
-        """Return the parts that a run that came to its end must have seen to."""
+    def _parts_to_check(self, run: Run) -> set[str]:
+        """Return the parts that must be up to date after a complete run."""
         wanted = self._wanted()
         before, after = self.history[run.first], self.history[-1]
         return {
@@ -187,7 +200,7 @@ class LifeChecks:
             for part in before.keys() & after.keys()
             if self.owners[part] in run.listed[0] & run.listed[1]
             and wanted & {*part.split("/")}
-            # The final sending of an A/B campaign has not come.
+            # Not the main sending of an A/B campaign that is still in its test phase.
             and not self._is_unsent(part)
             and not self._is_late(part)
         }
@@ -196,168 +209,183 @@ class LifeChecks:
         return {"segment_contacts", *t.cast("list[str]", self.settings["actions"])}
 
     def _is_late(self, part: str) -> bool:
-        """Whether a test send was named when its campaign was looked at no more."""
+        """Whether the key of a test send was listed only after the closing look."""
         campaign = self.owners[part]
         return (
             campaign not in (part.split("/")[1], *self.town.people)
-            and part not in self.looks
-            and any(self.owners[each] == campaign for each in self.settled)
+            and part not in self.past_reads
+            and any(self.owners[other] == campaign for other in self.settled)
         )
 
     def _is_unsent(self, part: str) -> bool:
         mailing = self.town.mailings.get(part.split("/")[1])
         return mailing is not None and mailing.campaign.sent is None
 
-    def _is_gone(self, part: str) -> bool:
-        """Whether a test send was deleted, and its campaign was not."""
+    def _is_deleted_test(self, part: str) -> bool:
+        """Whether a part belongs to a deleted test send of an existing campaign."""
         campaign = self.owners[part]
         return campaign in self.town.mailings and (
             part.split("/")[1] not in self.town.mailings
         )
 
-    def _looks(self, part: str, run: Run) -> list[Look]:
-        """Return what a run that read a part may have been shown of it."""
+    def _possible_reads(self, part: str, run: Run) -> list[PartRead]:
+        """Return the reads of a part that a run may have made, one for each counter."""
         _, key, *action = part.split("/")
         if not action:
             return []
-        counts = {count(shown[key], action[0]) for shown in run.shown if key in shown}
-        # Without what the account was like before and behind the feed.
-        among = self.history[run.first + 1 : run.last]
-        seen = [each[part] for each in among if part in each]
-        before = self.looks.get(part, [])
-        honest = key in run.honest
+        counters = {
+            count(reports[key], action[0]) for reports in run.reports if key in reports
+        }
+        # Without the first and last version: they do not have the changes of the feed.
+        versions = self.history[run.first + 1 : run.last]
+        seen = [version[part] for version in versions if part in version]
+        before = self.past_reads.get(part, [])
+        right_counters = key in run.right_counters
         if not run.reads[part]:
-            honest = honest and all(look.honest for look in before)
+            right_counters = right_counters and all(read.right for read in before)
         last = before[-1] if len(before) == 1 else None
-        found = []
-        for number in counts:
-            # What an earlier run began may be all rows, though this one hides some.
+        reads = []
+        for counter in counters:
+            # Rows that this run does not see may have been read by an earlier run.
             resumed = not run.reads[part]
-            matched = resumed or any(len(rows) == number for rows in seen)
-            again = last is not None and last.told == number and not matched
-            same = last.same + 1 if last and again else 1
-            found.append(Look(number, honest, matched, same))
-        return found
+            matched = resumed or any(len(rows) == counter for rows in seen)
+            repeated = last is not None and last.counter == counter and not matched
+            repeats = last.repeats + 1 if last and repeated else 1
+            reads.append(PartRead(counter, right_counters, matched, repeats))
+        return reads
 
-    def _follow(self, part: str, run: Run) -> None:
-        """Work out since when the warehouse may show a part as it was."""
+    def _update_expectations(self, part: str, run: Run) -> None:
+        """Compute the oldest version of a part that the warehouse may show."""
         key = part.split("/")[1]
         campaign = self.owners[part]
-        closing = campaign in run.closing[0] & run.closing[1]
-        open_ = campaign not in run.closing[0] | run.closing[1]
-        afresh = part in self.renewed or self.full
+        closed = campaign in run.after_window[0] & run.after_window[1]
+        open_ = campaign not in run.after_window[0] | run.after_window[1]
+        rewritten = part in self.to_rewrite or self.full
         if part in run.reads:
-            if afresh:
-                # Looks from before are forgotten.
-                self.closings[campaign] = self.closing_looks[part] = 0
+            if rewritten:
+                # A rewrite resets the closing looks.
+                self.runs_after_window[campaign] = self.closing_looks[part] = 0
             if run.reads[part] and not self._has_vanished(part, run):
-                self.since[part] = run.first
-            self.looks[part] = self._looks(part, run)
+                self.oldest[part] = run.first
+            self.past_reads[part] = self._possible_reads(part, run)
             if not open_:
                 self.settled.add(part)
                 self.closing_looks[part] = self.closing_looks.get(part, 0) + 1
-        elif key in run.shown[0]:
-            self._check_unread(part, run, closing=closing, open_=open_)
-            known = self.looks.get(part, [])
-            honest = key in run.honest and all(look.honest for look in known)
-            if honest and open_ and part not in self.settled:
-                self.since[part] = run.first
-        if afresh:
-            self.since[part] = run.first
+        elif key in run.reports[0]:
+            self._check_unread(part, run, closed=closed, open_=open_)
+            reads = self.past_reads.get(part, [])
+            right_counters = key in run.right_counters and all(
+                read.right for read in reads
+            )
+            if right_counters and open_ and part not in self.settled:
+                self.oldest[part] = run.first
+        if rewritten:
+            self.oldest[part] = run.first
         if open_:
             self.settled.discard(part)
             self.closing_looks.pop(part, None)
 
     def _has_vanished(self, part: str, run: Run) -> bool:
-        """Whether a part that had rows had none, so that it is asked for again."""
-        return any(not each.get(part) for each in self.history[run.first :])
+        """Whether a part was empty at some time, so that the tap reads it again."""
+        return any(not version.get(part) for version in self.history[run.first :])
 
-    def _check_unread(self, part: str, run: Run, *, closing: bool, open_: bool) -> None:
-        """Check that a part of a campaign need not have been read."""
+    def _check_unread(self, part: str, run: Run, *, closed: bool, open_: bool) -> None:
+        """Check that the tap was right not to read a part of a campaign."""
         _, key, action = part.split("/")
-        looks = self.looks.get(part, [])
-        told, later = (count(shown[key], action) for shown in run.shown)
-        if closing:
+        reads = self.past_reads.get(part, [])
+        counter, counter_later = (
+            count(reports[key], action) for reports in run.reports
+        )
+        if closed:
             assert part in self.settled, f"{part}: no closing look"
-            unmatched = len(looks) == 1 and not looks[0].matched
+            unmatched = len(reads) == 1 and not reads[0].matched
             enough = self.closing_looks.get(part, 0) >= CLOSING_LOOKS
-            assert not unmatched or enough, f"{part}: not asked again"
-        if not open_ or part in self.settled or told != later:
+            assert not unmatched or enough, f"{part}: not read again"
+        if not open_ or part in self.settled or counter != counter_later:
             return
-        assert looks or not told, f"{part}: never read"
-        if len(looks) == 1:
-            look = looks[0]
-            assert told in {look.told, 0}, f"{part}: its counter has moved"
-            again = not look.matched and look.same == 1 and told
-            assert not again, f"{part}: did not match, and is not read again"
+        assert reads or not counter, f"{part}: never read"
+        if len(reads) == 1:
+            read = reads[0]
+            assert counter in {read.counter, 0}, f"{part}: its counter has moved"
+            due = not read.matched and read.repeats == 1 and counter
+            assert not due, f"{part}: did not match, and is not read again"
 
-    def _compare(self, promised: set[str]) -> None:
+    def _compare(self, parts: set[str]) -> None:
+        """Check the rows of these parts, and their number."""
         current = self.warehouse.current()
-        for part in promised:
+        for part in parts:
             versions = [
-                self._chosen(each.get(part, {}))
-                for each in self.history[self.since.get(part, 0) :]
+                self._selected_fields(version.get(part, {}))
+                for version in self.history[self.oldest.get(part, 0) :]
             ]
-            have = current.get(part)
-            said = wrong(part, have and self._chosen(have) if have else have, versions)
-            assert not said, (said, self.state)
-            if all(each == versions[0] for each in versions):
+            rows = current.get(part)
+            errors = wrong(
+                part, self._selected_fields(rows) if rows else rows, versions
+            )
+            assert not errors, (errors, self.state)
+            if all(version == versions[0] for version in versions):
                 assert self.warehouse.snapshots[part]["rows_read"] == len(versions[0])
 
-    def _chosen(self, rows: dict[str, t.Any]) -> dict[str, t.Any]:
-        hidden = OPTIONAL - self.columns
+    def _selected_fields(self, rows: dict[str, t.Any]) -> dict[str, t.Any]:
+        deselected = OPTIONAL - self.columns
         return {
-            address: {name: row[name] for name in row.keys() - hidden}
+            address: {name: row[name] for name in row.keys() - deselected}
             for address, row in rows.items()
         }
 
-    def _count_missed(self, run: Run, *, ended: bool) -> None:
-        before, after = ({*town} for town in self._known(run))
+    def _count_missing_runs(self, run: Run, *, ended: bool) -> None:
+        before, after = self._not_missing(run)
         for key in {*self.owners.values()}:
-            least, most = self.missed.get(key, (0, 0))
+            least, most = self.missing_runs.get(key, (0, 0))
             if ended and key in before & after:
-                self.missed.pop(key, None)
+                self.missing_runs.pop(key, None)
             elif key not in before | after and ended:
-                self.missed[key] = least + 1, most + 1
+                self.missing_runs[key] = least + 1, most + 1
             elif key not in before & after:
-                self.missed[key] = 0, most + 1
-            elif key in self.missed:
-                self.missed[key] = 0, most
+                self.missing_runs[key] = 0, most + 1
+            elif key in self.missing_runs:
+                self.missing_runs[key] = 0, most
 
-    def _known(self, run: Run) -> tuple[set[str], set[str]]:
-        # Out of the scope of `start_date` is not missing.
-        out = {*self.owners.values()} & self._out_of_scope()
-        return run.listed[0] | out, run.listed[1] | out
+    def _not_missing(self, run: Run) -> tuple[set[str], set[str]]:
+        # Campaigns before `start_date` are not listed, but not missing.
+        excluded = {*self.owners.values()} & self._before_start_date()
+        return run.listed[0] | excluded, run.listed[1] | excluded
 
-    def _out_of_scope(self) -> set[str]:
-        return {each.key for each in self.town.campaigns()} - self._listed()
+    def _before_start_date(self) -> set[str]:
+        return {campaign.key for campaign in self.town.campaigns()} - self._listed()
 
     def _check_deleted(self, run: Run) -> None:
-        current, told = self.warehouse.current(), self.warehouse.snapshots
+        current, snapshots = self.warehouse.current(), self.warehouse.snapshots
         wanted = self._wanted()
         for part, owner in self.owners.items():
-            least, most = self.missed.get(owner, (0, 0))
-            if part in told and wanted & {*part.split("/")}:
-                if least >= 2 and part not in self.renewed:
+            least, most = self.missing_runs.get(owner, (0, 0))
+            if part in snapshots and wanted & {*part.split("/")}:
+                if least >= 2 and part not in self.to_rewrite:
                     assert not current[part], f"{part} is deleted"
-                    assert told[part]["deleted"], f"{part} is deleted"
-                elif told[part]["deleted"] and most < 2:
-                    # Of what was never sent nothing could be deleted.
+                    assert snapshots[part]["deleted"], f"{part} is deleted"
+                elif snapshots[part]["deleted"] and most < 2:
+                    # A part that never had rows may be marked as deleted.
                     before = self.history[: run.first]
-                    had_rows = any(each.get(part) for each in before)
-                    assert not had_rows or self._is_gone(part), f"{part} is there"
+                    had_rows = any(version.get(part) for version in before)
+                    assert not had_rows or self._is_deleted_test(part), (
+                        f"{part} is there"
+                    )
 
-    def _count_closings(self, run: Run) -> None:
+    def _count_runs_after_window(self, run: Run) -> None:
         assert self.state
-        opened = self.state["bookmarks"]["campaign_recipients"]["open"]
+        open_campaigns = self.state["bookmarks"]["campaign_recipients"]["open"]
         for key in run.listed[0] & run.listed[1]:
-            closing = key in run.closing[0] & run.closing[1] and not self.full
-            self.closings[key] = self.closings.get(key, 0) + 1 if closing else 0
-            if self.closings[key] > CLOSING_LOOKS:
-                assert key not in opened, f"{key} is not closed"
+            after_window = (
+                key in run.after_window[0] & run.after_window[1] and not self.full
+            )
+            self.runs_after_window[key] = (
+                self.runs_after_window.get(key, 0) + 1 if after_window else 0
+            )
+            if self.runs_after_window[key] > CLOSING_LOOKS:
+                assert key not in open_campaigns, f"{key} is not closed"
 
-    def _check_states(self, messages: list[Message], marks: Collection[str]) -> None:
-        """Check each state that a run wrote against the one before."""
+    def _check_states(self, messages: list[Message], fields: Collection[str]) -> None:
+        """Check that no state has an address, is too long, or goes back in `fields`."""
         state: State = self.state or {}
         for message in messages:
             if message["type"] != "STATE":
@@ -367,24 +395,24 @@ class LifeChecks:
             assert "@" not in text
             assert "example" not in text
             for name, bookmark in state["bookmarks"].items():
-                for mark in marks:
-                    newest = bookmark.get(mark, "")
-                    assert newest >= before.get(name, {}).get(mark, "")
+                for field in fields:
+                    value = bookmark.get(field, "")
+                    assert value >= before.get(name, {}).get(field, "")
             members = state["bookmarks"].get("segment_contacts", {})
             for line in members.get("parts", {}).values():
                 assert len(json.dumps(line)) < 1000
 
 
 def count(report: dict[str, int], action: str) -> int:
-    """Return how many rows an action has, as a report tells."""
+    """Return how many rows an action has according to a report."""
     return max(report[name] for name in COUNTERS[action])
 
 
 def notes(state: State | None) -> list[tuple[t.Any, ...]]:
-    """Return what a run notes in its state before it writes the first row of a stream.
+    """Return the fields of a state that a run writes before the first row of a stream.
 
-    A loader may pass on an older state than the last one, but not one without these:
-    of rows that came afterwards, and that leave before the next run, a tap can't know.
+    A loader may save an older state than the last one, but not one with other values of
+    these fields: then the tap could not know which rows this run had added.
     """
     bookmarks = (state or {}).get("bookmarks", {})
     return [

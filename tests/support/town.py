@@ -182,7 +182,14 @@ class Town:
         kind: str = "normal",
         lead: timedelta = timedelta(),
     ) -> str:
-        """Send a campaign, `lead` before now; return its key."""
+        """Send a campaign now; return its key.
+
+        Args:
+            numbers: The contacts that it is sent to.
+            status: `In Progress` if more will be sent later.
+            kind: `normal` or `abtesting`.
+            lead: How long before the first e-mail the campaign was sent officially.
+        """
         key = self._key()
         campaign = Campaign(
             key=key,
@@ -226,7 +233,7 @@ class Town:
         self.deliver(key, numbers)
 
     def deliver(self, key: str, numbers: Iterable[int]) -> None:
-        """Send a campaign to more contacts, each a second earlier than the one before."""
+        """Send a campaign to more contacts, each a second before the previous one."""
         mailing = self.mailings[key]
         for position, number in enumerate(numbers):
             mailing.sent.setdefault(number, self.now - timedelta(seconds=position))
@@ -267,7 +274,7 @@ class Town:
             {key: tally(mailing.counts()) for key, mailing in self.mailings.items()}
         )
 
-    def is_honest(self, key: str) -> bool:
+    def has_right_counters(self, key: str) -> bool:
         """Return whether all counters of a sending are right."""
         return self.report(key) == tally(self.mailings[key].counts())
 
