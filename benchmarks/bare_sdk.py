@@ -1,4 +1,4 @@
-"""The same rows through a stream of the SDK as its template makes it: nothing tuned."""
+"""Reads the same rows with a stream as the template of the SDK has it, not tuned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Pages(BaseOffsetPaginator):
 
 
 class Recipients(RESTStream[int]):
-    """The recipients, every field a text."""
+    """The recipients; every field is a string."""
 
     name = "recipients"
     path = "/api/v1.1/getcampaignrecipientsdata"
@@ -47,7 +47,7 @@ class Recipients(RESTStream[int]):
 
     @property
     def url_base(self) -> str:
-        """Where the server is."""
+        """The URL of the server."""
         return str(self.config["api_url"])
 
     def get_new_paginator(self) -> _Pages:
@@ -59,7 +59,7 @@ class Recipients(RESTStream[int]):
         context: Context | None,  # noqa: ARG002
         next_page_token: int | None,
     ) -> dict[str, t.Any]:
-        """Ask for a page."""
+        """Return the parameters of a page."""
         return {"resfmt": "JSON", "fromindex": next_page_token, "range": PAGE}
 
 

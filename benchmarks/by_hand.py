@@ -1,4 +1,4 @@
-"""The same rows by hand: `requests`, `json`, a loop. No types, no retries, no state."""
+"""Reads the same rows with `requests` and a loop: no types, no retries, no state."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Count the calls that a first and a second run cost, against other ways to read.
+"""Count the calls of a first and of later runs, and compare with other ways to read.
 
     uv run --locked python benchmarks/calls.py
 
-reads the sandbox account four times: anew, with nothing new, after one more in a
-hundred has opened the two newest campaigns, and when the window of all open campaigns
-has ended, so that each gets its closing look. The streams are `mailing_lists`,
-`campaigns`, `segment_contacts`, `campaign_recipients` and `snapshots`.
+It reads the sandbox account four times: for the first time; without changes; after 1 %
+more of the recipients opened the two newest campaigns; and after the windows of all
+open campaigns have ended, so that each gets its closing look. The streams are
+`mailing_lists`, `campaigns`, `segment_contacts`, `campaign_recipients` and `snapshots`.
 """
 
 from __future__ import annotations
@@ -40,20 +40,18 @@ State = dict[str, t.Any]
 
 
 class Account(LivingAccount):
-    """An account in which one more in a hundred may have opened two campaigns."""
+    """An account; with `more`, 1 % more recipients have opened two campaigns."""
 
     more = False
 
     def __init__(self) -> None:
-        """Stand still at a time."""
+        """Create the account with a fixed clock."""
         super().__init__(clock=lambda: NOW)
-        sent = [
-            each.key for each in self.campaigns() if each.sent and not each.children
-        ]
+        sent = [one.key for one in self.campaigns() if one.sent and not one.children]
         self.changed = sent[:CHANGED]
 
     def recipients(self, campaign_key: str, action: str) -> tuple[Recipient, ...]:
-        """Return the rows of an action, late opens among them."""
+        """Return the rows of an action, with the late opens."""
         rows = super().recipients(campaign_key, action)
         if not self.more or campaign_key not in self.changed:
             return rows
@@ -64,7 +62,7 @@ class Account(LivingAccount):
         return rows[late:] if action == "unopenedcontacts" else rows
 
     def report(self, campaign_key: str) -> dict[str, int]:
-        """Return the counters, which agree with the rows."""
+        """Return counters that agree with the rows."""
         counts = dict(super().report(campaign_key))
         counts["opens_count"] = len(self.recipients(campaign_key, "openedcontacts"))
         counts["unopened"] = len(self.recipients(campaign_key, "unopenedcontacts"))
@@ -72,44 +70,44 @@ class Account(LivingAccount):
 
 
 class Tap(TapZohoCampaigns):
-    """The tap, some days after the time of the account."""
+    """The tap, with a clock that is `later` than that of the account."""
 
     later = timedelta()
 
     def now(self) -> datetime:
-        """Return the time of day."""
+        """Return the current time."""
         return NOW + self.later
 
 
 def run(
     account: Account, state: State | None, later: timedelta = timedelta()
 ) -> tuple[Counter[str], State]:
-    """Read the account; return the calls of each endpoint, and the state."""
+    """Read the account; return the number of calls by endpoint, and the state."""
     Tap.later = later
-    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with Service(account, quota_calls=100_000) as service:
         tap = Tap(config=service.config, state=deepcopy(state))
         for name, stream in tap.streams.items():
             stream.selected = name in STREAMS
-        with redirect_stdout(written):
+        with redirect_stdout(stdout):
             tap.sync_all()
         calls = Counter(call.endpoint for call in service.calls)
-    written.seek(0)
-    last = [line for line in written if '"type":"STATE"' in line][-1]
+    stdout.seek(0)
+    last = [line for line in stdout if '"type":"STATE"' in line][-1]
     return calls, json.loads(last)["value"]
 
 
 def pages(rows: int, size: int) -> int:
-    """Return how many pages rows fill; one that finds out that there are none."""
+    """Return the number of pages of some rows; no rows cost one call, too."""
     return max(-(-rows // size), 1)
 
 
-def least(account: Account, state: State) -> int:
-    """Return the calls that can't be spared: what may have changed has to be asked."""
+def minimum(account: Account, state: State) -> int:
+    """Return the minimum of calls: everything that may have changed must be read."""
     segments = [s for one in account.lists() for s in account.segments(one.key)]
-    opened = state["bookmarks"]["campaign_recipients"]["open"]
+    open_campaigns = state["bookmarks"]["campaign_recipients"]["open"]
     calls = pages(len(account.lists()), PAGE) + pages(len(account.campaigns()), PAGE)
-    calls += sum(1 + len(line["tests"]) for line in opened.values())
+    calls += sum(1 + len(line["tests"]) for line in open_campaigns.values())
     calls += sum(pages(len(account.members(s.cvid)), PAGE) for s in segments)
     if account.more:
         calls += sum(
@@ -128,7 +126,7 @@ def others(account: Account) -> int:
         len(campaigns), OTHERS_PAGE
     )
     calls += sum(pages(len(account.members(s.cvid)), OTHERS_PAGE) for s in segments)
-    # Drafts are asked for too, and so is a tenth action, which there is not.
+    # It reads drafts, too, and a tenth action that does not exist.
     calls += len(campaigns) * (OTHERS_ACTIONS - len(ACTIONS))
     return calls + sum(
         pages(len(account.recipients(campaign.key, action)), OTHERS_PAGE)
@@ -138,12 +136,12 @@ def others(account: Account) -> int:
 
 
 def main() -> None:
-    """Count, and print a table."""
+    """Count the calls, and print a table."""
     account = Account()
     first, state = run(account, None)
     again, _ = run(account, state)
-    other = others(account)
-    lowest = least(account, state)
+    others_calls = others(account)
+    minimum_again = minimum(account, state)
     closing, _ = run(account, state, timedelta(days=40))
     account.more = True
     changed, _ = run(account, state)
@@ -159,9 +157,12 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for name, runs in rows.items():
         print(f"| {name} | {' | '.join(str(calls.total()) for calls in runs)} |")
-    ways = " | ".join([str(other), str(other), str(others(account)), str(other)])
-    print(f"| every action of every campaign, {OTHERS_PAGE} a page | {ways} |")
-    print(f"| the least that can be | | {lowest} | {least(account, state)} | |")
+    others_changed = others(account)
+    cells = f"{others_calls} | {others_calls} | {others_changed} | {others_calls}"
+    print(f"| every action of every campaign, {OTHERS_PAGE} a page | {cells} |")
+    print(
+        f"| the least that can be | | {minimum_again} | {minimum(account, state)} | |"
+    )
 
 
 if __name__ == "__main__":

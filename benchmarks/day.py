@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    # What goes on beside others: it says how many seconds pass before its next step.
+    # A simulated process: it yields the seconds until its next step.
     Steps: t.TypeAlias = Iterator[float]
 
 JOBS, IN_FLIGHT = 4, 4
@@ -28,16 +28,16 @@ STEP = 2.0
 
 
 class Opened(t.Protocol):
-    """What a run needs of its ledger."""
+    """The part of a ledger that a run uses."""
 
     def enter(self, endpoint: str) -> Ticket | Wait:
-        """Enter one call if it may be sent now, else tell how long to wait."""
+        """Enter a call if it may be sent now; otherwise return how long to wait."""
 
     def done(self, ticket: Ticket) -> None:
-        """Note that the answer of a call has come."""
+        """Note that a call was answered."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the ledger."""
 
 
 def open_file(path: Path, clocks: Clocks) -> Opened:
@@ -51,13 +51,13 @@ class Run:
 
     store: Opened
     calls: int
-    """How many it still wants to make."""
+    """How many calls it has yet to make."""
     dies_at: int
-    """With so many left it is killed."""
+    """It is killed when it has this many calls yet to make; -1: never."""
 
 
 class Day:
-    """Jobs of one machine: its time is simulated, their ledger is real."""
+    """Cron jobs of one machine, with simulated time and a real ledger."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class Day:
         seed: int,
         opener: Callable[[Path, Clocks], Opened] = open_file,
     ) -> None:
-        """Begin with nothing under way.
+        """Set the machine up, without any job.
 
         Args:
             path: The file of the ledger.
-            seed: Decides when and how much.
+            seed: Seed of all random times and numbers.
             opener: Opens the ledger.
         """
         self.arrived: list[float] = []
@@ -79,88 +79,89 @@ class Day:
         self._draws = (draws(seed, number)[0] for number in itertools.count())
         self._now = 1_000_000.0
         self._started = 900_000.0
-        self._ahead = self._locked_until = 0.0
+        self._clock_offset = self._locked_until = 0.0
         self._gate = Gate(*THEIRS, clock=lambda: self._now)
-        self._under_way: list[Run] = []
+        self._running: list[Run] = []
         self._due: list[tuple[float, int, Steps]] = []
         self._order = itertools.count()
 
     def simulate(self, hours: float) -> None:
-        """Let so much time pass."""
+        """Simulate so many hours."""
         ends = self._now + hours * 3600
         for _ in range(JOBS):
-            self._begin(self._job())
-        self._begin(self._step())
-        self._begin(self._restart())
+            self._continue(self._job())
+        self._continue(self._step_clock())
+        self._continue(self._restart())
         while self._due[0][0] < ends:
-            self._now, _, course = heapq.heappop(self._due)
-            self._begin(course)
-        for run in self._under_way:
+            self._now, _, steps = heapq.heappop(self._due)
+            self._continue(steps)
+        for run in self._running:
             run.store.close()
 
-    def _begin(self, course: Steps) -> None:
-        if (pause := next(course, None)) is not None:
-            due = (self._now + pause, next(self._order), course)
+    def _continue(self, steps: Steps) -> None:
+        """Run the next step of a process, and schedule the one after it."""
+        if (pause := next(steps, None)) is not None:
+            due = (self._now + pause, next(self._order), steps)
             heapq.heappush(self._due, due)
 
-    def _step(self) -> Steps:
-        """Let the wall clock step, but not twice within a window."""
+    def _step_clock(self) -> Steps:
+        """Move the wall clock by `STEP` seconds, at most once in a window."""
         while True:
             yield self._between(600, 3600)
-            self._ahead += pick((-STEP, STEP), next(self._draws))
+            self._clock_offset += pick((-STEP, STEP), next(self._draws))
             self.steps += 1
 
     def _restart(self) -> Steps:
-        """Let the machine go down some times a day."""
+        """Restart the machine some times a day."""
         while True:
             yield self._between(1, 4) * 3600
-            for run in [*self._under_way]:
+            for run in [*self._running]:
                 self._end(run)
             self._started = self._now + self._between(5, 60)
             self.restarts += 1
 
     def _job(self) -> Steps:
-        """Run again and again, but not beside oneself."""
+        """Run one job again and again, never twice at the same time."""
         while True:
             yield self._between(300, 900)
             yield max(self._started - self._now, 0)
             calls = int(self._between(10, 500))
-            dies = next(self._draws) < 1 / 5
+            is_killed = next(self._draws) < 1 / 5
             store = self._opener(self._path, self._clocks())
-            run = Run(store, calls, int(self._between(0, calls)) if dies else -1)
+            run = Run(store, calls, int(self._between(0, calls)) if is_killed else -1)
             self.runs += 1
-            self._under_way.append(run)
+            self._running.append(run)
             for _ in range(IN_FLIGHT):
-                self._begin(self._call(run))
-            while run in self._under_way and run.calls:
+                self._continue(self._call(run))
+            while run in self._running and run.calls:
                 yield 10
             self._end(run)
 
     def _call(self, run: Run) -> Steps:
-        """Make calls as long as there are any; they reach the service after a while."""
-        while run in self._under_way and run.calls:
+        """Make the calls of a run; each reaches the service after a delay."""
+        while run in self._running and run.calls:
             run.calls -= 1
-            while isinstance(taken := run.store.enter(ENDPOINT), Wait):
-                yield taken.seconds
-                if run not in self._under_way:
+            while isinstance(entered := run.store.enter(ENDPOINT), Wait):
+                yield entered.seconds
+                if run not in self._running:
                     return
             if run.calls == run.dies_at:
                 self.killed += 1
                 self._end(run)
                 return
-            late = next(self._draws) < 1 / 10
-            yield self._between(0, 10 if late else 0.9)
+            is_late = next(self._draws) < 1 / 10
+            yield self._between(0, 10 if is_late else 0.9)
             self.arrived.append(self._now)
             if not self._gate.admit(ENDPOINT) and self._now >= self._locked_until:
                 self._locked_until = self._now + OURS.lock_seconds
                 self.lockouts += 1
             yield self._between(0.1, 2)
-            if run in self._under_way:
-                run.store.done(taken)
+            if run in self._running:
+                run.store.done(entered)
 
     def _end(self, run: Run) -> None:
-        if run in self._under_way:
-            self._under_way.remove(run)
+        if run in self._running:
+            self._running.remove(run)
             run.store.close()
 
     def _between(self, low: float, high: float) -> float:
@@ -171,16 +172,16 @@ class Day:
         started = self._started
         return Clocks(
             ticks=lambda: self._now - started,
-            wall=lambda: self._now + self._ahead,
+            wall=lambda: self._now + self._clock_offset,
             boot=lambda: f"boot at {started}",
         )
 
 
 def most_in_a_window(arrived: list[float], seconds: float) -> int:
-    """Return the most calls that arrived within so many seconds, ever."""
+    """Return the most calls that arrived in any window of so many seconds."""
     most = first = 0
-    for last, at in enumerate(arrived):
-        while arrived[first] <= at - seconds:
+    for last, time in enumerate(arrived):
+        while arrived[first] <= time - seconds:
             first += 1
         most = max(most, last - first + 1)
     return most

@@ -1,10 +1,11 @@
-"""The same rows through dlt's `rest_api` source, nothing tuned, written to stdout.
+"""Reads the same rows with dlt's `rest_api` source, not tuned, and writes to stdout.
 
     python benchmarks/dlt_rest.py URL start|extract|normalize
 
-dlt writes files, not messages; those of the step are copied to stdout. `extract` keeps
-the rows as they came, `normalize` goes on to files that can be loaded. `start` ends
-before the first call. Files are not compressed, as nobody else's messages are.
+dlt writes files instead of messages; the files of the last step are copied to stdout.
+`start` ends before the first call, `extract` after the raw rows are stored, and
+`normalize` after they are converted to files that can be loaded. Files are not
+compressed, because the messages of the other readers are not compressed either.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# dlt reads them as soon as it is imported.
+# dlt reads these variables when it is imported.
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["DATA_WRITER__DISABLE_COMPRESSION"] = "true"
 
@@ -29,7 +30,7 @@ NAME = "recipients"
 
 
 def main(url: str, step: str, folder: str) -> None:
-    """Read all rows, up to a step, and write its files."""
+    """Run dlt up to a step, and write the files of this step."""
     paginator = {
         "type": "offset",
         "offset": 1,

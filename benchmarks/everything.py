@@ -1,8 +1,8 @@
-"""Run all benchmarks, one after the other: calls, quota, latency, throughput.
+"""Run the benchmarks calls, quota, latency and throughput, one after the other.
 
-uv run --locked python benchmarks/everything.py
+    uv run --locked python benchmarks/everything.py
 
-prints their tables; it takes about an hour, and wants a machine that does nothing else.
+It takes about an hour. Nothing else should run on the machine.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Time a sync of the sandbox account with calls in flight, against the least there is.
+"""Time a sync of the sandbox account with concurrent calls, and compare with a bound.
 
     uv run --locked python benchmarks/latency.py
 
-Each answer of the API takes 300 ms. All streams are read, and the largest alone, with
-Zoho's quota, which one sync of this account does not use up, and with one scaled so
-that it binds. Times are those of the whole process, start-up included.
+Each answer of the API takes 300 ms. All streams are read, and the largest stream alone:
+with Zoho's quota, which one sync of this account does not exhaust, and with a scaled
+quota, which it does. Times are those of the whole process with its start.
 
-No sync can end before its bound. Of an endpoint's calls, so many pass in each window;
-those of the last one, and all calls together, take the latency, shared by those that
-are in flight at once.
+No sync can be faster than the bound, which is the larger of two times. Latency: all
+calls take 300 ms each, divided by the concurrency. Quota: the busiest endpoint needs
+some full windows, and the latency of the calls in its last window.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ALL, ALONE = "all", f"`{LARGEST}`"
 
 
 class Quota(t.NamedTuple):
-    """Calls of an endpoint in so many seconds: the tap's limit, and the service's."""
+    """The most calls of an endpoint in `seconds`: for the tap, and before a lock."""
 
     limit: int
     lock: int
@@ -51,31 +51,36 @@ class Sync(t.NamedTuple):
 
 
 class Bench:
-    """An account that stands still, and syncs of it."""
+    """An account with a fixed clock, and syncs of it."""
 
     def __init__(self, folder: Path) -> None:
         """Write the catalog, and fill the caches of the account with a first sync."""
         now = datetime.now(UTC)
         self.account = LivingAccount(clock=lambda: now)
         self.folder = folder
-        self.chosen = {
+        self.catalog_options = {
             ALL: [],
             ALONE: ["--catalog", write(folder / "catalog.json", catalog(LARGEST))],
         }
         quota = QUOTAS["Zoho's quota"]
         self.records = {
-            streams: self._sync(streams, 0, quota, 1).records for streams in self.chosen
+            streams: self._sync(streams, 0, quota, 1).records
+            for streams in self.catalog_options
         }
 
-    def sync(self, streams: str, latency: float, quota: Quota, flying: int) -> Sync:
-        """Sync, and see that nothing is missing."""
-        done = self._sync(streams, latency, quota, flying)
-        if done.records != self.records[streams]:
-            msg = f"{done.records} of {self.records[streams]} records were read."
+    def sync(
+        self, streams: str, latency: float, quota: Quota, concurrency: int
+    ) -> Sync:
+        """Run a sync; check that no record is missing."""
+        result = self._sync(streams, latency, quota, concurrency)
+        if result.records != self.records[streams]:
+            msg = f"{result.records} of {self.records[streams]} records were read."
             raise SystemExit(msg)
-        return done
+        return result
 
-    def _sync(self, streams: str, latency: float, quota: Quota, flying: int) -> Sync:
+    def _sync(
+        self, streams: str, latency: float, quota: Quota, concurrency: int
+    ) -> Sync:
         with Service(
             self.account,
             quota_calls=quota.lock,
@@ -83,38 +88,38 @@ class Bench:
             latency=latency,
         ) as service:
             config = service.config | {
-                "concurrency": flying,
+                "concurrency": concurrency,
                 "rate_limit_calls": quota.limit,
                 "rate_limit_seconds": quota.seconds,
                 "rate_limit_ledger": "memory",
                 "rate_limit_on_lock": "stop",
             }
-            given = ["--config", write(self.folder / "config.json", config)]
-            began = time.perf_counter()
-            written = lines([TAP, *given, *self.chosen[streams]])
-            records = sum(line.startswith(b'{"type":"RECORD"') for line in written)
-            seconds = time.perf_counter() - began
+            options = ["--config", write(self.folder / "config.json", config)]
+            start = time.perf_counter()
+            output = lines([TAP, *options, *self.catalog_options[streams]])
+            records = sum(line.startswith(b'{"type":"RECORD"') for line in output)
+            seconds = time.perf_counter() - start
             return Sync(
                 seconds, records, Counter(call.endpoint for call in service.calls)
             )
 
 
 def bound(
-    calls: Counter[str], latency: float, quota: Quota, flying: int
+    calls: Counter[str], latency: float, quota: Quota, concurrency: int
 ) -> tuple[float, str]:
-    """Return the seconds that no sync can do without, and what sets them."""
+    """Return the least seconds of a sync, and whether latency or quota sets them."""
     _, busiest = calls.most_common(1)[0]
     windows = (busiest - 1) // quota.limit
-    last = busiest - windows * quota.limit
+    in_last_window = busiest - windows * quota.limit
     return max(
-        (calls.total() * latency / flying, "latency"),
-        (windows * quota.seconds + last * latency / flying, "quota"),
+        (calls.total() * latency / concurrency, "latency"),
+        (windows * quota.seconds + in_last_window * latency / concurrency, "quota"),
     )
 
 
 def main(latency: float, concurrency: list[int]) -> None:
-    """Measure, and print a table for each quota."""
-    heads = (
+    """Run the syncs, and print a table for each quota."""
+    headings = (
         "concurrency",
         "streams",
         "calls",
@@ -129,21 +134,21 @@ def main(latency: float, concurrency: list[int]) -> None:
         for name, quota in QUOTAS.items():
             scale = f"{quota.limit} calls of an endpoint in {quota.seconds} s"
             print(f"{name}: {scale}; latency {latency * 1000:.0f} ms\n")
-            print(f"| {' | '.join(heads)} |")
-            print(f"|{'---|' * len(heads)}")
+            print(f"| {' | '.join(headings)} |")
+            print(f"|{'---|' * len(headings)}")
             first: dict[str, float] = {}
-            for flying in concurrency:
-                alone = 0.0
+            for number in concurrency:
+                largest_seconds = 0.0
                 for streams in (ALONE, ALL):
-                    done = bench.sync(streams, latency, quota, flying)
-                    alone = alone or done.seconds
-                    first.setdefault(streams, done.seconds)
-                    least, by = bound(done.calls, latency, quota, flying)
-                    ratios = (first[streams], alone, least)
-                    cells = [str(flying), streams, str(done.calls.total())]
-                    cells += [str(max(done.calls.values()))]
-                    cells += [f"{done.seconds / ratio:.2f}" for ratio in ratios]
-                    cells += [f"{least:.1f} s, {by}"]
+                    result = bench.sync(streams, latency, quota, number)
+                    largest_seconds = largest_seconds or result.seconds
+                    first.setdefault(streams, result.seconds)
+                    least, limited_by = bound(result.calls, latency, quota, number)
+                    ratios = (first[streams], largest_seconds, least)
+                    cells = [str(number), streams, str(result.calls.total())]
+                    cells += [str(max(result.calls.values()))]
+                    cells += [f"{result.seconds / ratio:.2f}" for ratio in ratios]
+                    cells += [f"{least:.1f} s, {limited_by}"]
                     print(f"| {' | '.join(cells)} |", flush=True)
             print()
 

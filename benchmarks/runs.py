@@ -1,4 +1,4 @@
-"""Runs of commands, measured; and what every run of the tap is given."""
+"""Helpers that run and measure commands, and that write files for the tap."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
 
 
 class Run(t.NamedTuple):
-    """One finished process: seconds on the wall, and the most memory it had (MiB)."""
+    """A finished process: its elapsed seconds, and its peak memory in MiB."""
 
     seconds: float
     memory: float
 
 
 def run(command: list[str], *, pipe: bool = False) -> Run:
-    """Run a command to its end, into nothing or into a pipe that is read."""
-    began = time.perf_counter()
+    """Run a command; its stdout is /dev/null, or a pipe that is read."""
+    start = time.perf_counter()
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE if pipe else subprocess.DEVNULL,
@@ -32,7 +32,7 @@ def run(command: list[str], *, pipe: bool = False) -> Run:
             while process.stdout.read1(1 << 20):  # type: ignore[attr-defined]
                 pass
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
@@ -50,17 +50,17 @@ def lines(command: list[str]) -> t.Iterator[bytes]:
 
 
 def catalog(*selected: str) -> dict[str, t.Any]:
-    """Return the tap's catalog with some of its streams selected."""
-    done = subprocess.run([TAP, "--discover"], check=True, capture_output=True)
-    found: dict[str, t.Any] = json.loads(done.stdout)
-    for stream in found["streams"]:
+    """Return the tap's catalog; only these streams are selected."""
+    result = subprocess.run([TAP, "--discover"], check=True, capture_output=True)
+    discovered: dict[str, t.Any] = json.loads(result.stdout)
+    for stream in discovered["streams"]:
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:
                 entry["metadata"]["selected"] = stream["stream"] in selected
-    return found
+    return discovered
 
 
 def write(path: Path, value: object) -> str:
-    """Write a value as JSON; return where."""
+    """Write a value as JSON; return the path."""
     path.write_text(json.dumps(value))
     return str(path)

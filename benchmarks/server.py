@@ -1,9 +1,9 @@
-"""Serves rows that were rendered beforehand, so that only the readers are measured.
+"""A server with rows that are rendered beforehand, so that only readers are measured.
 
     python benchmarks/server.py ROWS
 
-prints its URL. One campaign, whose recipients have 12 fields in pages of 500; tokens
-for everybody.
+It prints its URL. It serves one campaign, with recipients of 12 fields in pages of 500,
+and returns a token to everyone.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def row(number: int) -> dict[str, str]:
 
 
 def as_json(row: dict[str, str]) -> bytes:
-    """Return a row as it stands in a list."""
+    """Return a row as an item of a JSON list."""
     return json.dumps(row).encode()
 
 
 def as_xml(row: dict[str, str], element: str) -> bytes:
-    """Return a row as an element."""
+    """Return a row as an XML element."""
     fields = "".join(
         f'<fl val="{name}">{value.replace("&", "&amp;")}</fl>'
         for name, value in row.items()
@@ -59,18 +59,18 @@ def as_xml(row: dict[str, str], element: str) -> bytes:
 
 
 class Feed:
-    """The rows of an endpoint, rendered; a page is cut out of them."""
+    """The rendered rows of an endpoint; a page is a slice of them."""
 
     def __init__(self, names: tuple[str, str, str], rows: list[dict[str, str]]) -> None:
         """Render the rows.
 
         Args:
-            names: Of the list in JSON, of the list in XML, and of its elements.
-            rows: What they hold.
+            names: Names of the list in JSON, of the list in XML, and of its elements.
+            rows: The rows by field name.
         """
         self._names = names
-        self._json = [as_json(each) for each in rows]
-        self._xml = [as_xml(each, names[2]) for each in rows]
+        self._json = [as_json(row) for row in rows]
+        self._xml = [as_xml(row, names[2]) for row in rows]
 
     def page(self, start: int, *, json_: bool) -> bytes:
         """Return a page of rows, or nothing past the end."""
@@ -98,7 +98,7 @@ def main(total: int) -> None:
             ("recent_campaigns", "recent_campaigns", "campaign"), [CAMPAIGN]
         ),
     }
-    nothing = {
+    fixed_bodies = {
         "getcampaignrecipientsdata": b'{"status":"error","code":"6303"}',
         "recentcampaigns": b'{"status":"error","code":"6101"}',
         "campaignreports": b'{"status":"error","code":"6302"}',
@@ -111,24 +111,24 @@ def main(total: int) -> None:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            """Answer with the page asked for."""
+            """Answer with a page, a token or an error."""
             parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
-            asked = parse_qs(parts.query) | parse_qs(self.rfile.read(length).decode())
+            params = parse_qs(parts.query) | parse_qs(self.rfile.read(length).decode())
             name = parts.path.rsplit("/", 1)[-1]
-            start = int(asked.get("fromindex", ["1"])[0])
-            json_ = asked.get("resfmt", ["JSON"])[0] == "JSON"
+            start = int(params.get("fromindex", ["1"])[0])
+            json_ = params.get("resfmt", ["JSON"])[0] == "JSON"
             body = feeds[name].page(start, json_=json_) if name in feeds else b""
-            body = body or nothing[name]
+            body = body or fixed_bodies[name]
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815 (the name that http.server looks for)
+        do_POST = do_GET  # noqa: N815 (http.server requires this name)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

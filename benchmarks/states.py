@@ -1,10 +1,10 @@
-"""Measure how states grow with the number of open campaigns, in a first run.
+"""Measure how the size of states grows with the number of open campaigns.
 
     uv run --locked python benchmarks/states.py
 
-reads `campaign_recipients` of accounts with 50, 100, 200 and 1,000 open campaigns of
-some 60 recipients each. If states grow with the work, the bytes of all states and the
-time for each campaign are about the same in each line.
+It reads `campaign_recipients` for the first time, from accounts with 50, 100, 200 and
+1,000 open campaigns of about 60 recipients each. If the cost is linear, the bytes of
+all states and the time for each campaign are about the same in each line.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ RECIPIENTS = 60
 
 
 class Account(LivingAccount):
-    """An account of many campaigns that were sent within the last day."""
+    """An account with many campaigns that were sent within the last day."""
 
     def __init__(self, number: int) -> None:
         """Copy a campaign of the sandbox, with some of its recipients."""
         super().__init__(clock=lambda: NOW)
-        sent = [each for each in super().campaigns() if each.sent and not each.children]
+        sent = [one for one in super().campaigns() if one.sent and not one.children]
         model = sent[-1]
         rows = {
             action: tuple(super(Account, self).recipients(model.key, action))
@@ -43,7 +43,8 @@ class Account(LivingAccount):
         }
         share = RECIPIENTS / len(rows["sentcontacts"])
         self._shared = {
-            action: found[: round(len(found) * share)] for action, found in rows.items()
+            action: recipients[: round(len(recipients) * share)]
+            for action, recipients in rows.items()
         }
         self._copies = tuple(
             replace(model, key=f"3z{copy:064x}", sent=NOW - timedelta(minutes=copy))
@@ -56,7 +57,7 @@ class Account(LivingAccount):
 
     def campaign(self, key: str) -> Campaign | None:
         """Return a copy."""
-        return next((each for each in self._copies if each.key == key), None)
+        return next((copy for copy in self._copies if copy.key == key), None)
 
     def recipients(self, campaign_key: str, action: str) -> tuple[Recipient, ...]:
         """Return the recipients, which are the same in each copy."""
@@ -70,32 +71,32 @@ class Account(LivingAccount):
 
 
 class Tap(TapZohoCampaigns):
-    """The tap, at the account's time."""
+    """The tap with the clock of the account."""
 
     def now(self) -> datetime:
-        """Return the time of day."""
+        """Return the current time."""
         return NOW
 
 
 def run(number: int) -> tuple[int, int, float]:
-    """Read an account; return the bytes of states, of all messages, and seconds."""
-    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    """Read an account; return bytes of states, bytes of all messages, and seconds."""
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with Service(Account(number), quota_calls=10**9) as service:
         tap = Tap(config=service.config | {"rate_limit_calls": 1_000_000})
         for name, stream in tap.streams.items():
             stream.selected = name in STREAMS
-        began = time.perf_counter()
-        with redirect_stdout(written):
+        start = time.perf_counter()
+        with redirect_stdout(stdout):
             tap.sync_all()
-        seconds = time.perf_counter() - began
-    written.seek(0)
-    sizes = [(len(line), '"type":"STATE"' in line) for line in written]
+        seconds = time.perf_counter() - start
+    stdout.seek(0)
+    sizes = [(len(line), '"type":"STATE"' in line) for line in stdout]
     states = sum(size for size, is_state in sizes if is_state)
     return states, sum(size for size, _ in sizes), seconds
 
 
 def main() -> None:
-    """Measure, and print a table; the first line is 1."""
+    """Run the benchmark, and print a table in which the first line is 1."""
     print(
         "| open campaigns | bytes of states for each | share of the output "
         "| time for each |"
@@ -104,9 +105,12 @@ def main() -> None:
     first: tuple[float, float] | None = None
     for number in SIZES:
         states, output, seconds = run(number)
-        each = (states / number, seconds / number)
-        first = first or each
-        ratios = [f"{now / then:.2f}" for now, then in zip(each, first, strict=True)]
+        costs = (states / number, seconds / number)
+        first = first or costs
+        ratios = [
+            f"{cost / first_cost:.2f}"
+            for cost, first_cost in zip(costs, first, strict=True)
+        ]
         print(f"| {number:,} | {ratios[0]} | {states / output:.0%} | {ratios[1]} |")
 
 

@@ -1,13 +1,13 @@
-"""Compare this tap with other ways to read the same rows, in one run.
+"""Compare the speed of this tap with other ways to read the same rows.
 
     uv run --locked python benchmarks/throughput.py
 
-Each reader gets the same rows from the same server, in turn, several times; figures are
-medians. Before that, each has to deliver every row once. Rows a second are those after
-start-up, which is measured alone.
+Each reader reads the same rows from the same server several times, in turn; figures are
+medians. Before that, each reader is checked: it must write every row once. Rows per
+second do not include the start-up, which is measured separately.
 
-`airbyte-cdk` and `dlt` can't be installed beside the tap: `uv` makes an environment for
-each. What the latter is timed for stands in `dlt_rest.py`.
+`airbyte-cdk` and `dlt` can't be installed beside the tap, so `uv` makes an environment
+for each. `dlt_rest.py` describes which steps of dlt are measured.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ NUMBER = re.compile(rb"user(\d+)@example\.com")
 
 
 class Reader(t.NamedTuple):
-    """The command that reads all rows, and one that only starts up."""
+    """A command that reads all rows, and a command that only starts up."""
 
     read: list[str]
     start: list[str]
 
 
 class Bench:
-    """A server, and the readers of it."""
+    """A server, and the commands that read from it."""
 
     def __init__(self, rows: int, folder: Path) -> None:
         """Start the server and wait until its pages are rendered."""
@@ -94,8 +94,8 @@ class Bench:
     def _airbyte(self) -> Reader:
         source = str(self.folder / "airbyte-cdk/bin/source-declarative-manifest")
         config = write(self.folder / "airbyte.json", {"api_url": self.url})
-        given = ["--config", config]
-        given += ["--manifest-path", str(HERE / "airbyte_manifest.yaml")]
+        options = ["--config", config]
+        options += ["--manifest-path", str(HERE / "airbyte_manifest.yaml")]
         stream = {
             "stream": {
                 "name": "recipients",
@@ -107,8 +107,8 @@ class Bench:
         }
         configured = write(self.folder / "configured.json", {"streams": [stream]})
         return Reader(
-            [source, "read", *given, "--catalog", configured],
-            [source, "discover", *given],
+            [source, "read", *options, "--catalog", configured],
+            [source, "discover", *options],
         )
 
     def _dlt(self, step: str) -> Reader:
@@ -127,24 +127,24 @@ class Bench:
 
 
 def install(folder: Path) -> None:
-    """Make an environment for each of the others, with this Python."""
+    """Make an environment with this Python for each package in `OTHERS`."""
     uv = [sys.executable, "-m", "uv"]
-    for name, pin in OTHERS.items():
-        place = str(folder / name)
-        made = [*uv, "venv", "--quiet", "--python", sys.executable, place]
-        subprocess.run(made, check=True)
-        filled = [*uv, "pip", "install", "--quiet", "--python", place]
-        subprocess.run([*filled, f"{name}=={pin}"], check=True)
+    for name, pinned_version in OTHERS.items():
+        environment = str(folder / name)
+        create = [*uv, "venv", "--quiet", "--python", sys.executable, environment]
+        subprocess.run(create, check=True)
+        install_package = [*uv, "pip", "install", "--quiet", "--python", environment]
+        subprocess.run([*install_package, f"{name}=={pinned_version}"], check=True)
 
 
 def check(name: str, command: list[str], rows: int) -> None:
-    """End the benchmark if a reader does not deliver each row once."""
-    seen = bytearray(rows)
+    """Exit if a reader does not write each row once."""
+    counts = bytearray(rows)
     for line in lines(command):
         for number in NUMBER.findall(line):
-            seen[int(number) - 1] += 1
-    if (once := seen.count(1)) != rows:
-        sys.exit(f"{name} delivered {once} of {rows} rows once.")
+            counts[int(number) - 1] += 1
+    if (once := counts.count(1)) != rows:
+        sys.exit(f"{name} wrote {once} of {rows} rows once.")
 
 
 def median(runs: list[Run]) -> Run:
@@ -153,9 +153,9 @@ def median(runs: list[Run]) -> Run:
 
 
 def main(rows: int, times: int) -> None:
-    """Measure, and print a table."""
-    started: dict[str, list[Run]] = {}
-    figures: dict[tuple[str, bool], list[Run]] = {}
+    """Run the readers, and print a table."""
+    start_runs: dict[str, list[Run]] = {}
+    read_runs: dict[tuple[str, bool], list[Run]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         install(folder)
@@ -168,37 +168,37 @@ def main(rows: int, times: int) -> None:
                 check(name, reader.read, rows)
             for _ in range(times * 3):
                 for name, reader in readers.items():
-                    started.setdefault(name, []).append(run(reader.start))
+                    start_runs.setdefault(name, []).append(run(reader.start))
             for _ in range(times):
                 for name, pipe in ((n, p) for n in readers for p in (False, True)):
-                    done = run(readers[name].read, pipe=pipe)
-                    figures.setdefault((name, pipe), []).append(done)
+                    result = run(readers[name].read, pipe=pipe)
+                    read_runs.setdefault((name, pipe), []).append(result)
 
-    start = {name: median(runs).seconds for name, runs in started.items()}
+    start = {name: median(runs).seconds for name, runs in start_runs.items()}
 
     def speed(name: str, *, pipe: bool) -> float:
-        return rows / (median(figures[name, pipe]).seconds - start[name])
+        return rows / (median(read_runs[name, pipe]).seconds - start[name])
 
-    into_nothing, into_pipe = (speed(BASE, pipe=pipe) for pipe in (False, True))
+    base_devnull, base_pipe = (speed(BASE, pipe=pipe) for pipe in (False, True))
     print(f"{rows:,} rows of 12 fields, pages of 500, medians of {times}; {BASE} = 1")
     print()
     print("| reader | to /dev/null | in a pipe | start-up | peak memory | at a tenth |")
     print("|---|---|---|---|---|---|")
     for name in readers:
         ratios = (
-            speed(name, pipe=False) / into_nothing,
-            speed(name, pipe=True) / into_pipe,
+            speed(name, pipe=False) / base_devnull,
+            speed(name, pipe=True) / base_pipe,
             start[name] / start[BASE],
         )
-        peaks = (median(figures[name, False]).memory, memory[name])
+        peaks = (median(read_runs[name, False]).memory, memory[name])
         cells = [f"{ratio:.2f}" for ratio in ratios]
         cells += [f"{peak:.0f} MiB" for peak in peaks]
         print(f"| {name} | {' | '.join(cells)} |")
     print()
-    print(f"{BASE}: {into_nothing:,.0f} rows/s, start-up {start[BASE]:.2f} s")
+    print(f"{BASE}: {base_devnull:,.0f} rows/s, start-up {start[BASE]:.2f} s")
     versions = {"singer-sdk": version("singer-sdk"), **OTHERS}
-    listed = ", ".join(f"{name} {number}" for name, number in versions.items())
-    print(f"{listed}; Python {platform.python_version()}")
+    packages = ", ".join(f"{name} {number}" for name, number in versions.items())
+    print(f"{packages}; Python {platform.python_version()}")
 
 
 if __name__ == "__main__":
