@@ -1,1 +1,1 @@
-"""Measurements for the documentation; each script says how it is run."""
+"""Measurements for the documentation; each docstring explains how to run them."""

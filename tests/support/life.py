@@ -147,7 +147,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
     # Changes between runs.
 
     @rule(changes=st.lists(change, min_size=1, max_size=4))
-    def live(self, changes: list[Change]) -> None:
+    def change_account(self, changes: list[Change]) -> None:
         for one in changes:
             apply(self.town, one)
 
@@ -239,7 +239,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
             self.die(run, run.messages, back)
 
     @rule(calls=st.integers(1, 40), changes=st.lists(change, min_size=1, max_size=4))
-    def run_while_it_lives(self, calls: int, changes: list[Change]) -> None:
+    def run_while_the_account_changes(self, calls: int, changes: list[Change]) -> None:
         def disturb(number: int) -> None:
             if number == calls:
                 for one in changes:

@@ -412,7 +412,7 @@ def notes(state: State | None) -> list[tuple[t.Any, ...]]:
     """Return the fields of a state that a run writes before the first row of a stream.
 
     A loader may save an older state than the last one, but not one with other values of
-    these fields: then the tap could not know which rows this run had added.
+    these fields: then the tap could not know which rows the run had added.
     """
     bookmarks = (state or {}).get("bookmarks", {})
     return [

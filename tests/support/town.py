@@ -82,7 +82,7 @@ class Mailing:
     sent: dict[int, datetime] = field(default_factory=dict)
     opened: set[int] = field(default_factory=set)
     clicked: set[int] = field(default_factory=set)
-    left: dict[int, datetime] = field(default_factory=dict)
+    opted_out: dict[int, datetime] = field(default_factory=dict)
 
     def numbers(self, action: str) -> Collection[int]:
         """Return the contacts of an action, in no order."""
@@ -96,7 +96,7 @@ class Mailing:
             case "unopenedcontacts":
                 return self.sent.keys() - self.opened
             case "optoutcontacts":
-                return self.left.keys()
+                return self.opted_out.keys()
         return ()
 
     def counts(self) -> dict[str, int]:
@@ -253,7 +253,7 @@ class Town:
 
     def opt_out(self, key: str, number: int) -> None:
         if number in self.mailings[key].sent:
-            self.mailings[key].left.setdefault(number, self.now)
+            self.mailings[key].opted_out.setdefault(number, self.now)
 
     def bend(self, key: str, counter: str, bend: Bend | None) -> None:
         """Make a counter of a sending wrong; None makes it right again."""
@@ -362,7 +362,9 @@ class Town:
                 contact(number),
                 sent,
                 contact_status="unsub" if action == "optoutcontacts" else "active",
-                opted_out=mailing.left[number] if action == "optoutcontacts" else None,
+                opted_out=mailing.opted_out[number]
+                if action == "optoutcontacts"
+                else None,
             )
             for number, sent in mailing.sent.items()
             if number in numbers

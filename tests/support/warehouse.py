@@ -67,11 +67,11 @@ class Warehouse:
         return parts
 
 
-def difference(found: Parts, *versions: Parts) -> list[str]:
+def difference(current: Parts, *versions: Parts) -> list[str]:
     """List the errors of parts that were read while the account changed.
 
     Args:
-        found: The parts in the warehouse.
+        current: The parts in the warehouse.
         versions: The parts in the account, at each time during the read. The warehouse
             must have every row that all versions have, and no row that none has.
     """
@@ -80,25 +80,26 @@ def difference(found: Parts, *versions: Parts) -> list[str]:
         line
         for part in parts
         for line in wrong(
-            part, found.get(part), [version[part] for version in versions]
+            part, current.get(part), [version[part] for version in versions]
         )
     )
 
 
 def wrong(
-    part: str, have: dict[str, Record] | None, versions: list[dict[str, Record]]
+    part: str, rows: dict[str, Record] | None, versions: list[dict[str, Record]]
 ) -> list[str]:
     """List the errors of one part; see `difference`."""
-    if have is None:
+    if rows is None:
         return [f"{part} has never been read whole"]
-    in_all = set.intersection(*({*rows} for rows in versions))
+    in_all = set.intersection(*({*version} for version in versions))
     in_any = set[str]().union(*versions)
     return [
-        *(f"{part} lacks {address}" for address in in_all - have.keys()),
-        *(f"{part} still has {address}" for address in have.keys() - in_any),
+        *(f"{part} lacks {address}" for address in in_all - rows.keys()),
+        *(f"{part} still has {address}" for address in rows.keys() - in_any),
         *(
-            f"{part} is stale: {row}"
-            for address, row in have.items()
-            if address in in_any and row not in [rows.get(address) for rows in versions]
+            f"{part} is stale: {record}"
+            for address, record in rows.items()
+            if address in in_any
+            and record not in [version.get(address) for version in versions]
         ),
     ]

@@ -32,10 +32,10 @@ DESCRIPTIONS: t.Final[Mapping[str, Description]] = {
     "getsegmentcontacts": Description("The contacts in a segment", schemas.MEMBERS),
     "recentcampaigns": Description("The campaigns", schemas.CAMPAIGNS),
     "getcampaigndetails": Description(
-        "A campaign, whom it went to and its report", schemas.DETAILS
+        "A campaign, its lists and its report", schemas.DETAILS
     ),
     "getcampaignrecipientsdata": Description(
-        "The recipients of a campaign who did something", schemas.RECIPIENTS
+        "The recipients of a campaign by action", schemas.RECIPIENTS
     ),
     "contact/allfields": Description("The fields of contacts", schemas.FIELDS),
     "tag/getalltags": Description("The tags", schemas.TAGS),

@@ -142,8 +142,8 @@ def _param(param: Param, examples: Mapping[str, list[str]]) -> Schema:
         return {"type": "integer", "minimum": 0, "maximum": 10**9, **description}
     if param.words:
         return {"type": "string", "enum": [*param.words], **description}
-    if found := examples.get(param.name):
-        description["examples"] = found
+    if keys := examples.get(param.name):
+        description["examples"] = keys
     return {"type": "string", "minLength": int(param.required), **description}
 
 
@@ -156,9 +156,12 @@ def _described(operation: str) -> Description:
 def _responses(body: Schema) -> Schema:
     error = {"$ref": "#/components/schemas/Error"}
     gateway = {"$ref": "#/components/schemas/GatewayError"}
-    locked = {"description": "Locked, if so chosen", "content": {_JSON: {}, _XML: {}}}
+    locked = {
+        "description": "Locked, if the sandbox is set to answer so",
+        "content": {_JSON: {}, _XML: {}},
+    }
     return {
-        "200": _answer("What was asked for, or an error", body, error, gateway),
+        "200": _answer("The content, or an error", body, error, gateway),
         "401": _answer("No valid token, or none for the scope", gateway),
         "400": locked,
         "429": locked,
