@@ -1,4 +1,4 @@
-"""Settings: names that are mistyped, and values that make no sense."""
+"""Settings: mistyped names and invalid values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PLUGINS: list[Plugin] = [TapZohoCampaigns, TargetZohoCampaigns]
 SANDBOX = {"data_center": "sandbox"}
 
 
-def told(plugin: Plugin, **config: t.Any) -> list[str]:
-    """Return what is wrong with settings."""
+def config_errors(plugin: Plugin, **config: t.Any) -> list[str]:
+    """Return the validation errors of a configuration."""
     try:
         plugin(config=SANDBOX | config)
     except ConfigValidationError as error:
@@ -45,11 +45,11 @@ def told(plugin: Plugin, **config: t.Any) -> list[str]:
         ("stream_map", "stream_maps"),
     ],
 )
-def test_a_name_that_resembles_a_setting_ends_the_run_and_both_are_named(
+def test_mistyped_setting_of_the_tap_is_an_error_with_the_correct_name(
     name: str, meant: str
 ) -> None:
-    sentence = f"There is no setting `{name}`: write `{meant}`, or leave it out."
-    assert told(TapZohoCampaigns, **{name: "planted"}) == [sentence]
+    message = f"There is no setting `{name}`: write `{meant}`, or leave it out."
+    assert config_errors(TapZohoCampaigns, **{name: "planted"}) == [message]
     assert flatten(SANDBOX | {"credentials": {name: "planted"}})[name] == "planted"
 
 
@@ -57,23 +57,25 @@ def test_a_name_that_resembles_a_setting_ends_the_run_and_both_are_named(
     ("name", "meant"),
     [("list_keys", "list_key"), ("dryRun", "dry_run"), ("max_write", "max_writes")],
 )
-def test_so_does_one_of_the_target(name: str, meant: str) -> None:
-    sentence = f"There is no setting `{name}`: write `{meant}`, or leave it out."
-    assert told(TargetZohoCampaigns, **{name: 1}) == [sentence]
+def test_mistyped_setting_of_the_target_is_an_error_with_the_correct_name(
+    name: str, meant: str
+) -> None:
+    message = f"There is no setting `{name}`: write `{meant}`, or leave it out."
+    assert config_errors(TargetZohoCampaigns, **{name: 1}) == [message]
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_any_other_name_is_told_in_one_warning(
+def test_other_unknown_names_are_one_warning(
     plugin: Plugin, caplog: pytest.LogCaptureFixture
 ) -> None:
-    others = {"colour": "planted", "owner": 1, "a@b.example": 1, "later": None}
-    assert told(plugin, **others) == []
+    unknown = {"colour": "planted", "owner": 1, "a@b.example": 1, "later": None}
+    assert config_errors(plugin, **unknown) == []
     warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert warnings == ["Ignored, as there are no such settings: colour, owner, ***"]
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_what_the_sdk_and_meltano_pass_is_known(
+def test_settings_of_the_sdk_and_meltano_are_known(
     plugin: Plugin, caplog: pytest.LogCaptureFixture
 ) -> None:
     passed = {
@@ -89,12 +91,12 @@ def test_what_the_sdk_and_meltano_pass_is_known(
         "_select": [],
         "__injected": {},
     }
-    assert told(plugin, **passed) == []
+    assert config_errors(plugin, **passed) == []
     assert "no such settings" not in caplog.text
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_names_of_the_environment_are_judged_too(
+def test_names_of_environment_variables_are_checked(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     prefix = plugin.name.upper().replace("-", "_")
@@ -116,41 +118,44 @@ def test_names_of_the_environment_are_judged_too(
     monkeypatch.setenv(f"{prefix}_RATE_LIMIT_CALL", "planted")
     with pytest.raises(ConfigValidationError) as raised:
         plugin(parse_env_config=True)
-    (sentence,) = raised.value.errors
-    assert "no setting `rate_limit_call`: write `rate_limit_calls`" in sentence
+    (message,) = raised.value.errors
+    assert "no setting `rate_limit_call`: write `rate_limit_calls`" in message
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_every_number_has_bounds(plugin: Plugin) -> None:
-    told(plugin)
+def test_every_integer_setting_has_bounds(plugin: Plugin) -> None:
+    # A plugin adds the SDK's own settings to its schema when it is created.
+    plugin(config=dict(SANDBOX))
     properties = plugin.config_jsonschema["properties"]
     numbers = {
-        n: about for n, about in properties.items() if "integer" in about["type"]
+        name: schema
+        for name, schema in properties.items()
+        if "integer" in schema["type"]
     }
     assert {"rate_limit_calls", "retry_max_seconds", "flattening_max_depth"} <= {
         *numbers
     }
-    for name, about in numbers.items():
-        least, most = about["minimum"], about["maximum"]
-        for value in (least - 1, -(10**30)):
-            assert told(plugin, **{name: value}) == [
-                f"Setting `{name}` must be at least {least}."
+    for name, schema in numbers.items():
+        minimum, maximum = schema["minimum"], schema["maximum"]
+        for value in (minimum - 1, -(10**30)):
+            assert config_errors(plugin, **{name: value}) == [
+                f"Setting `{name}` must be at least {minimum}."
             ]
-        for value in (most + 1, 10**30):
-            assert told(plugin, **{name: value}) == [
-                f"Setting `{name}` must be at most {most}."
+        for value in (maximum + 1, 10**30):
+            assert config_errors(plugin, **{name: value}) == [
+                f"Setting `{name}` must be at most {maximum}."
             ]
         for value in (float("nan"), True, "1", [1], 1.5, Decimal("NaN")):
-            (sentence,) = told(plugin, **{name: value})
-            assert sentence == f"Setting `{name}` must be of the type integer."
+            (message,) = config_errors(plugin, **{name: value})
+            assert message == f"Setting `{name}` must be of the type integer."
         for value in (float("inf"), json.loads("1e400"), Decimal("Infinity")):
-            (sentence,) = told(plugin, **{name: value})
-            assert f"`{name}`" in sentence
-        assert told(plugin, **{name: most}) == []
+            (message,) = config_errors(plugin, **{name: value})
+            assert f"`{name}`" in message
+        assert config_errors(plugin, **{name: maximum}) == []
 
 
 @pytest.mark.parametrize("value", [4.0, Decimal(4), Decimal("4.0")])
-def test_a_whole_number_is_one_however_it_is_written(value: t.Any) -> None:
+def test_whole_number_may_be_a_float_or_a_decimal(value: t.Any) -> None:
     tap = TapZohoCampaigns(config=SANDBOX | {"concurrency": value})
     assert type(tap.settings["concurrency"]) is int
 
@@ -159,14 +164,14 @@ def test_a_whole_number_is_one_however_it_is_written(value: t.Any) -> None:
     ("value", "version"), [(1.1, "1.1"), (Decimal("1.1"), "1.1"), (1, "1"), (1.0, "1")]
 )
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_the_version_may_be_a_number(
+def test_api_version_may_be_a_number(
     plugin: Plugin, value: t.Any, version: str
 ) -> None:
     assert (
         plugin(config=SANDBOX | {"api_version": value}).settings["api_version"]
         == version
     )
-    assert "`api_version`" in told(plugin, api_version=2.5)[0]
+    assert "`api_version`" in config_errors(plugin, api_version=2.5)[0]
 
 
 @pytest.mark.parametrize(
@@ -179,20 +184,20 @@ def test_the_version_may_be_a_number(
         "1899-12-31",
     ],
 )
-def test_a_start_outside_of_time_is_told(start: str) -> None:
-    (sentence,) = told(TapZohoCampaigns, start_date=start)
-    assert "`start_date` must be between" in sentence
+def test_start_date_out_of_range_is_an_error(start: str) -> None:
+    (message,) = config_errors(TapZohoCampaigns, start_date=start)
+    assert "`start_date` must be between" in message
 
 
 @pytest.mark.parametrize("start", ["1900-01-01", "2024-01-31T10:00:00+05:30"])
-def test_a_start_in_time_is_taken(start: str) -> None:
+def test_start_date_in_range_is_accepted(start: str) -> None:
     assert TapZohoCampaigns(config=SANDBOX | {"start_date": start}).start
 
 
 @pytest.mark.parametrize("start", ["yesterday", "2024-13-01", "1", 20240131, ["x"]])
-def test_a_start_that_is_no_time_is_told(start: t.Any) -> None:
-    (sentence,) = told(TapZohoCampaigns, start_date=start)
-    assert "`start_date`" in sentence
+def test_invalid_start_date_is_an_error(start: t.Any) -> None:
+    (message,) = config_errors(TapZohoCampaigns, start_date=start)
+    assert "`start_date`" in message
 
 
 @pytest.mark.parametrize(
@@ -211,30 +216,32 @@ def test_a_start_that_is_no_time_is_told(start: t.Any) -> None:
         *("\0", "a" * 5000, "\ud800", "Mars/Phobos", "UTC\n"),
     ],
 )
-def test_what_is_no_zone_is_told(zone: str) -> None:
-    (sentence,) = told(TapZohoCampaigns, timezone=zone)
-    assert "`timezone`" in sentence
+def test_invalid_timezone_is_an_error(zone: str) -> None:
+    (message,) = config_errors(TapZohoCampaigns, timezone=zone)
+    assert "`timezone`" in message
 
 
 @pytest.mark.parametrize("name", ["list_keys", "cvids", "campaign_keys", "actions"])
-def test_lists_have_texts_and_none_twice(name: str) -> None:
-    good = "openedcontacts" if name == "actions" else "12"
-    odd: list[t.Any] = [1, None, {}, [], True]
-    for entry in odd:
+def test_list_settings_reject_other_types_and_drop_duplicates(name: str) -> None:
+    valid = "openedcontacts" if name == "actions" else "12"
+    wrong_types: list[t.Any] = [1, None, {}, [], True]
+    for entry in wrong_types:
         assert f"`{name}` must be of the type string" in " ".join(
-            told(TapZohoCampaigns, **{name: [good, entry]})
+            config_errors(TapZohoCampaigns, **{name: [valid, entry]})
         )
     for blank in ("", " ", "\t"):
-        assert f"`{name}`" in told(TapZohoCampaigns, **{name: [good, blank]})[0]
-    for value in (good, {good: 1}, 1):
-        assert told(TapZohoCampaigns, **{name: value}) == [
+        assert (
+            f"`{name}`" in config_errors(TapZohoCampaigns, **{name: [valid, blank]})[0]
+        )
+    for value in (valid, {valid: 1}, 1):
+        assert config_errors(TapZohoCampaigns, **{name: value}) == [
             f"Setting `{name}` must be of the type array."
         ]
-    tap = TapZohoCampaigns(config=SANDBOX | {name: [good, good]})
-    assert tap.settings[name] == [good]
+    tap = TapZohoCampaigns(config=SANDBOX | {name: [valid, valid]})
+    assert tap.settings[name] == [valid]
 
 
-def test_the_sentences_of_names_come_before_those_of_values() -> None:
+def test_errors_about_names_come_before_errors_about_values() -> None:
     schema: dict[str, t.Any] = {"properties": {"page_size": {"maximum": 1}}}
     assert invalid_values({"page_sise": 1, "page_size": 2}, schema) == [
         "There is no setting `page_sise`: write `page_size`, or leave it out.",
