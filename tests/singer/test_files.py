@@ -1,4 +1,4 @@
-"""Config, catalog and state: whatever is wrong with a file is one sentence."""
+"""Config, catalog and state files: each problem is one error message."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ STATE = {
 NAMES = ("config", "catalog", "state")
 
 
-def wrong_file(folder: Path, kind: str) -> Path:
-    """Return a file that is wrong in one way."""
+def make_bad_file(folder: Path, kind: str) -> Path:
+    """Make a file that can't be used, and return its path."""
     path = folder / "given.json"
     if kind == "is a directory":
         path.mkdir()
@@ -53,7 +53,7 @@ def wrong_file(folder: Path, kind: str) -> Path:
     return path
 
 
-KINDS = {
+MESSAGES = {
     "is missing": "is missing",
     "is a directory": "can't be read (Is a directory)",
     "is empty": "is empty",
@@ -64,55 +64,55 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_sentence_says_which_file_and_what_is_wrong(
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_error_names_the_file_and_the_problem(
     tmp_path: Path, kind: str, name: str
 ) -> None:
-    path = wrong_file(tmp_path, kind)
+    path = make_bad_file(tmp_path, kind)
     with pytest.raises(SettingError) as raised:
         files.load(name, str(path))
-    words = str(raised.value)
-    assert words.startswith(f"The {name} file given as --{name} {KINDS[kind]}")
-    assert words.endswith(str(path))
+    message = str(raised.value)
+    assert message.startswith(f"The {name} file given as --{name} {MESSAGES[kind]}")
+    assert message.endswith(str(path))
 
 
 @pytest.mark.parametrize("path", ["", "\0", "a" * 5000])
-def test_a_path_that_is_none_is_told(path: str) -> None:
+def test_invalid_path_is_an_error(path: str) -> None:
     with pytest.raises(SettingError, match="state file given as --state"):
         files.load("state", path)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["is missing", "is not JSON"])
-def test_every_command_tells_it_in_one_line(
+def test_every_command_reports_a_bad_file_in_one_line(
     tmp_path: Path, name: str, kind: str
 ) -> None:
-    path = str(wrong_file(tmp_path, kind))
-    sentence = f"The {name} file given as --{name} {KINDS[kind]}"
+    path = str(make_bad_file(tmp_path, kind))
+    message = f"The {name} file given as --{name} {MESSAGES[kind]}"
     stdout, stderr = run(tmp_path, SANDBOX, f"--{name}", path, status=1)
     assert not stdout
     (line,) = errors(stderr)
-    assert line.startswith(sentence)
+    assert line.startswith(message)
     plan = run_plan("--config", str(tmp_path / "config.json"), f"--{name}", path)
     assert plan.returncode == 1
-    assert [each.startswith(sentence) for each in errors(plan.stderr)] == [True]
-    given = {each: str(tmp_path / f"{each}.json") for each in NAMES} | {name: path}
+    assert [line.startswith(message) for line in errors(plan.stderr)] == [True]
+    paths = {option: str(tmp_path / f"{option}.json") for option in NAMES}
     (tmp_path / "catalog.json").write_text('{"streams": []}')
     (tmp_path / "state.json").write_text("[]")
-    assert sentence in airbyte(given)
+    assert message in failing_read(paths | {name: path})
 
 
-def airbyte(given: dict[str, str]) -> str:
-    """Return the errors of a read."""
+def failing_read(paths: dict[str, str]) -> str:
+    """Run a failing read of the Airbyte source; return its output."""
     written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with redirect_stdout(written):
-        words = [part for n, path in given.items() for part in (f"--{n}", path)]
-        assert run_source(["read", *words]) == 1
+        options = [word for name, path in paths.items() for word in (f"--{name}", path)]
+        assert run_source(["read", *options]) == 1
     written.seek(0)
     return written.read()
 
 
-def test_a_file_that_may_not_be_read_is_told(
+def test_file_without_read_permission_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: Path) -> t.NoReturn:
@@ -124,7 +124,7 @@ def test_a_file_that_may_not_be_read_is_told(
 
 
 @pytest.mark.parametrize("content", ["[]", '"text"', "1", "null", "true"])
-def test_a_config_that_is_no_object_is_told(tmp_path: Path, content: str) -> None:
+def test_config_must_be_an_object(tmp_path: Path, content: str) -> None:
     _, stderr = run(tmp_path, content, status=1)
     (line,) = errors(stderr)
     assert line.startswith("The config is ")
@@ -144,7 +144,7 @@ def test_a_config_that_is_no_object_is_told(tmp_path: Path, content: str) -> Non
         {"singer_state": {"singer_state": STATE}, "completed": 1},
     ],
 )
-def test_a_state_is_taken_out_of_what_it_is_wrapped_in(
+def test_state_is_unwrapped(
     wrapped: dict[str, t.Any],
 ) -> None:
     tap = TapZohoCampaigns(config=dict(SANDBOX), state=wrapped)
@@ -152,30 +152,30 @@ def test_a_state_is_taken_out_of_what_it_is_wrapped_in(
 
 
 @pytest.mark.parametrize(
-    "nothing",
+    "state",
     [{}, {"bookmarks": {}}, {"singer_state": {}}, {"currently_syncing": None}],
 )
-def test_nothing_is_no_state(nothing: dict[str, t.Any]) -> None:
-    assert not TapZohoCampaigns(config=dict(SANDBOX), state=nothing).state.get(
+def test_empty_state_has_no_bookmarks(state: dict[str, t.Any]) -> None:
+    assert not TapZohoCampaigns(config=dict(SANDBOX), state=state).state.get(
         "bookmarks"
     )
 
 
-TEXTLESS: list[t.Any] = ["text", 1, [], {}, True, ""]
-OTHERS: list[t.Any] = [[], "text", 1, None, True]
-WRONG: list[t.Any] = [
+NOT_TEXTS: list[t.Any] = ["text", 1, [], {}, True, ""]
+NOT_OBJECTS: list[t.Any] = [[], "text", 1, None, True]
+MALFORMED_STATES: list[t.Any] = [
     *([], "text", 1, True, None, [STATE], {"client_id": "x"}, {"singer_state": None}),
     *({"type": "STATE", "value": []}, {"type": "RECORD", "value": STATE}),
-    *({"bookmarks": odd} for odd in OTHERS),
-    *({"bookmarks": {"campaigns": odd}} for odd in OTHERS),
-    *({"bookmarks": {"gone": odd}} for odd in OTHERS),
+    *({"bookmarks": odd} for odd in NOT_OBJECTS),
+    *({"bookmarks": {"campaigns": odd}} for odd in NOT_OBJECTS),
+    *({"bookmarks": {"gone": odd}} for odd in NOT_OBJECTS),
     *(
         {"bookmarks": {"campaign_recipients": {"replication_key": odd}}}
-        for odd in TEXTLESS
+        for odd in NOT_TEXTS
     ),
     *(
         {"bookmarks": {"segment_contacts": {"replication_key_value": odd}}}
-        for odd in TEXTLESS
+        for odd in NOT_TEXTS
     ),
     {"bookmarks": {"campaigns": {"replication_key": "no_such_field"}}},
     {"bookmarks": {"campaigns": {"partitions": {}}}},
@@ -183,8 +183,8 @@ WRONG: list[t.Any] = [
 ]
 
 
-@pytest.mark.parametrize("state", WRONG)
-def test_a_state_of_another_shape_ends_the_run_before_it_begins(state: t.Any) -> None:
+@pytest.mark.parametrize("state", MALFORMED_STATES)
+def test_malformed_state_is_an_error_before_the_run(state: t.Any) -> None:
     with pytest.raises(SettingError) as raised:
         TapZohoCampaigns(config=dict(SANDBOX), state=files.as_state(state))
     assert str(raised.value).startswith("The state ")
@@ -192,14 +192,14 @@ def test_a_state_of_another_shape_ends_the_run_before_it_begins(state: t.Any) ->
 
 
 @pytest.mark.parametrize("state", [[], {"bookmarks": None}])
-def test_it_is_one_line_of_every_command(
+def test_every_command_reports_a_malformed_state_in_one_line(
     service: Service, tmp_path: Path, state: t.Any
 ) -> None:
     path = tmp_path / "state.json"
     path.write_text(json.dumps(state))
-    for word in ((), ("plan",)):
+    for command in ((), ("plan",)):
         stdout, stderr = run(
-            tmp_path, service.config, *word, "--state", str(path), status=1
+            tmp_path, service.config, *command, "--state", str(path), status=1
         )
         assert not stdout
         (line,) = errors(stderr)
@@ -207,15 +207,15 @@ def test_it_is_one_line_of_every_command(
     assert not service.calls
 
 
-def airbyte_state(blob: t.Any) -> list[t.Any]:
-    stream = {"stream_descriptor": {"name": "campaigns"}, "stream_state": blob}
+def airbyte_state(content: t.Any) -> list[t.Any]:
+    stream = {"stream_descriptor": {"name": "campaigns"}, "stream_state": content}
     return [{"type": "STREAM", "stream": stream}]
 
 
-@pytest.mark.parametrize("blob", [[], "text", 1, True])
-def test_a_blob_of_airbyte_that_is_no_object_is_told(blob: t.Any) -> None:
+@pytest.mark.parametrize("content", [[], "text", 1, True])
+def test_airbyte_state_must_be_an_object(content: t.Any) -> None:
     with pytest.raises(SettingError, match="The state of campaigns"):
-        read_states(airbyte_state(blob))
+        read_states(airbyte_state(content))
     assert read_states(airbyte_state(None)) == {"campaigns": {}}
     assert read_states(airbyte_state({"a": 1})) == {"campaigns": {"a": 1}}
 
@@ -234,7 +234,7 @@ def catalog_of(*names: str) -> dict[str, t.Any]:
 
 
 @pytest.mark.parametrize("catalog", [{"streams": []}, None])
-def test_an_empty_catalog_is_told_in_one_line(
+def test_catalog_without_selected_streams_is_reported_in_one_line(
     service: Service, tmp_path: Path, catalog: t.Any
 ) -> None:
     path = tmp_path / "catalog.json"
@@ -246,32 +246,32 @@ def test_an_empty_catalog_is_told_in_one_line(
 
 
 ENTRY: dict[str, t.Any] = {"tap_stream_id": "campaigns", "schema": {"properties": {}}}
-ODD: list[t.Any] = [[], {}, "text", 1, None, True]
+ODD_VALUES: list[t.Any] = [[], {}, "text", 1, None, True]
 
 
 @pytest.mark.parametrize(
     "catalog",
     [
         *([], "text", 1, None, True, {}, {"stream": []}),
-        *({"streams": odd} for odd in ODD if odd != []),
-        *({"streams": [odd]} for odd in ODD),
+        *({"streams": odd} for odd in ODD_VALUES if odd != []),
+        *({"streams": [odd]} for odd in ODD_VALUES),
         *(
             {"streams": [ENTRY | {"tap_stream_id": odd}]}
-            for odd in ODD
+            for odd in ODD_VALUES
             if odd != "text"
         ),
-        *({"streams": [ENTRY | {"schema": odd}]} for odd in ODD),
+        *({"streams": [ENTRY | {"schema": odd}]} for odd in ODD_VALUES),
         *(
             {"streams": [ENTRY | {"schema": {"properties": odd}}]}
-            for odd in ODD
+            for odd in ODD_VALUES
             if odd != {}
         ),
         *({"streams": [ENTRY | {"schema": {"properties": {"a": 1}}}]},),
-        *({"streams": [ENTRY | {"metadata": odd}]} for odd in ODD if odd != []),
-        *({"streams": [ENTRY | {"metadata": [odd]}]} for odd in ODD),
+        *({"streams": [ENTRY | {"metadata": odd}]} for odd in ODD_VALUES if odd != []),
+        *({"streams": [ENTRY | {"metadata": [odd]}]} for odd in ODD_VALUES),
         *(
             {"streams": [ENTRY | {"metadata": [{"breadcrumb": [], "metadata": odd}]}]}
-            for odd in ODD
+            for odd in ODD_VALUES
             if odd != {}
         ),
         *(
@@ -280,7 +280,7 @@ ODD: list[t.Any] = [[], {}, "text", 1, None, True]
         ),
     ],
 )
-def test_a_catalog_of_another_shape_is_told(catalog: t.Any) -> None:
+def test_malformed_catalog_is_an_error(catalog: t.Any) -> None:
     with pytest.raises(SettingError) as raised:
         files.as_catalog(catalog)
     assert str(raised.value).startswith("The catalog ")
@@ -290,5 +290,5 @@ def test_a_catalog_of_another_shape_is_told(catalog: t.Any) -> None:
             TapZohoCampaigns(config=dict(SANDBOX), catalog=catalog)
 
 
-def test_a_catalog_of_the_tap_is_taken() -> None:
+def test_discovered_catalog_is_accepted() -> None:
     files.as_catalog(catalog_of("campaigns"))

@@ -1,3 +1,5 @@
+"""The writer buffers records, and writes all messages in order and as the SDK does."""
+
 from __future__ import annotations
 
 import io
@@ -25,7 +27,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib.messages import Message
 
-FULL = 256 * 1024
+BUFFER_SIZE = 256 * 1024
 STATE = StateMessage({"bookmarks": {"a": {"replication_key_value": "2013"}}})
 SCHEMA = SchemaMessage("a", {"properties": {"key": {"type": "string"}}}, ["key"])
 Capture = pytest.CaptureFixture[bytes]
@@ -40,7 +42,7 @@ def lines(written: bytes) -> list[dict[str, t.Any]]:
     return [*map(json.loads, written.splitlines())]
 
 
-def test_records_are_gathered_until_somebody_flushes(capsysbinary: Capture) -> None:
+def test_records_are_buffered_until_a_flush(capsysbinary: Capture) -> None:
     writer = PageWriter()
     for key in range(0, 100, 10):
         writer.write_message(records(*range(key, key + 10)))
@@ -52,27 +54,27 @@ def test_records_are_gathered_until_somebody_flushes(capsysbinary: Capture) -> N
     assert capsysbinary.readouterr().out == b""
 
 
-class Trickle(io.BytesIO):
-    """Takes a few bytes of each write, as a file does that a signal interrupts."""
+class ShortWriteFile(io.BytesIO):
+    """A file that writes a few bytes per call, as if a signal had interrupted it."""
 
-    def write(self, told: t.Any) -> int:
-        return super().write(told[:7])
+    def write(self, data: t.Any) -> int:
+        return super().write(data[:7])
 
 
-def test_a_write_that_is_cut_short_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    trickle = Trickle()
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(trickle))
+def test_partial_write_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = ShortWriteFile()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(file))
     writer = PageWriter()
     writer.write_message(records(*range(50)))
     writer.flush()
-    written = lines(trickle.getvalue())
+    written = lines(file.getvalue())
     assert [line["record"]["key"] for line in written] == [*range(50)]
 
 
 @pytest.mark.parametrize(
     "other", [STATE, SCHEMA, ActivateVersionMessage("a", 1)], ids=lambda m: m.type
 )
-def test_any_other_message_is_written_at_once_behind_all_records(
+def test_other_messages_are_written_at_once_after_buffered_records(
     other: Message, capsysbinary: Capture
 ) -> None:
     writer = PageWriter()
@@ -86,7 +88,7 @@ def test_any_other_message_is_written_at_once_behind_all_records(
     assert capsysbinary.readouterr().out == b""
 
 
-def test_no_more_is_gathered_than_a_quarter_of_a_mebibyte(
+def test_buffer_is_written_above_256_kib(
     capsysbinary: Capture,
 ) -> None:
     writer = PageWriter()
@@ -94,13 +96,13 @@ def test_no_more_is_gathered_than_a_quarter_of_a_mebibyte(
     while not (written := capsysbinary.readouterr().out):
         writer.write_message(records("x" * 1000))
         count += 1
-    assert FULL < len(written) < FULL + 2000
+    assert BUFFER_SIZE < len(written) < BUFFER_SIZE + 2000
     assert len(lines(written)) == count
-    writer.write_message(records("y" * FULL))
+    writer.write_message(records("y" * BUFFER_SIZE))
     assert len(lines(capsysbinary.readouterr().out)) == 1
 
 
-def test_a_message_that_can_not_be_written_leaves_the_others_whole(
+def test_unserializable_message_does_not_damage_others(
     capsysbinary: Capture,
 ) -> None:
     writer = PageWriter()
@@ -132,10 +134,11 @@ TIMES = st.none() | st.datetimes(
 
 
 def read_back(line: bytes | str) -> dict[str, t.Any]:
-    read: dict[str, t.Any] = json.loads(line, parse_float=Decimal)
-    if "time_extracted" in read:
-        read["time_extracted"] = datetime.fromisoformat(read["time_extracted"])
-    return read
+    message: dict[str, t.Any] = json.loads(line, parse_float=Decimal)
+    if "time_extracted" in message:
+        extracted = datetime.fromisoformat(message["time_extracted"])
+        message["time_extracted"] = extracted
+    return message
 
 
 def written_by(*messages: Message) -> list[bytes]:
@@ -157,7 +160,7 @@ def written_by(*messages: Message) -> list[bytes]:
     st.none() | st.integers(0, 2**53),
     TIMES,
 )
-def test_the_records_of_a_page_are_written_as_the_sdk_writes_each(
+def test_page_is_written_like_single_records_by_the_sdk(
     rows: list[dict[str, t.Any]], version: int | None, extracted: datetime | None
 ) -> None:
     lines = written_by(RecordMessage("a", page(rows), version, extracted))
@@ -169,41 +172,41 @@ def test_the_records_of_a_page_are_written_as_the_sdk_writes_each(
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=5))
-def test_a_state_says_what_the_writer_of_the_sdk_says(values: dict[str, t.Any]) -> None:
+def test_state_is_written_as_by_the_sdk(values: dict[str, t.Any]) -> None:
     message = StateMessage(values)
     (line,) = written_by(message)
     assert line + b"\n" == PageWriter().serialize_message(message)
     assert read_back(line) == read_back(SingerWriter().serialize_message(message))
 
 
-def test_a_page_without_records_writes_nothing() -> None:
+def test_empty_page_writes_nothing() -> None:
     assert written_by(RecordMessage("a", page([]))) == []
 
 
 class Map:
-    """A stream map of the SDK, as far as pages need it."""
+    """A stream map with only what pages use."""
 
     stream_alias = "alias"
     transformed_schema: t.ClassVar[dict[str, t.Any]] = {"properties": {}}
     transformed_key_properties = ("key",)
 
     def transform(self, record: dict[str, t.Any]) -> dict[str, t.Any] | None:
-        """Take odd records out and mark the others."""
+        """Drop records with odd keys, and mark the others."""
         return None if record["key"] % 2 else record | {"even": True}
 
 
-def test_a_map_treats_each_record_of_a_page() -> None:
-    one = t.cast("StreamMap", Map())
-    (mapped,) = PageMap.of("campaigns", [one])
-    assert mapped.transform(page([{"key": key} for key in range(4)])) == page(
+def test_map_is_applied_to_each_record_of_a_page() -> None:
+    stream_map = t.cast("StreamMap", Map())
+    (page_map,) = PageMap.of("campaigns", [stream_map])
+    assert page_map.transform(page([{"key": key} for key in range(4)])) == page(
         [{"key": 0, "even": True}, {"key": 2, "even": True}]
     )
-    assert mapped.transform(page([{"key": 1}])) == page([])
-    assert mapped.stream_alias == "alias"
-    assert mapped.transformed_schema == {"properties": {}}
-    assert mapped.transformed_key_properties == ("key",)
+    assert page_map.transform(page([{"key": 1}])) == page([])
+    assert page_map.stream_alias == "alias"
+    assert page_map.transformed_schema == {"properties": {}}
+    assert page_map.transformed_key_properties == ("key",)
 
 
-def test_a_map_that_removes_a_stream_stays_what_it_is() -> None:
+def test_map_that_removes_a_stream_is_unchanged() -> None:
     remove = RemoveRecordTransform("a", {}, (), None)
     assert PageMap.of("campaigns", [remove]) == [remove]

@@ -1,4 +1,4 @@
-"""Private parts of the SDK are used in one module only."""
+"""Only `singer/sdk.py` may use private parts of the SDK."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ MODULES = [
 def private_names() -> set[str]:
     """Return the private methods and attributes of the SDK's base classes."""
     classes = {
-        base
-        for known in BASES
-        for base in known.__mro__
-        if base.__module__.startswith(singer_sdk.__name__)
+        parent
+        for base in BASES
+        for parent in base.__mro__
+        if parent.__module__.startswith(singer_sdk.__name__)
     }
     names = {name for base in classes for name in vars(base) if name.startswith("_")}
     sources = map(inspect.getsource, classes)
-    found = {name for source in sources for name in PRIVATE.findall(source)}
-    return {name for name in names | found if not name.startswith("__")}
+    attributes = {name for source in sources for name in PRIVATE.findall(source)}
+    return {name for name in names | attributes if not name.startswith("__")}
 
 
-def test_there_are_private_names_to_look_for() -> None:
+def test_private_names_of_the_sdk_are_found() -> None:
     assert {"_process_record_message", "_streams", "_config"} <= private_names()
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_leaves_private_parts_of_the_sdk_alone(name: str) -> None:
+def test_module_uses_no_private_part_of_the_sdk(name: str) -> None:
     module = importlib.import_module(name)
     tree = ast.parse(inspect.getsource(module))
     used = [
@@ -61,16 +61,16 @@ def test_a_module_leaves_private_parts_of_the_sdk_alone(name: str) -> None:
         and (node.module or "").startswith(singer_sdk.__name__)
         and ("._" in str(node.module) or any(a.name[0] == "_" for a in node.names))
     ]
-    known = private_names()
+    private = private_names()
     for node in tree.body:
         if not isinstance(node, ast.ClassDef):
             continue
-        kind: type[t.Any] = getattr(module, node.name)
-        if not issubclass(kind, BASES):
+        class_: type[t.Any] = getattr(module, node.name)
+        if not issubclass(class_, BASES):
             continue
         for part in ast.walk(node):
-            if isinstance(part, ast.Attribute) and part.attr in known:
+            if isinstance(part, ast.Attribute) and part.attr in private:
                 used.append(part.attr)
-            if isinstance(part, ast.FunctionDef) and part.name in known:
+            if isinstance(part, ast.FunctionDef) and part.name in private:
                 used.append(part.name)
     assert not used

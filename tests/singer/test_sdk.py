@@ -1,4 +1,4 @@
-"""The SDK's own suite, over the sandbox, in both formats."""
+"""The SDK's own test suite, run with the sandbox in both formats."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
-# XML carries less than JSON, and nothing has to stand in each field; the suite warns.
+# The suite warns about fields without values: XML has fewer fields than JSON, and
+# fields may be empty.
 pytestmark = pytest.mark.filterwarnings("ignore:Fields in transformed catalog")
 
 CONFIG = {"data_center": "sandbox", "actions": ["spamcontacts", "clickedcontacts"]}
 
 
 def whole_catalog() -> dict[str, t.Any]:
-    """Return a catalog that selects what is off by default, too."""
+    """Return a catalog that selects all streams, also those that are off by default."""
     catalog = TapZohoCampaigns(config=CONFIG).catalog_dict
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
@@ -31,7 +32,7 @@ def suite(format_: str) -> type[t.Any]:
         config=CONFIG | {"response_format": format_},
         suite_config=SuiteConfig(max_records_limit=None),
         catalog=whole_catalog(),
-        # Else the settings of whoever runs the tests count.
+        # Otherwise the suite would read settings from the developer's environment.
         parse_env_config=False,
     )
 
