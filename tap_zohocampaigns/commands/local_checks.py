@@ -6,9 +6,11 @@ import shlex
 import typing as t
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from tap_zohocampaigns.api.endpoints import READS
 from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.quota.opening import REDIS, find_file
 from tap_zohocampaigns.commands.checks import (
     AGAIN,
     DESCRIBE,
@@ -63,7 +65,7 @@ def _wrong_setting(problem: str) -> Check:
 
 def ledger_checks(client: Client, settings: Row) -> list[Check]:
     """Return where calls are counted, and which endpoints have none left."""
-    where = settings.get("rate_limit_ledger") or "the file in the user's state folder"
+    where = settings.get("rate_limit_ledger")
     if settings["data_center"] == SANDBOX:
         # The quota of a sandbox ends with it.
         return [Check("ledger", Result.OK, "Calls of the sandbox are not shared")]
@@ -72,14 +74,14 @@ def ledger_checks(client: Client, settings: Row) -> list[Check]:
         full = client.ledger.free_at(name for name in READS if not remaining[name])
     except ZohoError as error:
         return [wrong_ledger(error)]
-    kind = "a Redis" if where.startswith(("redis:", "rediss:")) else where
+    store = _store(where)
     if not client.ledger.is_shared:
         text = "Calls are counted for this run alone"
         if where != "memory":
-            text = f"Calls can't be counted in {kind}, so each run counts its own"
+            text = f"Calls can't be counted in {store}, so each run counts its own"
         ledger = Check("ledger", Result.WARNING, text, _ALONE, _USE_FILE)
     else:
-        ledger = Check("ledger", Result.OK, f"Calls of all runs are counted in {kind}")
+        ledger = Check("ledger", Result.OK, f"Calls of all runs are counted in {store}")
     return [ledger, *_quota(remaining, full)]
 
 
@@ -100,9 +102,22 @@ def _quota(remaining: dict[str, int], free_at: dict[str, str]) -> list[Check]:
         )
         for name, time in free_at.items()
     ]
-    left = [f"{name} {calls}" for name, calls in remaining.items() if calls]
-    text = f"Calls left now: {', '.join(left)}"
+    most = max(remaining.values())
+    used = [f"{name} {calls}" for name, calls in remaining.items() if 0 < calls < most]
+    text = "; ".join([f"{most} calls left for each endpoint", *used])
     return [*checks, Check("quota", Result.OK, text)]
+
+
+def _store(where: str | None) -> str:
+    """Return what `rate_limit_ledger` names, without a password."""
+    if where and where.startswith(REDIS):
+        return "a Redis"
+    path = find_file(where)
+    if path is None:
+        return "a file, as there is no home folder"
+    with suppress(ValueError, RuntimeError):
+        return f"~/{path.relative_to(Path.home())}"
+    return str(path)
 
 
 def state_check(path: str) -> Check:
