@@ -55,7 +55,9 @@ if t.TYPE_CHECKING:
 
 SECOND = timedelta(seconds=1)
 PAUSES = (MINUTE, HOUR, DAY, 7 * DAY, 29 * DAY, 30 * DAY, 40 * DAY)
+# Values of the setting `start_date`.
 STARTS = (None, BEGIN - 3 * DAY, BEGIN, BEGIN + 20 * DAY)
+# How far the clock of the tap may be wrong.
 SKEWS = (timedelta(), timedelta(), 3 * HOUR, -3 * HOUR, 30 * HOUR)
 # The most rows of a page, and whether answers report this limit.
 CAPS = ((None, True), (3, True), (7, True), (10, False))
@@ -203,14 +205,17 @@ class Life(LifeChecks, RuleBasedStateMachine):
 
     @rule(column=st.sampled_from(sorted(OPTIONAL)))
     def select(self, column: str) -> None:
+        """Select a column, or deselect it if it is selected."""
         self.columns ^= {column}
 
     @rule()
     def select_snapshots(self) -> None:
+        """Select the stream `snapshots`, or deselect it if it is selected."""
         self.selected ^= {"snapshots"}
 
     @rule()
     def replicate(self) -> None:
+        """Switch between incremental and full replication."""
         self.full = not self.full
 
     # Runs.
@@ -223,6 +228,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
 
     @rule(cut=st.floats(0, 1), back=st.integers(0, 3))
     def run_and_kill_at_a_message(self, cut: float, back: int) -> None:
+        """Load only a share `cut` of the messages; save a state `back` states old."""
         run = self.run()
         self.die(run, run.messages[: round(cut * len(run.messages))], back)
 

@@ -171,7 +171,7 @@ class LifeChecks:
         self._count_runs_after_window(run)
 
     def die(self, run: Run, messages: list[Message], back: int) -> None:
-        """Load the output of a killed run; the loader may have saved an older state."""
+        """Load the output of a killed run; the saved state may be `back` states old."""
         self.warehouse.load(messages)
         states = [m["value"] for m in messages if m["type"] == "STATE"]
         candidates = [self.state, *states]
@@ -311,7 +311,7 @@ class LifeChecks:
             assert not due, f"{part}: did not match, and is not read again"
 
     def _compare(self, parts: set[str]) -> None:
-        """Check the rows of these parts, and their number."""
+        """Check the rows of these parts in the warehouse, and `rows_read`."""
         current = self.warehouse.current()
         for part in parts:
             versions = [

@@ -24,7 +24,12 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class Impolite(Town):
-    """A town whose counters and lists can be wrong."""
+    """A town whose counters and lists can be wrong.
+
+    Attributes:
+        counters: Key of a campaign -> counters of its report that are wrong.
+        unlisted: Keys of campaigns that are not listed.
+    """
 
     def reset(self) -> None:
         super().reset()
@@ -39,7 +44,13 @@ class Impolite(Town):
 
 
 class Story:
-    """Runs of the tap against a town; each begins with the state of the last run."""
+    """Runs of the tap against a town; each begins with the state of the last run.
+
+    Attributes:
+        behind: How far the clock of the tap is behind that of the town.
+        messages: What the last run wrote.
+        ended: Whether the last run was complete.
+    """
 
     def __init__(self, town: Impolite, service: Service) -> None:
         self.town = town
