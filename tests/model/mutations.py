@@ -1,4 +1,4 @@
-"""Fixes taken out: each is a fault that was there, or one like it."""
+"""Mutations: each reverts one fix, so that a past fault or a similar one is back."""
 
 from __future__ import annotations
 
@@ -28,221 +28,223 @@ if t.TYPE_CHECKING:
     Patch: t.TypeAlias = pytest.MonkeyPatch
 
 
-def believe_each_text_of_time(patch: Patch) -> None:
-    """One text that contradicts its epoch is enough to know no zone."""
-    find = zones.find_zone
+def find_no_zone_if_one_text_disagrees(patch: Patch) -> None:
+    """No zone is found if one text disagrees with its epoch."""
+    original = zones.find_zone
 
-    def found(*clues: t.Any) -> t.Any:
-        finding = find(*clues)
+    def patched(*args: t.Any) -> t.Any:
+        finding = original(*args)
         return None if finding and finding.disagree else finding
 
-    patch.setattr("tap_zohocampaigns.sync.zone.find_zone", found)
+    patch.setattr("tap_zohocampaigns.sync.zone.find_zone", patched)
 
 
-def trust_one_counter(patch: Patch) -> None:
-    """An action is unchanged if its own counter is."""
-    alone = {"unopenedcontacts": Evidence(("unopened",))}
-    patch.setattr(counters, "EVIDENCE", {**EVIDENCE, **alone})
+def compare_only_one_counter(patch: Patch) -> None:
+    """An action counts as unchanged if its own counter is unchanged."""
+    own_counter = {"unopenedcontacts": Evidence(("unopened",))}
+    patch.setattr(counters, "EVIDENCE", {**EVIDENCE, **own_counter})
 
 
-def settle_what_does_not_match(patch: Patch) -> None:
-    """What did not match its counter is not read again."""
-    note = lookback.note_look
+def ignore_that_rows_and_counter_disagree(patch: Patch) -> None:
+    """An action is not read again if its rows and its counter disagree."""
+    original = lookback.note_look
 
-    def noted(*args: t.Any, **kwargs: t.Any) -> t.Any:
-        found = note(*args, **kwargs)
-        return {name: found[name] for name in found.keys() - {"due", "since"}}
+    def patched(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        line = original(*args, **kwargs)
+        return {name: line[name] for name in line.keys() - {"due", "since"}}
 
-    patch.setattr(recipients, "note_look", noted)
+    patch.setattr(recipients, "note_look", patched)
 
 
-def settle_by_the_clock(patch: Patch) -> None:
-    """When it is due depends on a clock that steps back."""
-    choose = lookback.choose_look
+def use_a_clock_that_steps_back_for_due_times(patch: Patch) -> None:
+    """Whether an action is due depends on a clock that may step back."""
+    original = lookback.choose_look
 
-    def chosen(known: t.Any, counters: t.Any, now: str, *, closing: bool) -> Look:
+    def patched(line: t.Any, counters: t.Any, now: str, *, closing: bool) -> Look:
         earlier = now.replace("T12", "T09")
-        return choose(known, counters, earlier, closing=closing)
+        return original(line, counters, earlier, closing=closing)
 
-    patch.setattr(recipients, "choose_look", chosen)
-
-
-def take_nought_for_empty(patch: Patch) -> None:
-    """A counter of 0 proves an empty feed, to the end."""
-    choose = lookback.choose_look
-
-    def chosen(known: t.Any, counters: t.Any, now: str, *, closing: bool) -> Look:
-        if counters.reported == 0 and not (known and known["rows"]):
-            return Look.SKIP if known else Look.ASSUME_EMPTY
-        return choose(known, counters, now, closing=closing)
-
-    patch.setattr(recipients, "choose_look", chosen)
+    patch.setattr(recipients, "choose_look", patched)
 
 
-def trust_counters_to_the_end(patch: Patch) -> None:
-    """The closing look is a look like any other."""
-    choose = lookback.choose_look
+def trust_a_counter_of_zero(patch: Patch) -> None:
+    """A counter of 0 proves an empty feed, even at the closing look."""
+    original = lookback.choose_look
 
-    def chosen(known: t.Any, counters: t.Any, now: str, *, closing: bool) -> Look:
-        return choose(known, counters, now, closing=closing and known is None)
+    def patched(line: t.Any, counters: t.Any, now: str, *, closing: bool) -> Look:
+        if counters.reported == 0 and not (line and line["rows"]):
+            return Look.SKIP if line else Look.ASSUME_EMPTY
+        return original(line, counters, now, closing=closing)
 
-    patch.setattr(recipients, "choose_look", chosen)
+    patch.setattr(recipients, "choose_look", patched)
 
 
-def keep_a_closing_look_for_final(patch: Patch) -> None:
-    """A closing look counts, though the window has opened again since then."""
-    take = CampaignRecipients.write_campaign
+def trust_counters_at_the_closing_look(patch: Patch) -> None:
+    """The closing look relies on counters."""
+    original = lookback.choose_look
 
-    def taken(self: t.Any, part: t.Any, batches: t.Any, line: t.Any) -> t.Any:
+    def patched(line: t.Any, counters: t.Any, now: str, *, closing: bool) -> Look:
+        return original(line, counters, now, closing=closing and line is None)
+
+    patch.setattr(recipients, "choose_look", patched)
+
+
+def keep_final_looks_of_a_reopened_window(patch: Patch) -> None:
+    """An action stays final although the window of its campaign is open again."""
+    original = CampaignRecipients.write_campaign
+
+    def patched(self: t.Any, part: t.Any, batches: t.Any, line: t.Any) -> t.Any:
         before = {
-            (key, action): noted["final"]
+            (key, action): action_line["final"]
             for key, actions in line.get("seen", {}).items()
-            for action, noted in actions.items()
-            if "final" in noted
+            for action, action_line in actions.items()
+            if "final" in action_line
         }
-        over = yield from take(self, part, batches, line)
+        may_close = yield from original(self, part, batches, line)
         for (key, action), final in before.items():
             line["seen"][key][action].setdefault("final", final)
-        return over
+        return may_close
 
-    patch.setattr(CampaignRecipients, "write_campaign", taken)
+    patch.setattr(CampaignRecipients, "write_campaign", patched)
 
 
-def ask_for_tests_once(patch: Patch) -> None:
-    """The tests that a campaign named first are all."""
-    tests = CampaignRecipients._tests  # noqa: SLF001 (what is taken out)
+def ask_for_test_sends_once(patch: Patch) -> None:
+    """Test sends that a campaign names later are not found."""
+    original = CampaignRecipients._tests  # noqa: SLF001 (the fix to revert)
 
-    def asked(self: t.Any, campaign: t.Any, line: t.Any, *, closing: bool) -> t.Any:
+    def patched(self: t.Any, campaign: t.Any, line: t.Any, *, closing: bool) -> t.Any:
         if line.get("tests"):
             return line["tests"], line.get("named", "")
-        return tests(self, campaign, line, closing=closing)
+        return original(self, campaign, line, closing=closing)
 
-    patch.setattr(CampaignRecipients, "_tests", asked)
+    patch.setattr(CampaignRecipients, "_tests", patched)
 
 
-def close_spans_of_time(patch: Patch) -> None:
-    """All that was sent before a closed campaign is closed."""
-    parts = LookbackStream.parts
+def close_all_older_campaigns(patch: Patch) -> None:
+    """Every campaign that was sent before a closed one counts as closed."""
+    original = LookbackStream.parts
 
-    def left(self: t.Any) -> t.Any:
+    def patched(self: t.Any) -> t.Any:
         closed = self.previous_state["closed"]
         times = [
-            self.time_of(c) for c in self.campaigns() if c["campaign_key"] in closed
+            self.time_of(campaign)
+            for campaign in self.campaigns()
+            if campaign["campaign_key"] in closed
         ]
         newest = max(times, default="")
-        return [each for each in parts(self) if self.time_of(each.fields) > newest]
+        return [part for part in original(self) if self.time_of(part.fields) > newest]
 
-    patch.setattr(LookbackStream, "parts", left)
+    patch.setattr(LookbackStream, "parts", patched)
 
 
-def believe_the_clock(patch: Patch) -> None:
-    """The time of a run is what the clock says."""
+def use_the_clock_as_run_time(patch: Patch) -> None:
+    """The time of a run is that of the clock, even if the clock steps back."""
     patch.setattr(TapZohoCampaigns, "run_time", property(TapZohoCampaigns.time))
 
 
-def forget_the_selection(patch: Patch) -> None:
-    """Only a full refresh writes again what has not changed."""
+def ignore_a_changed_selection(patch: Patch) -> None:
+    """Unchanged rows are not written again when the selection changes."""
     patch.setattr(StatefulStream, "rewrites", property(lambda self: self.full))
 
 
-def tell_nothing_of_what_is_deleted(patch: Patch) -> None:
-    """What is not in the account any more has no snapshot of its own."""
+def write_no_snapshots_of_deleted_parts(patch: Patch) -> None:
+    """Deleted parts get no snapshot."""
     patch.setattr(SnapshotStream, "note_deleted", lambda _self, _keys: None)
 
 
-def take_hidden_for_deleted(patch: Patch) -> None:
-    """What is missing in one run is deleted."""
+def delete_a_segment_missing_once(patch: Patch) -> None:
+    """A segment that is missing in one run counts as deleted."""
     patch.setattr(members, "MISSING_RUNS", 1)
 
 
-def take_hidden_campaigns_for_deleted(patch: Patch) -> None:
-    """A campaign that is missing in one run is deleted."""
-    note = RecipientStream.note_missing
+def delete_a_campaign_missing_once(patch: Patch) -> None:
+    """A campaign that is missing in one run counts as deleted."""
+    original = RecipientStream.note_missing
 
-    def noted(self: t.Any, opened: t.Any, closed: t.Any) -> None:
-        listed = {each["campaign_key"] for each in self.inventory.campaigns}
+    def patched(self: t.Any, opened: t.Any, closed: t.Any) -> None:
+        listed = {campaign["campaign_key"] for campaign in self.inventory.campaigns}
         self.stream_state["missing"] = [*({*opened} | {*closed}) - listed]
-        note(self, opened, closed)
+        original(self, opened, closed)
 
-    patch.setattr(RecipientStream, "note_missing", noted)
+    patch.setattr(RecipientStream, "note_missing", patched)
 
 
-def close_what_is_gone_once(patch: Patch) -> None:
-    """A campaign is closed before it is told that a test of it is deleted."""
-    note = RecipientStream.note_not_found
+def close_a_campaign_before_the_deletion_is_written(patch: Patch) -> None:
+    """A campaign is closed before the deletion of its test send is written."""
+    original = RecipientStream.note_not_found
 
-    def noted(*args: t.Any) -> bool:
-        note(*args)
+    def patched(*args: t.Any) -> bool:
+        original(*args)
         return True
 
-    patch.setattr(RecipientStream, "note_not_found", noted)
+    patch.setattr(RecipientStream, "note_not_found", patched)
 
 
-def begin_at_the_beginning(patch: Patch) -> None:
-    """Each run begins with the same part."""
-    known = ZohoStream.known_state
+def start_with_the_first_part(patch: Patch) -> None:
+    """Each run starts with the same part."""
+    original = ZohoStream.known_state
 
-    def state(self: t.Any) -> t.Any:
-        found = known(self)
-        found.pop("next", None)
-        return found
+    def patched(self: t.Any) -> t.Any:
+        state = original(self)
+        state.pop("next", None)
+        return state
 
-    patch.setattr(ZohoStream, "known_state", state)
+    patch.setattr(ZohoStream, "known_state", patched)
 
 
-def begin_with_the_same_stream(patch: Patch) -> None:
-    """Each run begins with the same stream."""
+def start_with_the_first_stream(patch: Patch) -> None:
+    """Each run starts with the same stream."""
     patch.setattr(TapZohoCampaigns, "in_turn", lambda self: self.zoho_streams)
 
 
-def forget_what_was_underway(patch: Patch) -> None:
-    """A part that a killed run did not confirm is as it was."""
-    dirty = MembersStream._is_doubtful  # noqa: SLF001 (what is taken out)
+def ignore_a_killed_run(patch: Patch) -> None:
+    """A part that a killed run did not finish counts as unchanged."""
+    original = MembersStream._is_doubtful  # noqa: SLF001 (the fix to revert)
 
-    def forgotten(self: t.Any, line: t.Any) -> t.Any:
+    def patched(self: t.Any, line: t.Any) -> t.Any:
         self.previous_state.pop("underway", None)
-        return dirty(self, line)
+        return original(self, line)
 
-    patch.setattr(MembersStream, "_is_doubtful", forgotten)
+    patch.setattr(MembersStream, "_is_doubtful", patched)
 
 
-def forget_what_a_run_did_not_meet(patch: Patch) -> None:
-    """A part that a run did not meet is as the run before the last left it."""
-    batches = MembersStream.batches
+def keep_the_digest_of_a_missed_part(patch: Patch) -> None:
+    """A part that a run did not reach keeps its older digest."""
+    original = MembersStream.batches
 
-    def forgotten(self: t.Any) -> t.Any:
+    def patched(self: t.Any) -> t.Any:
         lines = self.stream_state.setdefault("parts", {})
         before = deepcopy(lines)
-        yield from batches(self)
+        yield from original(self)
         for owner, line in lines.items():
             line.setdefault("digest", before.get(owner, line).get("digest", ""))
 
-    patch.setattr(MembersStream, "batches", forgotten)
+    patch.setattr(MembersStream, "batches", patched)
 
 
-def take_a_short_page_for_the_last(patch: Patch) -> None:
-    """A page that has fewer rows than were asked for is the last."""
+def stop_at_a_short_page(patch: Patch) -> None:
+    """A page with fewer rows than requested counts as the last one."""
 
-    def last(self: t.Any, answer: t.Any) -> bool:
+    def patched(self: t.Any, answer: t.Any) -> bool:
         return bool(len(answer.keys) < self._paginator.size)
 
-    patch.setattr(Reading, "_is_surely_last", last)
+    patch.setattr(Reading, "_is_surely_last", patched)
 
 
-def forget_what_was_written(patch: Patch) -> None:
-    """A stream that is left out is as it was, whatever it wrote before."""
-    read = StatefulStream.get_records
+def restore_the_state_of_a_left_out_stream(patch: Patch) -> None:
+    """A stream that is left out gets its old state back, although it wrote rows."""
+    original = StatefulStream.get_records
 
-    def restored(self: t.Any, context: t.Any) -> t.Any:
+    def patched(self: t.Any, context: t.Any) -> t.Any:
         before = deepcopy(self.stream_state)
-        yield from read(self, context)
+        yield from original(self, context)
         if self.left_out:
             self.stream_state.clear()
             self.stream_state.update(before)
 
-    patch.setattr(StatefulStream, "get_records", restored)
+    patch.setattr(StatefulStream, "get_records", patched)
 
 
-def believe_an_end_for_ever(patch: Patch) -> None:
-    """An end that was asked for once is not asked for again."""
+def never_prove_the_end_again(patch: Patch) -> None:
+    """The end of a part is proved once and never again."""
     patch.setattr(members, "_PROOF_HOLDS", timedelta.max)

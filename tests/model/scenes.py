@@ -1,4 +1,4 @@
-"""Scenes of lives: each holds with a fix, and not without it."""
+"""Scenes: short sequences of events that pass with a fix and fail without it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def a_counter_stands_still(life: Life) -> None:
     life.run_whole()
 
 
-def a_text_of_time_is_minutes_off(life: Life) -> None:
+def a_time_text_is_minutes_off(life: Life) -> None:
     life.wire.outlier = True
     del life.settings["timezone"]
     life.town.send(range(5))
@@ -41,7 +41,7 @@ def a_counter_moves_before_its_feed_while_the_clock_steps_back(life: Life) -> No
     life.run_whole()
 
 
-def a_counter_stays_nought(life: Life) -> None:
+def a_counter_stays_at_zero(life: Life) -> None:
     key = life.town.send(range(5))
     life.town.open(key, 0)
     life.bend(0, "opens_count", Bend("zero"))
@@ -50,7 +50,7 @@ def a_counter_stays_nought(life: Life) -> None:
     life.run_whole()
 
 
-def counters_stand_still_to_the_end(life: Life) -> None:
+def counters_stand_still_until_the_window_ends(life: Life) -> None:
     key = life.town.send(range(5))
     life.town.open(key, 0)
     for name in ("opens_count", "unopened"):
@@ -61,7 +61,7 @@ def counters_stand_still_to_the_end(life: Life) -> None:
     life.run_whole()
 
 
-def counters_stand_still_in_a_window_that_opens_again(life: Life) -> None:
+def counters_stand_still_in_a_reopened_window(life: Life) -> None:
     key = life.town.send(range(5))
     life.town.open(key, 0)
     for name in ("opens_count", "unopened"):
@@ -76,7 +76,7 @@ def counters_stand_still_in_a_window_that_opens_again(life: Life) -> None:
     life.run_whole()
 
 
-def a_test_is_named_after_the_other(life: Life) -> None:
+def a_test_send_is_named_later(life: Life) -> None:
     key = life.town.test((range(3), range(3, 6)), named=False)
     life.town.conclude(key, range(6, 9))
     life.run_whole()
@@ -105,7 +105,7 @@ def a_clock_steps_back(life: Life) -> None:
 
 def a_clock_steps_back_after_a_kill(life: Life) -> None:
     (cvid,) = life.town.people
-    kill_within_the_segment(life)
+    kill_before_the_snapshot_of_the_segment(life)
     for number in range(4):
         life.town.leave(cvid, number)
     life.set_clock(-3 * HOUR)
@@ -139,7 +139,7 @@ def a_column_is_selected_while_a_segment_is_hidden(life: Life) -> None:
     life.run_whole()
 
 
-def a_full_refresh_does_not_meet_a_segment(life: Life) -> None:
+def a_full_refresh_misses_a_segment(life: Life) -> None:
     life.warehouse.activates = True
     (cvid,) = life.town.people
     life.run_whole()
@@ -191,20 +191,20 @@ def a_campaign_is_hidden_once(life: Life) -> None:
     life.run_whole()
 
 
-def a_run_is_killed_when_it_has_written_somebody(life: Life) -> None:
+def a_run_is_killed_after_writing_a_member(life: Life) -> None:
     (cvid,) = life.town.people
     life.run_whole()
     life.town.join(cvid, 12)
-    kill_within_the_segment(life)
+    kill_before_the_snapshot_of_the_segment(life)
     life.town.leave(cvid, 12)
     life.run_whole()
 
 
-def a_run_is_killed_and_the_next_does_not_meet_the_segment(life: Life) -> None:
+def a_run_is_killed_and_the_next_misses_the_segment(life: Life) -> None:
     (cvid,) = life.town.people
     life.run_whole()
     life.town.join(cvid, 12)
-    kill_within_the_segment(life)
+    kill_before_the_snapshot_of_the_segment(life)
     life.town.leave(cvid, 12)
     life.town.absent.add(cvid)
     life.run_whole()
@@ -212,8 +212,8 @@ def a_run_is_killed_and_the_next_does_not_meet_the_segment(life: Life) -> None:
     life.run_whole()
 
 
-def kill_within_the_segment(life: Life) -> None:
-    """Kill a run behind the members of the segment, and before their snapshot."""
+def kill_before_the_snapshot_of_the_segment(life: Life) -> None:
+    """Kill a run after it has written the members, and before their snapshot."""
     run = life.run()
     position = next(
         position
@@ -229,28 +229,28 @@ def runs_are_short(life: Life) -> None:
     for _ in range(4):
         life.town.send(range(9))
     for _ in range(60):
-        # What is read ahead of its turn is lost with the run.
+        # A run loses what its threads have prefetched, so more threads need more calls.
         run = life.run(end=("stop", 15 * life.at_once))
         life.die(run, run.messages, 0)
-    read = life.warehouse.snapshots.keys()
-    assert not life.history[-1].keys() - read, life.history[-1].keys() - read
+    unread = life.history[-1].keys() - life.warehouse.snapshots.keys()
+    assert not unread, unread
 
 
-def a_token_loses_a_right_behind_the_first_segment(life: Life) -> None:
+def a_token_loses_a_scope_after_the_first_segment(life: Life) -> None:
     (cvid,) = life.town.people
     life.town.add_segment(range(9))
     life.run_whole()
     life.town.leave(cvid, 0)
     life.town.join(cvid, 12, 2 * DAY)
-    # One by one, so that the first has been read.
+    # With one thread, the first segment is finished before the scope is lost.
     life.settings["concurrency"] = 1
     run = life.run(end=("forbid", 10))
-    (told,) = (
-        m["record"]
-        for m in run.messages
-        if m.get("stream") == "snapshots" and m["type"] == "RECORD"
+    (snapshot,) = (
+        message["record"]
+        for message in run.messages
+        if message.get("stream") == "snapshots" and message["type"] == "RECORD"
     )
-    assert told["cvid"] == cvid
+    assert snapshot["cvid"] == cvid
     life.die(run, run.messages, 0)
     life.town.leave(cvid, 12)
     life.town.join(cvid, 0)
@@ -264,26 +264,26 @@ def a_clock_was_ahead_when_an_end_was_proved(life: Life) -> None:
     life.run_whole()
     life.set_clock(0 * DAY)
     life.wait(2 * DAY)
-    # A cap that is not round, and that no answer tells.
+    # The cap is no round number, and no response shows it.
     life.set_cap((9, False))
     for number in (10, 11):
         life.town.join(cvid, number)
     life.run_whole()
 
 
-def a_cap_is_as_long_as_a_segment_was(life: Life) -> None:
+def a_page_cap_equals_the_old_size_of_a_segment(life: Life) -> None:
     (cvid,) = life.town.people
     life.settings["page_size"] = 20
     life.run_whole()
     life.wait(2 * DAY)
-    # It is not round, and no answer tells it.
+    # The cap is no round number, and no response shows it.
     life.set_cap((9, False))
     for number in (10, 11):
         life.town.join(cvid, number)
     life.run_whole()
 
 
-def a_cap_falls(life: Life) -> None:
+def a_page_cap_falls(life: Life) -> None:
     life.run_whole()
     life.set_cap((3, True))
     life.run_whole()
@@ -306,5 +306,5 @@ SCENES: tuple[Callable[[Life], None], ...] = tuple(
     for value in [*globals().values()]
     if getattr(value, "__module__", "") == __name__
     and getattr(value, "__annotations__", {}).keys() == {"life", "return"}
-    and value.__name__ != "kill_within_the_segment"
+    and value.__name__ != "kill_before_the_snapshot_of_the_segment"
 )

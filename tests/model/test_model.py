@@ -1,8 +1,8 @@
-"""An account that lives, and a tap that is run, killed and resumed: nothing is lost.
+"""A model test: the account changes at random, the tap is killed, and no row is lost.
 
-MODEL_EXAMPLES=20000 pytest tests/test_model.py
+MODEL_EXAMPLES=20000 pytest -m slow tests/model/test_model.py
 
-tries as many random lives instead of the same few hundred each time.
+tries that many random sequences, instead of the same hundred each time.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ EXAMPLES = 100
 
 
 @pytest.mark.parametrize(
-    ("at_once", "share"), [(1, 1), (4, 5)], ids=["one by one", "side by side"]
+    ("at_once", "divisor"), [(1, 1), (4, 5)], ids=["one thread", "four threads"]
 )
-def test_whatever_happens_the_warehouse_is_true(
-    life: Callable[..., Life], at_once: int, share: int
+def test_warehouse_matches_the_account_after_any_sequence(
+    life: Callable[..., Life], at_once: int, divisor: int
 ) -> None:
     examples = os.environ.get("MODEL_EXAMPLES")
     run_state_machine_as_test(
         t.cast("type[RuleBasedStateMachine]", partial(life, at_once=at_once)),
         settings=settings(
-            max_examples=int(examples or EXAMPLES) // share,
+            max_examples=int(examples or EXAMPLES) // divisor,
             derandomize=not examples,
             stateful_step_count=14,
             deadline=None,
