@@ -1,4 +1,4 @@
-"""A run may be killed at any call and at any message: the next one loses nothing."""
+"""A run can be killed at any call and at any message, and the next run loses no row."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli(
 
 @pytest.fixture(scope="module")
 def town() -> Town:
-    """An account with parts of several pages."""
+    """Return an account whose segments and campaigns have several pages."""
     town = Town()
     for members in (range(13), range(20), range(3, 8)):
         town.add_segment(members)
@@ -69,7 +69,7 @@ def run(
     concurrency: int = 1,
 ) -> list[Message]:
     """Run the tap to its end or its failure; return what it wrote."""
-    # The sandbox makes ten tokens in ten minutes.
+    # The sandbox allows ten tokens in ten minutes.
     town.now += timedelta(minutes=1)
 
     class Tap(TapZohoCampaigns):
@@ -85,7 +85,7 @@ def run(
         "rate_limit_ledger": "memory",
         "concurrency": concurrency,
     }
-    # A process of its own would have read it from a file.
+    # A new process would get a copy, because it reads the state from a file.
     tap = Tap(config=config, state=deepcopy(state))
     for name, stream in tap.streams.items():
         stream.selected = name in SAMPLED
@@ -94,7 +94,7 @@ def run(
         try:
             tap.sync_all()
         except ZohoError:
-            assert intercept, "only a run that is disturbed may fail"
+            assert intercept, "a run without an intercept must not fail"
     written.seek(0)
     return [*map(json.loads, written)]
 
@@ -112,100 +112,100 @@ def assert_whole(town: Town, warehouse: Warehouse, where: str) -> None:
     assert not difference(current, parts), where
 
 
-def asked_again(state: t.Any, calls: list[Call]) -> Counter[str]:
-    """Count the calls of recipients that a state tells to have been answered."""
-    found: Counter[str] = Counter()
-    lines = (state or {}).get("bookmarks", {}).get("campaign_recipients", {})
+def repeated_calls(state: t.Any, calls: list[Call]) -> Counter[str]:
+    """Count the calls for recipients that the state had already noted as read."""
+    repeated: Counter[str] = Counter()
+    bookmark = (state or {}).get("bookmarks", {}).get("campaign_recipients", {})
     for call in calls:
         if call.endpoint != RECIPIENTS:
             continue
-        for line in lines.get("open", {}).values():
-            seen = line["seen"].get(call.params["campaignkey"], {})
-            known = seen.get(call.params["action"])
-            if not known:
+        for campaign in bookmark.get("open", {}).values():
+            seen = campaign["seen"].get(call.params["campaignkey"], {})
+            noted = seen.get(call.params["action"])
+            if not noted:
                 continue
-            begun = known.get("begun")
-            if begun is None or int(call.params["fromindex"]) < begun["start"] - PAGE:
-                found[call.params["action"]] += 1
-    return found
+            cursor = noted.get("begun")
+            if cursor is None or int(call.params["fromindex"]) < cursor["start"] - PAGE:
+                repeated[call.params["action"]] += 1
+    return repeated
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_killed_at_any_message_the_next_run_goes_on(
-    town: Town, service: Service, at_once: int
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_next_run_completes_a_run_killed_at_any_message(
+    town: Town, service: Service, concurrency: int
 ) -> None:
-    whole = run(town, service, concurrency=at_once)
-    assert len(whole) > 100
-    for position in range(0, len(whole), at_once):
-        before = whole[:position]
+    full_run = run(town, service, concurrency=concurrency)
+    assert len(full_run) > 100
+    for position in range(0, len(full_run), concurrency):
+        before = full_run[:position]
         state = last_state(before)
         warehouse = Warehouse()
         warehouse.load(before)
-        warehouse.load(run(town, service, state, concurrency=at_once))
+        warehouse.load(run(town, service, state, concurrency=concurrency))
         assert_whole(town, warehouse, f"killed before message {position}")
-        assert not asked_again(state, service.calls), position
+        assert not repeated_calls(state, service.calls), position
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_killed_at_any_call_the_next_run_goes_on(
-    town: Town, service: Service, at_once: int
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_next_run_completes_a_run_killed_at_any_call(
+    town: Town, service: Service, concurrency: int
 ) -> None:
-    run(town, service, concurrency=at_once)
-    for position in range(0, len(service.calls), at_once):
-        asked = 0
+    run(town, service, concurrency=concurrency)
+    for position in range(0, len(service.calls), concurrency):
+        calls = 0
 
         def fail(_: Call, position: int = position) -> Reply | None:
-            nonlocal asked
-            asked += 1
-            return CUT if asked > position else None
+            nonlocal calls
+            calls += 1
+            return CUT if calls > position else None
 
-        before = run(town, service, intercept=fail, concurrency=at_once)
-        assert asked > position
+        before = run(town, service, intercept=fail, concurrency=concurrency)
+        assert calls > position
         state = last_state(before)
         warehouse = Warehouse()
         warehouse.load(before)
-        warehouse.load(run(town, service, state, concurrency=at_once))
+        warehouse.load(run(town, service, state, concurrency=concurrency))
         assert_whole(town, warehouse, f"killed at call {position}")
-        assert not asked_again(state, service.calls), position
+        assert not repeated_calls(state, service.calls), position
 
 
-def test_what_comes_is_the_same_however_much_is_read_at_once(
-    town: Town, service: Service
-) -> None:
-    one, *others = (run(town, service, concurrency=n) for n in (1, 2, 4, 16))
+def test_messages_do_not_depend_on_concurrency(town: Town, service: Service) -> None:
+    sequential, *others = (
+        run(town, service, concurrency=concurrency) for concurrency in (1, 2, 4, 16)
+    )
     for other in others:
-        assert plain(other) == plain(one)
+        assert without_times(other) == without_times(sequential)
 
 
-def plain(messages: list[Message]) -> list[Message]:
-    """Leave out the times of the run."""
+def without_times(messages: list[Message]) -> list[Message]:
+    """Return the messages without their times."""
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "", json.dumps(messages))
     return t.cast("list[Message]", json.loads(text))
 
 
 @pytest.mark.parametrize("position", [1, 5, 9, 14, 20, 26])
-def test_a_process_that_is_killed_loses_nothing(
+def test_killed_process_loses_no_row(
     tmp_path: Path, town: Town, service: Service, position: int
 ) -> None:
-    config, out = tmp_path / "config.json", tmp_path / "out.jsonl"
+    config, output = tmp_path / "config.json", tmp_path / "out.jsonl"
     config.write_text(
         json.dumps(service.config | {"page_size": PAGE, "timezone": ZONE.key})
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
-    asked = 0
+    calls = 0
     process: subprocess.Popen[bytes] | None = None
 
     def kill(_: Call) -> Reply | None:
-        nonlocal asked
-        asked += 1
-        if asked == position and process:
+        nonlocal calls
+        calls += 1
+        if calls == position and process:
             process.send_signal(signal.SIGKILL)
             process.wait()
         return None
 
     town.now += timedelta(hours=1)
     service.intercept = kill
-    with out.open("wb") as file:
+    with output.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", TAP, "--config", str(config)],
             stdout=file,
@@ -213,8 +213,8 @@ def test_a_process_that_is_killed_loses_nothing(
             env=environment,
         )
     assert process.wait(60) == -signal.SIGKILL
-    # A line that was cut is none: a loader would not take it either.
-    lines = out.read_text().split("\n")[:-1]
+    # The last line may be cut off, and a loader would skip it.
+    lines = output.read_text().split("\n")[:-1]
     before = [*map(json.loads, lines)]
     warehouse = Warehouse()
     warehouse.load(before)

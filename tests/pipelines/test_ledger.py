@@ -1,4 +1,4 @@
-"""Runs share what they know of the quota; a lock that one meets is a lock for all."""
+"""Runs share the quota, locks and the access token through the ledger."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
-# Real runs that share a file or a Redis.
+# These tests start real runs that share a file or a Redis.
 pytestmark = pytest.mark.slow
 
 TAP, TARGET, SOURCE = (
-    str(Path(sys.executable).with_name(f"{each}-zohocampaigns"))
-    for each in ("tap", "target", "source")
+    str(Path(sys.executable).with_name(f"{plugin}-zohocampaigns"))
+    for plugin in ("tap", "target", "source")
 )
 UNAUTHORIZED = b'{"message":"Unauthorized request.","Code":"1007","status":"error"}'
 RECIPIENTS = "getcampaignrecipientsdata"
 
 
 class Run(t.NamedTuple):
-    """A run of the tap that has ended."""
+    """A finished run of the tap."""
 
     status: int
     output: Output
@@ -53,7 +53,7 @@ class Run(t.NamedTuple):
 
 @pytest.fixture
 def busy(account: LivingAccount) -> Iterator[Service]:
-    """Serve an account that another program has nearly locked."""
+    """Serve an account whose quota is nearly used up by another program."""
     with Service(account, quota_calls=70) as service:
         yield service
 
@@ -64,10 +64,10 @@ def run(
     """Run the tap.
 
     Args:
-        folder: Where to keep its settings.
-        service: What it reads.
-        known: Whether a Redis is one that has long known the account.
-        settings: Besides those of the service.
+        folder: Where the file with its settings is written.
+        service: The service that it reads.
+        known: Whether a Redis has records of the account from earlier runs.
+        settings: Settings that override those of the service.
     """
     config = folder / "config.json"
     config.write_text(json.dumps(service.config | settings))
@@ -85,7 +85,7 @@ def run(
 
 
 def know_account(service: Service, ledger: dict[str, t.Any]) -> None:
-    """Let the ledger be one that has long known the account."""
+    """Mark the account in a Redis ledger as known from earlier runs."""
     if ledger.get("rate_limit_ledger", "").startswith("redis:"):
         full = TapZohoCampaigns(config=service.config).settings
         with closing(redis.Redis.from_url(ledger["rate_limit_ledger"])) as client:
@@ -93,20 +93,20 @@ def know_account(service: Service, ledger: dict[str, t.Any]) -> None:
 
 
 def calls_of(service: Service) -> Counter[str]:
-    found = Counter(call.endpoint for call in service.calls)
+    counts = Counter(call.endpoint for call in service.calls)
     service.calls.clear()
-    return found
+    return counts
 
 
 @pytest.fixture(params=["file", "redis"])
 def ledger(
     request: pytest.FixtureRequest, state_folder: Path, tmp_path: Path
 ) -> Iterator[dict[str, str]]:
-    """Return settings of each ledger that runs can share."""
+    """Return the settings of a ledger that runs can share."""
     if request.param == "file":
         yield {}
-        (file,) = state_folder.rglob("*.sqlite3")
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        (path,) = state_folder.rglob("*.sqlite3")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
         return
     server = RedisServer(tmp_path, password="planted-password")
     try:
@@ -115,7 +115,7 @@ def ledger(
         server.stop()
 
 
-def test_a_lock_that_one_run_meets_is_kept_by_the_next(
+def test_next_run_respects_a_lock_met_by_the_first(
     tmp_path: Path, busy: Service, ledger: dict[str, str]
 ) -> None:
     settings = ledger | {"rate_limit_on_lock": "stop"}
@@ -135,7 +135,7 @@ def test_a_lock_that_one_run_meets_is_kept_by_the_next(
         assert "@" not in log
 
 
-def test_the_next_run_waits_for_the_quota_that_the_first_has_used(
+def test_next_run_waits_for_the_quota_used_by_the_first(
     tmp_path: Path, service: Service, ledger: dict[str, str]
 ) -> None:
     settings = ledger | {"rate_limit_calls": 400, "max_duration_minutes": 1}
@@ -148,7 +148,7 @@ def test_the_next_run_waits_for_the_quota_that_the_first_has_used(
 
 
 @pytest.mark.parametrize("lose", ["flush", "restart"])
-def test_a_run_rests_for_what_a_redis_has_lost_since_the_last_one(
+def test_run_makes_no_calls_after_redis_has_lost_its_data(
     lose: str, tmp_path: Path, service: Service
 ) -> None:
     server = RedisServer(tmp_path)
@@ -184,9 +184,7 @@ def test_accounts_do_not_share_a_quota(
             )
 
 
-def test_a_file_that_can_not_be_used_costs_one_warning(
-    tmp_path: Path, service: Service
-) -> None:
+def test_unusable_ledger_file_is_one_warning(tmp_path: Path, service: Service) -> None:
     below = tmp_path / "file" / "ledger"
     below.parent.write_text("")
     done = run(tmp_path, service, rate_limit_ledger=str(below))
@@ -197,68 +195,69 @@ def test_a_file_that_can_not_be_used_costs_one_warning(
 
 
 @pytest.mark.parametrize(
-    ("where", "told"),
+    ("url", "reason"),
     [
         ("redis://:planted-password@127.0.0.1:port", "malformed"),
         ("rediss://planted-password@[", "malformed"),
         ("memcached://planted-password@127.0.0.1", "not known"),
     ],
 )
-def test_a_ledger_that_is_none_is_one_sentence(
-    tmp_path: Path, service: Service, where: str, told: str
+def test_invalid_ledger_setting_fails_the_run(
+    tmp_path: Path, service: Service, url: str, reason: str
 ) -> None:
-    done = run(tmp_path, service, known=False, rate_limit_ledger=where)
+    done = run(tmp_path, service, known=False, rate_limit_ledger=url)
     assert done.status == 1
-    assert told in done.log
+    assert reason in done.log
     assert "`rate_limit_ledger`" in done.log
     assert "planted" not in done.log
     assert not service.calls
 
 
-def test_runs_at_once_keep_the_quota_together(
+def test_concurrent_runs_share_one_quota(
     tmp_path: Path, account: LivingAccount, ledger: dict[str, str]
 ) -> None:
     settings = ledger | {"rate_limit_calls": 490, "max_duration_minutes": 1}
-    done: list[Run] = []
+    runs: list[Run] = []
 
-    def one(number: int, service: Service) -> None:
+    def start_run(number: int, service: Service) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
-        done.append(run(folder, service, **settings))
+        runs.append(run(folder, service, **settings))
 
     with Service(account, quota_calls=490) as service:
         threads = [
-            threading.Thread(target=one, args=(number, service)) for number in range(4)
+            threading.Thread(target=start_run, args=(number, service))
+            for number in range(4)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert calls_of(service)[RECIPIENTS] == 490
-    assert [each.status for each in done] == [0] * 4
-    for each in done:
-        assert "locked" not in each.log
+    assert [finished.status for finished in runs] == [0] * 4
+    for finished in runs:
+        assert "locked" not in finished.log
 
 
-def test_other_endpoints_go_on_while_one_is_locked(
+def test_other_endpoints_are_read_while_one_is_locked(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    asked: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
     others = {"getsegmentcontacts", "getsegmentdetails", "listsubscriberscount"}
-    went_on = threading.Event()
+    others_called = threading.Event()
     waits: list[float] = []
 
     def intercept(call: Call) -> Reply | None:
-        asked[call.endpoint] += 1
-        if others <= asked.keys():
-            went_on.set()
-        if call.endpoint == RECIPIENTS and asked[RECIPIENTS] == 1:
+        calls[call.endpoint] += 1
+        if others <= calls.keys():
+            others_called.set()
+        if call.endpoint == RECIPIENTS and calls[RECIPIENTS] == 1:
             return Reply(200, b'{"status":"error","code":"Z101","message":""}')
         return None
 
-    def sleep(stopper: Shutdown, seconds: float) -> None:
-        assert went_on.wait(60), stopper
+    def sleep(shutdown: Shutdown, seconds: float) -> None:
+        assert others_called.wait(60), shutdown
         waits.append(seconds)
         time.sleep(seconds)
 
@@ -275,8 +274,8 @@ def test_other_endpoints_go_on_while_one_is_locked(
 
 
 @pytest.fixture
-def small() -> Iterator[Service]:
-    """Serve an account that is read at once."""
+def small_service() -> Iterator[Service]:
+    """Serve an account that is so small that reading it takes no time."""
     with Service(small_account(), quota_calls=100_000) as service:
         yield service
 
@@ -286,39 +285,39 @@ def token_files(folder: Path) -> list[Path]:
 
 
 def test_thirteen_discoveries_need_one_token(
-    tmp_path: Path, small: Service, ledger: dict[str, str], state_folder: Path
+    tmp_path: Path, small_service: Service, ledger: dict[str, str], state_folder: Path
 ) -> None:
     config = tmp_path / "config.json"
-    config.write_text(json.dumps(small.config | ledger))
-    know_account(small, ledger)
+    config.write_text(json.dumps(small_service.config | ledger))
+    know_account(small_service, ledger)
     for _ in range(13):
         done = subprocess.run(
             [TAP, "--config", config, "--discover"], capture_output=True, check=True
         )
         assert json.loads(done.stdout)["streams"]
-    assert (small.tokens_asked, small.tokens_issued) == (1, 1)
-    kept = token_files(state_folder)
-    assert len(kept) == (0 if ledger else 1)
-    for path in kept:
+    assert (small_service.tokens_asked, small_service.tokens_issued) == (1, 1)
+    files = token_files(state_folder)
+    assert len(files) == (0 if ledger else 1)
+    for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         for secret in ("client_secret", "refresh_token"):
-            assert small.config[secret] not in path.read_text()
+            assert small_service.config[secret] not in path.read_text()
 
 
-def test_twenty_starts_at_once_need_one_token(
-    tmp_path: Path, small: Service, ledger: dict[str, str]
+def test_twenty_concurrent_starts_need_one_token(
+    tmp_path: Path, small_service: Service, ledger: dict[str, str]
 ) -> None:
     config, target = tmp_path / "config.json", tmp_path / "target.json"
-    config.write_text(json.dumps(small.config | ledger))
-    target.write_text(json.dumps(small.config | ledger | {"dry_run": False}))
-    know_account(small, ledger)
+    config.write_text(json.dumps(small_service.config | ledger))
+    target.write_text(json.dumps(small_service.config | ledger | {"dry_run": False}))
+    know_account(small_service, ledger)
     commands: tuple[list[str | Path], ...] = (
         [TAP, "--config", config, "--discover"],
         [TARGET, "--config", target],
         [SOURCE, "check", "--config", config],
         [TAP, "--config", config, "plan"],
     )
-    running = [
+    processes = [
         subprocess.Popen(
             commands[number % 4],
             stdin=subprocess.PIPE,
@@ -328,18 +327,19 @@ def test_twenty_starts_at_once_need_one_token(
         )
         for number in range(20)
     ]
-    for number, each in enumerate(running):
+    for number, process in enumerate(processes):
         address = f"blocked.{number}@example.com"
-        written, log = each.communicate(lines([record("do_not_mail", address)]), 300)
-        assert each.returncode == 0, log
-        assert "FAILED" not in written
+        stdout, log = process.communicate(lines([record("do_not_mail", address)]), 300)
+        assert process.returncode == 0, log
+        assert "FAILED" not in stdout
         assert "WARNING" not in log
-    assert len([c for c in small.calls if c.endpoint.endswith("contactdonotmail")]) == 5
-    assert (small.tokens_asked, small.tokens_issued) == (1, 1)
+    endpoints = [call.endpoint.rpartition("/")[2] for call in small_service.calls]
+    assert endpoints.count("contactdonotmail") == 5
+    assert (small_service.tokens_asked, small_service.tokens_issued) == (1, 1)
 
 
-def test_a_throttled_token_service_is_told_and_the_state_saved(
-    tmp_path: Path, small: Service, ledger: dict[str, str]
+def test_throttled_token_service_is_reported_and_the_state_saved(
+    tmp_path: Path, small_service: Service, ledger: dict[str, str]
 ) -> None:
     settings = ledger | {"rate_limit_on_lock": "stop"}
     with Service(small_account(), throttle_status=400) as throttled:
@@ -347,66 +347,70 @@ def test_a_throttled_token_service_is_told_and_the_state_saved(
             body = {**throttled.config, "grant_type": "refresh_token"}
             requests.post(f"{throttled.url}/oauth/v2/token", data=body, timeout=30)
         assert throttled.tokens_issued == 10
-        for asked in (11, 11):
+        for tokens_asked in (11, 11):
             done = run(tmp_path, throttled, **settings)
             assert done.status == 0
             assert done.output.state["bookmarks"]
             assert "Zoho's token service was asked too often" in done.log
-            assert throttled.tokens_asked == asked
+            assert throttled.tokens_asked == tokens_asked
         assert not throttled.calls
         waiting = settings | {"rate_limit_on_lock": "wait", "max_duration_minutes": 1}
         done = run(tmp_path, throttled, **waiting)
         assert "Zoho's token service: locked by Zoho, waiting until" in done.log
         assert "`max_duration_minutes`" in done.log
         assert throttled.tokens_asked == 11
-    # Another account has tokens of its own.
-    assert run(tmp_path, small, **settings).output.records["campaigns"]
+    # Another account has its own tokens, so it is not throttled.
+    assert run(tmp_path, small_service, **settings).output.records["campaigns"]
 
 
 @pytest.mark.parametrize("setting", ["client_id", "client_secret", "refresh_token"])
-def test_wrong_credentials_cost_one_request(
-    tmp_path: Path, small: Service, setting: str
+def test_wrong_credentials_are_sent_once_per_run(
+    tmp_path: Path, small_service: Service, setting: str
 ) -> None:
     wrong: dict[str, t.Any] = {setting: "1000.planted"}
-    catalog = source(tmp_path, "discover", small.config | MEMORY).catalog
-    before = small.tokens_asked
+    catalog = source(tmp_path, "discover", small_service.config | MEMORY).catalog
+    tokens_before = small_service.tokens_asked
     with pytest.raises(SettingError, match=f"`{setting}`"):
-        run_tap(small, concurrency=4, **wrong)
-    assert small.tokens_asked == before + 1
-    ran = run_target(small, [record("do_not_mail", "a@example.com")] * 3, **wrong)
-    assert isinstance(ran.error, SettingError)
-    assert small.tokens_asked == before + 2
-    config = small.config | MEMORY | wrong
+        run_tap(small_service, concurrency=4, **wrong)
+    assert small_service.tokens_asked == tokens_before + 1
+    target_run = run_target(
+        small_service, [record("do_not_mail", "a@example.com")] * 3, **wrong
+    )
+    assert isinstance(target_run.error, SettingError)
+    assert small_service.tokens_asked == tokens_before + 2
+    config = small_service.config | MEMORY | wrong
     written = source(tmp_path, "read", config, configured(catalog))
-    assert small.tokens_asked == before + 3
+    assert small_service.tokens_asked == tokens_before + 3
     assert {error["failure_type"] for error in written.errors} == {"config_error"}
     assert "planted" not in written.text
 
 
 def configured(catalog: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Ask for every stream of a catalog."""
+    """Return a configured catalog with every stream."""
     modes = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
-    return {"streams": [{"stream": each, **modes} for each in catalog["streams"]]}
+    return {"streams": [{"stream": stream, **modes} for stream in catalog["streams"]]}
 
 
-@pytest.mark.parametrize("repeats", [False, True])
-@pytest.mark.parametrize("where", ["memory", "file"])
+@pytest.mark.parametrize("repeats_token", [False, True])
+@pytest.mark.parametrize("ledger_kind", ["memory", "file"])
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_run_that_is_refused_everywhere_ends_after_two_tokens(  # noqa: PLR0913
+def test_run_ends_after_two_tokens_if_every_call_is_unauthorized(  # noqa: PLR0913
     tmp_path: Path,
-    ran: LivingAccount,
+    small_living_account: LivingAccount,
     discovered: dict[str, t.Any],
     concurrency: int,
-    where: str,
+    ledger_kind: str,
     *,
-    repeats: bool,
+    repeats_token: bool,
 ) -> None:
     settings: dict[str, t.Any] = {
-        "rate_limit_ledger": where if where == "memory" else str(tmp_path / "ledger"),
+        "rate_limit_ledger": ledger_kind
+        if ledger_kind == "memory"
+        else str(tmp_path / "ledger"),
         "concurrency": concurrency,
     }
-    told = "the same access token again" if repeats else "`refresh_token`"
-    with Service(ran, repeats_token=repeats) as service:
+    reason = "the same access token again" if repeats_token else "`refresh_token`"
+    with Service(small_living_account, repeats_token=repeats_token) as service:
         service.intercept = lambda _: Reply(401, UNAUTHORIZED)
         written = source(
             tmp_path, "read", service.config | settings, configured(discovered)
@@ -414,46 +418,46 @@ def test_a_run_that_is_refused_everywhere_ends_after_two_tokens(  # noqa: PLR091
         assert service.tokens_asked == 2
         assert len(service.calls) < 60
     assert written.status == 1
-    ends = {name: statuses[-1] for name, statuses in written.statuses.items()}
-    assert len(ends) == 22
-    assert {*ends.values()} == {"INCOMPLETE"}
-    # Snapshots are what others have read.
+    last_statuses = {name: statuses[-1] for name, statuses in written.statuses.items()}
+    assert len(last_statuses) == 22
+    assert {*last_statuses.values()} == {"INCOMPLETE"}
+    # `snapshots` makes no calls of its own, so it reports no error.
     assert len(written.errors) == 21
     assert {error["failure_type"] for error in written.errors} == {"config_error"}
-    (sentence,) = {error["message"] for error in written.errors}
-    assert told in sentence
-    for each in ("tap", "target"):
-        with Service(ran, repeats_token=repeats) as service:
+    (message,) = {error["message"] for error in written.errors}
+    assert reason in message
+    for plugin in ("tap", "target"):
+        with Service(small_living_account, repeats_token=repeats_token) as service:
             service.intercept = lambda _: Reply(401, UNAUTHORIZED)
-            if each == "tap":
-                with pytest.raises(FatalError, match=told):
+            if plugin == "tap":
+                with pytest.raises(FatalError, match=reason):
                     run_tap(service, **settings)
             else:
                 messages = [record("do_not_mail", f"{n}@example.com") for n in range(9)]
-                ended = run_target(service, messages, **settings)
-                assert isinstance(ended.error, FatalError)
-                assert told in str(ended.error)
+                target_run = run_target(service, messages, **settings)
+                assert isinstance(target_run.error, FatalError)
+                assert reason in str(target_run.error)
             assert service.tokens_asked == 2
 
 
 @pytest.fixture(scope="module")
-def ran() -> LivingAccount:
-    """Return an account of which nothing is read."""
+def small_living_account() -> LivingAccount:
+    """Return a small account for runs in which every read fails."""
     return small_account()
 
 
 @pytest.fixture(scope="module")
 def discovered(
-    tmp_path_factory: pytest.TempPathFactory, ran: LivingAccount
+    tmp_path_factory: pytest.TempPathFactory, small_living_account: LivingAccount
 ) -> dict[str, t.Any]:
     """Return the catalog."""
-    with Service(ran) as service:
+    with Service(small_living_account) as service:
         folder = tmp_path_factory.mktemp("discover")
         return source(folder, "discover", service.config | MEMORY).catalog
 
 
-# As for the user of a container that its image does not know.
-NOBODY = """
+# A program that runs as a user without a passwd entry, as containers may.
+WITHOUT_PASSWD_ENTRY = """
 import pwd
 
 def unknown(user):
@@ -465,22 +469,22 @@ TapZohoCampaigns.cli()
 """
 
 
-@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
-def test_a_user_without_a_home_does_without_the_ledger(
-    tmp_path: Path, small: Service, home: dict[str, str]
+@pytest.mark.parametrize("environment", [{}, {"HOME": ""}])
+def test_user_without_a_home_runs_without_a_ledger(
+    tmp_path: Path, small_service: Service, environment: dict[str, str]
 ) -> None:
     config = tmp_path / "config.json"
-    config.write_text(json.dumps(small.config))
+    config.write_text(json.dumps(small_service.config))
     done = subprocess.run(
-        [sys.executable, "-c", NOBODY, "--config", config],
+        [sys.executable, "-c", WITHOUT_PASSWD_ENTRY, "--config", config],
         capture_output=True,
         text=True,
         check=False,
         cwd="/",
-        env=home,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
     assert Output(done.stdout).records["campaigns"]
     assert done.stderr.count("WARNING") == 1
     assert "The file of `rate_limit_ledger` can't be used" in done.stderr
-    assert small.tokens_asked == 1
+    assert small_service.tokens_asked == 1

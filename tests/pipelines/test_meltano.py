@@ -1,4 +1,4 @@
-"""The pipelines of README and docs, into a real PostgreSQL."""
+"""The pipelines of the README and the docs, run with a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PAGE = (ROOT / "docs" / "target.md").read_text()
-DAYS = {"counted_on", "reported_on"}
-OFF = [stream.name for stream in STREAMS if not stream.selected_by_default]
+TARGET_DOCS = (ROOT / "docs" / "target.md").read_text()
+DATE_KEYS = {"counted_on", "reported_on"}
+OFF_BY_DEFAULT = [stream.name for stream in STREAMS if not stream.selected_by_default]
 
 
 @pytest.fixture
-def fresh(project: Path) -> Path:
-    """Return the project without what other tests have kept of the same pipeline."""
-    for kept in (project / ".meltano").glob("meltano.db*"):
-        kept.unlink()
+def fresh_project(project: Path) -> Path:
+    """Return the project without the saved state of other tests."""
+    for database in (project / ".meltano").glob("meltano.db*"):
+        database.unlink()
     return project
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
-def test_two_runs_into_postgres_hold_the_account_row_by_row(
-    fresh: Path, database: str, account: LivingAccount, form: str
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_two_runs_load_every_row_into_postgres_once(
+    fresh_project: Path, database: str, account: LivingAccount, format_: str
 ) -> None:
-    schema = f"zoho_{form}"
+    schema = f"zoho_{format_}"
     with Service(account, quota_calls=100_000) as service:
         for _ in range(2):
             meltano(
-                fresh,
+                fresh_project,
                 service,
                 database,
                 "--environment=prod",
                 TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA=schema,
-                **everything(form),
+                **select_all_streams(format_),
             )
-        expected = keys_of(service, form)
+        expected = keys_of(service, format_)
     with psycopg.connect(database) as connection:
         for stream in STREAMS:
             columns = ", ".join(stream.primary_keys)
             table = f"{schema}.{stream.name}"
-            twice = connection.execute(
+            duplicates = connection.execute(
                 f"SELECT {columns} FROM {table} GROUP BY {columns} "  # noqa: S608
                 "HAVING count(*) > 1".encode()
             ).fetchall()
-            assert not twice, stream.name
+            assert not duplicates, stream.name
             query = f"SELECT {columns} FROM {table}".encode()  # noqa: S608
             assert_same(stream, connection.execute(query).fetchall(), expected)
         spam = connection.execute(
@@ -73,23 +73,23 @@ def test_two_runs_into_postgres_hold_the_account_row_by_row(
     assert spam[0] > 0
 
 
-@pytest.mark.parametrize("form", ["json", "xml"])
-def test_a_run_into_files_holds_the_account_row_by_row(
-    fresh: Path, database: str, account: LivingAccount, form: str
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_run_writes_every_row_to_files(
+    fresh_project: Path, database: str, account: LivingAccount, format_: str
 ) -> None:
-    folder = fresh / f"files_{form}"
+    folder = fresh_project / f"files_{format_}"
     folder.mkdir()
     with Service(account, quota_calls=100_000) as service:
         meltano(
-            fresh,
+            fresh_project,
             service,
             database,
             "--environment=prod",
             loader="target-jsonl",
             TARGET_JSONL_DESTINATION_PATH=str(folder),
-            **everything(form),
+            **select_all_streams(format_),
         )
-        expected = keys_of(service, form)
+        expected = keys_of(service, format_)
     for stream in STREAMS:
         lines = (folder / f"{stream.name}.jsonl").read_text().splitlines()
         rows = [
@@ -99,17 +99,21 @@ def test_a_run_into_files_holds_the_account_row_by_row(
         assert_same(stream, rows, expected)
 
 
-def everything(form: str) -> dict[str, str]:
-    """Return what selects all streams, those that are off by default too."""
+def select_all_streams(format_: str) -> dict[str, str]:
+    """Return settings that select all streams, also those that are off by default."""
     return {
-        "TAP_ZOHOCAMPAIGNS_RESPONSE_FORMAT": form,
-        "TAP_ZOHOCAMPAIGNS__SELECT": json.dumps([f"{name}.*" for name in ("*", *OFF)]),
+        "TAP_ZOHOCAMPAIGNS_RESPONSE_FORMAT": format_,
+        "TAP_ZOHOCAMPAIGNS__SELECT": json.dumps(
+            [f"{name}.*" for name in ("*", *OFF_BY_DEFAULT)]
+        ),
     }
 
 
-def keys_of(service: Service, form: str) -> Keys:
-    """Return the keys of what the account has, by stream."""
-    read = run_tap(service, *(stream.name for stream in STREAMS), response_format=form)
+def keys_of(service: Service, format_: str) -> Keys:
+    """Return the keys of all records of the account, by stream."""
+    read = run_tap(
+        service, *(stream.name for stream in STREAMS), response_format=format_
+    )
     return {
         stream.name: [
             tuple(record[name] for name in stream.primary_keys)
@@ -120,31 +124,33 @@ def keys_of(service: Service, form: str) -> Keys:
 
 
 def assert_same(stream: type[ZohoStream], loaded: Rows, expected: Keys) -> None:
-    """Compare keys; those of a day are of the run's, while the account stands still."""
-    known = expected[stream.name]
-    if DAYS & {*stream.primary_keys}:
-        place = [name in DAYS for name in stream.primary_keys].index(True)
-        loaded = [(*key[:place], "", *key[place + 1 :]) for key in loaded]
-        known = [(*key[:place], "", *key[place + 1 :]) for key in known]
+    """Compare keys without their dates, which depend on the time of the run."""
+    expected_keys = expected[stream.name]
+    if DATE_KEYS & {*stream.primary_keys}:
+        index = [name in DATE_KEYS for name in stream.primary_keys].index(True)
+        loaded = [(*key[:index], "", *key[index + 1 :]) for key in loaded]
+        expected_keys = [(*key[:index], "", *key[index + 1 :]) for key in expected_keys]
     if stream.name == "snapshots":
-        # Parts that are read once a day have it in their name.
-        day = re.compile(r"/\d{4}-\d\d-\d\d$")
-        loaded = [(day.sub("", str(key)),) for (key,) in loaded]
-        known = [(day.sub("", str(key)),) for (key,) in known]
+        # The keys of parts that are read once a day end with the date.
+        date = re.compile(r"/\d{4}-\d\d-\d\d$")
+        loaded = [(date.sub("", str(key)),) for (key,) in loaded]
+        expected_keys = [(date.sub("", str(key)),) for (key,) in expected_keys]
     assert loaded
     if stream.name == "recipient_events":
-        # Databases write times in their own way.
-        assert len(loaded) == len(known)
+        # The key has a time, which the database formats in another way.
+        assert len(loaded) == len(expected_keys)
     else:
-        assert Counter(map(str, loaded)) == Counter(map(str, known)), stream.name
+        assert Counter(map(str, loaded)) == Counter(map(str, expected_keys)), (
+            stream.name
+        )
 
 
-def test_the_readmes_pipeline_runs_twice_in_the_sandbox(
+def test_pipeline_of_the_readme_runs_twice_in_the_sandbox(
     project: Path, database: str, account: LivingAccount
 ) -> None:
     with Service(account) as service:
         for _ in range(2):
-            # No --environment: the sandbox is the default, and needs no credentials.
+            # Without --environment, Meltano uses the built-in sandbox.
             meltano(project, service, database, loader="target-jsonl")
         assert not service.calls
     for name, rows in {"campaigns": 30, "mailing_lists": 5, "segments": 4}.items():
@@ -152,21 +158,23 @@ def test_the_readmes_pipeline_runs_twice_in_the_sandbox(
         assert len(lines) == 2 * rows
 
 
-def test_what_the_warehouse_decides_comes_back(project: Path, database: str) -> None:
+def test_rows_of_a_warehouse_view_are_written_back_to_zoho(
+    project: Path, database: str
+) -> None:
     account = LivingAccount(clock=lambda: NOW)
-    (view,) = re.findall(r"```sql\n(CREATE SCHEMA.*?)```", PAGE, re.DOTALL)
-    # The tables of this test stand beside those of the others.
-    view = view.replace("zohocampaigns.", "way_back.")
+    (script,) = re.findall(r"```sql\n(CREATE SCHEMA.*?)```", TARGET_DOCS, re.DOTALL)
+    # A separate schema keeps the tables of other tests out of this one.
+    script = script.replace("zohocampaigns.", "from_zoho.")
     select = {
         "TAP_ZOHOCAMPAIGNS__SELECT": json.dumps(
             ["mailing_lists.*", "campaign_recipients.*", "list_subscriber_counts.*"]
         ),
         "TAP_ZOHOCAMPAIGNS_ACTIONS": '["senthardbounce"]',
-        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "way_back",
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "from_zoho",
     }
-    decided = {"TARGET_ZOHOCAMPAIGNS_STREAMS": '{"to_zoho-unsubscribe": "unsubscribe"}'}
+    streams = {"TARGET_ZOHOCAMPAIGNS_STREAMS": '{"to_zoho-unsubscribe": "unsubscribe"}'}
 
-    def back(**more: str) -> str:
+    def run_target(**settings: str) -> str:
         return meltano(
             project,
             service,
@@ -174,39 +182,39 @@ def test_what_the_warehouse_decides_comes_back(project: Path, database: str) -> 
             "--environment=prod",
             extractor="tap-postgres",
             loader="target-zohocampaigns",
-            **decided,
-            **more,
+            **streams,
+            **settings,
         )
 
     with Service(account, quota_calls=100_000) as service:
         meltano(project, service, database, "--environment=prod", **select)
         with psycopg.connect(database) as connection:
-            connection.execute(view.encode())
+            connection.execute(script.encode())
             query = b"SELECT contact_email, list_key FROM to_zoho.unsubscribe"
             rows = connection.execute(query).fetchall()
         active = {row for row in rows if account.status(*row) not in {"", "unsub"}}
         assert active
         before = run_tap(service, "list_subscriber_counts").records
         service.calls.clear()
-        log = back()
+        log = run_target()
         assert f"{len(rows)} would be sent" in log
         assert service.calls == []
-        log += back(TARGET_ZOHOCAMPAIGNS_DRY_RUN="false")
+        log += run_target(TARGET_ZOHOCAMPAIGNS_DRY_RUN="false")
         assert {call.endpoint for call in service.calls} == {"json/listunsubscribe"}
         assert f"{len(rows)} records read" in log
         assert not any(email in log for email, _ in rows)
         assert all(account.status(*row) == "unsub" for row in active)
         after = run_tap(service, "list_subscriber_counts").records
-    moved = unsubscribed(after) - unsubscribed(before)
-    assert moved == Counter(list_key for _, list_key in active)
+    newly_unsubscribed = unsubscribed(after) - unsubscribed(before)
+    assert newly_unsubscribed == Counter(list_key for _, list_key in active)
 
 
 def unsubscribed(records: dict[str, list[dict[str, t.Any]]]) -> Counter[str]:
-    """Return how many have left each list, as the tap tells it."""
+    """Return the number of unsubscribed contacts of each list."""
     return Counter(
         {
-            one["list_key"]: one["contact_count"]
-            for one in records["list_subscriber_counts"]
-            if one["status"] == "unsub"
+            row["list_key"]: row["contact_count"]
+            for row in records["list_subscriber_counts"]
+            if row["status"] == "unsub"
         }
     )

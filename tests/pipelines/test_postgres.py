@@ -1,4 +1,4 @@
-"""What loaders find hard, loaded into a real PostgreSQL."""
+"""Names and values that are hard to load, in a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
 
 pytestmark = pytest.mark.slow
-OFF = [stream.name for stream in STREAMS if not stream.selected_by_default]
-LONG = "Wie oft " + "x" * 82
+OFF_BY_DEFAULT = [stream.name for stream in STREAMS if not stream.selected_by_default]
+LONG_NAME = "Wie oft " + "x" * 82
 
 
 def test_two_accounts_share_a_schema(
     project: Path, database: str, account: LivingAccount
 ) -> None:
-    # They have the same lists, campaigns and contacts, so only the account differs.
+    # Both have the same lists, campaigns and contacts, so only `account_id` differs.
     names = ("north", "south")
     for name in names:
-        for kept in (project / ".meltano").glob("meltano.db*"):
-            kept.unlink()
+        for database_file in (project / ".meltano").glob("meltano.db*"):
+            database_file.unlink()
         with Service(account, quota_calls=100_000) as service:
             meltano(
                 project,
@@ -39,54 +39,54 @@ def test_two_accounts_share_a_schema(
                 "--environment=prod",
                 TAP_ZOHOCAMPAIGNS_ACCOUNT_ID=name,
                 TAP_ZOHOCAMPAIGNS__SELECT=json.dumps(
-                    [f"{each}.*" for each in ("*", *OFF)]
+                    [f"{stream}.*" for stream in ("*", *OFF_BY_DEFAULT)]
                 ),
                 TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="two_accounts",
             )
     with psycopg.connect(database) as connection:
         for stream in STREAMS:
-            others = [key for key in stream.primary_keys if key != "account_id"]
-            keys = ", ".join(["account_id", *others])
+            other_keys = [key for key in stream.primary_keys if key != "account_id"]
+            keys = ", ".join(["account_id", *other_keys])
             table = f"two_accounts.{stream.name}"
-            twice = connection.execute(
+            duplicates = connection.execute(
                 f"SELECT {keys} FROM {table} GROUP BY {keys} "  # noqa: S608
                 "HAVING count(*) > 1".encode()
             ).fetchall()
-            assert not twice, stream.name
+            assert not duplicates, stream.name
             query = (
                 f"SELECT account_id, count(*) FROM {table} "  # noqa: S608
                 "GROUP BY account_id ORDER BY account_id"
             )
-            found = connection.execute(query.encode()).fetchall()
-            assert tuple(name for name, _ in found) == names, stream.name
-            assert len({number for _, number in found}) == 1, stream.name
+            counts = connection.execute(query.encode()).fetchall()
+            assert tuple(name for name, _ in counts) == names, stream.name
+            assert len({number for _, number in counts}) == 1, stream.name
 
 
 def with_odd_fields(call: Call, body: bytes) -> bytes:
-    """Add fields that loaders find hard, and values of them."""
+    """Add fields whose names and values are hard to load."""
     answer = json.loads(body)
     if call.endpoint == "contact/allfields":
-        fields = next(each for each in walk(answer) if is_fields(each))
-        for number, name in enumerate(("Straße", LONG, LONG + "y")):
+        fields = next(value for value in all_values(answer) if is_fields(value))
+        for number, name in enumerate(("Straße", LONG_NAME, LONG_NAME + "y")):
             names = {"FIELD_ID": 10**18 + number, "FIELD_NAME": f"odd_{number}"}
             names |= {"FIELD_DISPLAY_NAME": name, "DISPLAY_NAME": name}
             fields.append(fields[-1] | {"UITYPE": "Text"} | names)
     elif call.endpoint == "getsegmentcontacts" and answer["status"] == "success":
         for row in rows_in(answer):
-            row |= {"straße": "Allee", LONG.lower(): "long", "lastname": "A\x00B"}
-            row[LONG.lower() + "y"] = "longer"
+            row |= {"straße": "Allee", LONG_NAME.lower(): "long", "lastname": "A\x00B"}
+            row[LONG_NAME.lower() + "y"] = "longer"
             del row["firstname"]
     else:
         return body
     return json.dumps(answer).encode()
 
 
-def walk(value: t.Any) -> t.Iterator[t.Any]:
+def all_values(value: t.Any) -> t.Iterator[t.Any]:
     """Yield all values inside a value."""
     yield value
     if isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from walk(each)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from all_values(inner)
 
 
 def is_fields(value: t.Any) -> bool:
@@ -98,7 +98,7 @@ def is_fields(value: t.Any) -> bool:
     )
 
 
-def test_odd_fields_texts_and_maps_load(
+def test_odd_field_names_values_and_stream_maps_load(
     project: Path, database: str, account: LivingAccount
 ) -> None:
     maps = {
@@ -121,11 +121,11 @@ def test_odd_fields_texts_and_maps_load(
         assert cursor.description
         names = [column.name for column in cursor.description]
     assert rows
-    long = sorted(name for name in names if name.startswith("wie_oft_"))
-    assert len(long) == 2
+    long_names = sorted(name for name in names if name.startswith("wie_oft_"))
+    assert len(long_names) == 2
     assert all(len(name.encode()) <= 63 for name in names)
     for row in rows:
-        known = dict(zip(names, row, strict=True))
-        assert {known[name] for name in long} == {"long", "longer"}
-        assert (known["straße"], known["last_name"]) == ("Allee", "AB")
-        assert known["first_name"] is None
+        record = dict(zip(names, row, strict=True))
+        assert {record[name] for name in long_names} == {"long", "longer"}
+        assert (record["straße"], record["last_name"]) == ("Allee", "AB")
+        assert record["first_name"] is None

@@ -1,4 +1,4 @@
-"""What users install is the wheel, not the checkout."""
+"""Users install the wheel, not the checkout, so it must be complete."""
 
 from __future__ import annotations
 
@@ -28,20 +28,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_carries_every_schema_and_nothing_else(wheel: Path) -> None:
+def test_wheel_has_exactly_the_package_and_its_schemas(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     schemas = {name for name in names if name.endswith(".json")}
     assert schemas == {
-        f"tap_zohocampaigns/schemas/{each.name}.json" for each in STREAMS
+        f"tap_zohocampaigns/schemas/{stream.name}.json" for stream in STREAMS
     }
     roots = {name.split("/")[0] for name in names}
     assert {root.split("-")[0] for root in roots} == {"tap_zohocampaigns"}
     assert not [name for name in names if "test" in name]
 
 
-def test_the_installed_wheel_discovers_every_stream(
-    wheel: Path, tmp_path: Path
-) -> None:
+def test_installed_wheel_discovers_every_stream(wheel: Path, tmp_path: Path) -> None:
     environment = os.environ | {"VIRTUAL_ENV": str(tmp_path / "venv")}
     environment.pop("UV_PROJECT_ENVIRONMENT", None)
     subprocess.run(
@@ -52,22 +50,22 @@ def test_the_installed_wheel_discovers_every_stream(
     subprocess.run(
         [UV, "pip", "install", "--quiet", wheel], check=True, env=environment
     )
-    about = subprocess.run(
+    version = subprocess.run(
         [tmp_path / "venv" / "bin" / "target-zohocampaigns", "--version"],
         check=True,
         capture_output=True,
         text=True,
     )
-    assert about.stdout.startswith("target-zohocampaigns v")
+    assert version.stdout.startswith("target-zohocampaigns v")
     done = subprocess.run(
         [tmp_path / "venv" / "bin" / "tap-zohocampaigns", "--discover"],
         check=True,
         capture_output=True,
         cwd=tmp_path,
     )
-    found = {
+    entries = {
         entry["tap_stream_id"]: entry for entry in json.loads(done.stdout)["streams"]
     }
-    assert found.keys() == {each.name for each in STREAMS}
-    for each in STREAMS:
-        assert found[each.name]["key_properties"] == [*each.primary_keys]
+    assert entries.keys() == {stream.name for stream in STREAMS}
+    for stream in STREAMS:
+        assert entries[stream.name]["key_properties"] == [*stream.primary_keys]
