@@ -64,6 +64,8 @@ def test_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
     assert len(stderr.splitlines()) < MOST_LOG_LINES
     assert not ADDRESS.search(stderr)
     assert "campaign_recipients: ended" in stderr
+    assert "Skipping" not in stderr
+    assert " 1 calls" not in stderr
 
 
 def test_every_record_follows_the_schema_of_its_stream(

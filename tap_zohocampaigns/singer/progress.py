@@ -39,12 +39,17 @@ class Progress(metrics.Counter):
             every: Seconds between two lines.
         """
         super().__init__(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: stream})
+        self.begun = False
+        """Whether the turn of the stream has come."""
+        self.over = False
+        """Whether its turn is over."""
         self.ended = False
+        """Whether it was read to its end."""
         self.done = 0
         """How many parts have been read."""
         self.known = 0
         """How many parts there are; 0 if that is not known."""
-        self._stream = stream
+        self.stream = stream
         self._endpoint = endpoint
         self.calls: Counter[str] = Counter()
         """How often the stream called each endpoint."""
@@ -61,6 +66,7 @@ class Progress(metrics.Counter):
 
     def __enter__(self) -> t.Self:
         """Start to log."""
+        self.begun = True
         self._since = time.monotonic()
         self._ticker.start()
         return self
@@ -72,11 +78,11 @@ class Progress(metrics.Counter):
         exc_tb: TracebackType | None,
     ) -> None:
         """Log how the stream ended."""
-        self.ended = exc_type is None
+        self.over, self.ended = True, exc_type is None
         self._ticker.stop()
         logger.info(
             "%s: %s, %s in %s, %.1f s",
-            self._stream,
+            self.stream,
             "ended" if exc_type is None else "stopped",
             counted(self.value, "row"),
             counted(self.calls.total(), "call"),
@@ -86,7 +92,7 @@ class Progress(metrics.Counter):
     def _log(self) -> None:
         # If the ledger fails, the next call that needs it reports that.
         with suppress(ZohoError):
-            logger.info("%s: %s", self._stream, self.line())
+            logger.info("%s: %s", self.stream, self.line())
 
     @property
     def fraction(self) -> str:

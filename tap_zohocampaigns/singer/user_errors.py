@@ -140,6 +140,7 @@ _SDK_LINES = (
     "An unhandled error occurred while",
     "Skipping parse of env var settings",
     "Parsing env var for settings config",
+    "Skipping deselected stream",
 )
 
 

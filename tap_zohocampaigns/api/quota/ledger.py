@@ -33,6 +33,15 @@ class Wait(t.NamedTuple):
     """Whether the service has locked the endpoint. Else its quota is used up."""
 
 
+class Pause(t.NamedTuple):
+    """A wait that is underway."""
+
+    endpoint: str
+    until: float
+    """When it ends (epoch seconds)."""
+    locked: bool
+
+
 class Ticket(t.NamedTuple):
     """Permission to send one call."""
 
@@ -94,7 +103,7 @@ class Ledger:
         """
         self._store = store
         self._sleep = sleep
-        self._waits: list[tuple[str, float]] = []
+        self._pauses: list[Pause] = []
         self.on_long_wait: Callable[[str, float], None] = lambda *_: None
         """Called when a wait is long: endpoint, end of the wait (epoch seconds)."""
         self.enter = store.enter
@@ -111,8 +120,8 @@ class Ledger:
             endpoint: Name of the call that waits.
             wait: How long.
         """
-        until = time.time() + wait.seconds
-        is_logged = endpoint in dict(self._waits)
+        pause = Pause(endpoint, time.time() + wait.seconds, wait.locked)
+        is_logged = any(other.endpoint == endpoint for other in self._pauses)
         if wait.seconds >= _WORTH_LOGGING and not is_logged:
             logger.info(
                 "%s: %s, waiting until %s",
@@ -120,12 +129,20 @@ class Ledger:
                 "locked by Zoho" if wait.locked else "the quota is used up",
                 clock_time(wait.seconds),
             )
-            self.on_long_wait(endpoint, until)
-        self._waits.append((endpoint, until))
+            self.on_long_wait(endpoint, pause.until)
+        self._pauses.append(pause)
         try:
             self._sleep(wait.seconds)
         finally:
-            self._waits.remove((endpoint, until))
+            self._pauses.remove(pause)
+
+    def pauses(self) -> list[Pause]:
+        """Return the waits that are underway, one for each endpoint."""
+        longest = {
+            pause.endpoint: pause
+            for pause in sorted(self._pauses, key=lambda pause: pause.until)
+        }
+        return [*longest.values()]
 
     @property
     def is_shared(self) -> bool:
@@ -134,7 +151,7 @@ class Ledger:
 
     def waiting_until(self) -> float | None:
         """Return until when calls wait (epoch seconds); None if no call waits."""
-        return max((until for _, until in self._waits), default=None)
+        return max((pause.until for pause in self._pauses), default=None)
 
     def free_at(self, endpoints: Iterable[str]) -> dict[str, str]:
         """Return when endpoints accept calls again that accept none now.

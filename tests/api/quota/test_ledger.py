@@ -169,10 +169,12 @@ def test_several_waits_for_one_endpoint_are_logged_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     asked: list[str] = []
+    paused: list[list[tuple[t.Any, ...]]] = []
 
     def sleep(_: float) -> None:
         if len(asked) < 3:
             asked.append("again")
+            paused.append([pause[::2] for pause in ledger.pauses()])
             ledger.wait_out("one", Wait(300, locked=True))
             ledger.wait_out("other", Wait(300, locked=False))
 
@@ -181,7 +183,9 @@ def test_several_waits_for_one_endpoint_are_logged_once(
     lines = [record.getMessage().split(",")[0] for record in caplog.records]
     assert lines.count("one: locked by Zoho") == 1
     assert "other: the quota is used up" in lines
+    assert paused == [[("one", True)]] * 3
     assert ledger.waiting_until() is None
+    assert ledger.pauses() == []
 
 
 def test_asking_when_an_endpoint_is_free_enters_no_call(kind: Kind[Clock]) -> None:
