@@ -24,6 +24,7 @@ from tap_zohocampaigns.singer.maps import register_maps
 from tap_zohocampaigns.singer.plugin import Plugin
 from tap_zohocampaigns.singer.shutdown import Shutdown, saved_when_stopped
 from tap_zohocampaigns.singer.summary import Summary
+from tap_zohocampaigns.singer.terminal import bars_on_terminal
 from tap_zohocampaigns.singer.user_errors import SDK_LINES
 from tap_zohocampaigns.singer.writer import PageWriter
 from tap_zohocampaigns.streams.snapshots import Snapshots
@@ -38,6 +39,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_zohocampaigns.api.wire.types import Json, Row
+    from tap_zohocampaigns.singer.bars import Bars
     from tap_zohocampaigns.singer.sdk import ConfigInput
     from tap_zohocampaigns.sync.base import ZohoStream
     from tap_zohocampaigns.sync.run import RunningStream
@@ -250,13 +252,25 @@ class TapZohoCampaigns(Plugin, Run):
     ) -> None:
         """Run; if the run is stopped, save what it has read."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
-        cls.print_version(print_fn=cls.logger.info)
         with saved_when_stopped():
-            tap = cls.of_files(**given)
-            started = time.monotonic()
-            tap.sync_all()
-            seconds = time.monotonic() - started
+            with bars_on_terminal() as bars:
+                cls.print_version(print_fn=cls.logger.info)
+                tap = cls.of_files(**given)
+                started = time.monotonic()
+                if bars:
+                    tap.show_on(bars)
+                tap.sync_all()
+                seconds = time.monotonic() - started
             cls.logger.info(tap.summary(seconds).sentence)
+
+    def show_on(self, bars: Bars) -> None:
+        """Show on the terminal how far the streams are."""
+        client = self.inventory.client
+        bars.watch(
+            [stream.progress for stream in self.zoho_streams if stream.selected],
+            client.ledger,
+            client.calls,
+        )
 
     @classmethod
     def of_files(

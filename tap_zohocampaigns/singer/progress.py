@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import typing as t
 from collections import Counter
@@ -46,7 +47,9 @@ class Progress(metrics.Counter):
         self.ended = False
         """Whether it was read to its end."""
         self.done = 0
-        """How many parts have been read."""
+        """How many parts have been written."""
+        self.parts_read = 0
+        """How many parts have been read, perhaps before the turn of the stream."""
         self.known = 0
         """How many parts there are; 0 if that is not known."""
         self.stream = stream
@@ -55,6 +58,7 @@ class Progress(metrics.Counter):
         """How often the stream called each endpoint."""
         self._ledger = ledger
         self._since = 0.0
+        self._counting = threading.Lock()
         self._ticker = Ticker(self._log, every)
 
     def increment(self, value: int = 1) -> None:
@@ -63,6 +67,19 @@ class Progress(metrics.Counter):
     def count_rows(self, rows: int) -> None:
         """Count rows."""
         self.value += rows
+
+    def count_part(self) -> None:
+        """Count a part that was read; background threads call this."""
+        with self._counting:
+            self.parts_read += 1
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the stream is being read, perhaps before its turn."""
+        if self.begun:
+            return not self.over
+        unread = not self.known or self.parts_read < self.known
+        return bool(self.calls) and unread
 
     def __enter__(self) -> t.Self:
         """Start to log."""

@@ -56,7 +56,13 @@ class ZohoStream(PartStream):
     def reading(self) -> Prefetch[Part]:
         """The parts with their batches, read ahead."""
         threads = 1 if self.connection_test else self.run.settings["concurrency"]
-        return Prefetch(self._ordered_parts, self.read_part, threads, self.run.workers)
+        return Prefetch(
+            self._ordered_parts, self._read_and_count, threads, self.run.workers
+        )
+
+    def _read_and_count(self, part: Part) -> Iterator[Batch]:
+        yield from self.read_part(part)
+        self.progress.count_part()
 
     def _ordered_parts(self) -> list[Part]:
         has_call, endpoint = self.inventory.version.has_call, self.endpoint
