@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -52,17 +51,18 @@ class Bars:
     It is drawn by a thread of its own. Warnings and errors are printed above.
     """
 
-    def __init__(self, stream: t.TextIO) -> None:
+    def __init__(self, stream: t.TextIO, every: float = _EVERY) -> None:
         """Draw nothing yet.
 
         Args:
             stream: The terminal.
+            every: Seconds between two drawings.
         """
         # Lines of the log come from many threads, each between two drawings.
         self._lock = threading.RLock()
         self._console = _Console(file=t.cast("t.IO[str]", _Terminal(stream)))
         self._live: Live | None = None
-        self._ticker = Ticker(self._draw, _EVERY)
+        self._ticker = Ticker(self._draw, every)
         self._since = 0.0
         self._retry, self._calls_before = "", 0
         self._watched: _Watched | None = None
@@ -199,28 +199,19 @@ class _Terminal:
         self.encoding = stream.encoding
 
     def write(self, text: str) -> int:
-        try:
+        with suppress(OSError):
             self._stream.write(text)
-        except OSError:
-            self._discard()
         return len(text)
 
     def flush(self) -> None:
-        try:
+        with suppress(OSError):
             self._stream.flush()
-        except OSError:
-            self._discard()
 
     def isatty(self) -> bool:
         return self._stream.isatty()
 
     def fileno(self) -> int:
         return self._stream.fileno()
-
-    def _discard(self) -> None:
-        # Otherwise what is left in the buffer fails again, at the end of the program.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 def _table(streams: Sequence[Progress], room: int) -> Table:

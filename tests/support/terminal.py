@@ -41,7 +41,7 @@ def screen(written: str) -> list[str]:
         else:
             # Colours.
             assert command == "m", command
-    return [line for line in lines if line]
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 class Terminal:
