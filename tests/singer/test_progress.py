@@ -10,9 +10,11 @@ from contextlib import suppress
 import pytest
 
 from tap_zohocampaigns.singer.progress import Progress
+from tests.support.taps import StillTap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.ledger import Ledger
+    from tap_zohocampaigns.sandbox import Service
 
 LOGGER = "tap-zohocampaigns.progress"
 # Long enough for a busy machine; a test that passes does not wait so long.
@@ -119,3 +121,17 @@ def test_long_interval_does_not_delay_the_end() -> None:
     with progress_of(every=1e6) as progress:
         progress.count_rows(1)
     assert ticker_threads() == 0
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.usefixtures("capsysbinary")
+def test_each_part_that_is_read_is_counted(service: Service, concurrency: int) -> None:
+    own = {"rate_limit_ledger": "memory", "concurrency": concurrency}
+    tap = StillTap(config=service.config | own)
+    for name, stream in tap.streams.items():
+        stream.selected = name in {"segment_contacts", "list_subscriber_counts"}
+    tap.sync_all()
+    progress = [stream.progress for stream in tap.zoho_streams if stream.selected]
+    assert [one.parts_read for one in progress] == [one.known for one in progress]
+    assert all(one.known > 1 and one.over for one in progress)
+    assert not any(one.is_shown for one in progress)
