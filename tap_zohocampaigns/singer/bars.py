@@ -31,6 +31,8 @@ if t.TYPE_CHECKING:
 # Seconds between two drawings. Each takes a few milliseconds.
 _EVERY = 0.5
 _BAR_WIDTH = 24
+# What the other columns need. In a narrow window the bar gives way to them.
+_OTHERS_WIDTH = 68
 _MINUTE = 60
 # Lines of this logger tell why a call is tried again.
 _RETRIES = "tap-zohocampaigns.api"
@@ -164,7 +166,8 @@ class Bars:
             for line in below[-self._console.height + 2 :]
         ]
         shown = [stream for stream in streams if stream.is_shown]
-        return Group(_table(shown, room), *lines)
+        width = min(self._console.width - _OTHERS_WIDTH, _BAR_WIDTH)
+        return Group(_table(shown, room, width), *lines)
 
 
 class _Lines(logging.Handler):
@@ -214,8 +217,14 @@ class _Terminal:
         return self._stream.fileno()
 
 
-def _table(streams: Sequence[Progress], room: int) -> Table:
-    """Return a line for each stream, as far as there is room."""
+def _table(streams: Sequence[Progress], room: int, width: int) -> Table:
+    """Return a line for each stream, as far as there is room.
+
+    Args:
+        streams: Those that are being read.
+        room: How many lines there may be.
+        width: How many characters a bar may have.
+    """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -227,7 +236,7 @@ def _table(streams: Sequence[Progress], room: int) -> Table:
         total, done = stream.known, stream.parts_read
         table.add_row(
             stream.stream,
-            ProgressBar(max(total, 1), done, width=_BAR_WIDTH),
+            ProgressBar(max(total, 1), done, width=width) if width > 0 else "",
             f"{done} of {counted(total, 'part')}" if total else "",
             # Rows are written when its turn has come.
             counted(stream.value, "row") if stream.begun else "",

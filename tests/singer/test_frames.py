@@ -49,10 +49,10 @@ def stream(name: str, **values: t.Any) -> Progress:
 
 # In a fixture, pytest would connect stderr anew before the test.
 @contextmanager
-def on_terminal() -> Iterator[Terminal]:
+def on_terminal(columns: int = 200) -> Iterator[Terminal]:
     """Connect stderr to a terminal, and stdout to a file."""
     with (
-        Terminal(lines=10) as terminal,
+        Terminal(10, columns) as terminal,
         open(os.dup(terminal.slave), "w") as written,  # noqa: PTH123 (it has no path)
         open(os.devnull, "w") as nothing,  # noqa: PTH123
         # They are put back before the terminal is closed.
@@ -133,6 +133,17 @@ def test_no_more_is_drawn_than_there_is_room_for() -> None:
             *lines, other, _ = shown(stderr, "0 of 20 streams")
         assert [line.split()[0] for line in lines] == [f"stream{n}" for n in range(6)]
         assert other == "and 14 other streams"
+
+
+@pytest.mark.parametrize("columns", [68, 90])
+def test_a_bar_gives_way_in_a_narrow_window(columns: int) -> None:
+    one = stream("list_subscriber_counts", begun=True, known=1000, value=123456)
+    one.calls["a"] = 1000
+    with on_terminal(columns) as stderr, drawn([one]):
+        line, _ = shown(stderr, "0 of 1 stream")
+    assert ("━" in line) == (columns == 90)
+    words = line.replace("━", "").split()
+    assert " ".join(words[1:]) == "0 of 1000 parts 123456 rows 1000 calls"
 
 
 def test_why_a_call_is_tried_again_is_shown_until_others_are_made(
