@@ -52,19 +52,20 @@ def stream(name: str, **values: t.Any) -> Progress:
 def on_terminal(columns: int = 200) -> Iterator[Terminal]:
     """Connect stderr to a terminal, and stdout to a file."""
     with (
-        Terminal(10, columns) as terminal,
+        Terminal() as terminal,
         open(os.dup(terminal.slave), "w") as written,  # noqa: PTH123 (it has no path)
         open(os.devnull, "w") as nothing,  # noqa: PTH123
         # They are put back before the terminal is closed.
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("TERM", "xterm")
-        for name in ("CI", "LOGLEVEL", "SINGER_SDK_LOG_CONFIG", "COLUMNS", "LINES"):
+        # rich would ask the first of stdin, stdout and stderr for the size.
+        patch.setenv("LINES", "10")
+        patch.setenv("COLUMNS", str(columns))
+        for name in ("CI", "LOGLEVEL", "SINGER_SDK_LOG_CONFIG"):
             patch.delenv(name, raising=False)
         patch.setattr(sys, "stderr", written)
         patch.setattr(sys, "stdout", nothing)
-        # rich asks the first of stdin, stdout and stderr for the size.
-        patch.setattr("rich.console._STD_STREAMS", (terminal.slave,))
         yield terminal
 
 
