@@ -15,6 +15,7 @@ from tap_zohocampaigns.api.errors import (
     Outage,
     Transient,
     Unauthorized,
+    ZohoError,
 )
 from tap_zohocampaigns.api.pacing import FailureTimer, Pacer
 from tap_zohocampaigns.api.refusals import (
@@ -52,6 +53,15 @@ class _Call(t.NamedTuple):
     """`json` or `xml`."""
     private: Iterable[str] = ()
     """Values of contacts among the parameters, which no log may show."""
+
+
+class Answer(t.NamedTuple):
+    """An answer as it came, and what it means."""
+
+    reply: Reply
+    envelope: Envelope | None
+    """None if there are no rows, or if the answer is an error."""
+    error: ZohoError | None
 
 
 class Client:
@@ -149,6 +159,31 @@ class Client:
             call = _Call(row, params, data_format or self.format, private)
             return self._call_until_answered(call, tally)
 
+    def ask(self, endpoint: str, params: Mapping[str, t.Any]) -> Answer:
+        """Call an endpoint once, and return its answer, even if that is an error.
+
+        Args:
+            endpoint: Name of the call.
+            params: Its parameters; values are sent as text.
+
+        Raises:
+            Transient: There was no whole answer.
+            SettingError: Zoho gives no token, or `api_version` has no such call.
+            StoppedAtLock: The endpoint is locked.
+        """
+        params = self.version.parameters(endpoint, params)
+        call = _Call(self._endpoints[endpoint], params, self.format)
+        timer = FailureTimer(self._clock)
+        with self._budget.calling(), self._pacer.slot(endpoint, timer) as slot:
+            self._count(endpoint, None)
+            reply = self._send(call, slot)
+        try:
+            return Answer(reply, self._interpret(call, reply), None)
+        except ZohoError as error:
+            if isinstance(error, Locked):
+                self.ledger.lock(endpoint)
+            return Answer(reply, None, error)
+
     def _call_until_answered(
         self, call: _Call, tally: Counter[str] | None
     ) -> Envelope | None:
@@ -194,6 +229,11 @@ class Client:
                 tally[endpoint] += 1
 
     def _call_once(self, call: _Call, slot: Slot) -> Envelope | None:
+        envelope = self._interpret(call, self._send(call, slot))
+        self._refusals.note_accepted(call.endpoint.name, slot.token)
+        return envelope
+
+    def _send(self, call: _Call, slot: Slot) -> Reply:
         endpoint = call.endpoint
         signature = self._auth.sign(slot.token)
         params = {
@@ -210,10 +250,11 @@ class Client:
         )
         # A call without an answer does not get here: it may still reach Zoho.
         self.ledger.done(slot.ticket)
+        return reply
+
+    def _interpret(self, call: _Call, reply: Reply) -> Envelope | None:
         context = Context(self._auth.advice, self._auth.secrets, call.private)
-        envelope = interpret(endpoint, reply.status, reply.content, context)
-        self._refusals.note_accepted(endpoint.name, slot.token)
-        return envelope
+        return interpret(call.endpoint, reply.status, reply.content, context)
 
     def _probe(self, endpoint: str, token: Token) -> None:
         # A new token costs less than a wait for the quota.

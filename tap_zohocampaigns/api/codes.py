@@ -209,6 +209,13 @@ def asks_for_patience(message: str) -> bool:
     return bool(_ASKS_FOR_PATIENCE.search(message[:_ENOUGH].casefold()))
 
 
+def knows_code(endpoint: str, code: str) -> bool:
+    """Return whether a line of the table names a code for an endpoint."""
+    return any(
+        code in rule.codes.split() and rule.endpoint in {"", endpoint} for rule in RULES
+    )
+
+
 def find_rule(endpoint: str, code: str, message: str) -> Rule:
     """Return the line of the table for an answer.
 

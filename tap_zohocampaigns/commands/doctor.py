@@ -7,6 +7,7 @@ import platform
 import sys
 import typing as t
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
@@ -29,6 +30,7 @@ from tap_zohocampaigns.commands.options import (
     given_config,
     state_option,
 )
+from tap_zohocampaigns.commands.shape_report import shape_checks
 from tap_zohocampaigns.commands.tables import Table
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.tap import TapZohoCampaigns
@@ -41,7 +43,11 @@ _STATUS = {Result.OK: 0, Result.WARNING: 1, Result.FAILED: 2}
 
 
 def examine(
-    config: dict[str, t.Any], *, state: str | None = None, catalog: str | None = None
+    config: dict[str, t.Any],
+    *,
+    state: str | None = None,
+    catalog: str | None = None,
+    shapes: str | None = None,
 ) -> Iterator[Check]:
     """Yield the checks; those that need an earlier one stop after its failure.
 
@@ -49,6 +55,7 @@ def examine(
         config: The settings, without defaults.
         state: Path of a file with a state.
         catalog: Path of a file with a catalog.
+        shapes: Path of the shape report to write, instead of checks of the account.
     """
     yield _versions()
     if state:
@@ -68,6 +75,17 @@ def examine(
     except ZohoError as error:
         yield wrong_ledger(error)
         return
+    if shapes:
+        yield from shape_checks(client, Path(shapes))
+    else:
+        yield from _checks_of_service(tap, settings)
+    client.ledger.close()
+
+
+def _checks_of_service(
+    tap: TapZohoCampaigns, settings: dict[str, t.Any]
+) -> Iterator[Check]:
+    client = tap.inventory.client
     network = network_checks(
         client.hosts,
         settings["request_timeout"],
@@ -77,7 +95,6 @@ def examine(
     yield from ledger_checks(client, settings)
     if worst(network) is not Result.FAILED:
         yield from account_checks(tap, settings)
-    client.ledger.close()
 
 
 def as_parts(checks: Sequence[Check]) -> list[Table | str]:
@@ -102,6 +119,11 @@ def _versions() -> Check:
 @state_option
 @catalog_option
 @form_option
+@click.option(
+    "--shapes",
+    metavar="FILE",
+    help="Write what answers look like, without their values, instead of checks.",
+)
 @click.pass_context
 def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
     """Check settings, network, credentials, scopes, quota, state and catalog.
@@ -114,6 +136,7 @@ def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
             given_config(ctx, files["config"]),
             state=files["state"] or given.get("state"),
             catalog=files["catalog"] or given.get("catalog"),
+            shapes=files["shapes"],
         )
     ]
     if form == "json":

@@ -32,7 +32,7 @@ def write(path: Path, values: Mapping[str, str]) -> None:
     """
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        _replace(path, _merged(old, values))
+        replace(path, _merged(old, values))
     except (OSError, UnicodeDecodeError) as error:
         msg = (
             f"The file of `--env-file` can't be written ({type(error).__name__}): name "
@@ -62,7 +62,12 @@ def assignment(name: str, value: str) -> str:
     return f"{name}='{escaped}'"
 
 
-def _replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str) -> None:
+    """Write a file as a whole, which only its owner can read afterwards.
+
+    Raises:
+        OSError: It can't be written; an old file stays as it was.
+    """
     # A link is followed, so that the file behind it is replaced.
     path = path.resolve()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".env-")

@@ -75,6 +75,16 @@ def parse(content: bytes) -> Envelope:
             help.
         FatalError: The body is larger than `MAX_BYTES`, or XML that is never accepted.
     """
+    return _envelope(decode(content))
+
+
+def decode(content: bytes) -> Json:
+    """Return the value that the body of an answer holds, whatever it is.
+
+    Raises:
+        Unreadable: The body is not JSON or XML.
+        FatalError: The body is larger than `MAX_BYTES`, or XML that is never accepted.
+    """
     text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
         msg = "an empty body"
@@ -83,11 +93,11 @@ def parse(content: bytes) -> Envelope:
         msg = f"Zoho sent more than {MAX_BYTES >> 20} MiB at once: lower `page_size`."
         raise FatalError(msg)
     if text[:1] != b"<":
-        return _envelope(_parse_json(text))
+        return _parse_json(text)
     if re.match(rb"(?i)<(!doctype\s+html|html|head|body)\b", text):
         msg = "a web page instead of data"
         raise Unreadable(msg)
-    return _envelope(_parse_xml(text))
+    return _parse_xml(text)
 
 
 def require_code(envelope: Envelope) -> Envelope:

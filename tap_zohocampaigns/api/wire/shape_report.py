@@ -1,0 +1,300 @@
+"""The shape of an answer: names, types, nesting and formats, without any value.
+
+The shape of a place is an object. It has a key for each type that was seen there:
+
+* `null`, `boolean`, `integer`, `number`, `text`: an object of patterns (see
+  `patterns`). A word that the tap knows is kept, in quotation marks.
+* `array`, `java list`, `json list`: `count` (classes of lengths: `0`, `1`, `many`) and
+  `items`, the merged shape of all elements.
+* `object`, `java map`, `json map`: `names`, the shapes of the names that the tap knows;
+  `sometimes`, those that not every object has; `others`, the other names by their
+  patterns.
+
+Custom fields, addresses and keys can be names of an answer, too. So only a name that
+the tap knows is kept. A field that Zoho has added can't be told from a custom field, so
+it is shown as a pattern as well.
+
+Where something is not known to this version, its object has `new`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tap_zohocampaigns.api.wire import java_text, patterns
+from tap_zohocampaigns.api.wire.types import is_nothing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zohocampaigns.api.wire.known import Known
+    from tap_zohocampaigns.api.wire.types import Json, Row
+
+_MOST_PATTERNS = 30
+_MORE = "more"
+_MAX_DEPTH = 40
+_CUSTOM_FIELD = "custom field"
+_LOOKS_LIKE_A_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
+_NUMBER_OF_CODE = re.compile(r"[0-9]{1,6}")
+
+
+class _Place(t.NamedTuple):
+    """Where a value stands in an answer."""
+
+    known: Known
+    name: str = ""
+    """The name of the field, or of the list that has the value."""
+    depth: int = 0
+    is_head: bool = False
+    """Whether code and message of the answer are here."""
+    is_new: bool = False
+    """Whether the place is below a new one, and is not marked as well."""
+
+    def below(self, name: str, *, is_head: bool = False) -> _Place:
+        """Return the place of an element, or of a field."""
+        return _Place(self.known, name, self.depth + 1, is_head, self.is_new)
+
+    def is_map(self) -> bool:
+        """Return whether the names at this place are data."""
+        return self.name in self.known.maps
+
+
+class Shape:
+    """What was seen at one place of an answer."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._patterns: dict[str, dict[str, bool]] = {}
+        self._lists: dict[str, _List] = {}
+        self._maps: dict[str, _Map] = {}
+
+    def add(self, value: Json, place: _Place) -> None:
+        """Add a value that was seen at this place."""
+        is_new = not (place.is_new or place.known.fits(place.name, value))
+        if place.depth > _MAX_DEPTH:
+            self._note("deeper", "deeper", is_new=True)
+        elif isinstance(value, dict):
+            self._add_map("object", value, place, is_new=is_new)
+        elif isinstance(value, list):
+            self._add_list("array", value, place, is_new=is_new)
+        elif isinstance(value, str):
+            self._add_text(value, place, is_new=is_new)
+        elif value is None:
+            self._note("null", "null", is_new=is_new)
+        elif isinstance(value, bool):
+            self._note("boolean", "true/false", is_new=is_new)
+        else:
+            kind = "integer" if isinstance(value, int) else "number"
+            self._note(kind, patterns.of_number(value), is_new=is_new)
+
+    def add_code(self, value: Json, place: _Place) -> None:
+        """Add the code of an answer, which is kept if it looks like one."""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            self.add(value, place)
+            return
+        code = str(value).strip()
+        known = place.known
+        looks_like_one = _NUMBER_OF_CODE.fullmatch(code) or code in known.code_words
+        self._note(
+            "text" if isinstance(value, str) else "integer",
+            json.dumps(code) if looks_like_one else patterns.of_text(code),
+            is_new=not known.knows_code(code),
+        )
+
+    def _note(self, kind: str, pattern: str, *, is_new: bool) -> None:
+        noted = self._patterns.setdefault(kind, {})
+        if pattern not in noted and len(noted) >= _MOST_PATTERNS:
+            pattern = _MORE
+        noted[pattern] = noted.get(pattern, False) or is_new
+
+    def _add_text(self, text: str, place: _Place, *, is_new: bool) -> None:
+        kind, inner = _nested(text.strip())
+        words = place.known.words.get(place.name)
+        if isinstance(inner, dict):
+            self._add_map(kind, inner, place, is_new=is_new)
+        elif isinstance(inner, list):
+            self._add_list(kind, inner, place, is_new=is_new)
+        elif words and text in words:
+            self._note("text", json.dumps(text), is_new=is_new)
+        else:
+            is_new |= bool(words and not (place.is_new or is_nothing(text)))
+            self._note("text", patterns.of_text(text), is_new=is_new)
+
+    def _add_list(
+        self, kind: str, values: list[Json], place: _Place, *, is_new: bool
+    ) -> None:
+        noted = self._lists.setdefault(kind, _List())
+        noted.counts.add(_class_of(len(values)))
+        noted.is_new |= is_new
+        for value in values:
+            noted.items.add(value, place.below(place.name))
+
+    def _add_map(self, kind: str, row: Row, place: _Place, *, is_new: bool) -> None:
+        noted = self._maps.setdefault(kind, _Map())
+        noted.seen += 1
+        noted.is_new |= is_new
+        others: Counter[str] = Counter()
+        for name, value in row.items():
+            if name not in place.known.names:
+                pattern = noted.add_other(name, value, place)
+                others[pattern] += 1
+                continue
+            noted.has[name] += 1
+            shape = noted.names.setdefault(name, Shape())
+            below = place.below(name, is_head=place.is_head and name == "response")
+            if place.is_head and name.casefold() == "code":
+                shape.add_code(value, below)
+            else:
+                shape.add(value, below)
+        for pattern, number in others.items():
+            noted.others[pattern].counts.add(_class_of(number))
+
+    def as_json(self) -> Row:
+        """Return the shape as an object of JSON."""
+        shape: Row = {
+            kind: {pattern: _mark(is_new=is_new) for pattern, is_new in seen.items()}
+            for kind, seen in self._patterns.items()
+        }
+        shape |= {kind: noted.as_json() for kind, noted in self._lists.items()}
+        shape |= {kind: noted.as_json() for kind, noted in self._maps.items()}
+        return shape
+
+
+@dataclass
+class _List:
+    """The lists that were seen at one place."""
+
+    counts: set[str] = field(default_factory=set)
+    items: Shape = field(default_factory=Shape)
+    is_new: bool = False
+
+    def as_json(self) -> Row:
+        return {
+            **_mark(is_new=self.is_new),
+            "count": sorted(self.counts),
+            "items": self.items.as_json(),
+        }
+
+
+@dataclass
+class _Other:
+    """The fields of one place whose names have the same pattern."""
+
+    counts: set[str] = field(default_factory=set)
+    value: Shape = field(default_factory=Shape)
+    is_new: bool = False
+
+    def as_json(self) -> Row:
+        return {
+            **_mark(is_new=self.is_new),
+            "count": sorted(self.counts),
+            "value": self.value.as_json(),
+        }
+
+
+@dataclass
+class _Map:
+    """The objects that were seen at one place."""
+
+    seen: int = 0
+    has: Counter[str] = field(default_factory=Counter)
+    names: dict[str, Shape] = field(default_factory=dict)
+    others: dict[str, _Other] = field(default_factory=dict)
+    is_new: bool = False
+
+    def add_other(self, name: str, value: Json, place: _Place) -> str:
+        """Add a field whose name is not kept; return the pattern of the name."""
+        is_label = name.casefold() in place.known.labels
+        pattern = _CUSTOM_FIELD if is_label else patterns.of_name(name)
+        if pattern not in self.others and len(self.others) >= _MOST_PATTERNS:
+            pattern = _MORE
+        other = self.others.setdefault(pattern, _Other())
+        is_new = not (is_label or place.is_map() or place.is_new)
+        other.is_new |= is_new
+        # The value of an unknown name is not expected to be of any type.
+        below = place.below("")
+        other.value.add(value, below._replace(is_new=below.is_new or is_new))
+        return pattern
+
+    def as_json(self) -> Row:
+        fields: Row = {
+            **_mark(is_new=self.is_new),
+            "names": {name: shape.as_json() for name, shape in self.names.items()},
+        }
+        if missing := [name for name in self.names if self.has[name] < self.seen]:
+            fields["sometimes"] = missing
+        if self.others:
+            fields["others"] = {
+                pattern: other.as_json() for pattern, other in self.others.items()
+            }
+        return fields
+
+
+def shape_of(body: Json, known: Known) -> Row:
+    """Return the shape of an answer, without any of its values.
+
+    Args:
+        body: The answer, as JSON or XML has it.
+        known: What this version has seen of the endpoint.
+    """
+    shape = Shape()
+    shape.add(body, _Place(known, is_head=True))
+    return shape.as_json()
+
+
+def _mark(*, is_new: bool) -> Row:
+    return {"new": True} if is_new else {}
+
+
+def _class_of(number: int) -> str:
+    return str(number) if number <= 1 else "many"
+
+
+def _nested(text: str) -> tuple[str, Json]:
+    """Return the map or list that a text holds; None if it holds none."""
+    ends = text[:1] + text[-1:]
+    if ends not in {"{}", "[]"}:
+        return "", None
+    if '"' in text:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return "", None
+        return ("json map" if isinstance(value, dict) else "json list"), value
+    if ends == "[]":
+        return "java list", java_text.parse_list(text)
+    values = java_text.parse_map(text)
+    # Else it is a text in braces.
+    return "java map", values if values or not text[1:-1].strip() else None
+
+
+def news(shape: Json, place: str = "") -> Iterator[str]:
+    """Yield the place of each mark `new` in a shape, or in any part of a report."""
+    if not isinstance(shape, dict):
+        return
+    if shape.get("new") is True:
+        yield place
+    for name, part in shape.items():
+        yield from news(part, f"{place}.{name}" if place else name)
+
+
+def unknown_names(value: Json, known: Known, name: str = "") -> Iterator[str]:
+    """Yield the names in an answer that look like fields and are not known.
+
+    They may be custom fields, so a report has only their patterns.
+    """
+    if isinstance(value, list):
+        for item in value:
+            yield from unknown_names(item, known, name)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in known.names:
+                yield from unknown_names(item, known, key)
+            elif not (name in known.maps or key.casefold() in known.labels):
+                if _LOOKS_LIKE_A_FIELD.fullmatch(key):
+                    yield key
+                yield from unknown_names(item, known)
