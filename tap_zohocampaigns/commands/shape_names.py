@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from functools import cache, partial
 from zoneinfo import ZoneInfo
@@ -145,4 +146,8 @@ def _casts(endpoint: str) -> dict[str, tuple[Cast, ...]]:
             unread |= {*as_list(field_schema.get("x-wire-seconds"))}
             for name in field_schema.get("x-wire-names", [field]):
                 found.setdefault(name, []).append(cast)
-    return {name: (*casts,) for name, casts in found.items() if name not in unread}
+        for name in unread:
+            # The time zone is found from times that no field has.
+            is_time = re.search("time|date", name) and "zone" not in name
+            found[name] = [converter.time] if is_time else [CASTS["object"]]
+    return {name: (*casts,) for name, casts in found.items()}

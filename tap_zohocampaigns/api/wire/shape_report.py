@@ -58,10 +58,6 @@ class _Place(t.NamedTuple):
         """Return the place of an element, or of a field."""
         return _Place(self.known, name, self.depth + 1, is_head, self.is_new)
 
-    def is_map(self) -> bool:
-        """Return whether the names at this place are data."""
-        return self.name in self.known.maps
-
 
 class Shape:
     """What was seen at one place of an answer."""
@@ -208,12 +204,13 @@ class _Map:
 
     def add_other(self, name: str, value: Json, place: _Place) -> str:
         """Add a field whose name is not kept; return the pattern of the name."""
-        is_label = name.casefold() in place.known.labels
+        is_map = place.name in place.known.maps
+        is_label = not is_map and name.casefold() in place.known.labels
         pattern = _CUSTOM_FIELD if is_label else patterns.of_name(name)
         if pattern not in self.others and len(self.others) >= _MOST_PATTERNS:
             pattern = _MORE
         other = self.others.setdefault(pattern, _Other())
-        is_new = not (is_label or place.is_map() or place.is_new)
+        is_new = not (is_label or is_map or place.is_new)
         other.is_new |= is_new
         # The value of an unknown name is not expected to be of any type.
         below = place.below("")
@@ -225,8 +222,8 @@ class _Map:
             **_mark(is_new=self.is_new),
             "names": {name: shape.as_json() for name, shape in self.names.items()},
         }
-        if missing := [name for name in self.names if self.has[name] < self.seen]:
-            fields["sometimes"] = missing
+        if missing := {name for name in self.names if self.has[name] < self.seen}:
+            fields["sometimes"] = sorted(missing)
         if self.others:
             fields["others"] = {
                 pattern: other.as_json() for pattern, other in self.others.items()
