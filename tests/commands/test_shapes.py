@@ -20,7 +20,7 @@ from tap_zohocampaigns.commands.shape_report import NO_KEY
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.sandbox.bodies.envelope import encode, error
 from tap_zohocampaigns.sandbox.server.routes import SCOPES
-from tests.support.shape_answers import ShapeAnswers
+from tests.support.shape_answers import ShapeAnswers, is_part
 from tests.support.still_account import StillAccount
 from tests.support.stream_cases import FORMATS
 
@@ -372,16 +372,6 @@ def test_the_tap_reads_answers_that_a_report_describes(
     assert again["new"] == []
     for endpoint, entry in again["endpoints"].items():
         assert is_part(entry["body"], report["endpoints"][endpoint]["body"]), endpoint
-
-
-def is_part(shape: t.Any, whole: t.Any) -> bool:
-    """Return whether all that a shape has was seen in another one, too."""
-    if not isinstance(shape, dict):
-        return True
-    return all(
-        key in {"count", "sometimes"} or (key in whole and is_part(part, whole[key]))
-        for key, part in shape.items()
-    )
 
 
 def test_the_command_writes_a_file_for_its_owner_alone(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ _LISTS = ("array", "java list", "json list")
 _MAPS = ("object", "java map", "json map")
 _ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _TOTALS = ("total_list_count", "total_record_count")
-_WITH_LENGTH = re.compile(r"([^()]+)\(>?([0-9]+)(?:-[0-9]+)?\)")
-_DIGITS = re.compile(r"digits\(>?([0-9]+)\)")
+_WITH_LENGTH = re.compile(r"([^()]+)\((>?[0-9]+)(?:-[0-9]+)?\)")
+_DIGITS = re.compile(r"digits\((>?[0-9]+)\)")
 _OF_TIMES = re.compile(
     "yyyy|MM|Month|MONTH|month|Mon|MON|mon|Day|dd?|hh?|mm|ss|f+|A\\.?M\\.?|a\\.?m\\.?"
     "|<U\\+([0-9A-F]+)>|9+"
@@ -112,12 +112,17 @@ class ShapeAnswers:
             length = max(_COUNTS[count] for count in other["count"])
             for number in range(length):
                 is_label = pattern == "custom field"
-                name = self._labels[number] if is_label else self._text(pattern)
+                name = self._label(number) if is_label else self._text(pattern)
                 values[name] = self._value(other["value"], "", row)
         if kind == "java map":
             pairs = ", ".join(f"{name}={value}" for name, value in values.items())
             return f"{{{pairs}}}"
         return json.dumps(values) if kind == "json map" else values
+
+    def _label(self, number: int) -> str:
+        """Return the label of a custom field, as `contact/allfields` has it."""
+        known = self._labels[number : number + 1]
+        return known[0] if known else f"label {number}"
 
     def _scalar(self, kind: str, pattern: str, name: str) -> t.Any:
         if kind == "null":
@@ -126,7 +131,7 @@ class ShapeAnswers:
         text = text or (str(MANY) if name in _TOTALS else self._text(pattern))
         if kind in {"integer", "number"}:
             return json.loads(text)
-        return text == "true" if kind == "boolean" else text
+        return True if kind == "boolean" else text
 
     def _text(self, pattern: str) -> str:
         """Make up a text of a pattern; each is different, as far as it can be."""
@@ -135,7 +140,8 @@ class ShapeAnswers:
         if pattern.startswith('"'):
             return str(json.loads(pattern))
         fixed = {
-            "true/false": "true",
+            # In small letters it is the form of a name.
+            "true/false": "True",
             "spaces": " ",
             "email": f"person{number}@example.com",
             "url": f"https://example.com/{number}",
@@ -147,18 +153,39 @@ class ShapeAnswers:
         if pattern in fixed:
             return fixed[pattern]
         if _DIGITS.search(pattern):
-            return _DIGITS.sub(lambda part: _digits(int(part[1]), number), pattern)
+            return _DIGITS.sub(lambda part: _digits(_length(part[1]), number), pattern)
         if match := _WITH_LENGTH.fullmatch(pattern):
-            return _of_length(match[1], int(match[2]), number)
+            return _of_length(match[1], _length(match[2]), number)
         return _time(pattern, _BEGIN + timedelta(minutes=number))
+
+
+def made_up(shape: Shape) -> t.Any:
+    """Return a value that has a shape."""
+    return ShapeAnswers({"endpoints": {"topics": {"body": shape}}}).body("topics")
+
+
+def is_part(shape: t.Any, whole: t.Any) -> bool:
+    """Return whether all that a shape has was seen in another one, too."""
+    if not isinstance(shape, dict):
+        return True
+    return all(
+        key in {"count", "sometimes"} or (key in whole and is_part(part, whole[key]))
+        for key, part in shape.items()
+    )
+
+
+def _length(least: str) -> int:
+    """Return a length of a class, such as `9` or `>20`."""
+    return int(least.strip(">")) + least.startswith(">")
 
 
 def _digits(length: int, number: int) -> str:
     if length == _EPOCH_DIGITS:
         return str(int(_BEGIN.timestamp() + 60 * number) * 1000)
-    return (str(number) if length < 4 else f"1{number:0{length - 1}}")[-length:].rjust(
-        length, "1"
-    )
+    if length == 1:
+        return str(number % 9 + 1)
+    # It does not begin with 0, which no number does.
+    return f"1{number % 10 ** (length - 1):0{length - 1}}"
 
 
 def _of_length(kind: str, length: int, number: int) -> str:
