@@ -38,7 +38,7 @@ _MOST_PATTERNS = 30
 _MORE = "more"
 _MAX_DEPTH = 40
 _CUSTOM_FIELD = "custom field"
-_LOOKS_LIKE_A_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _NUMBER_OF_CODE = re.compile(r"[0-9]{1,6}")
 
 
@@ -292,6 +292,7 @@ def unknown_names(value: Json, known: Known, name: str = "") -> Iterator[str]:
             if key in known.names:
                 yield from unknown_names(item, known, key)
             elif not (name in known.maps or key.casefold() in known.labels):
-                if _LOOKS_LIKE_A_FIELD.fullmatch(key):
+                is_text = patterns.of_text(key).startswith("text(")
+                if is_text and _IDENTIFIER.fullmatch(key):
                     yield key
                 yield from unknown_names(item, known)
