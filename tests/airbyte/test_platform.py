@@ -21,7 +21,7 @@ from tests.support.warehouse import Warehouse
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.airbyte.conftest import Image
+    from tests.support.image import Image
 
     Json: t.TypeAlias = dict[str, t.Any]
     Tables: t.TypeAlias = dict[str, dict[tuple[t.Any, ...], Json]]
@@ -38,18 +38,7 @@ SECTIONS = ("spec", "connection", "discovery", "basic_read")
 
 
 def test_dockerfile_builds_a_source_that_runs(image: Image) -> None:
-    def run(*command: t.Any) -> str:
-        done = subprocess.run(
-            command,
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=image.environment,
-        )
-        return done.stdout
-
-    assert json.loads(run(image.executable, "spec"))["type"] == "SPEC"
+    assert json.loads(image.run(image.executable, "spec"))["type"] == "SPEC"
     # Airbyte starts the source with this variable.
     assert image.environment["AIRBYTE_ENTRYPOINT"] == image.executable.name
     packages = image.executable.parent.parent
@@ -66,8 +55,7 @@ def test_dockerfile_builds_a_source_that_runs(image: Image) -> None:
 
 def test_image_has_labels_and_does_not_run_as_root(image: Image) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    labels = dict(pair.split("=") for pair in image.value("LABEL").split())
-    assert labels == {
+    assert image.labels == {
         "io.airbyte.name": "source-zohocampaigns",
         "io.airbyte.version": project["version"],
     }
