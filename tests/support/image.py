@@ -104,7 +104,7 @@ class Image:
             return
         for origin in origins:
             name = Path(origin).name if target == "./" else target
-            copied = ["cp", "-rT", ROOT / origin, self.place / name]
+            copied: list[str | Path] = ["cp", "-rT", ROOT / origin, self.place / name]
             subprocess.run(copied, check=True)
 
 

@@ -24,24 +24,13 @@ def meltano(
     **environment: str,
 ) -> str:
     """Run a pipeline with the settings of the service; return its log."""
-    settings = {
-        f"{plugin}_ZOHOCAMPAIGNS_{name.upper()}": value
-        # A ledger that all runs share would allow fewer calls than the service.
-        for name, value in (service.config | {"rate_limit_ledger": "memory"}).items()
-        for plugin in ("TAP", "TARGET")
-    }
     inherited = {k: v for k, v in os.environ.items() if k != "UV_PROJECT_ENVIRONMENT"}
     result = subprocess.run(
         [MELTANO, *arguments, "run", extractor, loader],
         cwd=project,
         env=inherited
-        | settings
-        | {
-            "TARGET_POSTGRES_SQLALCHEMY_URL": database,
-            # It requires a host and a password, although a socket needs neither.
-            "TAP_POSTGRES_SQLALCHEMY_URL": database.replace(":@/", ":-@localhost/"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
+        | settings_of(service, database)
+        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         | environment,
         capture_output=True,
         text=True,
@@ -50,3 +39,18 @@ def meltano(
     )
     assert result.returncode == 0, result.stderr + result.stdout
     return result.stderr + result.stdout
+
+
+def settings_of(service: Service, database: str) -> dict[str, str]:
+    """Return the variables that lead plugins to the service and to the database."""
+    settings = {
+        f"{plugin}_ZOHOCAMPAIGNS_{name.upper()}": value
+        # A ledger that all runs share would allow fewer calls than the service.
+        for name, value in (service.config | {"rate_limit_ledger": "memory"}).items()
+        for plugin in ("TAP", "TARGET")
+    }
+    return settings | {
+        "TARGET_POSTGRES_SQLALCHEMY_URL": database,
+        # It requires a host and a password, although a socket needs neither.
+        "TAP_POSTGRES_SQLALCHEMY_URL": database.replace(":@/", ":-@localhost/"),
+    }
