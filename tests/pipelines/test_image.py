@@ -30,9 +30,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return build(tmp_path_factory.mktemp("meltano"), MELTANO)
 
 
-def test_each_image_has_a_dockerfile_of_its_own() -> None:
-    names = [path.parent.name for path in DOCKERFILES]
-    assert names == ["airbyte", "meltano"]
+def test_the_pages_build_each_image_from_its_own_dockerfile() -> None:
+    pages = [page.read_text() for page in (ROOT / "docs").glob("*.md")]
+    files = re.findall(r"docker build --file (\S+)", "\n".join(pages))
+    assert {ROOT / name for name in files} == {*DOCKERFILES}
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.parent.name)
