@@ -101,7 +101,12 @@ def as_parts(checks: Sequence[Check]) -> list[Table | str]:
     """Return checks as a table, and below it what to do about each fault."""
     rows = [(c.name, _MARKS[c.result], c.text) for c in checks]
     parts: list[Table | str] = [Table(("check", "result", "what"), rows, right=False)]
-    ways_out = [f"{c.name}: {c.advice}\n    {c.command}" for c in checks if c.command]
+    ways_out = [
+        f"{check.name}: {check.advice}"
+        + (f"\n    {check.command}" * bool(check.command))
+        for check in checks
+        if check.advice
+    ]
     if ways_out:
         parts.append("\n".join(["What to do:", *ways_out]))
     return parts

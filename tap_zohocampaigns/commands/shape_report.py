@@ -32,7 +32,7 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.api.wire import envelope as envelopes
 from tap_zohocampaigns.api.wire.shape_report import news, shape_of, unknown_names
-from tap_zohocampaigns.commands.checks import Check, Result
+from tap_zohocampaigns.commands.checks import AGAIN, Check, Result
 from tap_zohocampaigns.commands.shape_calls import calls, labels_of
 from tap_zohocampaigns.commands.shape_names import known_of
 from tap_zohocampaigns.settings import env_file
@@ -114,8 +114,8 @@ class _Report:
                 answer = self._client.ask(endpoint, params or {})
             except SettingError as error:
                 self.entries.clear()
-                advice = "run `doctor` without `--shapes`"
-                yield Check.of_error("credentials", error, advice)
+                advice = "find the reason with the checks"
+                yield Check.of_error("credentials", error, advice, AGAIN)
                 return
             except ZohoError as error:
                 self._unanswered += not isinstance(error, StoppedAtLock)
