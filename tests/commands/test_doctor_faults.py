@@ -268,9 +268,7 @@ def test_dead_proxy_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     check_fault(fault, [*examine(config | {"request_timeout": 2})])
 
 
-@pytest.mark.parametrize(
-    ("hours", "text"), [(-2, "7200 s behind"), (2, "7200 s ahead")]
-)
+@pytest.mark.parametrize(("hours", "text"), [(-2, "s behind"), (2, "s ahead")])
 def test_skewed_clock_is_found(
     account: LivingAccount, monkeypatch: pytest.MonkeyPatch, hours: int, text: str
 ) -> None:
