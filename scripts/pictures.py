@@ -108,7 +108,7 @@ SHOTS: t.Final = {
     ),
     "run": Shot(
         "--config config.json",
-        132,
+        90,
         rest=" > messages.jsonl",
         until=r"campaign_recipients .* (1[2-9]|2\d) of \d+ parts",
     ),
