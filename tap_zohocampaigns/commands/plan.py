@@ -53,7 +53,7 @@ def make_plan(tap: TapZohoCampaigns) -> Row:
         {
             "stream": stream.name,
             "rows": _rows_of(tap, stream),
-            "calls": stream.progress.calls.total(),
+            "calls": stream.progress.call_count,
         }
         for stream in read
         if stream is not tap.snapshots

@@ -240,7 +240,7 @@ def _table(streams: Sequence[Progress], room: int, width: int) -> Table:
             f"{done} of {counted(total, 'part')}" if total else "",
             # Rows are written when its turn has come.
             counted(stream.value, "row") if stream.begun else "",
-            counted(stream.calls.total(), "call"),
+            counted(stream.call_count, "call"),
         )
     if more > 0:
         table.add_row(f"and {counted(more + 1, 'other stream')}")

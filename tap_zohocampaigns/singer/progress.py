@@ -55,7 +55,9 @@ class Progress(metrics.Counter):
         self.stream = stream
         self._endpoint = endpoint
         self.calls: Counter[str] = Counter()
-        """How often the stream called each endpoint."""
+        """How often the stream called each endpoint for itself."""
+        self.shared_calls: Counter[str] = Counter()
+        """Its share of the calls that several streams need."""
         self._ledger = ledger
         self._since = 0.0
         self._counting = threading.Lock()
@@ -102,7 +104,7 @@ class Progress(metrics.Counter):
             self.stream,
             "ended" if exc_type is None else "stopped",
             counted(self.value, "row"),
-            counted(self.calls.total(), "call"),
+            counted(self.call_count, "call"),
             time.monotonic() - self._since,
         )
 
@@ -110,6 +112,11 @@ class Progress(metrics.Counter):
         # If the ledger fails, the next call that needs it reports that.
         with suppress(ZohoError):
             logger.info("%s: %s", self.stream, self.line())
+
+    @property
+    def call_count(self) -> int:
+        """How many calls were made for the stream."""
+        return self.calls.total() + self.shared_calls.total()
 
     @property
     def fraction(self) -> str:
@@ -122,7 +129,7 @@ class Progress(metrics.Counter):
         words = [
             f"{self.done} of {self.known} parts done",
             counted(self.value, "row"),
-            counted(self.calls.total(), "call"),
+            counted(self.call_count, "call"),
             f"{counted(calls, 'call')} left in this window",
         ]
         words += until_words(self._ledger.waiting_until())

@@ -58,7 +58,7 @@ class DetailStream(LookbackStream):
     def records(self, part: Part) -> Iterator[list[Row]]:
         """Yield the records of a campaign."""
         try:
-            envelope = self.inventory.details(part.fields, self.call)
+            envelope = self.inventory.details(part.fields, self)
         except NotFound as error:
             self.logger.warning("Left out, as it is gone: %s", error)
             return

@@ -66,7 +66,7 @@ class CampaignRecipients(RecipientStream):
         named = fingerprint(tuple(str(campaign.get(name)) for name in names))
         if len(known) > 1 and named == line.get("named") and not closing:
             return known, named
-        keys = self.inventory.test_sends(campaign, self.call)
+        keys = self.inventory.test_sends(campaign, self)
         return [*dict.fromkeys([*known, *keys])], named
 
     def _read_send(

@@ -182,7 +182,7 @@ class SentStream(LookbackStream):
 
     def send_keys(self, campaign: Row) -> list[str]:
         """Return the keys under which a campaign was sent, its own first."""
-        tests = self.inventory.test_sends(campaign, self.call)
+        tests = self.inventory.test_sends(campaign, self)
         return [campaign["campaign_key"], *tests]
 
     def report_of(self, sent_key: str) -> Report | None:
@@ -190,7 +190,7 @@ class SentStream(LookbackStream):
         if not self.inventory.version.has_call("campaignreports"):
             return None
         try:
-            return self.inventory.report(sent_key, self.call)
+            return self.inventory.report(sent_key, self)
         except NotFound:
             return None
 

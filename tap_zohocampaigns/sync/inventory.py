@@ -6,7 +6,6 @@ import logging
 import re
 import typing as t
 from collections import Counter
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -24,6 +23,7 @@ from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.once import once
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
+from tap_zohocampaigns.sync.shared_calls import SharedCalls
 from tap_zohocampaigns.sync.zone import account_zone
 
 if t.TYPE_CHECKING:
@@ -32,8 +32,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.wire.envelope import Envelope
     from tap_zohocampaigns.api.wire.types import Row
-
-    Call: t.TypeAlias = Callable[[str, Row], Envelope | None]
+    from tap_zohocampaigns.sync.shared_calls import Caller
 
 logger = logging.getLogger("tap-zohocampaigns.inventory")
 
@@ -81,9 +80,8 @@ class Inventory:
         """The calls that were made for all streams."""
         self.incomplete: set[str] = set()
         """Endpoints that gave fewer rows than they reported."""
-        self._answers: dict[tuple[str, str], Future[tuple[Envelope | None, str]]] = {}
+        self._shared = SharedCalls(now)
         self._config = config
-        self._now = now
 
     def check_credentials(self) -> None:
         """Make one cheap call, which fails if the credentials are not accepted."""
@@ -138,21 +136,21 @@ class Inventory:
     def _wanted_segments(self) -> list[str]:
         return [*dict.fromkeys(self._config.get("cvids", ()))]
 
-    def test_sends(self, campaign: Row, call: Call) -> list[str]:
+    def test_sends(self, campaign: Row, caller: Caller) -> list[str]:
         """Return the keys under which an A/B campaign sent its tests.
 
         The campaign's own key covers only the final sending.
 
         Args:
             campaign: A row of `recentcampaigns`.
-            call: Calls an endpoint.
+            caller: The stream that needs them.
         """
         if str(campaign.get("campaigntype")).casefold() != "abtesting":
             return []
         if not self.knows_test_sends:
             return []
         try:
-            envelope = self.details(campaign, call)
+            envelope = self.details(campaign, caller)
         except NotFound as error:
             logger.warning("Test sends of an A/B campaign are left out: %s", error)
             return []
@@ -167,7 +165,7 @@ class Inventory:
             logger.warning("Zoho names no test sends of an A/B campaign.")
         return keys
 
-    def details(self, campaign: Row, call: Call) -> Envelope | None:
+    def details(self, campaign: Row, caller: Caller) -> Envelope | None:
         """Return the details of a campaign, which are asked for once a run."""
         kind = str(campaign.get("campaigntype")).casefold()
         params = {
@@ -175,31 +173,13 @@ class Inventory:
             # With the wrong type, reports come back empty.
             "campaigntype": "abtesting" if kind == "abtesting" else "normal",
         }
-        return self._shared("getcampaigndetails", params, call)[0]
+        return self._shared.get("getcampaigndetails", params, caller)[0]
 
-    def report(self, sent_key: str, call: Call) -> Report | None:
+    def report(self, sent_key: str, caller: Caller) -> Report | None:
         """Return the report of a campaign or test send, asked for once a run."""
         params = {"campaignkey": sent_key}
-        envelope, day = self._shared("campaignreports", params, call)
+        envelope, day = self._shared.get("campaignreports", params, caller)
         return Report(envelope, day) if envelope else None
-
-    def _shared(
-        self, endpoint: str, params: Row, call: Call
-    ) -> tuple[Envelope | None, str]:
-        """Return an answer that several streams need, and its day (UTC).
-
-        One stream makes the call, and the others wait.
-        """
-        mine: Future[tuple[Envelope | None, str]] = Future()
-        future = self._answers.setdefault((endpoint, params["campaignkey"]), mine)
-        if future is mine:
-            try:
-                answer = call(endpoint, params)
-                mine.set_result((answer, self._now().date().isoformat()))
-            except BaseException as error:
-                mine.set_exception(error)
-                raise
-        return future.result()
 
     @once
     def knows_test_sends(self) -> bool:

@@ -18,6 +18,7 @@ from tap_zohocampaigns.sync.rows import RowMaker, with_key
 from tap_zohocampaigns.sync.schemas import annotated_schema, published, read_by
 
 if t.TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
 
     from singer_sdk import singerlib as singer
@@ -139,10 +140,29 @@ class PartStream(PagedStream):
 
         return Reading(self.paginator, ask, cursor, expected, prove=prove)
 
-    def call(self, endpoint: str, params: Row) -> Envelope | None:
-        """Call an endpoint for this stream, unless the time of the run is over."""
+    @property
+    def turn(self) -> int:
+        """Its place in the order in which streams are written."""
+        return [*self.run.streams].index(self.name)
+
+    @property
+    def shared_calls(self) -> Counter[str]:
+        """Its share of the calls that several streams need."""
+        return self.progress.shared_calls
+
+    def call(
+        self, endpoint: str, params: Row, tally: Counter[str] | None = None
+    ) -> Envelope | None:
+        """Call an endpoint for this stream, unless the time of the run is over.
+
+        Args:
+            endpoint: Name of the call.
+            params: Its parameters.
+            tally: Where the calls are counted, if not as those of this stream.
+        """
         self.run.shutdown.check()
-        return self.inventory.client.call(endpoint, params, self.progress.calls)
+        own = self.progress.calls if tally is None else tally
+        return self.inventory.client.call(endpoint, params, own)
 
     @cached_property
     def _maker(self) -> RowMaker:
