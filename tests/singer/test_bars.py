@@ -118,6 +118,7 @@ def begun(
         finally:
             gate.open()
             run.process.kill()
+            run.process.wait()
 
 
 def without_times(path: Path) -> list[dict[str, t.Any]]:
