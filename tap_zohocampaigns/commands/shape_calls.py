@@ -45,11 +45,8 @@ def calls(rows: Mapping[str, list[Row]]) -> Iterator[tuple[str, Row | None]]:
     campaign = next((row for row in sent if as_key(row.get("campaign_key"))), {})
     of_campaign = _first([campaign], "campaign_key", "campaignkey")
     of_segment = _segment(lists)
-    page = {name: str(value) for name, value in _PAGE.items()}
-    yield (
-        "getlistadvanceddetails",
-        of_list and {**of_list, **page, "filtertype": "sentcampaigns", "range": "1"},
-    )
+    of_dashboard = {**_PAGE, "filtertype": "sentcampaigns", "range": 1}
+    yield "getlistadvanceddetails", of_list and {**of_list, **of_dashboard}
     yield "getlistsubscribers", of_list and {**of_list, "status": "active", **_PAGE}
     yield "listsubscriberscount", of_list and {**of_list, "status": "active"}
     yield "getsegmentdetails", of_segment
@@ -58,11 +55,8 @@ def calls(rows: Mapping[str, list[Row]]) -> Iterator[tuple[str, Row | None]]:
     kind = {"campaigntype": "abtesting" if is_test else "normal"}
     yield "getcampaigndetails", of_campaign and {**of_campaign, **kind}
     yield "campaignreports", of_campaign
-    action = {"action": "sentcontacts"}
-    yield (
-        "getcampaignrecipientsdata",
-        of_campaign and {**of_campaign, **action, **_PAGE},
-    )
+    of_sent = {"action": "sentcontacts", **_PAGE}
+    yield "getcampaignrecipientsdata", of_campaign and {**of_campaign, **of_sent}
 
 
 def _first(rows: list[Row], name: str, param: str = "") -> Row | None:

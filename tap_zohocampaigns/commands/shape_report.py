@@ -31,7 +31,8 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
 )
 from tap_zohocampaigns.api.wire import envelope as envelopes
-from tap_zohocampaigns.api.wire.shape_report import news, shape_of, unknown_names
+from tap_zohocampaigns.api.wire.shape_news import news, unknown_names
+from tap_zohocampaigns.api.wire.shape_report import shape_of, shown_code
 from tap_zohocampaigns.commands.checks import AGAIN, Check, Result
 from tap_zohocampaigns.commands.shape_calls import calls, labels_of
 from tap_zohocampaigns.commands.shape_names import known_of
@@ -220,6 +221,8 @@ def entry_of(answer: Answer, known: Known) -> Row:
     except ZohoError:
         entry["new"] = True
     else:
+        if envelope.code:
+            entry["code"] = shown_code(envelope.code, known)
         if envelope.success and status == HTTPStatus.OK and answer.error:
             # A success without what the tap looks for.
             entry["new"] = True

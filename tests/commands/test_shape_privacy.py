@@ -189,6 +189,7 @@ def test_planted_values_of_errors_are_nowhere_in_the_report(
         f'<qzxj a="{KEY}"><fl val="{ADDRESS}">qzxj</fl></qzxj>',
         '{"code": ["qzxj", 7351994], "status": {"qzxj": 7351994}, "message": ["qzxj"]}',
         '{"code": 7351994, "Code": "qzxj", "CODE": true, "response": {"code": "QZXJ"}}',
+        "[" * 500 + '{"qzxj": "qzxj"}' + "]" * 500,
         "",
     ],
 )

@@ -109,7 +109,7 @@ def test_the_report_has_names_types_nesting_and_formats(tmp_path: Path) -> None:
     with Service(StillAccount()) as service:
         report = shapes_of(service, tmp_path).report
     lists = report["endpoints"]["getmailinglists"]
-    assert (lists["outcome"], lists["format"]) == ("read", "json")
+    assert (lists["outcome"], lists["format"], lists["code"]) == ("read", "json", "0")
     names = lists["body"]["object"]["names"]
     assert names["code"] == {"text": {'"0"': {}}}
     assert names["requestdetails"]["object"]["names"]["range"] == {

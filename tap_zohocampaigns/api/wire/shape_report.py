@@ -29,16 +29,13 @@ from tap_zohocampaigns.api.wire import java_text, patterns
 from tap_zohocampaigns.api.wire.types import is_nothing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tap_zohocampaigns.api.wire.known import Known
     from tap_zohocampaigns.api.wire.types import Json, Row
 
 _MOST_PATTERNS = 30
 _MORE = "more"
-_MAX_DEPTH = 40
+MAX_DEPTH = 40
 _CUSTOM_FIELD = "custom field"
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _NUMBER_OF_CODE = re.compile(r"[0-9]{1,6}")
 
 
@@ -71,7 +68,7 @@ class Shape:
     def add(self, value: Json, place: _Place) -> None:
         """Add a value that was seen at this place."""
         is_new = not (place.is_new or place.known.fits(place.name, value))
-        if place.depth > _MAX_DEPTH:
+        if place.depth > MAX_DEPTH:
             self._note("deeper", "deeper", is_new=True)
         elif isinstance(value, dict):
             self._add_map("object", value, place, is_new=is_new)
@@ -93,13 +90,10 @@ class Shape:
             self.add(value, place)
             return
         code = str(value).strip()
-        known = place.known
-        looks_like_one = _NUMBER_OF_CODE.fullmatch(code) or code in known.code_words
-        self._note(
-            "text" if isinstance(value, str) else "integer",
-            json.dumps(code) if looks_like_one else patterns.of_text(code),
-            is_new=not known.knows_code(code),
-        )
+        kind = "text" if isinstance(value, str) else "integer"
+        shown = shown_code(code, place.known)
+        pattern = json.dumps(shown) if shown == code else shown
+        self._note(kind, pattern, is_new=not place.known.knows_code(code))
 
     def _note(self, kind: str, pattern: str, *, is_new: bool) -> None:
         noted = self._patterns.setdefault(kind, {})
@@ -231,6 +225,12 @@ class _Map:
         return fields
 
 
+def shown_code(code: str, known: Known) -> str:
+    """Return a code if it looks like one of Zoho, else its pattern."""
+    is_kept = _NUMBER_OF_CODE.fullmatch(code) or code in known.code_words
+    return code if is_kept else patterns.of_text(code)
+
+
 def shape_of(body: Json, known: Known) -> Row:
     """Return the shape of an answer, without any of its values.
 
@@ -267,32 +267,3 @@ def _nested(text: str) -> tuple[str, Json]:
     values = java_text.parse_map(text)
     # Else it is a text in braces.
     return "java map", values if values or not text[1:-1].strip() else None
-
-
-def news(shape: Json, place: str = "") -> Iterator[str]:
-    """Yield the place of each mark `new` in a shape, or in any part of a report."""
-    if not isinstance(shape, dict):
-        return
-    if shape.get("new") is True:
-        yield place
-    for name, part in shape.items():
-        yield from news(part, f"{place}.{name}" if place else name)
-
-
-def unknown_names(value: Json, known: Known, name: str = "") -> Iterator[str]:
-    """Yield the names in an answer that look like fields and are not known.
-
-    They may be custom fields, so a report has only their patterns.
-    """
-    if isinstance(value, list):
-        for item in value:
-            yield from unknown_names(item, known, name)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key in known.names:
-                yield from unknown_names(item, known, key)
-            elif not (name in known.maps or key.casefold() in known.labels):
-                is_text = patterns.of_text(key).startswith("text(")
-                if is_text and _IDENTIFIER.fullmatch(key):
-                    yield key
-                yield from unknown_names(item, known)

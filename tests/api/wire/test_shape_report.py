@@ -16,7 +16,8 @@ from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.api.wire import patterns
 from tap_zohocampaigns.api.wire.envelope import decode
 from tap_zohocampaigns.api.wire.known import Known
-from tap_zohocampaigns.api.wire.shape_report import news, shape_of, unknown_names
+from tap_zohocampaigns.api.wire.shape_news import news, unknown_names
+from tap_zohocampaigns.api.wire.shape_report import shape_of
 from tap_zohocampaigns.commands.shape_names import known_of
 from tests.support import fuzz
 from tests.support.shape_answers import is_part, made_up
@@ -284,4 +285,5 @@ def test_an_answer_that_is_nested_too_deep_has_a_shape() -> None:
         value = [value]
     shape = json.dumps(shape_of(value, KNOWN))
     assert "deeper" in shape
+    assert [*unknown_names(value, KNOWN)] == []
     assert "deeper" in json.dumps(shape_of("[" * 90 + "x" + "]" * 90, KNOWN))
