@@ -31,6 +31,7 @@ from tap_zohocampaigns.api.errors import (
     ZohoError,
 )
 from tap_zohocampaigns.api.wire import envelope as envelopes
+from tap_zohocampaigns.api.wire import patterns
 from tap_zohocampaigns.api.wire.shape_news import news, unknown_names
 from tap_zohocampaigns.api.wire.shape_report import shape_of, shown_code
 from tap_zohocampaigns.commands.checks import AGAIN, Check, Result
@@ -190,14 +191,15 @@ class _Report:
         if not sys.stderr.isatty():
             return
         lines = [
-            f"  {endpoint}: {name}"
+            f"  {endpoint}: {patterns.of_name(name)} is {name}"
             for endpoint, names in self._unknown.items()
             for name in names
         ]
         if lines:
             click.echo(
-                "Names that this version does not know. They are not in the file: if "
-                "one is a field of Zoho and not of yours, name it in the issue.",
+                "Names that this version does not know. The file has only their "
+                "patterns: if one is a field of Zoho and not of yours, name it in the "
+                "issue.",
                 err=True,
             )
             click.echo("\n".join(lines[:_MOST_NAMES]), err=True)

@@ -425,7 +425,7 @@ def test_unknown_names_are_shown_on_a_terminal_only(
         monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal, raising=False)
         report = shapes_of(service, tmp_path).report
     shown = capsys.readouterr().err
-    assert ("topics: audience_size" in shown) is is_terminal
+    assert ("topics: lower_snake(9-16) is audience_size" in shown) is is_terminal
     for name in names[1:]:
         assert name not in shown
     assert "audience" not in json.dumps(report)
