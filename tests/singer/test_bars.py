@@ -155,6 +155,7 @@ def test_stdout_has_the_same_messages_as_with_a_log(
     assert outputs[0] == outputs[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_clears_the_bars(
     tmp_path: Path, account: LivingAccount, number: signal.Signals
@@ -170,6 +171,7 @@ def test_a_signal_clears_the_bars(
     assert len(lines) == 2
 
 
+@pytest.mark.slow
 def test_a_warning_stands_above_the_bars_and_a_wait_in_them(
     tmp_path: Path, account: LivingAccount
 ) -> None:
@@ -185,6 +187,7 @@ def test_a_warning_stands_above_the_bars_and_a_wait_in_them(
     assert lines[-1].startswith("Stopped, as SIGTERM came")
 
 
+@pytest.mark.slow
 def test_a_wait_for_the_quota_is_shown(tmp_path: Path, account: LivingAccount) -> None:
     gate = Gate()
     with begun(tmp_path, account, gate, rate_limit_calls=2) as run:
@@ -206,6 +209,7 @@ def test_an_error_ends_with_one_sentence(
     assert "9999" in line
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_ends_with_one_sentence(tmp_path: Path) -> None:
     with Terminal() as terminal:
         config = {"data_center": "sandbox", "page_size": 0, "nonsense": 1}
@@ -214,6 +218,7 @@ def test_a_wrong_setting_ends_with_one_sentence(tmp_path: Path) -> None:
     assert "`page_size`" in line
 
 
+@pytest.mark.slow
 def test_the_run_goes_on_when_the_terminal_goes_away(
     tmp_path: Path, account: LivingAccount
 ) -> None:
@@ -226,6 +231,7 @@ def test_the_run_goes_on_when_the_terminal_goes_away(
     assert Output(run.out.read_text()).records["campaign_recipients"]
 
 
+@pytest.mark.slow
 def test_a_loader_behind_the_tap_has_the_terminal_for_its_own_lines(
     tmp_path: Path, account: LivingAccount
 ) -> None:
