@@ -37,6 +37,8 @@ _LOSSES = (
     "cmdstat_swapdb",
     "evicted_keys",
 )
+# The only policy under which a full server deletes nothing.
+_KEEPS = "noeviction"
 _SCRIPT = Path(__file__).with_name("ledger.lua")
 
 
@@ -44,8 +46,7 @@ class RedisStore:
     """Keeps calls in a Redis, counted by a script with the server's clock.
 
     While the server is away, nothing is sent: other machines could exceed the quota. A
-    server that evicts keys to save memory (a policy other than `noeviction`) is not
-    suitable.
+    server that deletes keys to save memory is not accepted.
     """
 
     def __init__(  # noqa: PLR0913 (clock and sleep are injected)
@@ -151,15 +152,12 @@ class RedisStore:
         while True:
             try:
                 return self._ask_once(action, ticket)
-            except redis.AuthenticationError as error:
-                raise redis_server.unusable(error) from None
-            except redis_server.AWAY as error:
+            except redis.RedisError as error:
                 pause = backoff.full_jitter(next(waits))
-                if self._clock() + pause > ends:
+                is_over = self._clock() + pause > ends
+                if is_over or not redis_server.may_pass(error):
                     raise redis_server.unusable(error) from None
                 self._sleep(pause)
-            except redis.RedisError as error:
-                raise redis_server.unusable(error) from None
 
     def _ask_once(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
         prefix = f"{self._prefix}:{ticket.endpoint}"
@@ -184,20 +182,32 @@ class RedisStore:
 
         A server that restarted without its data, or with an older snapshot of them, has
         lost calls from before its start. A server without the account may have been
-        flushed.
+        flushed. A replica that took over lacks the calls that had not reached it; when
+        it took over is not known.
+
+        Raises:
+            FatalError: The server deletes keys when it is full.
         """
         key = f"{self._prefix}:server"
         seconds, micro = self._redis.time()
         now = _micro(seconds) + micro
         info = self._info()
+        policy = info.get("maxmemory_policy", _KEEPS)
+        if info.get("maxmemory") and policy != _KEEPS:
+            raise redis_server.evicting(policy)
+        took_over = str(info.get("master_replid2", "")).strip("0") != ""
         started = now - _micro(info.get("uptime_in_seconds", 0))
         noted = t.cast("dict[str, str]", self._redis.hgetall(key))
         if noted:
             since = min(int(noted["since"]), now)
-            if noted["id"] != info.get("run_id", "") and not info.get("aof_enabled"):
-                since = max(since, started)
+            if noted["id"] != info.get("run_id", ""):
+                if took_over:
+                    since = now
+                elif not info.get("aof_enabled"):
+                    since = max(since, started)
         else:
-            since = now if any(info.get(sign) for sign in _LOSSES) else started
+            has_lost = took_over or any(info.get(sign) for sign in _LOSSES)
+            since = now if has_lost else started
         self._redis.hset(
             key, mapping={"id": info.get("run_id", ""), "since": str(since)}
         )

@@ -6,7 +6,7 @@ import base64
 import secrets
 import time
 import typing as t
-from contextlib import suppress
+from contextlib import contextmanager
 
 import msgspec
 import redis
@@ -20,7 +20,7 @@ from tap_zohocampaigns.api.tokens.entry import Entry
 from tap_zohocampaigns.api.tokens.store import TokenStore
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from tap_zohocampaigns.api.tokens.entry import Token
 
@@ -31,6 +31,7 @@ _PAUSE = 1.0
 _LOCK = 10_000
 # Longer than a token lives and requests count (milliseconds).
 _KEPT = 2 * 86_400_000
+_WRONG_TYPE = "WRONGTYPE"
 _UNLOCK = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -67,6 +68,7 @@ class RedisTokens(TokenStore):
         self._nonce = secrets.token_hex(16).encode()
         derived = HKDF(SHA256(), 32, salt=None, info=b"tap-zohocampaigns token")
         self._cipher = Fernet(base64.urlsafe_b64encode(derived.derive(secret)))
+        self._release = self._redis.register_script(_UNLOCK)
         self._away_since: float | None = None
 
     def acquire(self, refused: Collection[str]) -> Token | Wait | None:
@@ -86,10 +88,8 @@ class RedisTokens(TokenStore):
         now = self._clock()
         if self._away_since is None:
             self._away_since = now
-        may_return = isinstance(error, redis_server.AWAY) and not isinstance(
-            error, redis.AuthenticationError
-        )
-        if may_return and now - self._away_since < redis_server.PATIENCE:
+        is_over = now - self._away_since >= redis_server.PATIENCE
+        if redis_server.may_pass(error) and not is_over:
             return Wait(_PAUSE, locked=False)
         raise redis_server.unusable(error) from None
 
@@ -97,7 +97,7 @@ class RedisTokens(TokenStore):
         self, *, issued: bool = True, throttled: bool = False, **token: str | float
     ) -> None:
         # This process has its token. The next request shows that the server is away.
-        with suppress(redis.RedisError):
+        with _without_outages():
             super()._settle(issued=issued, throttled=throttled, **token)
 
     def _read(self) -> tuple[Entry, float]:
@@ -105,13 +105,15 @@ class RedisTokens(TokenStore):
             pipeline.time()
             pipeline.get(self._name)
             time_of_server, content = pipeline.execute(raise_on_error=False)
-        if isinstance(time_of_server, redis.RedisError):
-            raise time_of_server
+        for answer in (time_of_server, content):
+            # The key may hold another type of value.
+            if isinstance(answer, redis.RedisError) and _WRONG_TYPE not in str(answer):
+                raise answer
         seconds, micro = time_of_server
         return self._decrypted(content), seconds + micro / 1e6
 
     def _decrypted(self, content: object) -> Entry:
-        # The key may hold anything; another type of value arrives here as an error.
+        # The key may hold anything.
         if not isinstance(content, bytes):
             return Entry()
         try:
@@ -128,5 +130,19 @@ class RedisTokens(TokenStore):
 
     def _unlock(self) -> None:
         # Without the server the lock ends by itself.
-        with suppress(redis.RedisError):
-            self._redis.eval(_UNLOCK, 1, self._lock_name, self._nonce)
+        with _without_outages():
+            self._release(keys=[self._lock_name], args=[self._nonce])
+
+
+@contextmanager
+def _without_outages() -> Iterator[None]:
+    """Suppress errors of a server that is away.
+
+    Raises:
+        FatalError: The server can't be used.
+    """
+    try:
+        yield
+    except redis.RedisError as error:
+        if not redis_server.may_pass(error):
+            raise redis_server.unusable(error) from None
