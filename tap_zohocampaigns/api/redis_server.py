@@ -34,7 +34,8 @@ _FILE = Fault("a file that the URL names can't be read", may_pass=False)
 # of their own, and their texts differ by the version of the server.
 _ANSWERS = {
     r"\bNOPERM\b|no permissions|can't run this command|can't access|ACL failure": Fault(
-        "its user lacks a permission{}: give it those that docs/redis.md lists",
+        "its user lacks a permission{}: the page on Redis in the documentation lists "
+        "those that it needs",
         may_pass=False,
     ),
     r"\bOOM\b|used memory": Fault("it is full: raise its `maxmemory`", may_pass=False),
