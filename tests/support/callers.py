@@ -5,12 +5,15 @@ Each process prints `ready` and waits for a line on stdin before it acts.
 
 from __future__ import annotations
 
+import os
+import random
 import sys
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.opening import open_store
 from tap_zohocampaigns.api.quota.sqlite import Clocks, SqliteStore
@@ -21,6 +24,9 @@ if t.TYPE_CHECKING:
 
 ACCOUNT = "0f1e2d3c"
 THREADS = 4
+CROWD, TURNS = 100, 3
+PACED = Quota(100, 2, 600)
+"""A quota of which the crowd uses several windows."""
 
 
 def quotas_of(calls: int) -> Quotas:
@@ -72,6 +78,34 @@ def hang(where: str, calls: int) -> None:
     SqliteStore(Path(where), ACCOUNT, quotas_of(calls), clocks=clocks).enter("one")
 
 
+def make_paced_calls(where: str) -> None:
+    """Make calls as the quota allows, and print when each reached the service."""
+    store = open_store(where, ACCOUNT, Quotas(PACED))
+    ledger = Ledger(store)
+    for _ in range(TURNS):
+        while isinstance(result := ledger.enter("one"), Wait):
+            ledger.wait_out("one", result)
+        time.sleep(random.uniform(0, 0.05))  # noqa: S311 (a network, no secret)
+        # One write, since all print into the same pipe.
+        os.write(1, f"{time.monotonic()}\n".encode())
+        ledger.done(result)
+    store.close()
+
+
+def crowd(where: str) -> None:
+    """Let a hundred processes make calls at once."""
+    children = []
+    for _ in range(CROWD):
+        child = os.fork()
+        if not child:
+            make_paced_calls(where)
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+
+
 def main(action: str, where: str, calls: int) -> None:
     """Wait for the test, then run one action."""
     store = open_store(where, ACCOUNT, quotas_of(calls))
@@ -79,6 +113,8 @@ def main(action: str, where: str, calls: int) -> None:
     sys.stdin.readline()
     if action == "hang":
         hang(where, calls)
+    elif action == "crowd":
+        crowd(where)
     else:
         {"enter": make_all_calls, "tell": make_calls_and_print, "lock": lock}[action](
             store

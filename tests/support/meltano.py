@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
+from tests.support.taps import ROOT
+
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 MELTANO = str(Path(sys.executable).with_name("meltano"))
+
+
+def copy_project(folder: Path) -> None:
+    """Copy the project that Meltano runs in, without what it has made there."""
+    folder.mkdir(exist_ok=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "meltano.yml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("tap_zohocampaigns", "schemas"):
+        shutil.copytree(ROOT / name, folder / name)
 
 
 def meltano(
