@@ -118,9 +118,15 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> list[Machine]:
 
 
 @pytest.fixture(scope="module")
-def on_one_machine(machines: list[Machine], account: LivingAccount) -> tuple[Run, Run]:
+def small() -> LivingAccount:
+    """Return an account that is read at once."""
+    return small_account()
+
+
+@pytest.fixture(scope="module")
+def on_one_machine(machines: list[Machine], small: LivingAccount) -> tuple[Run, Run]:
     """Run twice on the same machine, with the state in its folder."""
-    with Service(account, quota_calls=100_000) as service:
+    with Service(small, quota_calls=100_000) as service:
         return machines[0].run(service, {}), machines[0].run(service, {})
 
 
@@ -168,17 +174,17 @@ def state(request: pytest.FixtureRequest) -> dict[str, str]:
 
 def test_the_second_run_may_be_on_another_machine(
     machines: list[Machine],
-    account: LivingAccount,
+    small: LivingAccount,
     on_one_machine: tuple[Run, Run],
     state: dict[str, str],
 ) -> None:
     first, second = machines
-    with Service(account, quota_calls=100_000) as service:
+    with Service(small, quota_calls=100_000) as service:
         assert first.run(service, state) == on_one_machine[0]
         again = second.run(service, state)
     assert again == on_one_machine[1]
     # Nothing that was read is read again.
-    assert on_one_machine[0].rows["campaign_recipients"] > 20_000
+    assert on_one_machine[0].rows["campaign_recipients"] > 0
     assert again.rows["campaign_recipients"] == 0
     assert again.calls["getcampaignrecipientsdata"] == 0
 
@@ -201,6 +207,7 @@ def test_two_runs_at_once(
     machines: list[Machine],
     bucket: dict[str, str],
     system_database: str,
+    small: LivingAccount,
     *,
     is_guarded: bool,
 ) -> None:
@@ -209,7 +216,7 @@ def test_two_runs_at_once(
     if is_guarded:
         state |= {"MELTANO_DATABASE_URI": system_database}
     first, second = machines
-    with Service(small_account(), quota_calls=100_000) as service:
+    with Service(small, quota_calls=100_000) as service:
         came, go = hold(service)
         running = first.start(service, state)
         assert came.wait(600)
