@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 import typing as t
+from contextlib import suppress
 
 from tap_zohocampaigns.api import hosts, versions
 from tap_zohocampaigns.api.endpoints import READS
 from tap_zohocampaigns.api.errors import (
+    FatalError,
     Forbidden,
     MissingScope,
+    NotFound,
     SettingError,
     ZohoError,
 )
 from tap_zohocampaigns.api.token_answers import interpret
 from tap_zohocampaigns.api.transport import TOKEN_PATH, Transport
 from tap_zohocampaigns.api.wire.campaigns import is_sent
+from tap_zohocampaigns.api.wire.casts import as_key
 from tap_zohocampaigns.api.wire.counters import ACTIONS
+from tap_zohocampaigns.api.wire.envelope import parse_integer
 from tap_zohocampaigns.api.wire.parsers import parse_segments
 from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.commands.checks import (
@@ -52,6 +57,8 @@ _RIGHTS = (
     "log in as another user"
 )
 _LATER = "Zoho fails at the moment: check again later"
+# Page sizes that the service does not report are multiples of it: 20, 50, 200.
+_PAGE_STEP = 10
 
 
 def account_checks(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
@@ -109,9 +116,7 @@ def _scopes(tap: TapZohoCampaigns) -> Iterator[Check]:
             command = f"{LOGIN} --add-scope {scope}"
             yield Check(f"scope {scope}", Result.WARNING, text, advice, command)
         except Forbidden as error:
-            yield Check(
-                f"rights for {endpoint}", Result.WARNING, str(error), _RIGHTS, LOGIN
-            )
+            yield _missing_right(endpoint, error)
         except ZohoError as error:
             yield Check.of_error(f"scope {scope}", error, _LATER, AGAIN)
         else:
@@ -122,36 +127,63 @@ def _page_sizes(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
     """Yield how many rows each paged endpoint gives; each is called once."""
     size = settings["page_size"]
 
-    def call(endpoint: str, params: Row) -> tuple[Envelope | None, list[Row]]:
+    def check(endpoint: str, params: Row, rows: list[Row]) -> Iterator[Check]:
+        """Yield the check of an endpoint, and add its rows to `rows`."""
+        if not tap.inventory.version.has_call(endpoint, params):
+            return
         try:
             envelope = tap.inventory.client.call(
                 endpoint, {**params, "fromindex": 1, "range": size}
             )
-        except ZohoError:
-            # A missing scope is reported; others may be read.
-            return None, []
-        return envelope, as_objects(envelope.payload) if envelope else []
+            rows += as_objects(envelope.payload) if envelope else []
+        except NotFound:
+            # Whatever was deleted a moment ago has no page size.
+            return
+        except ZohoError as error:
+            yield from _failed_answer(endpoint, error)
+            return
+        yield _page_size(endpoint, envelope, rows, size)
 
-    lists, list_rows = call("getmailinglists", {})
-    yield _page_size("getmailinglists", lists, list_rows, size)
-    campaigns, campaign_rows = call("recentcampaigns", {"status": "all"})
-    yield _page_size("recentcampaigns", campaigns, campaign_rows, size)
-    for endpoint, params in _contact_calls(list_rows, campaign_rows):
-        yield _page_size(endpoint, *call(endpoint, params), size)
+    lists: list[Row] = []
+    campaigns: list[Row] = []
+    yield from check("getmailinglists", {}, lists)
+    yield from check("recentcampaigns", {"status": "all"}, campaigns)
+    for endpoint, params in _contact_calls(lists, campaigns):
+        yield from check(endpoint, params, [])
+
+
+def _failed_answer(endpoint: str, error: ZohoError) -> Iterator[Check]:
+    """Yield the check of an endpoint that gave no rows, unless one of scopes has it."""
+    if isinstance(error, MissingScope) or endpoint in _PROBES:
+        return
+    if isinstance(error, Forbidden):
+        yield _missing_right(endpoint, error)
+    else:
+        yield Check.of_error(f"answer of {endpoint}", error, _LATER, AGAIN)
+
+
+def _missing_right(endpoint: str, error: Forbidden) -> Check:
+    name = f"rights for {endpoint}"
+    return Check(name, Result.WARNING, str(error), _RIGHTS, LOGIN)
 
 
 def _contact_calls(lists: list[Row], campaigns: list[Row]) -> Iterator[tuple[str, Row]]:
     """Yield a call of each endpoint of contacts for which there is a key."""
+    lists = [row for row in lists if as_key(row.get("listkey"))]
     if lists:
-        largest = max(lists, key=lambda row: int(row.get("noofcontacts") or 0))
+        largest = max(
+            lists, key=lambda row: parse_integer(row.get("noofcontacts"), 0) or 0
+        )
         yield "getlistsubscribers", {"listkey": largest["listkey"], "status": "active"}
     for row in lists:
-        if cvids := [*parse_segments(row.get("segments")).by_id]:
-            yield "getsegmentcontacts", {"cvid": cvids[0]}
-            break
-    sent = [row for row in campaigns if is_sent(row)]
-    if sent:
-        params = {"campaignkey": sent[0]["campaign_key"], "action": next(iter(ACTIONS))}
+        # The segments of one list may have another form.
+        with suppress(FatalError):
+            if cvids := [*parse_segments(row.get("segments")).by_id]:
+                yield "getsegmentcontacts", {"cvid": cvids[0]}
+                break
+    keys = [as_key(row.get("campaign_key")) for row in campaigns if is_sent(row)]
+    if key := next(filter(None, keys), None):
+        params = {"campaignkey": key, "action": next(iter(ACTIONS))}
         yield "getcampaignrecipientsdata", params
 
 
@@ -160,7 +192,9 @@ def _page_size(
 ) -> Check:
     used = envelope.used_range if envelope else None
     total = envelope.total if envelope else None
-    if used is None and total is not None and len(rows) < min(total, size):
+    is_page = rows and len(rows) % _PAGE_STEP == 0
+    # A counter may lead. Page sizes are round numbers.
+    if used is None and total is not None and is_page and len(rows) < min(total, size):
         used = len(rows)
     if used and used < size:
         text = f"Zoho gives {used} rows, not {size}"

@@ -1,0 +1,101 @@
+"""`doctor` and answers that fail, or have another form than expected."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from tap_zohocampaigns.commands.checks import Check, Result
+from tap_zohocampaigns.commands.doctor import examine
+from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
+from tests.support.incremental import MEMBERS, RECIPIENTS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_zohocampaigns.sandbox import Call
+
+    Intercept: t.TypeAlias = Callable[[Call], Reply | None]
+
+SUBSCRIBERS = "getlistsubscribers"
+ROWS = {"getmailinglists": "list_of_details", "recentcampaigns": "recent_campaigns"}
+
+
+def error(endpoint: str, code: str, message: str) -> Intercept:
+    body = json.dumps({"status": "error", "code": code, "message": message}).encode()
+    return lambda call: Reply(200, body) if call.endpoint == endpoint else None
+
+
+def answer(endpoint: str, rows: object, **more: object) -> Intercept:
+    envelope = {"status": "success", "code": "0", ROWS[endpoint]: rows, **more}
+    body = json.dumps(envelope).encode()
+    return lambda call: Reply(200, body) if call.endpoint == endpoint else None
+
+
+def run_checks(account: LivingAccount, intercept: Intercept) -> list[Check]:
+    with Service(account, intercept=intercept) as service:
+        return [*examine(dict(service.config))]
+
+
+def faults(checks: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks if check.result is not Result.OK}
+
+
+@pytest.mark.parametrize("endpoint", [SUBSCRIBERS, MEMBERS, RECIPIENTS])
+@pytest.mark.parametrize(
+    ("code", "message"), [("2603", "try after sometime"), ("9999", "odd"), ("Z101", "")]
+)
+def test_endpoint_of_contacts_that_fails_is_found(
+    account: LivingAccount, endpoint: str, code: str, message: str
+) -> None:
+    found = faults(run_checks(account, error(endpoint, code, message)))
+    assert [*found] == [f"answer of {endpoint}"]
+    check = found[f"answer of {endpoint}"]
+    assert check.result is Result.FAILED
+    assert check.command == "tap-zohocampaigns doctor"
+
+
+def test_missing_right_to_see_contacts_is_found(account: LivingAccount) -> None:
+    found = faults(run_checks(account, error(RECIPIENTS, "6601", "no right")))
+    assert [*found] == [f"rights for {RECIPIENTS}"]
+    assert found[f"rights for {RECIPIENTS}"].command == "tap-zohocampaigns login"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"listkey": "3zabc", "noofcontacts": "n/a"},
+        {"listkey": "3zabc", "noofcontacts": "1,234"},
+        {"listkey": "3zabc", "noofcontacts": ["1"]},
+        {"listkey": "3zabc", "noofcontacts": "null"},
+        {"listkey": "3zabc", "segments": {"x y": "z"}},
+        {"listkey": None, "noofcontacts": "3"},
+        {"noofcontacts": "3"},
+    ],
+)
+def test_lists_of_another_form_do_not_end_the_report(
+    account: LivingAccount, row: dict[str, object]
+) -> None:
+    checks = run_checks(account, answer("getmailinglists", [row]))
+    assert "time zone" in {check.name for check in checks}
+
+
+@pytest.mark.parametrize("row", [{}, {"campaign_key": None}])
+def test_campaigns_of_another_form_do_not_end_the_report(
+    account: LivingAccount, row: dict[str, object]
+) -> None:
+    rows = [{"campaign_status": "Sent", **row}]
+    checks = run_checks(account, answer("recentcampaigns", rows))
+    assert "time zone" in {check.name for check in checks}
+
+
+@pytest.mark.parametrize("total", [2, 201])
+def test_a_count_that_leads_is_no_page_size(account: LivingAccount, total: int) -> None:
+    rows = [{"listkey": f"3z{n}", "noofcontacts": "0"} for n in range(total - 1)]
+    more = {"total_record_count": total}
+    if total > 2:
+        rows.pop()
+    found = faults(run_checks(account, answer("getmailinglists", rows, **more)))
+    assert not any("PAGE_SIZE" in check.command for check in found.values())
