@@ -32,6 +32,7 @@ from tap_zohocampaigns.commands.checks import (
     Result,
     set_variable,
 )
+from tap_zohocampaigns.commands.key_checks import missing_keys
 from tap_zohocampaigns.singer.progress import counted
 from tap_zohocampaigns.streams import STREAMS
 
@@ -51,6 +52,7 @@ _PROBES: t.Final[dict[str, Row]] = {
 }
 # Seconds for each of the other data centers.
 _SHORT = 10.0
+_ZONE = "set the zone that Zoho Campaigns shows for your account; this is an example"
 _SET_ZONE = set_variable("timezone", "America/New_York")
 _RIGHTS = (
     "let an administrator give the user of the token the right in Zoho Campaigns, or "
@@ -79,13 +81,23 @@ def account_checks(tap: TapZohoCampaigns, settings: Row) -> Iterator[Check]:
     if settings["api_version"] == versions.LATEST:
         yield from _scopes(tap)
     yield from _page_sizes(tap, settings)
+    missing = [*missing_keys(tap.inventory, settings)]
+    yield from missing
+    # Without the campaigns that a setting names, no times are read.
+    if not missing:
+        yield _time_zone(tap, settings)
+
+
+def _time_zone(tap: TapZohoCampaigns, settings: Row) -> Check:
     try:
-        zone = tap.inventory.zone
+        zone = tap.inventory.known_zone
     except ZohoError as error:
-        yield Check.of_error("time zone", error, "set it", _SET_ZONE)
-    else:
-        source = "set by `timezone`" if settings.get("timezone") else "found from times"
-        yield Check("time zone", Result.OK, f"{zone.key}, {source}")
+        return Check.of_error("time zone", error, _LATER, AGAIN)
+    if zone is None:
+        text = "No times of the account show it, so they are taken for UTC"
+        return Check("time zone", Result.WARNING, text, _ZONE, _SET_ZONE)
+    source = "set by `timezone`" if settings.get("timezone") else "found from times"
+    return Check("time zone", Result.OK, f"{zone.key}, {source}")
 
 
 def _token_store(tap: TapZohoCampaigns) -> Check:

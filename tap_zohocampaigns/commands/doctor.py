@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+from singer_sdk.exceptions import MappingError
 
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.commands import tables
@@ -21,6 +22,7 @@ from tap_zohocampaigns.commands.local_checks import (
     settings_checks,
     state_check,
     wrong_ledger,
+    wrong_maps,
 )
 from tap_zohocampaigns.commands.network_checks import network_checks
 from tap_zohocampaigns.commands.options import (
@@ -69,7 +71,11 @@ def examine(
         return
     # The user waits for the answer, so nothing waits for a lock or for long.
     quick = {"rate_limit_on_lock": "stop", "retry_max_seconds": 0, "concurrency": 1}
-    tap = TapZohoCampaigns(config={**config, **quick})
+    try:
+        tap = TapZohoCampaigns(config={**config, **quick})
+    except MappingError as error:
+        yield wrong_maps(error)
+        return
     try:
         client = tap.inventory.client
     except ZohoError as error:

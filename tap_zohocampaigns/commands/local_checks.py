@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
 
 _MOST_NAMED = 5
 _CREDENTIALS = ("`client_id`", "`client_secret`", "`refresh_token`")
+_CORRECT = "correct it; this command shows where each setting comes from"
 _ALONE = "without a shared count, runs at the same time can lock an endpoint"
 _USE_FILE = 'export TAP_ZOHOCAMPAIGNS_RATE_LIMIT_LEDGER="$HOME/zoho-quota.sqlite3"'
 _NEW_CATALOG = "make a new catalog, and select its streams again"
@@ -59,8 +60,12 @@ def _wrong_setting(problem: str) -> Check:
     if any(name in problem for name in _CREDENTIALS):
         advice = "log in, which writes the credentials to `.env`"
         return Check("settings", Result.FAILED, problem, advice, LOGIN)
-    advice = "correct it; this command shows where each setting comes from"
-    return Check("settings", Result.FAILED, problem, advice, DESCRIBE)
+    return Check("settings", Result.FAILED, problem, _CORRECT, DESCRIBE)
+
+
+def wrong_maps(error: Exception) -> Check:
+    """Return the check of stream maps that can't be used."""
+    return Check.of_error("settings", error, _CORRECT, DESCRIBE)
 
 
 def ledger_checks(client: Client, settings: Row) -> list[Check]:
@@ -122,20 +127,26 @@ def _store(where: str | None) -> str:
 
 def state_check(path: str) -> Check:
     """Return whether a state can be read, how old it is, and how much is open."""
+    known = {stream.name for stream in STREAMS}
     try:
         state = files.as_state(files.load("state", path))
+        bookmarks = state.get("bookmarks", {})
+        for name in known & bookmarks.keys():
+            fields = load_schema(name)["properties"]
+            files.check_bookmark(name, bookmarks[name], fields)
     except ZohoError as error:
         return _wrong_state(path, user_message(error))
-    bookmarks = state.get("bookmarks", {})
-    known = {stream.name for stream in STREAMS}
     if bookmarks and not known & bookmarks.keys():
         return _wrong_state(path, "It has none of the streams of this tap.")
-    opened = bookmarks.get("campaign_recipients", {}).get("open", {})
+    # In the notes of another version, which are not read, it may be anything.
+    opened = bookmarks.get("campaign_recipients", {}).get("open")
+    opened = opened if isinstance(opened, dict) else {}
     text = (
         f"{counted(len(bookmarks), 'stream')}, {counted(len(opened), 'open campaign')}"
     )
     if age := _age(bookmarks):
-        text += f", last run {counted(age.days, 'day')} ago"
+        # The clock of the machine of the last run may be ahead.
+        text += f", last run {counted(max(age.days, 0), 'day')} ago"
     return Check("state", Result.OK, text)
 
 
@@ -145,7 +156,11 @@ def _wrong_state(path: str, text: str) -> Check:
         "reads everything once more and loses nothing"
     )
     name = shlex.quote(path)
-    return Check("state", Result.FAILED, text, advice, f"mv {name} {name}.broken")
+    # The run needs a state, if one is named. An empty one reads everything.
+    command = f"echo '{{}}' > {name}"
+    if Path(path).exists():
+        command = f"mv {name} {name}.broken && {command}"
+    return Check("state", Result.FAILED, text, advice, command)
 
 
 def _age(bookmarks: Row) -> timedelta | None:

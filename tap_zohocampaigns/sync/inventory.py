@@ -192,9 +192,14 @@ class Inventory:
             )
         return is_known
 
-    @once
+    @property
     def zone(self) -> ZoneInfo:
         """The zone of Zoho's texts, such as `02 Aug 2013, 12:39 PM`."""
+        return self.known_zone or ZoneInfo("UTC")
+
+    @once
+    def known_zone(self) -> ZoneInfo | None:
+        """The zone that is set, or that the times show; None if they show none."""
         if name := self._config.get("timezone"):
             return ZoneInfo(name)
         return account_zone(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import typing as t
 from collections import Counter
-from zoneinfo import ZoneInfo
 
 from tap_zohocampaigns.api.wire.zones import Pair, find_zone
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from zoneinfo import ZoneInfo
 
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.api.wire.zones import Finding
@@ -20,8 +20,8 @@ logger = logging.getLogger("tap-zohocampaigns.inventory")
 
 def account_zone(
     campaigns: Iterable[Row], lists: Callable[[], Iterable[Row]]
-) -> ZoneInfo:
-    """Return the zone that the times of an account show, and log the evidence.
+) -> ZoneInfo | None:
+    """Return the zone that the times of an account show; None if they show none.
 
     Args:
         campaigns: Rows of `recentcampaigns`.
@@ -37,7 +37,7 @@ def account_zone(
             "The account's time zone can't be found, so times are taken for UTC; "
             "set `timezone` to correct them."
         )
-        return ZoneInfo("UTC")
+        return None
     _log(finding)
     return finding.zone
 

@@ -80,6 +80,23 @@ def test_capped_page_size_is_reported(account: LivingAccount) -> None:
             "1 open campaign,",
         ),
         ('{"bookmarks":{"segments":{"run":"soon"}}}', Result.OK, "1 stream"),
+        ('{"bookmarks":{"campaign_recipients":{"open":null}}}', Result.OK, "0 open"),
+        ('{"bookmarks":{"campaign_recipients":{"open":3}}}', Result.OK, "0 open"),
+        (
+            '{"bookmarks":{"segment_contacts":{"selection":"x","parts":{"1":2}}}}',
+            Result.FAILED,
+            "`parts` of another form",
+        ),
+        (
+            '{"bookmarks":{"campaigns":{"replication_key_value":"soon"}}}',
+            Result.FAILED,
+            "no time",
+        ),
+        (
+            '{"bookmarks":{"segments":{"run":"2999-01-01T00:00:00Z"}}}',
+            Result.OK,
+            "last run 0 days ago",
+        ),
         ('{"bookmarks":{"segments":{"run":7}}}', Result.OK, "1 stream"),
         ('{"bookmarks":{"segments":{"run":"2026-01-01"}}}', Result.OK, "1 stream"),
     ],
@@ -94,6 +111,19 @@ def test_state_file_is_checked(
     (check,) = [check for check in checks if check.name == "state"]
     assert check.result is result
     assert text in check.text
+
+
+@pytest.mark.parametrize("content", ["{", None])
+def test_command_about_a_state_leaves_one_that_can_be_read(
+    account: LivingAccount, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "the state.json"
+    if content:
+        path.write_text(content)
+    with Service(account) as service:
+        fault = the_fault(run_checks(service, state=str(path)))
+        subprocess.run(["sh", "-c", fault.command], check=True)
+        assert faults(run_checks(service, state=str(path))) == []
 
 
 def test_catalog_file_is_checked(account: LivingAccount, tmp_path: Path) -> None:

@@ -34,9 +34,11 @@ def answer(endpoint: str, rows: object, **more: object) -> Intercept:
     return lambda call: Reply(200, body) if call.endpoint == endpoint else None
 
 
-def run_checks(account: LivingAccount, intercept: Intercept) -> list[Check]:
+def run_checks(
+    account: LivingAccount, intercept: Intercept | None = None, **settings: t.Any
+) -> list[Check]:
     with Service(account, intercept=intercept) as service:
-        return [*examine(dict(service.config))]
+        return [*examine(service.config | settings)]
 
 
 def faults(checks: list[Check]) -> dict[str, Check]:
@@ -99,3 +101,36 @@ def test_a_count_that_leads_is_no_page_size(account: LivingAccount, total: int) 
         rows.pop()
     found = faults(run_checks(account, answer("getmailinglists", rows, **more)))
     assert not any("PAGE_SIZE" in check.command for check in found.values())
+
+
+@pytest.mark.parametrize("setting", ["list_keys", "cvids", "campaign_keys"])
+def test_key_that_the_account_lacks_is_found(
+    account: LivingAccount, setting: str
+) -> None:
+    found = faults(run_checks(account, None, **{setting: ["404"]}))
+    assert [*found] == [f"keys of {setting}"]
+    check = found[f"keys of {setting}"]
+    assert check.result is Result.FAILED
+    assert f"`{setting}`" in check.text
+    assert check.command == "tap-zohocampaigns config describe"
+
+
+def test_time_zone_that_nothing_shows_is_found(account: LivingAccount) -> None:
+    empty = {
+        endpoint: answer(endpoint, [{"listkey": "3z1", "campaign_key": "3z2"}])
+        for endpoint in ROWS
+    }
+
+    def intercept(call: Call) -> Reply | None:
+        return empty[call.endpoint](call) if call.endpoint in empty else None
+
+    check = faults(run_checks(account, intercept))["time zone"]
+    assert check.result is Result.WARNING
+    assert "taken for UTC" in check.text
+
+
+def test_stream_map_that_cannot_be_used_is_found(account: LivingAccount) -> None:
+    maps = {"campaigns": {"x": "nothing(("}}
+    check = faults(run_checks(account, stream_maps=maps))["settings"]
+    assert check.result is Result.FAILED
+    assert "`stream_maps`" in check.text

@@ -332,7 +332,9 @@ def test_state_that_does_not_fit_is_found(
     path = tmp_path / "the state.json"
     if content is not None:
         path.write_text(content)
-    command = f"mv '{path}' '{path}'.broken"
+    command = f"echo '{{}}' > '{path}'"
+    if content is not None:
+        command = f"mv '{path}' '{path}'.broken && {command}"
     with Service(account) as service:
         checks = [*examine(dict(service.config), state=str(path))]
     check_fault(Fault("state", text, command), checks)
