@@ -102,12 +102,15 @@ class Loopback:
             def do_GET(self) -> None:
                 query = dict(parse_qsl(urlsplit(self.path).query))
                 known = "state" in query
-                self.send_response(200 if known else 404)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.end_headers()
-                self.wfile.write(_DONE if known else _OTHER)
-                if known:
-                    loopback.note(query)
+                try:
+                    self.send_response(200 if known else 404)
+                    self.send_header("Content-Type", "text/html; charset=utf-8")
+                    self.end_headers()
+                    self.wfile.write(_DONE if known else _OTHER)
+                finally:
+                    # A browser that is closed at once has brought the code too.
+                    if known:
+                        loopback.note(query)
 
             def log_message(self, *_: object) -> None:
                 """Log nothing: the path holds the code."""

@@ -255,6 +255,8 @@ def _check_writable(path: Path) -> None:
     folder = path.resolve().parent
     if path.is_dir():
         raise SettingError(_UNWRITABLE % "it is a folder")
+    if path.exists() and not path.is_file():
+        raise SettingError(_UNWRITABLE % "it is a device or a pipe")
     if not folder.is_dir():
         raise SettingError(_UNWRITABLE % "its folder is missing")
     if not os.access(folder, os.W_OK):

@@ -31,6 +31,7 @@ def write(path: Path, values: Mapping[str, str]) -> None:
         SettingError: The file can't be read or written.
     """
     try:
+        _refuse_device(path)
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         replace(path, _merged(old, values))
     except (OSError, UnicodeDecodeError) as error:
@@ -62,6 +63,13 @@ def assignment(name: str, value: str) -> str:
     return f"{name}='{escaped}'"
 
 
+def _refuse_device(path: Path) -> None:
+    # Root would put a file in the place of /dev/null, and a pipe can't be read first.
+    if path.exists() and not path.is_file():
+        msg = "no ordinary file"
+        raise FileExistsError(msg)
+
+
 def replace(path: Path, text: str) -> None:
     """Write a file as a whole, which only its owner can read afterwards.
 
@@ -70,6 +78,7 @@ def replace(path: Path, text: str) -> None:
     """
     # A link is followed, so that the file behind it is replaced.
     path = path.resolve()
+    _refuse_device(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".env-")
     try:
         os.fchmod(handle, _OWNER_ONLY)

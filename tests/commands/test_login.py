@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -142,6 +144,18 @@ def test_unused_connection_of_a_browser_delays_no_redirect() -> None:
     ):
         requests.get(loopback.url, {"state": "mine", "code": "x"}, timeout=30)
         assert loopback.wait("mine", 30) == {"state": "mine", "code": "x"}
+
+
+def test_browser_that_is_closed_at_once_brings_the_code() -> None:
+    for number in range(10):
+        with Loopback(0) as loopback:
+            with socket.create_connection(("127.0.0.1", loopback.port)) as browser:
+                # Closing resets the connection, so the answer can't be sent.
+                linger = struct.pack("ii", 1, 0)
+                browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                request = f"GET /?code=c{number}&state=s HTTP/1.1\r\n\r\n"
+                browser.sendall(request.encode())
+            assert loopback.wait("s", 60)["code"] == f"c{number}"
 
 
 def test_redirect_of_another_request_is_ignored() -> None:
@@ -313,6 +327,16 @@ def test_env_file_keeps_its_other_lines_and_becomes_private(tmp_path: Path) -> N
     assert path.read_text() == "# mine\nOTHER=1\nA=new\nB='it\\'s # 1'\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_pipes_and_devices_stay_what_they_are(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / ".env"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(SettingError, match="--env-file"):
+            env_file.write(path, {"A": "1"})
+    assert pipe.is_fifo()
 
 
 def test_unwritable_env_file_is_reported(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -304,11 +305,13 @@ def test_version_1_has_fewer_endpoints(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [(".", "is a folder"), ("missing/shapes.json", "is missing")]
+    ("name", "why"),
+    [(".", "is a folder"), ("missing/shapes.json", "is missing"), ("pipe", "a pipe")],
 )
 def test_a_file_that_cannot_be_written_is_named_before_any_call(
     tmp_path: Path, name: str, why: str
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     with Service(StillAccount()) as service:
         with pytest.raises(SettingError, match="--shapes") as raised:
             [*examine(dict(service.config), shapes=str(tmp_path / name))]
