@@ -6,6 +6,7 @@ import json
 import logging
 import time
 import typing as t
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from tap_zohocampaigns.api.connect import connect
 from tap_zohocampaigns.settings import tap as tap_settings
 from tap_zohocampaigns.settings.checks import unknown_names
 from tap_zohocampaigns.settings.shared import SANDBOX, reachable
-from tap_zohocampaigns.singer import files
+from tap_zohocampaigns.singer import files, summary_file
 from tap_zohocampaigns.singer.maps import register_maps
 from tap_zohocampaigns.singer.plugin import Plugin
 from tap_zohocampaigns.singer.shutdown import Shutdown, saved_when_stopped
@@ -242,6 +243,11 @@ class TapZohoCampaigns(Plugin, Run):
             free_at=client.ledger.free_at(client.calls),
         )
 
+    def figures(self) -> Row:
+        """Return what `--summary` has about the run."""
+        read = [stream.progress for stream in self.zoho_streams if stream.selected]
+        return summary_file.figures(self.inventory.client, read, self.left_out)
+
     @classmethod
     def invoke(
         cls,
@@ -252,10 +258,12 @@ class TapZohoCampaigns(Plugin, Run):
     ) -> None:
         """Run; if the run is stopped, save what it has read."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
-        with saved_when_stopped():
+        # Figures are taken last: nothing may hold up the state of a stopped run.
+        with ExitStack() as last, saved_when_stopped():
             with bars_on_terminal() as bars:
                 cls.print_version(print_fn=cls.logger.info)
                 tap = cls.of_files(**given)
+                last.enter_context(summary_file.collected(tap.figures, tap.shutdown))
                 started = time.monotonic()
                 if bars:
                     tap.show_on(bars)

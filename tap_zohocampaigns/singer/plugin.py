@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 
 # The SDK reads it itself.
 _LEVEL: t.Final = "loglevel"
+# It is an option of the command line.
+_SUMMARY: t.Final = "summary"
 _WORDS: t.Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -106,6 +108,16 @@ class Plugin(SdkPlugin):
             # Errors of these files are reported by `files`, not by click.
             if option.name in {"catalog", "state"}:
                 option.type = click.STRING
+        command.params.append(
+            click.Option(
+                ["--summary"],
+                metavar="FILE",
+                envvar=f"{cls.environment_prefix()}{_SUMMARY.upper()}",
+                show_envvar=True,
+                expose_value=False,
+                help="Write one line of JSON about the run into a file, at its end.",
+            )
+        )
         return Command(
             name=command.name,
             callback=command.callback,
@@ -196,7 +208,7 @@ class Plugin(SdkPlugin):
             if name.startswith(prefix) and text
         )
         return {
-            name: None if name == _LEVEL or name.startswith(objects) else ""
+            name: None if name in (_LEVEL, _SUMMARY) or name.startswith(objects) else ""
             for name in names
             if name not in known
         }

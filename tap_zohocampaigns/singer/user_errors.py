@@ -21,11 +21,19 @@ from singer_sdk.exceptions import (
 )
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.errors import StoppedAtLock, ZohoError
 from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
+from tap_zohocampaigns.singer.summary_file import (
+    ENDED,
+    FAILED,
+    STOPPED,
+    open_summary,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tap_zohocampaigns.singer.summary_file import SummaryFile
 
 _INPUT_ERRORS = (RecordsWithoutSchemaException, MissingKeyPropertiesError)
 _EXPECTED = (
@@ -34,33 +42,73 @@ _EXPECTED = (
     MappingError,
     *_INPUT_ERRORS,
 )
+# Options with which nothing is read or sent.
+_NO_RUN = {"about", "discover", "help", "test", "version"}
 
 
 class Command(SingerCommand):
     """A command whose failures end with one sentence and exit status 1."""
 
+    summary: SummaryFile | None = None
+    """Where `--summary` wants a line about the run."""
+
     def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
-        """Run the command line."""
+        """Run the command line; write its summary."""
         try:
             try:
                 return super().main(*args, **kwargs)
             finally:
                 Shutdown.let_go()
-        except _EXPECTED as error:
-            message = user_message(error)
+        except SystemExit as ended:
+            # Nothing here ends with a text instead of a number.
+            status = int(ended.code or 0)
+            self._sum_up(FAILED if status else ENDED, "", status)
+            raise
         except Stopped as stopped:
             self.logger.info(stopped.message)
+            self._sum_up(STOPPED, stopped.message, stopped.status)
             sys.exit(stopped.status)
         except Exception as error:
             message = user_message(error)
-            self.logger.debug("The error in full", exc_info=True)
+            end = STOPPED if isinstance(error, StoppedAtLock) else FAILED
+            if not isinstance(error, _EXPECTED):
+                self.logger.debug("The error in full", exc_info=True)
         self.logger.error(message)
+        self._sum_up(end, message, 1)
         sys.exit(1)
+
+    def _sum_up(self, end: str, reason: str, status: int) -> None:
+        if self.summary:
+            self.summary.write(end, reason, status)
 
     def make_context(self, *args: t.Any, **kwargs: t.Any) -> click.Context:
         """Parse the command line; options such as `--version` end the program."""
         with _stdout():
             return super().make_context(*args, **kwargs)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line, `--summary` first: a wrong file is a failed run."""
+        if path := self._summary_path(ctx, [*args]):
+            self.summary = open_summary(ctx, path, str(self.name))
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if self.summary:
+                self.summary.note_fault(error.format_message())
+            raise
+
+    def _summary_path(self, ctx: click.Context, args: list[str]) -> str:
+        """Return the file for the summary of a run; empty if this is none."""
+        try:
+            given, rest, _ = self.make_parser(ctx).parse_args(args)
+        except click.UsageError:
+            # It is raised again where it is reported.
+            return ""
+        if ctx.resilient_parsing or rest or _NO_RUN & given.keys():
+            return ""
+        (option,) = (one for one in self.params if one.name == "summary")
+        value, _ = option.consume_value(ctx, given)
+        return value if isinstance(value, str) else ""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. Only `main` reports errors."""

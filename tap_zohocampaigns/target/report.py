@@ -13,6 +13,8 @@ from tap_zohocampaigns.singer.ticker import TICK_SECONDS, Ticker
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tap_zohocampaigns.api.wire.types import Row
+
 logger = logging.getLogger("target-zohocampaigns")
 
 _MOST_RANGES = 20
@@ -41,6 +43,8 @@ class Report:
         """
         self.read = 0
         """Records read so far."""
+        self.streams: Counter[str] = Counter()
+        """Records read of each stream."""
         self.calls: Counter[str] = Counter()
         """Calls of each endpoint."""
         self.numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -76,6 +80,17 @@ class Report:
                 numbers = self.numbers[outcome, action]
                 logger.info("%s, %s: records %s", action, words, ranges(numbers))
         return True
+
+    def figures(self) -> Row:
+        """Return what the summary of a run has about records and calls."""
+        outcomes = {name: self.count(name) for name in _OUTCOMES}
+        return {
+            "sentence": f"{self._line()}.",
+            "rows": self.read,
+            "calls": self.calls.total(),
+            "streams": {name: {"rows": rows} for name, rows in self.streams.items()},
+            "outcomes": {name.replace(" ", "_"): n for name, n in outcomes.items()},
+        }
 
     def _line(self) -> str:
         counts = [f"{self.count(outcome)} {outcome}" for outcome in _OUTCOMES]

@@ -13,7 +13,7 @@ from singer_sdk.helpers.capabilities import TargetCapabilities
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_zohocampaigns.api import versions
-from tap_zohocampaigns.api.connect import connect
+from tap_zohocampaigns.api.connect import account_name, connect
 from tap_zohocampaigns.api.contacts import BULK, CALLS, ContactWriter
 from tap_zohocampaigns.api.endpoints import ENDPOINTS
 from tap_zohocampaigns.api.errors import FatalError, SettingError, StoppedAtLock
@@ -22,8 +22,8 @@ from tap_zohocampaigns.settings.checks import unknown_names
 from tap_zohocampaigns.settings.shared import reachable
 from tap_zohocampaigns.singer.maps import mapping
 from tap_zohocampaigns.singer.plugin import Plugin, add_bounds
-from tap_zohocampaigns.singer.sdk import SdkSink, SdkTarget
 from tap_zohocampaigns.singer.shutdown import Shutdown, saved_when_stopped
+from tap_zohocampaigns.singer.summary_file import collected, endpoint_figures
 from tap_zohocampaigns.target.changes import ChangeReader, InvalidRecord
 from tap_zohocampaigns.target.dry_run import DryRunSender
 from tap_zohocampaigns.target.invalid import InvalidRecords
@@ -32,51 +32,19 @@ from tap_zohocampaigns.target.postponed import RetryPolicy
 from tap_zohocampaigns.target.reader import MessageReader
 from tap_zohocampaigns.target.rejects import Reject, RejectFile
 from tap_zohocampaigns.target.report import REJECTED, Report
+from tap_zohocampaigns.target.sink import ContactSink, SharingTarget
 
 if t.TYPE_CHECKING:
     import io
-    from collections.abc import Mapping, Sequence
 
     from tap_zohocampaigns.api.client import Client
+    from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.singer.sdk import ConfigInput
     from tap_zohocampaigns.target.changes import Record
     from tap_zohocampaigns.target.dry_run import Sender
 
 
-class ContactSink(SdkSink):
-    """Adds the records of a stream to the outbox, which all streams share."""
-
-    def __init__(
-        self,
-        target: TargetZohoCampaigns,
-        stream_name: str,
-        schema: dict[str, t.Any],
-        key_properties: Sequence[str] | None,
-    ) -> None:
-        """Keep the target."""
-        self._zoho = target
-        super().__init__(target, stream_name, schema, key_properties)
-
-    @cached_property
-    def action(self) -> str:
-        """The action for the records of the stream.
-
-        It is looked up at the first record, since stream maps can drop a stream.
-
-        Raises:
-            SettingError: No action is set, or the version of the API does not have it.
-        """
-        action = self._zoho.action(self.stream_name)
-        self._zoho.version.parameters(CALLS[action], {})
-        return action
-
-    def process_record(self, record: Record, context: Mapping[str, t.Any]) -> None:
-        """Add the record to the outbox, or reject it."""
-        del context
-        self._zoho.add_record(self.stream_name, self.action, record)
-
-
-class TargetZohoCampaigns(Plugin, SdkTarget):
+class TargetZohoCampaigns(Plugin, SharingTarget):
     """Singer target for Zoho Campaigns."""
 
     name = "target-zohocampaigns"
@@ -211,6 +179,16 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
         if self._client:
             self._client.ledger.close()
 
+    def figures(self) -> Row:
+        """Return what `--summary` has about the run."""
+        # In a dry run nothing is asked about the quota.
+        ledger = self._client.ledger if self._client else None
+        return {
+            "account_id": account_name(self.settings),
+            **self.report.figures(),
+            "endpoints": endpoint_figures(ledger, self.report.calls),
+        }
+
     def process_endofpipe(self) -> None:
         """Send the pending changes."""
         if self.mapper.stream_maps:
@@ -222,6 +200,7 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
     def on_record(self, message: dict[str, t.Any]) -> None:
         """Count a record, and pass it to its sink."""
         self.report.read += 1
+        self.report.streams[str(message.get("stream"))] += 1
         self.report.start()
         with mapping(str(message.get("stream"))):
             super().on_record(message)
@@ -291,10 +270,11 @@ class TargetZohoCampaigns(Plugin, SdkTarget):
         # `Stopped` calls `target.end` too, in case the signal came within it.
         with saved_when_stopped():
             try:
-                target.listen(file_input)
+                with collected(target.figures, target.shutdown):
+                    target.listen(file_input)
             except StoppedAtLock as locked:
                 msg = f"Stopped, as {locked}; the next run goes on from here."
-                raise FatalError(msg) from None
+                raise StoppedAtLock(msg) from None
             finally:
                 target.end()
         sys.exit(target.status)
