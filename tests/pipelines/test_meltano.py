@@ -9,6 +9,7 @@ from collections import Counter
 
 import psycopg
 import pytest
+import yaml
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
@@ -218,3 +219,37 @@ def unsubscribed(records: dict[str, list[dict[str, t.Any]]]) -> Counter[str]:
             if row["status"] == "unsub"
         }
     )
+
+
+def test_a_run_of_meltano_has_a_summary(
+    fresh_project: Path, database: str, account: LivingAccount
+) -> None:
+    path = fresh_project / "summary.json"
+    (block,) = re.findall(
+        r"```yaml\n(.*?)```", (ROOT / "docs" / "alerts.md").read_text(), re.DOTALL
+    )
+    wanted = yaml.safe_load(block)["plugins"]["extractors"][0]["env"]
+    project = yaml.safe_load((fresh_project / "meltano.yml").read_text())
+    tap = next(
+        each
+        for each in project["plugins"]["extractors"]
+        if each["name"] == "tap-zohocampaigns"
+    )
+    original = (fresh_project / "meltano.yml").read_text()
+    tap["env"] = wanted
+    (fresh_project / "meltano.yml").write_text(yaml.safe_dump(project))
+    try:
+        with Service(account, quota_calls=100_000) as service:
+            log = meltano(
+                fresh_project,
+                service,
+                database,
+                "--environment=prod",
+                TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="zoho_summary",
+            )
+            calls = len(service.calls)
+    finally:
+        (fresh_project / "meltano.yml").write_text(original)
+    line = json.loads(path.read_text())
+    assert (line["status"], line["calls"]) == ("ended", calls)
+    assert "no such settings" not in log
