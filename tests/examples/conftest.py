@@ -8,6 +8,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.clean import CleanMachine, build_wheel, cache_folder, commands
+from tests.support.example_image import ProjectImage, build_image
 from tests.support.taps import NOW
 
 if t.TYPE_CHECKING:
@@ -53,6 +54,13 @@ def project(installed: tuple[CleanMachine, Path]) -> Path:
     for kept in (*project.glob(".meltano/meltano.db*"), *project.glob(".env")):
         kept.unlink()
     return project
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> ProjectImage:
+    """Return the image of examples/meltano."""
+    folder = tmp_path_factory.mktemp("image")
+    return build_image(CleanMachine(folder, wheels, cache_folder()))
 
 
 @pytest.fixture
