@@ -64,23 +64,23 @@ class CleanMachine:
         return Path(shutil.copytree(EXAMPLES / example, target, ignore=ignored))
 
     def run(
-        self, command: str, folder: Path, *, shell: str = "/bin/sh", **more: str
+        self, command: str, folder: Path, *, by: str = "/bin/sh", **more: str
     ) -> str:
         """Run a command; return its output.
 
         Raises:
             AssertionError: It failed.
         """
-        done = self.start(command, folder, shell=shell, **more)
+        done = self.start(command, folder, by=by, **more)
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         return done.stdout
 
     def start(
-        self, command: str, folder: Path, *, shell: str = "/bin/sh", **more: str
+        self, command: str, folder: Path, *, by: str = "/bin/sh", **more: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command, however it ends; stdout has stderr too."""
         return subprocess.run(
-            [shell, "-euc", command],
+            [by, "-euc", command],
             cwd=folder,
             env=self.environment | more,
             stdout=subprocess.PIPE,
