@@ -1,0 +1,26 @@
+-- Written by `python -m scripts.dbt` from schemas/campaigns.json.
+{{ zoho_stage(
+    'campaigns',
+    keys=['campaign_key'],
+    columns=[
+        ('campaign_key', 'text'),
+        ('campaign_id', 'text'),
+        ('campaign_name', 'text'),
+        ('subject', 'text'),
+        ('from_name', 'text'),
+        ('from_email', 'text'),
+        ('reply_to', 'text'),
+        ('campaign_status', 'text'),
+        ('campaign_type', 'text'),
+        ('preview_type', 'text'),
+        ('created_time', 'time'),
+        ('updated_time', 'time'),
+        ('sent_time', 'time'),
+        ('sent_time_zone', 'text'),
+        ('folder_id', 'text'),
+        ('is_hybrid', 'boolean'),
+        ('owner_zuid', 'text'),
+        ('campaign_preview', 'text'),
+        ('custom_fields', 'json'),
+    ],
+) }}
