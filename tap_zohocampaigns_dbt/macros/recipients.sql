@@ -1,0 +1,16 @@
+{#
+    Before new rows are added: delete those of sendings that have changed. A deleted
+    campaign has no new rows, so a merge by key would keep its old ones.
+#}
+{% macro zoho_forget_changed_sends() %}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    where not exists (
+        select 1
+        from {{ ref('int_send_versions') }} as versions
+        where versions.account_id = {{ this }}.account_id
+            and versions.campaign_key = {{ this }}.campaign_key
+            and versions.source_version = {{ this }}.source_version
+    )
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,92 @@
+-- Days until half, and nine tenths, of the opens that are known now: from each contact's
+-- first open if those were read, else from the daily reports.
+with opens as (
+    select
+        account_id,
+        main_campaign_key,
+        first_open_time,
+        row_number() over (
+            partition by account_id, main_campaign_key order by first_open_time
+        ) as place,
+        count(*) over (partition by account_id, main_campaign_key) as open_count
+    from {{ ref('recipients') }}
+    where first_open_time is not null
+),
+
+sends as (
+    select account_id, main_campaign_key, min(sent_time) as sent_time
+    from {{ ref('recipients') }}
+    group by account_id, main_campaign_key
+),
+
+by_events as (
+    select
+        account_id,
+        main_campaign_key,
+        min(case when place >= 0.5 * open_count then first_open_time end) as half_time,
+        min(case when place >= 0.9 * open_count then first_open_time end) as most_time
+    from opens
+    group by account_id, main_campaign_key
+),
+
+reports as (
+    select
+        account_id,
+        campaign_key,
+        reported_on,
+        days_since_sent,
+        open_count,
+        lag(open_count) over (partition by account_id, campaign_key order by reported_on)
+            as previous_open_count,
+        max(open_count) over (partition by account_id, campaign_key) as most_open_count
+    from {{ ref('campaign_daily') }}
+    where not is_test_send
+),
+
+-- A first report that comes days after the sending does not tell when opens came.
+by_reports as (
+    select
+        account_id,
+        campaign_key,
+        {%- for name, share in [('half', 0.5), ('most', 0.9)] %}
+        min(
+            case
+                when open_count >= {{ share }} * most_open_count
+                    and (
+                        days_since_sent <= 1
+                        or coalesce(previous_open_count, most_open_count)
+                        < {{ share }} * most_open_count
+                    )
+                    then days_since_sent
+            end
+        ) as {{ name }}_days{{ ',' if not loop.last }}
+        {%- endfor %}
+    from reports
+    where most_open_count > 0
+    group by account_id, campaign_key
+)
+
+select
+    sends.account_id,
+    sends.main_campaign_key as campaign_key,
+    {%- for name in ['half', 'most'] %}
+    case
+        when by_events.half_time is not null
+            then round(
+                cast({{ zoho_seconds_between('sends.sent_time', 'by_events.' ~ name ~ '_time') }} as numeric)
+                / 86400, 2
+            )
+        else cast(by_reports.{{ name }}_days as numeric)
+    end as {{ name }}_days,
+    {%- endfor %}
+    case
+        when by_events.half_time is not null then 'events'
+        when by_reports.half_days is not null or by_reports.most_days is not null then 'reports'
+    end as timed_by
+from sends
+left join by_events
+    on sends.account_id = by_events.account_id
+    and sends.main_campaign_key = by_events.main_campaign_key
+left join by_reports
+    on sends.account_id = by_reports.account_id
+    and sends.main_campaign_key = by_reports.campaign_key
