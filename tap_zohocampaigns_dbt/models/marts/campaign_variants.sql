@@ -2,8 +2,8 @@ with sends as (
     select
         account_id,
         campaign_key,
-        sum(case when is_sent then 1 else 0 end) as sent,
-        sum(case when is_delivered then 1 else 0 end) as delivered
+        count(case when is_sent then 1 end) as sent,
+        count(case when is_delivered then 1 end) as delivered
     from {{ ref('recipients') }}
     where is_test_send
     group by account_id, campaign_key
