@@ -1,0 +1,135 @@
+"""An account that is loaded and built on two days, with DuckDB and PostgreSQL."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.support.capture import captured
+from tests.support.dbt import MARTS, build, duckdb_tables, postgres_tables
+from tests.support.image import UV
+from tests.support.taps import NOW, Output
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.dbt import Rows
+
+DAYS = (NOW, NOW + timedelta(days=1, hours=3))
+
+
+@dataclass
+class World:
+    """The account, the time in it, and what the tap has read."""
+
+    folder: Path
+    now: datetime = DAYS[0]
+    state: dict[str, t.Any] | None = None
+    account: LivingAccount = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.account = LivingAccount(clock=lambda: self.now, contacts=500, campaigns=14)
+        self.files.mkdir(parents=True)
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "output"
+
+    def read(self) -> str:
+        """Read all streams at the time that it is; return the messages."""
+        world = self
+
+        class Tap(TapZohoCampaigns):
+            def now(self) -> datetime:
+                return world.now
+
+        with Service(self.account, quota_calls=100_000) as service:
+            limits = {"rate_limit_ledger": "memory", "rate_limit_calls": 10_000}
+            tap = Tap(config=service.config | limits, state=self.state)
+            for stream in tap.streams.values():
+                stream.selected = True
+            text = captured(tap.sync_all)
+        self.state = Output(text).state
+        return text
+
+
+@dataclass
+class Built:
+    """The marts after the second day, by database."""
+
+    world: World
+    duckdb: dict[str, Rows]
+    postgres: dict[str, Rows]
+
+
+def load(loader: str, executable: str, config: Path, messages: str) -> None:
+    """Load messages with a loader of PyPI."""
+    done = subprocess.run(
+        [UV, "tool", "run", "-q", "--from", loader, executable, "--config", config],
+        input=messages,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def built(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Built:
+    """Return the marts of an account that was loaded and built on two days.
+
+    That takes minutes, so the processes of a test run share it.
+    """
+    world = World(tmp_path_factory.mktemp("dbt"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "dbt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        file = folder / "dbt.json"
+        if not file.exists():
+            tables = load_and_build(world, request.getfixturevalue("database"))
+            file.write_text(json.dumps(tables))
+    duckdb, postgres = json.loads(file.read_text())
+    return Built(world, duckdb, postgres)
+
+
+def load_and_build(
+    world: World, database: str
+) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """Load and build on two days; return the marts on DuckDB and on PostgreSQL."""
+    for_files = world.folder / "jsonl.json"
+    for_files.write_text(
+        json.dumps({"destination_path": str(world.files), "do_timestamp_file": False})
+    )
+    for_tables = world.folder / "postgres.json"
+    for_tables.write_text(
+        json.dumps(
+            {"sqlalchemy_url": database, "default_target_schema": "zohocampaigns"}
+        )
+    )
+    host = parse_qs(urlsplit(database).query)["host"][0]
+    for day in DAYS:
+        world.now = day
+        messages = world.read()
+        load("target-jsonl", "target-jsonl", for_files, messages)
+        load("meltanolabs-target-postgres", "target-postgres", for_tables, messages)
+        build(world.folder, ZOHOCAMPAIGNS_FILES=str(world.files))
+        build(world.folder, "--target", "postgres", PGHOST=host)
+    with psycopg.connect(database) as connection:
+        tables = postgres_tables(connection, "zohocampaigns_marts", MARTS)
+    return duckdb_tables(world.folder, MARTS), tables
