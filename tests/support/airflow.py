@@ -29,11 +29,11 @@ def environment(name: str, *requirements: str | Path) -> Path:
     # Tests run side by side.
     with FileLock(f"{folder}.lock"):
         if not (folder / "bin" / "python").exists():
-            command = [_UV, "venv", "--quiet", "--python", sys.executable, folder]
-            subprocess.run(command, check=True)
+            make = (_UV, "venv", "--quiet", "--python", sys.executable, folder)
+            subprocess.run(make, check=True)
         python = f"--python={folder / 'bin' / 'python'}"
-        command = [_UV, "pip", "install", "--quiet", python, *requirements]
-        subprocess.run(command, check=True)
+        install = (_UV, "pip", "install", "--quiet", python, *requirements)
+        subprocess.run(install, check=True)
     return folder / "bin"
 
 

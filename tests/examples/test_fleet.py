@@ -1,0 +1,87 @@
+"""The DAG of many accounts, on Celery: a worker is killed, and Redis restarts."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.pipelines.test_meltano import assert_same
+from tests.support.fleet_story import LOADED, LOCKED, WRONG, cause, ended, story
+
+if t.TYPE_CHECKING:
+    from tests.support.fleet import Account
+    from tests.support.fleet_story import Story
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_fleet_loads_every_row_once_whatever_happens_to_it() -> None:
+    # One test: what it looks at takes minutes.
+    with TemporaryDirectory(prefix="fleet") as folder, story(Path(folder)) as told:
+        check_rows(told)
+        check_wrong_credentials(told)
+        check_killed(told)
+        check_logs(told)
+
+
+def check_rows(told: Story) -> None:
+    """Every row of all others is there once."""
+    for account in told.fleet.accounts:
+        if account.name == WRONG:
+            continue
+        loaded, expected = told.loaded(account), told.expected(account)
+        for stream in LOADED:
+            if expected[stream.name]:
+                assert_same(stream, loaded[stream.name], expected)
+            else:
+                assert not loaded[stream.name], stream.name
+
+
+def check_wrong_credentials(told: Story) -> None:
+    """Only the account with wrong credentials fails, and nothing waits for it."""
+    tries = told.fleet.tries()
+    assert [name for name, one in tries.items() if one.state != "success"] == [WRONG]
+    wrong = told.account(WRONG)
+    assert told.fleet.failed_before_others_began(wrong)
+    assert not any(told.loaded(wrong).values())
+    causes = causes_of(told, wrong)
+    assert all("Zoho gave no access token" in text for text in causes)
+    # The first try, and the retries of airflow.env.
+    assert len(causes) == 9
+
+
+def check_killed(told: Story) -> None:
+    """A killed run is loaded when Meltano counts it as dead."""
+    assert told.killed
+    for name in told.killed:
+        account = told.account(name)
+        logs = logs_of(told, account)
+        assert not all(map(ended, logs))
+        assert any("is already running" in text for text in causes_of(told, account))
+        assert any("killed unceremoniously" in str(line) for line in logs[-1])
+
+
+def check_logs(told: Story) -> None:
+    """The log of each try ends with its cause."""
+    for account in told.fleet.accounts:
+        causes = causes_of(told, account)
+        if account.name != WRONG:
+            assert "Transformation skipped" in causes.pop()
+        for text in causes:
+            assert text.startswith(("tap-", "target-", "meltano ")), text
+        if account.name == LOCKED:
+            assert any("Zoho has locked recentcampaigns until" in one for one in causes)
+
+
+def logs_of(told: Story, account: Account) -> list[list[dict[str, t.Any]]]:
+    """Return the logs of all tries."""
+    number = told.fleet.tries()[account.name].number
+    return [told.fleet.log(account, one + 1) for one in range(number)]
+
+
+def causes_of(told: Story, account: Account) -> list[str]:
+    """Return the causes of all tries that lived to their end."""
+    return [cause(log) for log in logs_of(told, account) if ended(log)]

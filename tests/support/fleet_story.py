@@ -1,0 +1,178 @@
+"""A night of a fleet in which a worker is killed and Redis restarts.
+
+`python -m tests.support.fleet_story` prints what docs/fleet.md shows of it.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+from tap_zohocampaigns.streams import STREAMS
+from tests.support.fleet import CLIENTS, Account, Fleet, small_account
+from tests.support.taps import run_tap
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WRONG, LOCKED = "a00", "a01"
+OFF = [stream.name for stream in STREAMS if not stream.selected_by_default]
+LOADED = [stream for stream in STREAMS if stream.name not in OFF]
+_OVER = {"success", "failed"}
+
+Keys: t.TypeAlias = list[tuple[t.Any, ...]]
+
+
+@dataclass
+class Story:
+    """What happened, when all tasks have ended."""
+
+    fleet: Fleet
+    killed: list[str] = field(default_factory=list)
+    """The accounts whose runs were killed with their worker."""
+
+    def account(self, name: str) -> Account:
+        """Return an account by its name."""
+        return next(one for one in self.fleet.accounts if one.name == name)
+
+    def loaded(self, account: Account) -> dict[str, Keys]:
+        """Return the keys of an account in the warehouse, by stream."""
+        keys = {}
+        with psycopg.connect(self.fleet.warehouse) as database:
+            for stream in LOADED:
+                columns = ", ".join(stream.primary_keys)
+                query = (
+                    f"SELECT {columns} FROM zohocampaigns.{stream.name} "  # noqa: S608
+                    "WHERE account_id = %s"
+                )
+                rows = database.execute(query.encode(), (account.name,))
+                keys[stream.name] = rows.fetchall()
+        return keys
+
+    def expected(self, account: Account) -> dict[str, Keys]:
+        """Return the keys of what an account has, by stream."""
+        account.service.latency, account.service.intercept = 0, None
+        names = [stream.name for stream in LOADED]
+        read = run_tap(account.service, *names, account_id=account.name)
+        return {
+            stream.name: [
+                tuple(row[name] for name in stream.primary_keys)
+                for row in read.records[stream.name]
+            ]
+            for stream in LOADED
+        }
+
+    def kinds(self) -> dict[str, list[Account]]:
+        """Return the accounts by what happened to them."""
+        kinds: dict[str, list[Account]] = {
+            name: []
+            for name in ("undisturbed", "worker killed", "locked", "wrong credentials")
+        }
+        for account in self.fleet.accounts:
+            kind = {WRONG: "wrong credentials", LOCKED: "locked"}.get(account.name)
+            if account.name in self.killed:
+                kind = "worker killed"
+            kinds[kind or "undisturbed"].append(account)
+        return kinds
+
+
+@contextmanager
+def story(folder: Path, size: int = 20) -> Iterator[Story]:
+    """Load a fleet, disturb it, and wait until all tasks have ended."""
+    with ExitStack() as stack:
+        accounts = [
+            Account(
+                f"a{number:02}",
+                CLIENTS[number % len(CLIENTS)],
+                stack.enter_context(small_account(number)),
+            )
+            for number in range(size)
+        ]
+        accounts[0].refresh_token = "1000.made-up.refresh-token"
+        accounts[1].lock("recentcampaigns")
+        fleet = stack.enter_context(Fleet(folder, accounts))
+        told = Story(fleet)
+        for worker in ("one", "two"):
+            fleet.start_worker(worker)
+        fleet.trigger()
+
+        def done() -> int:
+            return sum(one.state == "success" for one in fleet.tries().values())
+
+        def victims() -> set[str]:
+            """Return whom a kill would hit, if it would hit ordinary accounts only."""
+            return (
+                fleet.loading("one") if mine.isdisjoint(fleet.running("one")) else set()
+            )
+
+        mine = {WRONG, LOCKED}
+        fleet.wait(lambda: done() >= size // 10 and fleet.loading("two"))
+        fleet.redis.stop()
+        fleet.redis.start()
+        fleet.wait(lambda: done() >= size // 5 and victims())
+        told.killed = sorted(victims())
+        fleet.kill("one")
+
+        def over() -> bool:
+            tries = fleet.tries()
+            return len(tries) == size and {one.state for one in tries.values()} <= _OVER
+
+        fleet.wait(over)
+        yield told
+
+
+def ended(log: list[dict[str, t.Any]]) -> bool:
+    """Return whether a try lived to its end."""
+    return any(line["event"] == "::group::Post Execute" for line in log)
+
+
+def cause(log: list[dict[str, t.Any]]) -> str:
+    """Return the last thing that the log of a task says."""
+    for line in reversed(log):
+        if "error_detail" in line:
+            text = str(line["error_detail"][-1]["exc_value"])
+            # Without time and level.
+            return re.sub(r"^\S+ \[\w+ +\] ", "", text)
+        if line.get("logger") == "task.stdout" and line["event"].strip():
+            return str(line["event"])
+    return ""
+
+
+def table(told: Story) -> str:
+    """Return what happened as a table of Markdown."""
+    lines = [
+        "| accounts | number | rows | in PostgreSQL | twice | tries | loaded after |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    tries, waits = told.fleet.tries(), told.fleet.waits()
+    for kind, accounts in told.kinds().items():
+        wrong = kind == "wrong credentials"
+        rows = loaded = twice = 0
+        for account in accounts:
+            if not wrong:
+                rows += sum(map(len, told.expected(account).values()))
+            for keys in told.loaded(account).values():
+                loaded += len(keys)
+                twice += len(keys) - len({*keys})
+        numbers = [tries[one.name].number for one in accounts]
+        ends = [waits[one.name] for one in accounts]
+        after = "never" if wrong else f"{_range(ends)} s"
+        counts = f"{len(accounts)} | {rows:,} | {loaded:,} | {twice}"
+        lines.append(f"| {kind} | {counts} | {_range(numbers)} | {after} |")
+    return "\n".join(lines)
+
+
+def _range(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory(prefix="fleet") as name, story(Path(name)) as night:
+        print(table(night))  # noqa: T201
