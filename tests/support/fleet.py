@@ -23,7 +23,7 @@ from tests.support.postgres import postgres
 from tests.support.taps import NOW, ROOT
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tap_zohocampaigns.sandbox import Call, Reply
 
@@ -33,8 +33,7 @@ CLIENTS = ("north", "south")
 # The quota's window and lock, so that a test need not wait half an hour (seconds).
 WINDOW, LOCKED = 20, 90
 # Airflow's times (seconds): a killed task is noticed, and a failed one is tried again.
-HEARTBEAT, RETRY = 60, 60
-_PART = "FLEET_PART"
+HEARTBEAT, RETRY = 90, 45
 
 
 @dataclass
@@ -191,8 +190,6 @@ class Fleet:
             # The same rules with shorter times.
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": str(RETRY),
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT),
-            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": str(2 * HEARTBEAT),
-            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
         }
 
     def _connections(self, url: str) -> dict[str, str]:
@@ -222,8 +219,7 @@ class Fleet:
         with (self.folder / f"{name}.log").open("wb") as log:
             self._parts[name] = subprocess.Popen(
                 [self.airflow.bin / "airflow", *command],
-                # Children inherit the mark, so that all of them are found.
-                env=self.airflow.settings | {_PART: name},
+                env=self.airflow.settings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -249,24 +245,31 @@ class Fleet:
 
     def kill(self, name: str) -> None:
         """Kill a part and all its children."""
-        # Children may be born between two looks.
-        while pids := [*_marked(name)]:
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._parts[name].wait()
+        part = self._parts[name]
+        if part.poll() is None:
+            # What is stopped has no more children, so that none is missed.
+            stopped: set[int] = set()
+            while pids := _family(part.pid) - stopped:
+                _send(signal.SIGSTOP, pids)
+                stopped |= pids
+            _send(signal.SIGKILL, stopped)
+            part.wait()
 
     def loading(self, name: str) -> set[str]:
         """Return the accounts that taps on a worker read now."""
         return {
             account
-            for pid in _marked(name)
+            for pid in _family(self._parts[name].pid)
             if (account := _account(pid)) and _is_reading(_read(pid, "cmdline"))
         }
 
     def running(self, name: str) -> set[str]:
         """Return the accounts that have any process on a worker."""
-        return {account for pid in _marked(name) if (account := _account(pid))}
+        return {
+            account
+            for pid in _family(self._parts[name].pid)
+            if (account := _account(pid))
+        }
 
     def tries(self) -> dict[str, Try]:
         """Return the last try of each account's task."""
@@ -345,12 +348,26 @@ class Fleet:
             self.kill(name)
 
 
-def _marked(name: str) -> Iterator[int]:
-    """Yield the processes of a part of the fleet."""
+def _family(root: int) -> set[int]:
+    """Return a process and all that descend from it."""
+    children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
-        if f"{_PART}={name}".encode() in _read(pid, "environ").split(b"\0"):
-            yield pid
+        # The name, in parentheses, may contain anything.
+        fields = _read(int(folder.name), "stat").rpartition(b")")[2].split()
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    family, found = set(), [root]
+    while found:
+        pid = found.pop()
+        family.add(pid)
+        found += children.get(pid, [])
+    return family
+
+
+def _send(number: signal.Signals, pids: set[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _account(pid: int) -> str:
