@@ -22,12 +22,12 @@ if t.TYPE_CHECKING:
 
 JOBS, IN_FLIGHT = 4, 4
 ENDPOINT = "getcampaignrecipientsdata"
-OURS = Quota(490, 300, 1800)
-THEIRS = (500, 300, 1800)
+TAP_QUOTA = Quota(490, 300, 1800)
+SERVICE_QUOTA = (500, 300, 1800)
 STEP = 2.0
 
 
-class Opened(t.Protocol):
+class OpenLedger(t.Protocol):
     """The part of a ledger that a run uses."""
 
     def enter(self, endpoint: str) -> Ticket | Wait:
@@ -40,16 +40,16 @@ class Opened(t.Protocol):
         """Close the ledger."""
 
 
-def open_file(path: Path, clocks: Clocks) -> Opened:
+def open_file(path: Path, clocks: Clocks) -> OpenLedger:
     """Open a ledger as a run does."""
-    return SqliteStore(path, "account", Quotas(OURS), clocks=clocks)
+    return SqliteStore(path, "account", Quotas(TAP_QUOTA), clocks=clocks)
 
 
 @dataclass(eq=False)
 class Run:
     """A process of the tap."""
 
-    store: Opened
+    store: OpenLedger
     calls: int
     """How many calls it has yet to make."""
     dies_at: int
@@ -63,7 +63,7 @@ class Day:
         self,
         path: Path,
         seed: int,
-        opener: Callable[[Path, Clocks], Opened] = open_file,
+        opener: Callable[[Path, Clocks], OpenLedger] = open_file,
     ) -> None:
         """Set the machine up, without any job.
 
@@ -80,7 +80,7 @@ class Day:
         self._now = 1_000_000.0
         self._started = 900_000.0
         self._clock_offset = self._locked_until = 0.0
-        self._gate = Gate(*THEIRS, clock=lambda: self._now)
+        self._gate = Gate(*SERVICE_QUOTA, clock=lambda: self._now)
         self._running: list[Run] = []
         self._due: list[tuple[float, int, Steps]] = []
         self._order = itertools.count()
@@ -153,7 +153,7 @@ class Day:
             yield self._between(0, 10 if is_late else 0.9)
             self.arrived.append(self._now)
             if not self._gate.admit(ENDPOINT) and self._now >= self._locked_until:
-                self._locked_until = self._now + OURS.lock_seconds
+                self._locked_until = self._now + TAP_QUOTA.lock_seconds
                 self.lockouts += 1
             yield self._between(0.1, 2)
             if run in self._running:

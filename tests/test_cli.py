@@ -15,8 +15,8 @@ import pytest
 from tap_zohocampaigns.sandbox import Reply
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.source import SOURCE
+from tests.support.tap_command import TAP, error_messages, run_tap_command
 from tests.support.taps import Output, run_tap
-from tests.test_tap import TAP, errors, run
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Service
@@ -55,7 +55,7 @@ def test_tap_reports_that_its_stdout_is_not_read(
     result = run_with_unread_stdout(TAP, "--config", str(path), *arguments)
     stderr = result.stderr.decode()
     assert result.returncode == 1
-    assert [STOPPED_READING in line for line in errors(stderr)] == [True]
+    assert [STOPPED_READING in line for line in error_messages(stderr)] == [True]
     assert "Traceback" not in stderr
     assert "Exception ignored" not in stderr
     assert "\n\n" not in stderr
@@ -82,7 +82,7 @@ def test_full_disk_is_reported(tmp_path: Path) -> None:
             check=False,
         )
     assert result.returncode == 1
-    (line,) = errors(result.stderr.decode())
+    (line,) = error_messages(result.stderr.decode())
     assert "no space left" in line
 
 
@@ -95,7 +95,9 @@ def test_closed_stdout_is_reported(tmp_path: Path, arguments: tuple[str, ...]) -
         ["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, text=True, check=False
     )
     assert result.returncode == 1
-    assert ["Stdout is closed" in line for line in errors(result.stderr)] == [True]
+    assert ["Stdout is closed" in line for line in error_messages(result.stderr)] == [
+        True
+    ]
     result = subprocess.run(
         ["sh", "-c", f"{SOURCE} spec >&-"],
         stderr=subprocess.PIPE,
@@ -109,7 +111,7 @@ def test_closed_stdout_is_reported(tmp_path: Path, arguments: tuple[str, ...]) -
 def test_discovery_with_wrong_settings_warns_that_custom_fields_are_missing(
     tmp_path: Path,
 ) -> None:
-    stdout, stderr = run(tmp_path, SANDBOX | {"page_sise": 1}, "--discover")
+    stdout, stderr = run_tap_command(tmp_path, SANDBOX | {"page_sise": 1}, "--discover")
     assert json.loads(stdout)["streams"]
     assert "no columns of their own: There is no setting `page_sise`" in stderr
 
@@ -128,20 +130,20 @@ def test_error_message_is_the_only_and_last_error_line(
     tmp_path: Path, service: Service
 ) -> None:
     service.intercept = unknown_code
-    _, stderr = run(tmp_path, service.config, status=1)
-    (line,) = errors(stderr)
+    _, stderr = run_tap_command(tmp_path, service.config, status=1)
+    (line,) = error_messages(stderr)
     assert "9999" in line
     assert line == stderr.splitlines()[-1].split(" | ", 3)[-1]
-    _, stderr = run(tmp_path, service.config, "--test", status=1)
-    assert len(errors(stderr)) == 1
+    _, stderr = run_tap_command(tmp_path, service.config, "--test", status=1)
+    assert len(error_messages(stderr)) == 1
 
 
 @pytest.mark.parametrize("argument", ["--test", "--test=schema"])
 def test_successful_connection_test_logs_no_error(
     tmp_path: Path, argument: str
 ) -> None:
-    _, stderr = run(tmp_path, SANDBOX, argument)
-    assert errors(stderr) == []
+    _, stderr = run_tap_command(tmp_path, SANDBOX, argument)
+    assert error_messages(stderr) == []
 
 
 @pytest.mark.parametrize("argument", ["--test", "plan", "--config"])
@@ -150,8 +152,8 @@ def test_all_wrong_settings_are_reported_in_one_line(
 ) -> None:
     extra = ("ENV",) if argument == "--config" else ()
     config = SANDBOX | {"page_size": 0, "lookback_day": 1}
-    _, stderr = run(tmp_path, config, argument, *extra, status=1)
-    (line,) = errors(stderr)
+    _, stderr = run_tap_command(tmp_path, config, argument, *extra, status=1)
+    (line,) = error_messages(stderr)
     assert line.startswith("There is no setting `lookback_day`: write `lookback_days`")
     assert line.endswith("Setting `page_size` must be at least 1.")
 
@@ -256,7 +258,7 @@ def test_stream_maps_work_for_deselected_streams(
 def test_stream_maps_work_with_an_edited_catalog(
     tmp_path: Path, service: Service
 ) -> None:
-    stdout, _ = run(tmp_path, service.config, "--discover")
+    stdout, _ = run_tap_command(tmp_path, service.config, "--discover")
     catalog = json.loads(stdout)
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
@@ -276,12 +278,12 @@ def test_stream_maps_work_with_an_edited_catalog(
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog))
     config = service.config | {"stream_maps": {"*": {"source": "'a'"}}}
-    stdout, stderr = run(tmp_path, config, "--catalog", str(path))
+    stdout, stderr = run_tap_command(tmp_path, config, "--catalog", str(path))
     rows = Output(stdout).records["campaigns"]
     assert rows
     assert {row["source"] for row in rows} == {"a"}
     assert not any("subject" in row for row in rows)
-    assert errors(stderr) == []
+    assert error_messages(stderr) == []
 
 
 def test_streams_without_metadata_in_the_catalog_are_selected(service: Service) -> None:

@@ -6,54 +6,25 @@ import json
 import os
 import re
 import subprocess
-import sys
 import typing as t
-from pathlib import Path
 
 import pytest
 
 from tap_zohocampaigns.sandbox import Reply, Service
+from tests.support.tap_command import TAP, error_messages, run_tap_command
 from tests.support.taps import Output
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from tap_zohocampaigns.sandbox import Call, LivingAccount
 
-TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 MOST_LOG_LINES = 40
 
 
-def run(
-    folder: Path,
-    config: dict[str, t.Any] | str,
-    *arguments: str,
-    level: str = "INFO",
-    status: int = 0,
-) -> tuple[str, str]:
-    """Run the executable; return its stdout and stderr."""
-    path = folder / "config.json"
-    path.write_text(config if isinstance(config, str) else json.dumps(config))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
-    result = subprocess.run(
-        [TAP, "--config", str(path), *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        env=environment | {"LOGLEVEL": level},
-        timeout=120,
-    )
-    assert result.returncode == status, result.stderr
-    return result.stdout, result.stderr
-
-
-def errors(stderr: str) -> list[str]:
-    lines = stderr.splitlines()
-    return [line.split(" | ", 3)[-1] for line in lines if "| ERROR" in line]
-
-
 def test_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
-    stdout, stderr = run(tmp_path, {"data_center": "sandbox"})
+    stdout, stderr = run_tap_command(tmp_path, {"data_center": "sandbox"})
     records = Output(stdout).records
     assert {name: len(rows) for name, rows in records.items()}.items() >= {
         "mailing_lists": 5,
@@ -71,7 +42,9 @@ def test_sandbox_is_read_without_credentials(tmp_path: Path) -> None:
 def test_every_record_follows_the_schema_of_its_stream(
     tmp_path: Path,
 ) -> None:
-    stdout, _ = run(tmp_path, {"data_center": "sandbox", "actions": ["spamcontacts"]})
+    stdout, _ = run_tap_command(
+        tmp_path, {"data_center": "sandbox", "actions": ["spamcontacts"]}
+    )
     announced = set()
     for message in Output(stdout).messages:
         if message["type"] == "SCHEMA":
@@ -102,8 +75,8 @@ def test_error_names_the_wrong_setting_and_hides_its_value(
     tmp_path: Path, settings: dict[str, t.Any], named: str
 ) -> None:
     good = {"client_id": "a", "client_secret": "b", "refresh_token": "c"}
-    _, stderr = run(tmp_path, good | settings, status=1)
-    assert f"`{named}`" in errors(stderr)[0]
+    _, stderr = run_tap_command(tmp_path, good | settings, status=1)
+    assert f"`{named}`" in error_messages(stderr)[0]
     assert "Traceback" not in stderr
     assert "424242424242" not in stderr
     assert "secret@" not in stderr
@@ -123,8 +96,8 @@ def test_error_names_the_wrong_setting_and_hides_its_value(
 def test_error_names_the_setting_that_zoho_refuses(
     tmp_path: Path, service: Service, wrong: dict[str, t.Any], named: str
 ) -> None:
-    stdout, stderr = run(tmp_path, service.config | wrong, status=1)
-    assert named in errors(stderr)[-1]
+    stdout, stderr = run_tap_command(tmp_path, service.config | wrong, status=1)
+    assert named in error_messages(stderr)[-1]
     assert "Traceback" not in stderr
     assert "planted" not in stderr
     for secret in ("client_secret", "refresh_token"):
@@ -135,11 +108,11 @@ def test_error_names_the_setting_that_zoho_refuses(
 def test_invalid_json_file_causes_one_error(tmp_path: Path, argument: str) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text("{not json")
-    _, stderr = run(
+    _, stderr = run_tap_command(
         tmp_path, {"data_center": "sandbox"}, argument, str(broken), status=1
     )
-    assert len(errors(stderr)) == 1
-    assert argument in errors(stderr)[0]
+    assert len(error_messages(stderr)) == 1
+    assert argument in error_messages(stderr)[0]
     assert "Traceback" not in stderr
 
 
@@ -157,8 +130,8 @@ def test_unknown_code_fails_the_run_and_shows_no_address(
     tmp_path: Path, service: Service
 ) -> None:
     service.intercept = unknown_code_with_address
-    _, stderr = run(tmp_path, service.config, status=1)
-    assert "9999" in errors(stderr)[-1]
+    _, stderr = run_tap_command(tmp_path, service.config, status=1)
+    assert "9999" in error_messages(stderr)[-1]
     assert not ADDRESS.search(stderr)
     assert "aaaabbbb" not in stderr
 
@@ -168,7 +141,7 @@ def test_no_log_level_shows_a_secret(
     tmp_path: Path, service: Service, format_: str
 ) -> None:
     config = service.config | {"response_format": format_, "actions": ["spamcontacts"]}
-    stdout, stderr = run(tmp_path, config, level="DEBUG")
+    stdout, stderr = run_tap_command(tmp_path, config, level="DEBUG")
     assert service.tokens_issued == 1
     for secret in ("client_secret", "refresh_token"):
         assert service.config[secret] not in stderr + stdout
@@ -204,13 +177,13 @@ def test_locked_endpoint_fails_the_run_and_is_not_read_as_empty(
             "rate_limit_on_lock": "wait",
             "page_size": 10,
         }
-        stdout, stderr = run(tmp_path, config, status=1)
-    assert "locked" in errors(stderr)[-1]
+        stdout, stderr = run_tap_command(tmp_path, config, status=1)
+    assert "locked" in error_messages(stderr)[-1]
     assert '"stream":"campaigns","record"' not in stdout
 
 
 def test_connection_test_writes_a_record(tmp_path: Path) -> None:
-    stdout, _ = run(tmp_path, {"data_center": "sandbox"}, "--test")
+    stdout, _ = run_tap_command(tmp_path, {"data_center": "sandbox"}, "--test")
     assert Output(stdout).records["campaigns"]
 
 

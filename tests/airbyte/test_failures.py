@@ -17,10 +17,9 @@ from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.streams.campaigns import Campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.source import SOURCE, Messages, source
+from tests.support.tap_command import error_messages, run_tap_command
 from tests.support.taps import run_tap
 from tests.sync.test_interrupted import LOCKED
-from tests.test_tap import errors
-from tests.test_tap import run as run_singer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,8 +89,8 @@ def test_failed_check_reports_the_error_of_the_tap(
     assert error["failure_type"] == kind
     assert "planted" not in written.text
     if intercept is None:
-        _, stderr = run_singer(tmp_path, config, status=1)
-        assert written.connection["message"] in errors(stderr)
+        _, stderr = run_tap_command(tmp_path, config, status=1)
+        assert written.connection["message"] in error_messages(stderr)
 
 
 def test_check_makes_one_call_and_does_not_wait_for_a_lock(
@@ -139,8 +138,8 @@ def test_wrong_setting_fails_the_run_with_one_error(
     (error,) = written.errors
     assert "`client_secret`" in error["message"]
     # The tap reports the same message.
-    _, stderr = run_singer(tmp_path, config, status=1)
-    assert errors(stderr)[-1] == error["message"]
+    _, stderr = run_tap_command(tmp_path, config, status=1)
+    assert error_messages(stderr)[-1] == error["message"]
 
 
 def test_failed_stream_does_not_stop_the_others(

@@ -26,7 +26,7 @@ from tests.support.zoho import (
     V1,
     Clock,
     OverlapCounter,
-    switching_often,
+    frequent_thread_switches,
 )
 
 
@@ -122,7 +122,7 @@ def test_threads_share_one_token() -> None:
         start.wait()
         return auth.token().text
 
-    with switching_often(), ThreadPoolExecutor(8) as threads:
+    with frequent_thread_switches(), ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(ask) for _ in range(8)]
         assert {future.result() for future in futures} == {"access-0"}
     assert len(tokens.forms) == 1

@@ -19,14 +19,14 @@ from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support import samples
 from tests.support.calls import (
     CAMPAIGNS,
-    FORMS,
+    FORMATS,
     LISTS,
     RECIPIENTS,
-    in_turn,
+    answers_in_order,
 )
 from tests.support.zoho import (
     CONFIG,
-    NAMES,
+    ENDPOINT_NAMES,
     REFRESH_TOKEN,
     Answer,
     Clock,
@@ -53,12 +53,12 @@ UNAUTHORIZED = as_json(
 )
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("endpoint", NAMES)
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_a_call_has_its_parameters_and_its_credentials_in_a_header_only(
     endpoint: str, form: str, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         client = zoho.client(clock, response_format=form)
         envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
         (token_call, call) = zoho.requests
@@ -88,7 +88,7 @@ def test_compressed_and_chunked_bodies_are_read(clock: Clock) -> None:
         Answer(headers=kind, pieces=[body[at : at + 1] for at in range(len(body))]),
         Answer(pieces=[samples.RECIPIENTS_JSON[:9], samples.RECIPIENTS_JSON[9:]]),
     ):
-        with Zoho(in_turn(answer)) as zoho:
+        with Zoho(answers_in_order(answer)) as zoho:
             envelope = zoho.client(clock).call(RECIPIENTS, {})
         assert envelope is not None
         assert envelope.payload[0]["contactid"] == "303000014269257"
@@ -97,7 +97,9 @@ def test_compressed_and_chunked_bodies_are_read(clock: Clock) -> None:
 def test_every_call_and_every_retry_is_entered_and_counted(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
-    with Zoho(in_turn(Answer(b"", 503), None, UNAUTHORIZED, success())) as zoho:
+    with Zoho(
+        answers_in_order(Answer(b"", 503), None, UNAUTHORIZED, success())
+    ) as zoho:
         client = zoho.client(clock)
         client.call(LISTS, {})
         client.call(CAMPAIGNS, {})
@@ -121,7 +123,7 @@ def test_one_token_serves_many_calls(clock: Clock) -> None:
 
 
 def test_a_call_is_signed_after_its_wait_for_the_quota(clock: Clock) -> None:
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         client = zoho.client(clock, rate_limit_calls=1, rate_limit_seconds=4000)
         client.call(LISTS, {})
         client.call(LISTS, {})
@@ -147,12 +149,12 @@ def test_a_call_is_signed_after_its_wait_for_the_quota(clock: Clock) -> None:
 def test_a_refused_token_is_renewed_once_and_then_the_settings_are_named(
     endpoint: str, refusal: Answer, clock: Clock
 ) -> None:
-    with Zoho(in_turn(refusal, success())) as zoho:
+    with Zoho(answers_in_order(refusal, success())) as zoho:
         assert zoho.client(clock).call(endpoint, {}) is not None
         assert (zoho.tokens, len(zoho.calls)) == (2, 2)
         signed = [call.headers["Authorization"] for call in zoho.calls]
     assert signed == ["Zoho-oauthtoken access-1", "Zoho-oauthtoken access-2"]
-    with Zoho(in_turn(refusal)) as zoho:
+    with Zoho(answers_in_order(refusal)) as zoho:
         with pytest.raises(FatalError, match="`refresh_token` and `data_center`"):
             zoho.client(clock).call(endpoint, {})
         # One more call finds out that the token is not good for another scope either.
@@ -175,7 +177,7 @@ def test_an_error_of_the_token_service_names_the_setting_and_no_call_is_made(
     word: str, setting: str, clock: Clock
 ) -> None:
     refusal = as_json({"error": word})
-    with Zoho(in_turn(success()), token=in_turn(refusal)) as zoho:
+    with Zoho(answers_in_order(success()), token=answers_in_order(refusal)) as zoho:
         with pytest.raises((SettingError, FatalError), match=setting):
             zoho.client(clock).call(LISTS, {})
         assert (zoho.tokens, zoho.calls) == (1, [])
@@ -196,8 +198,8 @@ def test_a_token_throttle_is_waited_for(
         },
         status,
     )
-    tokens = in_turn(throttle, throttle, token("late"))
-    with Zoho(in_turn(success()), token=tokens) as zoho:
+    tokens = answers_in_order(throttle, throttle, token("late"))
+    with Zoho(answers_in_order(success()), token=tokens) as zoho:
         assert zoho.client(clock).call(LISTS, {}) is not None
         assert (zoho.tokens, len(zoho.calls)) == (3, 1)
     assert clock.waits == [600, 600]
@@ -223,7 +225,7 @@ FAULTS = {
 def test_transient_errors_are_retried(
     fault: Answer | None, clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
-    with Zoho(in_turn(fault, fault, success())) as zoho:
+    with Zoho(answers_in_order(fault, fault, success())) as zoho:
         envelope = zoho.client(clock).call(LISTS, {})
         assert len(zoho.calls) == 3
     assert envelope is not None
@@ -236,7 +238,7 @@ def test_transient_errors_are_retried(
 def test_retries_end_after_retry_max_seconds_with_one_sentence(
     fault: Answer | None, clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
-    with Zoho(in_turn(fault)) as zoho:
+    with Zoho(answers_in_order(fault)) as zoho:
         client = zoho.client(clock, retry_max_seconds=180)
         with pytest.raises(FatalError) as failed:
             client.call(LISTS, {})
@@ -252,7 +254,7 @@ def test_retries_end_after_retry_max_seconds_with_one_sentence(
 
 def test_nothing_is_retried_if_retry_max_seconds_is_0(clock: Clock) -> None:
     random.seed(1)
-    with Zoho(in_turn(Answer(b"", 500))) as zoho:
+    with Zoho(answers_in_order(Answer(b"", 500))) as zoho:
         with pytest.raises(FatalError):
             zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
         assert len(zoho.calls) == 1
@@ -263,15 +265,15 @@ def test_transient_errors_of_the_token_service_are_retried(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     busy = as_json({"error": "internal_error"}, 503)
-    tokens = in_turn(None, Answer(b"<html>", 502), busy, token("late"))
-    with Zoho(in_turn(success()), token=tokens) as zoho:
+    tokens = answers_in_order(None, Answer(b"<html>", 502), busy, token("late"))
+    with Zoho(answers_in_order(success()), token=tokens) as zoho:
         assert zoho.client(clock).call(LISTS, {}) is not None
     assert clock.waits == [1, 2, 4]
     assert len(jitter) == 3
 
 
 def test_a_refused_connection_names_the_setting(clock: Clock) -> None:
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         pass
     with pytest.raises(FatalError, match="`data_center` or `accounts_url`"):
         zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
@@ -280,7 +282,9 @@ def test_a_refused_connection_names_the_setting(clock: Clock) -> None:
 def test_waits_for_the_quota_do_not_count_as_failing(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
-    with Zoho(in_turn(success(), Answer(b"", 503), Answer(b"", 503), success())) as z:
+    with Zoho(
+        answers_in_order(success(), Answer(b"", 503), Answer(b"", 503), success())
+    ) as z:
         client = z.client(clock, rate_limit_calls=2, rate_limit_seconds=300)
         for _ in range(2):
             assert client.call(LISTS, {}) is not None
@@ -291,7 +295,7 @@ def test_waits_for_a_lock_do_not_count_as_failing(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     busy, locked = Answer(b"", 503), Answer(error("Z101"))
-    with Zoho(in_turn(busy, locked, busy, success())) as zoho:
+    with Zoho(answers_in_order(busy, locked, busy, success())) as zoho:
         assert zoho.client(clock).call(LISTS, {}) is not None
     assert len(jitter) == 2
 
@@ -300,7 +304,7 @@ def test_waits_for_a_lock_do_not_count_as_failing(
 def test_a_client_error_without_an_envelope_is_not_retried(
     status: int, clock: Clock
 ) -> None:
-    with Zoho(in_turn(Answer(b"<html>", status))) as zoho:
+    with Zoho(answers_in_order(Answer(b"<html>", status))) as zoho:
         with pytest.raises(
             FatalError, match=f"HTTP {status}.*`data_center`.*`api_url`"
         ):
@@ -310,7 +314,7 @@ def test_a_client_error_without_an_envelope_is_not_retried(
 
 def test_a_call_without_an_answer_ends_after_request_timeout(clock: Clock) -> None:
     def never(_: Request) -> None:
-        zoho.over.wait()
+        zoho.closed.wait()
 
     with Zoho(never) as zoho:
         client = zoho.client(clock, request_timeout=0.05, retry_max_seconds=0)
@@ -371,7 +375,7 @@ def test_an_endless_body_is_given_up_and_names_the_setting(
         answer = Answer(bomb, headers={"Content-Encoding": kind})
     else:
         answer = Answer(pieces=flood())
-    with Zoho(in_turn(answer)) as zoho:
+    with Zoho(answers_in_order(answer)) as zoho:
         with pytest.raises(FatalError, match="`page_size`"):
             zoho.client(clock).call(LISTS, {})
         assert len(zoho.calls) == 1

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.codes import UNKNOWN, Action, find_rule
 from tap_zohocampaigns.api.endpoints import ENDPOINTS, WRITES
-from tests.support.zoho import NAMES
+from tests.support.zoho import ENDPOINT_NAMES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = NAMES
+LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = ENDPOINT_NAMES
 A = Action
 
 # Every code that Zoho publishes, or was seen to send.
@@ -71,7 +71,7 @@ def empty_codes(endpoint: str) -> Iterable[str]:
 
 
 @pytest.mark.parametrize("code", PUBLISHED)
-@pytest.mark.parametrize("endpoint", NAMES)
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_each_published_code_has_the_action_of_the_pages(
     endpoint: str, code: str
 ) -> None:
@@ -161,11 +161,11 @@ def test_an_invalid_address_is_rejected(endpoint: str) -> None:
 
 @pytest.mark.parametrize("code", ["3023", "6201"])
 def test_the_other_success_codes_of_the_general_table(code: str) -> None:
-    for endpoint in NAMES:
+    for endpoint in ENDPOINT_NAMES:
         assert find_rule(endpoint, code, "").action is A.SUCCESS
 
 
-@pytest.mark.parametrize("endpoint", NAMES)
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_a_message_counts_only_where_no_page_gives_the_code(endpoint: str) -> None:
     for code in PUBLISHED:
         if code in NONE_IF_SAID.get(endpoint, "").split():
@@ -191,7 +191,7 @@ def test_6601_means_missing_privileges_except_for_a_small_ab_test(
     assert find_rule(endpoint, "6601", message).action is expected
 
 
-@pytest.mark.parametrize("endpoint", NAMES)
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_a_message_about_throttles_is_a_lock_with_any_code(
     endpoint: str,
 ) -> None:
@@ -208,8 +208,8 @@ SEEN = {
 WORDS = st.sampled_from([NO_CONTACTS, "no list", "recipients", "success", "none"])
 
 
-@example(NAMES[0], "OAUTH_SCOPE_MISMATCH", "none")
-@given(st.sampled_from(NAMES), st.text() | st.integers().map(str), WORDS)
+@example(ENDPOINT_NAMES[0], "OAUTH_SCOPE_MISMATCH", "none")
+@given(st.sampled_from(ENDPOINT_NAMES), st.text() | st.integers().map(str), WORDS)
 def test_only_the_documented_codes_of_an_endpoint_mean_no_rows(
     endpoint: str, code: str, message: str
 ) -> None:
@@ -223,12 +223,12 @@ def test_only_the_documented_codes_of_an_endpoint_mean_no_rows(
 
 
 @pytest.mark.parametrize("code", ["", " ", "*", "0000", "00", "2603 ", "2401 995"])
-@pytest.mark.parametrize("endpoint", [*NAMES, "newendpoint"])
+@pytest.mark.parametrize("endpoint", [*ENDPOINT_NAMES, "newendpoint"])
 def test_an_unpublished_code_is_a_failure(endpoint: str, code: str) -> None:
     assert find_rule(endpoint, code, "There are no contacts").action is A.FAIL
 
 
-@pytest.mark.parametrize("endpoint", NAMES)
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_final_failures_have_advice(endpoint: str) -> None:
     for code in PUBLISHED:
         rule = find_rule(endpoint, code, "")

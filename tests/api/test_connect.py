@@ -16,7 +16,7 @@ from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
-from tests.support.calls import FORMS, RECIPIENTS
+from tests.support.calls import FORMATS, RECIPIENTS
 from tests.support.pages import most_calls
 from tests.support.zoho import CONFIG
 
@@ -33,7 +33,7 @@ def test_connect_needs_only_the_settings_and_sends_nothing(
         connect(json.loads(json.dumps(CONFIG)) | {"api_url": "http://example.com"})
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("echo", ["echo", "silent"])
 @pytest.mark.parametrize(("size", "clamp"), [(500, 50), (40, None), (100, 100)])
 def test_every_recipient_is_read_once(

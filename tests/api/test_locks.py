@@ -16,7 +16,7 @@ from tests.support.calls import (
     CAMPAIGNS,
     LISTS,
     RECIPIENTS,
-    in_turn,
+    answers_in_order,
 )
 from tests.support.zoho import (
     CONFIG,
@@ -61,7 +61,7 @@ LOCKS = {
 def test_a_locked_endpoint_is_called_again_after_the_lock_time(
     endpoint: str, locked: Answer, clock: Clock
 ) -> None:
-    with Zoho(in_turn(locked, success())) as zoho:
+    with Zoho(answers_in_order(locked, success())) as zoho:
         client = zoho.client(clock, rate_limit_lock_seconds=777)
         assert client.call(endpoint, {}) is not None
         assert len(zoho.calls) == 2
@@ -72,7 +72,7 @@ def test_a_locked_endpoint_is_called_again_after_the_lock_time(
 def test_an_endpoint_that_stays_locked_is_an_error(
     locked: Answer, clock: Clock
 ) -> None:
-    with Zoho(in_turn(locked)) as zoho:
+    with Zoho(answers_in_order(locked)) as zoho:
         with pytest.raises(FatalError, match=r"another program.*`rate_limit_calls`"):
             zoho.client(clock).call(LISTS, {})
         assert len(zoho.calls) == 4
@@ -131,7 +131,7 @@ def test_a_cut_page_with_digits_like_a_lock_code_is_retried_at_once(
     clock: Clock, jitter: list[tuple[float, float]]
 ) -> None:
     page = samples.RECIPIENTS_JSON.replace(b"303000014269257", b"303000409909257")
-    with Zoho(in_turn(Answer(page[:-2]), Answer(page))) as zoho:
+    with Zoho(answers_in_order(Answer(page[:-2]), Answer(page))) as zoho:
         assert zoho.client(clock).call(RECIPIENTS, {}) is not None
     assert clock.waits == [1]
     assert len(jitter) == 1

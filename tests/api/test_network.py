@@ -16,12 +16,12 @@ from tap_zohocampaigns.api.errors import (
 )
 from tests.support.calls import (
     LISTS,
-    in_turn,
+    answers_in_order,
 )
 from tests.support.certificates import CERTIFICATE, PRIVATE_KEY
 from tests.support.zoho import (
     CONFIG,
-    NAMES,
+    ENDPOINT_NAMES,
     Answer,
     Clock,
     Zoho,
@@ -33,14 +33,14 @@ if t.TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("at", [*NAMES, "token"])
+@pytest.mark.parametrize("at", [*ENDPOINT_NAMES, "token"])
 def test_a_redirect_is_an_error_and_not_followed(
     at: str, status: int, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as target:
+    with Zoho(answers_in_order(success())) as target:
         away = Answer(b"", status, {"Location": f"{target.url}/oauth/v2/token"})
-        tokens = in_turn(away) if at == "token" else None
-        with Zoho(in_turn(away), token=tokens) as zoho:
+        tokens = answers_in_order(away) if at == "token" else None
+        with Zoho(answers_in_order(away), token=tokens) as zoho:
             setting = "`accounts_url`" if at == "token" else "`api_url`"
             endpoint = LISTS if at == "token" else at
             with pytest.raises(FatalError, match=f"redirects.*{setting}"):
@@ -54,7 +54,7 @@ def test_the_proxy_of_the_environment_is_used(
     environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     far = {"api_url": "https://api.example", "accounts_url": "https://zoho.example"}
-    with Zoho(in_turn(Answer(status=502))) as proxy:
+    with Zoho(answers_in_order(Answer(status=502))) as proxy:
         environment.setenv("https_proxy", proxy.url)
         client = proxy.client(clock, retry_max_seconds=0, **far)
         with pytest.raises(FatalError, match="ProxyError"):
@@ -67,7 +67,7 @@ def test_no_proxy_is_used_for_hosts_in_no_proxy(
     environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     far = {"api_url": "https://api.invalid", "accounts_url": "https://zoho.invalid"}
-    with Zoho(in_turn(success())) as proxy:
+    with Zoho(answers_in_order(success())) as proxy:
         environment.setenv("https_proxy", proxy.url)
         environment.setenv("no_proxy", "zoho.invalid")
         with pytest.raises(FatalError, match=r"ConnectionError.*`accounts_url`"):
@@ -82,7 +82,10 @@ def test_no_proxy_is_used_for_hosts_in_no_proxy(
 def test_calls_to_this_machine_use_no_proxy(
     host: str, variable: str, environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as proxy, Zoho(in_turn(success())) as zoho:
+    with (
+        Zoho(answers_in_order(success())) as proxy,
+        Zoho(answers_in_order(success())) as zoho,
+    ):
         environment.setenv(variable, proxy.url)
         url = zoho.url.replace("127.0.0.1", host)
         client = zoho.client(clock, api_url=url, accounts_url=url)
@@ -129,7 +132,7 @@ def test_only_certificates_of_the_environment_are_trusted(
     key.write_text(PRIVATE_KEY)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    with Zoho(in_turn(success()), tls=tls) as zoho:
+    with Zoho(answers_in_order(success()), tls=tls) as zoho:
         with pytest.raises(FatalError, match="SSLError"):
             zoho.client(clock, retry_max_seconds=0).call(LISTS, {})
         assert zoho.requests == []
@@ -158,7 +161,7 @@ def test_credentials_of_a_netrc_are_never_sent(
         netrc.chmod(0o600)
     environment.setenv("HOME", str(tmp_path))
     environment.setenv("NETRC", str(tmp_path / ".netrc"))
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         zoho.client(clock).call(LISTS, {})
         token_call, call = zoho.requests
     assert "Authorization" not in token_call.headers

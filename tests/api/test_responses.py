@@ -26,17 +26,17 @@ from tests.api.test_codes import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
 from tests.support import samples
 from tests.support.calls import (
     DETAILS,
-    FORMS,
+    FORMATS,
     LISTS,
     MEMBERS,
     RECIPIENTS,
-    in_turn,
+    answers_in_order,
 )
 from tests.support.zoho import (
     ADDRESS,
     CLIENT_SECRET,
     CONFIG,
-    NAMES,
+    ENDPOINT_NAMES,
     ROWS,
     VALUES,
     Answer,
@@ -68,18 +68,18 @@ EVERYTHING: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("endpoint", NAMES)
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_no_published_code_looks_like_an_empty_account(
     endpoint: str, form: str, clock: Clock
 ) -> None:
     honest = HERE[endpoint].get(A.EMPTY, "").split()
     if_said = NONE_IF_SAID.get(endpoint, "").split()
-    with Zoho(in_turn(None)) as zoho:
+    with Zoho(answers_in_order(None)) as zoho:
         client = zoho.client(clock, response_format=form, retry_max_seconds=0)
         for code in (*PUBLISHED, "3023", "6201", "4711", "X9", "-1"):
             for message in ("Told.", NO_CONTACTS):
-                zoho.api = in_turn(Answer(error(code, message, form=form)))
+                zoho.api = answers_in_order(Answer(error(code, message, form=form)))
                 clock.advance(10)
                 if code in honest or (code in if_said and message == NO_CONTACTS):
                     assert client.call(endpoint, {}) is None, code
@@ -127,7 +127,7 @@ def test_no_published_code_looks_like_an_empty_account(
 def test_no_broken_answer_looks_like_an_empty_account(
     answer: Answer, clock: Clock
 ) -> None:
-    with Zoho(in_turn(answer)) as zoho:
+    with Zoho(answers_in_order(answer)) as zoho:
         client = zoho.client(clock, retry_max_seconds=0)
         for endpoint in (LISTS, MEMBERS, RECIPIENTS, DETAILS):
             with pytest.raises(ZohoError) as raised:
@@ -143,7 +143,7 @@ def test_each_action_raises_its_own_exception(clock: Clock) -> None:
         (LISTS, "2706", Forbidden),
         (LISTS, "4711", FatalError),
     ):
-        with Zoho(in_turn(Answer(error(code, "It is so.")))) as zoho:
+        with Zoho(answers_in_order(Answer(error(code, "It is so.")))) as zoho:
             with pytest.raises(kind) as raised:
                 zoho.client(clock).call(endpoint, {})
             assert type(raised.value) is kind
@@ -154,27 +154,27 @@ def test_each_action_raises_its_own_exception(clock: Clock) -> None:
 LATER = "Error in getting details. Please try after sometime."
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("code", ["2603", "77777", "2401", "0"])
 @pytest.mark.parametrize("endpoint", [*READS])
 def test_a_call_is_repeated_if_the_message_asks_to_try_later(
     endpoint: str, code: str, form: str, clock: Clock
 ) -> None:
     later = Answer(error(code, LATER, form=form))
-    with Zoho(in_turn(later, later, success(**EVERYTHING))) as zoho:
+    with Zoho(answers_in_order(later, later, success(**EVERYTHING))) as zoho:
         client = connected(zoho, clock, response_format=form)
         assert client.call(endpoint, {}) is not None
         assert len(zoho.calls) == 3
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("code", ["2603", "77777", "2401", "0"])
 @pytest.mark.parametrize("endpoint", [*WRITES])
 def test_a_change_is_postponed_if_the_message_asks_to_try_later(
     endpoint: str, code: str, form: str, clock: Clock
 ) -> None:
     later = Answer(error(code, LATER, form=form))
-    with Zoho(in_turn(later)) as zoho:
+    with Zoho(answers_in_order(later)) as zoho:
         client = connected(zoho, clock, response_format=form)
         with pytest.raises(Postponed):
             client.call(endpoint, {})
@@ -184,7 +184,7 @@ def test_a_change_is_postponed_if_the_message_asks_to_try_later(
 def test_messages_that_ask_to_try_later_are_followed_for_a_limited_time(
     clock: Clock,
 ) -> None:
-    with Zoho(in_turn(Answer(error("77777", LATER)))) as zoho:
+    with Zoho(answers_in_order(Answer(error("77777", LATER)))) as zoho:
         client = connected(zoho, clock, retry_max_seconds=60)
         with pytest.raises(Outage) as raised:
             client.call(LISTS, {})
@@ -194,23 +194,23 @@ def test_messages_that_ask_to_try_later_are_followed_for_a_limited_time(
 
 def test_a_call_is_repeated_if_a_web_page_asks_to_try_later(clock: Clock) -> None:
     later = Answer(b"<html><body>Busy. Please try again later.</body></html>", 403)
-    with Zoho(in_turn(later, success())) as zoho:
+    with Zoho(answers_in_order(later, success())) as zoho:
         assert zoho.client(clock).call(LISTS, {}) is not None
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("endpoint", [*WRITES])
 def test_an_unknown_code_on_a_write_is_an_unknown_rejection(
     endpoint: str, form: str, clock: Clock
 ) -> None:
     message = f"Cannot process {ADDRESS} of {CLIENT_SECRET}."
-    with Zoho(in_turn(Answer(error("77777", message, form=form)))) as zoho:
+    with Zoho(answers_in_order(Answer(error("77777", message, form=form)))) as zoho:
         client = connected(zoho, clock, response_format=form)
         with pytest.raises(UnknownRejection) as raised:
             client.call(endpoint, {})
         assert raised.value.code == "77777"
         assert raised.value.message == "Cannot process *** of ***."
-        zoho.api = in_turn(Answer(error("2004", "Invalid.", form=form)))
+        zoho.api = answers_in_order(Answer(error("2004", "Invalid.", form=form)))
         with pytest.raises(Rejected) as known:
             client.call(endpoint, {})
         assert type(known.value) is Rejected
@@ -219,16 +219,16 @@ def test_an_unknown_code_on_a_write_is_an_unknown_rejection(
             Answer(error("903", "Missing.", form=form)),
             Answer(error("77777", "Told.", form=form), 400),
         ):
-            zoho.api = in_turn(failing)
+            zoho.api = answers_in_order(failing)
             with pytest.raises(FatalError):
                 client.call(endpoint, {})
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_write_without_a_code_is_not_a_success(form: str, clock: Clock) -> None:
     body = {"json": b'{"tags":[{"a":"b"}]}', "xml": b"<response><tags><a>b</a></tags>"}
     end = {"json": b"", "xml": b"</response>"}
-    with Zoho(in_turn(Answer(body[form] + end[form]))) as zoho:
+    with Zoho(answers_in_order(Answer(body[form] + end[form]))) as zoho:
         client = connected(zoho, clock, response_format=form, retry_max_seconds=0)
         with pytest.raises(Outage):
             client.call("listsubscribe", {})
@@ -261,7 +261,7 @@ CAUSES = {
 def test_the_cause_of_an_outage_is_named_without_its_address(
     kind: str, of: str, seconds: int, environment: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         url = unreachable(zoho, kind, environment)
         if of == "api_url":
             zoho.token = lambda _: token("access")

@@ -13,7 +13,7 @@ from tap_zohocampaigns.api.errors import (
 )
 from tests.support.calls import (
     RECIPIENTS,
-    in_turn,
+    answers_in_order,
 )
 from tests.support.zoho import (
     ADDRESS,
@@ -91,7 +91,9 @@ def test_no_secret_and_no_contact_is_shown_or_logged(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with Zoho(in_turn(answer), token=in_turn(token(ACCESS_TOKEN))) as zoho:
+    with Zoho(
+        answers_in_order(answer), token=answers_in_order(token(ACCESS_TOKEN))
+    ) as zoho:
         shown = shown_by(zoho.client(clock), caplog)
     assert "urllib3" in shown
     assert [planted for planted in PLANTED if planted in shown] == []
@@ -104,7 +106,7 @@ def test_no_answer_of_the_token_service_shows_a_secret(
     caplog.set_level(logging.DEBUG)
     # The tap does not have the token yet, so only its own secrets have to be hidden.
     planted = (CLIENT_SECRET, REFRESH_TOKEN, ADDRESS, LONG_KEY)
-    with Zoho(in_turn(success()), token=in_turn(answer)) as zoho:
+    with Zoho(answers_in_order(success()), token=answers_in_order(answer)) as zoho:
         shown = shown_by(zoho.client(clock), caplog)
         assert zoho.calls == []
     assert [secret for secret in planted if secret in shown] == []

@@ -17,14 +17,14 @@ from tap_zohocampaigns.api.errors import (
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.zoho import (
     CONFIG,
-    NAMES,
+    ENDPOINT_NAMES,
     V1,
     Answer,
     Clock,
     Zoho,
     as_json,
+    frequent_thread_switches,
     success,
-    switching_often,
     token,
 )
 
@@ -47,7 +47,7 @@ def called(client: Client, endpoints: t.Iterable[str]) -> list[ZohoError | None]
             return error
         return None
 
-    with switching_often(), ThreadPoolExecutor(16) as threads:
+    with frequent_thread_switches(), ThreadPoolExecutor(16) as threads:
         return [*threads.map(call, endpoints)]
 
 
@@ -62,7 +62,7 @@ def test_wrong_credentials_are_sent_once(
     refusal = as_json({"error": word})
     with Zoho(lambda _: success(), token=lambda _: refusal) as zoho:
         client = zoho.client(clock, concurrency=4, rate_limit_ledger=ledger)
-        errors = called(client, NAMES * 4)
+        errors = called(client, ENDPOINT_NAMES * 4)
         assert (zoho.tokens, zoho.calls) == (1, [])
     assert len({str(error) for error in errors}) == 1
     assert {type(error) for error in errors} <= {SettingError, FatalError}
@@ -89,15 +89,15 @@ def test_a_run_that_is_refused_everywhere_requests_two_tokens(
             zoho.api = lambda _: UNAUTHORIZED
         if concurrency == 1:
             errors: list[ZohoError] = []
-            for endpoint in NAMES * 3:
+            for endpoint in ENDPOINT_NAMES * 3:
                 with pytest.raises(FatalError) as failed:
                     client.call(endpoint, {})
                 errors.append(failed.value)
         else:
-            errors = [e for e in called(client, NAMES * 3) if e]
+            errors = [e for e in called(client, ENDPOINT_NAMES * 3) if e]
         assert zoho.tokens == 2
         assert len(zoho.calls) < 3 * len(errors)
-    assert len(errors) == len(NAMES) * 3
+    assert len(errors) == len(ENDPOINT_NAMES) * 3
     (sentence,) = {str(error) for error in errors}
     assert "`data_center`" in sentence
     assert ("the same access token again" in sentence) == repeats

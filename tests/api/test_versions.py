@@ -15,7 +15,7 @@ from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.api.test_locks import LOCKS
 from tests.api.test_secrets import leaks, shown_by
 from tests.support import samples
-from tests.support.calls import COUNT, LISTS, RECIPIENTS, in_turn
+from tests.support.calls import COUNT, LISTS, RECIPIENTS, answers_in_order
 from tests.support.zoho import (
     ADDRESS,
     AUTH_TOKEN,
@@ -70,7 +70,7 @@ def old(zoho: Zoho, clock: Clock, **settings: object) -> Client:
 def test_a_call_has_all_parameters_in_its_body(
     endpoint: str, form: str, clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         client = old(zoho, clock, response_format=form)
         envelope = client.call(endpoint, {"listkey": "3z a&b", "range": 7})
         (call,) = zoho.requests
@@ -91,7 +91,7 @@ def test_a_call_has_all_parameters_in_its_body(
 
 
 def test_a_parameter_that_version_1_does_not_accept_is_not_sent(clock: Clock) -> None:
-    with Zoho(in_turn(Answer(samples.COUNT_JSON))) as zoho:
+    with Zoho(answers_in_order(Answer(samples.COUNT_JSON))) as zoho:
         envelope = old(zoho, clock).call(COUNT, {"listkey": "3z", "status": "active"})
         assert "status" not in zoho.requests[0].form
     assert envelope is not None
@@ -109,7 +109,7 @@ def test_a_parameter_that_version_1_does_not_accept_is_not_sent(clock: Clock) ->
 def test_a_call_that_version_1_does_not_have_is_an_error(
     endpoint: str, params: dict[str, str], clock: Clock
 ) -> None:
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         client = old(zoho, clock)
         with pytest.raises(SettingError, match=f"{endpoint}.*`api_version` 1.1\\.$"):
             client.call(endpoint, params)
@@ -141,7 +141,7 @@ def test_each_data_center_is_called_and_no_other_host(
 def test_a_refused_token_is_an_error_and_not_retried(
     endpoint: str, refusal: Answer, clock: Clock
 ) -> None:
-    with Zoho(in_turn(refusal, success())) as zoho:
+    with Zoho(answers_in_order(refusal, success())) as zoho:
         with pytest.raises(SettingError) as refused:
             old(zoho, clock).call(endpoint, {})
         assert len(zoho.requests) == 1
@@ -163,7 +163,7 @@ def test_a_refused_token_is_an_error_and_not_retried(
 def test_errors_name_the_settings_of_version_1(
     code: str, kind: type[Exception], advice: str, clock: Clock
 ) -> None:
-    with Zoho(in_turn(Answer(error(code, "No.")))) as zoho:
+    with Zoho(answers_in_order(Answer(error(code, "No.")))) as zoho:
         with pytest.raises(kind, match=advice):
             old(zoho, clock).call(LISTS, {})
         assert len(zoho.requests) == 1
@@ -189,7 +189,7 @@ def test_refusals_of_the_sandbox_are_errors(form: str, clock: Clock) -> None:
 def test_a_locked_endpoint_is_called_again_after_the_lock_time(
     locked: Answer, clock: Clock
 ) -> None:
-    with Zoho(in_turn(locked, success())) as zoho:
+    with Zoho(answers_in_order(locked, success())) as zoho:
         client = old(zoho, clock, rate_limit_lock_seconds=777)
         assert client.call(RECIPIENTS, {}) is not None
         assert len(zoho.requests) == 2
@@ -205,7 +205,7 @@ def test_no_secret_and_no_contact_is_shown_or_logged(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with Zoho(in_turn(answer)) as zoho:
+    with Zoho(answers_in_order(answer)) as zoho:
         shown = shown_by(old(zoho, clock), caplog)
     assert "urllib3" in shown
     assert [planted for planted in PLANTED if planted in shown] == []
@@ -220,7 +220,7 @@ def test_the_ledger_knows_the_account_and_not_the_token(
 ) -> None:
     ledger = tmp_path / "ledger.db"
     kept = {"rate_limit_ledger": str(ledger)}
-    with Zoho(in_turn(success())) as zoho:
+    with Zoho(answers_in_order(success())) as zoho:
         old(zoho, clock, **kept).call(LISTS, {})
         same = V1 | kept | {"api_url": zoho.url}
     assert left(same, clock) == 490 - 1

@@ -21,7 +21,7 @@ from tap_zohocampaigns.commands.tables import as_text
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.sandbox.server.routes import SCOPES
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.calls import in_turn
+from tests.support.calls import answers_in_order
 from tests.support.certificates import CERTIFICATE, PRIVATE_KEY
 from tests.support.zoho import Zoho, success
 
@@ -244,7 +244,10 @@ def test_certificate_that_is_not_trusted_is_found(
     (tmp_path / "key.pem").write_text(PRIVATE_KEY)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
-    with Zoho(in_turn(success()), tls=tls) as zoho, Service(account) as service:
+    with (
+        Zoho(answers_in_order(success()), tls=tls) as zoho,
+        Service(account) as service,
+    ):
         host = zoho.url.removeprefix("https://")
         fault = Fault(f"TLS of {host}", "not trusted", "export REQUESTS_CA_BUNDLE=")
         check_fault(fault, [*examine(service.config | {"api_url": zoho.url})])

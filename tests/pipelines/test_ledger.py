@@ -17,7 +17,7 @@ import pytest
 import redis
 import requests
 
-from benchmarks.redis_server import RedisServer, know
+from benchmarks.redis_server import RedisServer, mark_complete
 from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
@@ -89,7 +89,7 @@ def know_account(service: Service, ledger: dict[str, t.Any]) -> None:
     if ledger.get("rate_limit_ledger", "").startswith("redis:"):
         full = TapZohoCampaigns(config=service.config).settings
         with closing(redis.Redis.from_url(ledger["rate_limit_ledger"])) as client:
-            know(client, account_name(full))
+            mark_complete(client, account_name(full))
 
 
 def calls_of(service: Service) -> Counter[str]:

@@ -15,9 +15,9 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tests.support.incremental import RECIPIENTS
+from tests.support.tap_command import TAP
 from tests.support.taps import NOW, Output
 from tests.support.terminal import HIDE_CURSOR, PATIENCE, Terminal, screen
-from tests.test_tap import TAP
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.singer import files
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.commands.test_plan import run_plan
-from tests.test_tap import errors, run
+from tests.support.tap_command import error_messages, run_tap_command
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
@@ -89,13 +89,13 @@ def test_every_command_reports_a_bad_file_in_one_line(
 ) -> None:
     path = str(make_bad_file(tmp_path, kind))
     message = f"The {name} file given as --{name} {MESSAGES[kind]}"
-    stdout, stderr = run(tmp_path, SANDBOX, f"--{name}", path, status=1)
+    stdout, stderr = run_tap_command(tmp_path, SANDBOX, f"--{name}", path, status=1)
     assert not stdout
-    (line,) = errors(stderr)
+    (line,) = error_messages(stderr)
     assert line.startswith(message)
     plan = run_plan("--config", str(tmp_path / "config.json"), f"--{name}", path)
     assert plan.returncode == 1
-    assert [line.startswith(message) for line in errors(plan.stderr)] == [True]
+    assert [line.startswith(message) for line in error_messages(plan.stderr)] == [True]
     paths = {option: str(tmp_path / f"{option}.json") for option in NAMES}
     (tmp_path / "catalog.json").write_text('{"streams": []}')
     (tmp_path / "state.json").write_text("[]")
@@ -125,8 +125,8 @@ def test_file_without_read_permission_is_an_error(
 
 @pytest.mark.parametrize("content", ["[]", '"text"', "1", "null", "true"])
 def test_config_must_be_an_object(tmp_path: Path, content: str) -> None:
-    _, stderr = run(tmp_path, content, status=1)
-    (line,) = errors(stderr)
+    _, stderr = run_tap_command(tmp_path, content, status=1)
+    (line,) = error_messages(stderr)
     assert line.startswith("The config is ")
 
 
@@ -198,11 +198,11 @@ def test_every_command_reports_a_malformed_state_in_one_line(
     path = tmp_path / "state.json"
     path.write_text(json.dumps(state))
     for command in ((), ("plan",)):
-        stdout, stderr = run(
+        stdout, stderr = run_tap_command(
             tmp_path, service.config, *command, "--state", str(path), status=1
         )
         assert not stdout
-        (line,) = errors(stderr)
+        (line,) = error_messages(stderr)
         assert line.startswith("The state ")
     assert not service.calls
 
@@ -239,7 +239,7 @@ def test_catalog_without_selected_streams_is_reported_in_one_line(
 ) -> None:
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(catalog or catalog_of()))
-    stdout, stderr = run(tmp_path, service.config, "--catalog", str(path))
+    stdout, stderr = run_tap_command(tmp_path, service.config, "--catalog", str(path))
     assert not stdout
     assert stderr.count("The catalog selects no stream of this tap") == 1
     assert not service.calls

@@ -9,7 +9,7 @@ import pytest
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire.envelope import Envelope
 from tap_zohocampaigns.api.wire.parsers import parse_counts, parse_event_times
-from tests.support.campaigns import answer
+from tests.support.campaigns import answer_endpoint
 from tests.support.taps import StillTap
 
 if t.TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_country_names_like_null_are_kept_as_keys(
     sync: Sync, service: Service, newest_key: str
 ) -> None:
     locations = {"campaign-by-loaction": {"null": 3, "undefined": 1, "": 2}}
-    answer(service, "campaignreports", **{"campaign-reports": [], **locations})
+    answer_endpoint(service, "campaignreports", **{"campaign-reports": [], **locations})
     records = sync("campaign_locations", campaign_keys=[newest_key]).records
     assert [
         (row["country"], row["reached"]) for row in records["campaign_locations"]
@@ -159,7 +159,7 @@ def test_objects_sent_as_java_map_text_are_parsed(
             "S",
         ),
     ):
-        answer(service, endpoint, **{"campaign-details": [], **body})
+        answer_endpoint(service, endpoint, **{"campaign-details": [], **body})
         [row] = sync(stream, campaign_keys=[newest_key]).records[stream]
         assert row[field] == expected
 
@@ -177,7 +177,7 @@ def test_objects_sent_as_java_map_text_are_parsed(
 def test_campaign_lists_in_an_unknown_format_fail_the_stream(
     sync: Sync, service: Service, newest_key: str, body: dict[str, t.Any]
 ) -> None:
-    answer(service, "getcampaigndetails", **{"campaign-details": [], **body})
+    answer_endpoint(service, "getcampaigndetails", **{"campaign-details": [], **body})
     with pytest.raises(
         FatalError, match="form that this version does not know"
     ) as error:

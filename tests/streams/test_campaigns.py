@@ -11,7 +11,13 @@ import pytest
 
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tests.support.campaigns import FORMS, Later, answer, failed, keys_of
+from tests.support.campaigns import (
+    FORMATS,
+    LaterTap,
+    answer_endpoint,
+    keys_of,
+    run_failing_stream,
+)
 from tests.support.taps import NOW, Output, run_tap
 
 if t.TYPE_CHECKING:
@@ -33,7 +39,7 @@ def pop_call_counts(service: Service) -> Counter[str]:
     return counts
 
 
-@pytest.fixture(scope="module", params=FORMS)
+@pytest.fixture(scope="module", params=FORMATS)
 def full_output(request: pytest.FixtureRequest, account: LivingAccount) -> Output:
     names = (*SHARED_CALL_STREAMS, "recipient_events", "list_subscribers", "snapshots")
     with Service(account, quota_calls=100_000) as service:
@@ -172,10 +178,10 @@ def test_each_day_adds_a_report_until_the_lookback_window_ends(
     )
     state = None
     reported_days: list[set[str]] = []
-    monkeypatch.setattr("tests.support.taps.StillTap", Later)
+    monkeypatch.setattr("tests.support.taps.StillTap", LaterTap)
     with Service(account, quota_calls=100_000) as service:
         for day in (0, 1, 31, 62, 90):
-            Later.days = day
+            LaterTap.days = day
             output = run_tap(service, "campaign_reports", state=state)
             state = output.state
             reported_days.append(
@@ -203,7 +209,7 @@ def test_an_unfinished_campaign_is_read_in_every_run_and_once_after_its_end(
     for status in ("In Progress", "Paused", "Sent", "Sent"):
         row = {"campaign_key": oldest.key, "sent_time_gmt": sent_epoch}
         row |= {"campaign_status": status, "campaigntype": "normal"}
-        answer(service, "recentcampaigns", recent_campaigns=[row])
+        answer_endpoint(service, "recentcampaigns", recent_campaigns=[row])
         output = sync(stream, state=state)
         state = output.state
         was_written.append(bool(output.records[stream]))
@@ -265,7 +271,7 @@ def test_interrupted_campaign_details_resume(account: LivingAccount) -> None:
                 return Reply(200, b"{") if len(requested_keys) > position else None
 
             service.intercept = fail
-            written, state = failed(service, "campaign_details", settings)
+            written, state = run_failing_stream(service, "campaign_details", settings)
             service.intercept = None
             pop_call_counts(service)
             resumed = run_tap(service, "campaign_details", state=state)

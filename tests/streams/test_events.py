@@ -12,7 +12,13 @@ import pytest
 
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
-from tests.support.campaigns import FORMS, Later, answer, failed, keys_of
+from tests.support.campaigns import (
+    FORMATS,
+    LaterTap,
+    answer_endpoint,
+    keys_of,
+    run_failing_stream,
+)
 from tests.support.taps import NOW, StillTap, run_tap
 
 if t.TYPE_CHECKING:
@@ -174,7 +180,7 @@ def interrupt_run(
         return Reply(200, b"{") if pages > position else None
 
     service.intercept = fail
-    result = failed(service, "recipient_events", settings)
+    result = run_failing_stream(service, "recipient_events", settings)
     service.intercept = None
     return result
 
@@ -185,12 +191,12 @@ def test_interrupted_events_are_read_in_full_after_the_window_ends(
     sent = [campaign for campaign in account.campaigns() if campaign.sent]
     newest_key = max(sent, key=lambda campaign: campaign.sent or NOW).key
     settings: dict[str, t.Any] = {"campaign_keys": [newest_key], "page_size": 50}
-    monkeypatch.setattr("tests.support.taps.StillTap", Later)
+    monkeypatch.setattr("tests.support.taps.StillTap", LaterTap)
     with Service(account, quota_calls=100_000) as service:
-        Later.days = 0
+        LaterTap.days = 0
         complete = run_tap(service, "recipient_events", **settings)
         _, state = interrupt_run(service, settings | {"concurrency": 1}, 2)
-        Later.days = 60
+        LaterTap.days = 60
         late = run_tap(service, "recipient_events", state=state, **settings)
     late_rows = late.records["recipient_events"]
     assert len(late_rows) >= len(complete.records["recipient_events"])
@@ -213,7 +219,7 @@ def test_a_scheduled_campaign_does_not_hide_updated_details(
     updated_times = []
     for updated in (-50, -40):
         rows = [scheduled, row(second.key, "Sent", -90, updated)]
-        answer(service, "recentcampaigns", recent_campaigns=rows)
+        answer_endpoint(service, "recentcampaigns", recent_campaigns=rows)
         output = sync("campaign_details", state=state)
         state = output.state
         updated_times.append(
@@ -229,7 +235,7 @@ def test_a_scheduled_campaign_does_not_hide_updated_details(
     ]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_contacts_without_event_times_leave_the_stream_out_of_the_run(
     account: LivingAccount, caplog: pytest.LogCaptureFixture, form: str
 ) -> None:

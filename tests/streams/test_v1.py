@@ -22,12 +22,12 @@ from tap_zohocampaigns.streams import campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.pipelines.test_kill import CUT, assert_whole, last_state
 from tests.pipelines.test_kill import run as run_in_town
+from tests.support.tap_command import TAP, error_messages, run_tap_command
 from tests.support.taps import NOW, Output, StillTap, run_tap
 from tests.support.town import Town
 from tests.support.warehouse import Warehouse
 from tests.support.zoho import AUTH_TOKEN
 from tests.sync.test_interrupted import LOCKED
-from tests.test_tap import TAP, errors, run
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -317,7 +317,7 @@ def test_streams_whose_endpoint_the_version_lacks_are_not_offered(
 def test_discovery_lists_all_streams_without_any_call(
     tmp_path: Path, v1_service: Service
 ) -> None:
-    stdout, stderr = run(tmp_path, v1_service.config, "--discover")
+    stdout, stderr = run_tap_command(tmp_path, v1_service.config, "--discover")
     names = {stream["tap_stream_id"] for stream in json.loads(stdout)["streams"]}
     assert names == v1_stream_names()
     assert (
@@ -328,7 +328,7 @@ def test_discovery_lists_all_streams_without_any_call(
 
 
 def test_about_marks_the_auth_token_as_secret(tmp_path: Path) -> None:
-    stdout, stderr = run(tmp_path, V1_SETTINGS, "--about", "--format=json")
+    stdout, stderr = run_tap_command(tmp_path, V1_SETTINGS, "--about", "--format=json")
     settings = json.loads(stdout)["settings"]["properties"]
     assert settings["auth_token"]["secret"] is True
     assert settings["api_version"]["default"] == "1.1"
@@ -399,10 +399,10 @@ def test_a_rejected_token_is_reported_and_never_printed(
     tmp_path: Path, v1_service: Service
 ) -> None:
     config = v1_service.config | V1_SETTINGS
-    _, stderr = run(tmp_path, config, status=1)
-    assert errors(stderr)[-1].endswith("check `auth_token` and `data_center`.")
+    _, stderr = run_tap_command(tmp_path, config, status=1)
+    assert error_messages(stderr)[-1].endswith("check `auth_token` and `data_center`.")
     assert "Traceback" not in stderr
-    stdout, stderr = run(tmp_path, config, level="DEBUG", status=1)
+    stdout, stderr = run_tap_command(tmp_path, config, level="DEBUG", status=1)
     assert AUTH_TOKEN not in stdout + stderr
 
 
@@ -414,7 +414,7 @@ def test_the_token_is_never_printed_or_stored(
         "response_format": format_,
         "actions": ["spamcontacts"],
     }
-    stdout, stderr = run(tmp_path, config, level="DEBUG")
+    stdout, stderr = run_tap_command(tmp_path, config, level="DEBUG")
     output = Output(stdout)
     assert output.records["campaign_recipients"]
     assert output.state
@@ -444,4 +444,6 @@ def test_the_version_can_be_set_in_the_environment(
         timeout=120,
     )
     assert process.returncode == (0 if version == "1" else 1)
-    assert errors(process.stderr) == ([] if version == "1" else [TOKEN_WITHOUT_V1])
+    assert error_messages(process.stderr) == (
+        [] if version == "1" else [TOKEN_WITHOUT_V1]
+    )

@@ -116,9 +116,11 @@ def main(action: str, where: str, calls: int) -> None:
     elif action == "crowd":
         crowd(where)
     else:
-        {"enter": make_all_calls, "tell": make_calls_and_print, "lock": lock}[action](
-            store
-        )
+        {
+            "enter": make_all_calls,
+            "enter-and-print": make_calls_and_print,
+            "lock": lock,
+        }[action](store)
     store.close()
 
 

@@ -6,7 +6,7 @@ import typing as t
 from itertools import count
 
 from tests.support.zoho import (
-    NAMES,
+    ENDPOINT_NAMES,
     Answer,
     Request,
 )
@@ -14,11 +14,11 @@ from tests.support.zoho import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = NAMES
-FORMS = ("json", "xml")
+LISTS, MEMBERS, SEGMENT, COUNT, CAMPAIGNS, RECIPIENTS, DETAILS = ENDPOINT_NAMES
+FORMATS = ("json", "xml")
 
 
-def in_turn(*answers: Answer | None) -> Callable[[Request], Answer | None]:
+def answers_in_order(*answers: Answer | None) -> Callable[[Request], Answer | None]:
     """Return a function that gives the answers in order and then repeats the last."""
     counter = count()
     return lambda _: answers[min(next(counter), len(answers) - 1)]

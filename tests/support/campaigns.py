@@ -16,10 +16,10 @@ from tests.support.taps import NOW, Output, StillTap
 
 if t.TYPE_CHECKING:
     Rows: t.TypeAlias = list[dict[str, t.Any]]
-FORMS = ("json", "xml")
+FORMATS = ("json", "xml")
 
 
-class Later(StillTap):
+class LaterTap(StillTap):
     """The tap, with a clock that is `days` ahead of the account."""
 
     days = 0
@@ -35,7 +35,7 @@ def keys_of(rows: Rows, *names: str) -> set[tuple[t.Any, ...]]:
     return {*keys}
 
 
-def answer(service: Service, endpoint: str, **body: t.Any) -> None:
+def answer_endpoint(service: Service, endpoint: str, **body: t.Any) -> None:
     """Let an endpoint answer with a success that has this body."""
     content = json.dumps({"code": "0", "status": "success"} | body).encode()
     service.intercept = lambda call: (
@@ -43,7 +43,7 @@ def answer(service: Service, endpoint: str, **body: t.Any) -> None:
     )
 
 
-def failed(
+def run_failing_stream(
     service: Service, stream: str, settings: dict[str, t.Any]
 ) -> tuple[Rows, t.Any]:
     """Run a stream that fails; return its records and the last state, if any."""

@@ -55,15 +55,15 @@ class Feeds:
 
 
 @contextmanager
-def account_of(feeds: Feeds, **settings: object) -> Iterator[Inventory]:
+def inventory_of(feeds: Feeds, **settings: object) -> Iterator[Inventory]:
     clock = Clock()
     with Zoho(feeds.answer) as zoho:
         yield Inventory(zoho.client(clock), CONFIG | settings)
 
 
-def lists(*keys: str, **more: object) -> list[Row]:
+def list_rows(*keys: str, **more: object) -> list[Row]:
     return [{"listkey": key, **more} for key in keys]
 
 
-def campaigns(*keys: str, **more: object) -> list[Row]:
+def campaign_rows(*keys: str, **more: object) -> list[Row]:
     return [{"campaign_key": key, "campaign_status": "Sent", **more} for key in keys]

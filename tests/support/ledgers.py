@@ -46,32 +46,32 @@ class ServerClock(Clock):
 Clock_co = t.TypeVar("Clock_co", bound=Clock, covariant=True)
 
 
-class Kind(t.NamedTuple, t.Generic[Clock_co]):
+class StoreKind(t.NamedTuple, t.Generic[Clock_co]):
     """A kind of store, with its clock."""
 
     clock: Clock_co
     open: Callable[[str, Quota], Store]
     """Open the store of an account with a quota."""
-    longer: float = 0
+    extra_seconds: float = 0
     """Seconds by which its window is longer than that of the quota."""
     shared: bool = True
     """Whether several processes can open the same store."""
 
 
-def in_memory() -> Kind[Clock]:
+def in_memory() -> StoreKind[Clock]:
     clock = Clock()
-    return Kind(
+    return StoreKind(
         clock,
         lambda _, quota: MemoryStore(Quotas(quota, OWN_QUOTAS), clock=clock),
         shared=False,
     )
 
 
-def in_a_file(folder: Path) -> Kind[Clock]:
+def in_file(folder: Path) -> StoreKind[Clock]:
     clock = Clock()
     clocks = Clocks(ticks=clock, wall=clock, boot=lambda: "boot")
     path = folder / "quota.sqlite3"
-    return Kind(
+    return StoreKind(
         clock,
         lambda account, quota: SqliteStore(
             path, account, Quotas(quota, OWN_QUOTAS), clocks=clocks
@@ -79,7 +79,7 @@ def in_a_file(folder: Path) -> Kind[Clock]:
     )
 
 
-def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
+def in_redis(folder: Path, server: RedisServer) -> StoreKind[ServerClock]:
     # The real script; only its clock is replaced.
     text = Path(redis_module.__file__).with_name("ledger.lua").read_text()
     assert text.count("redis.call('TIME')") == 1
@@ -88,20 +88,22 @@ def in_redis(folder: Path, server: RedisServer) -> Kind[ServerClock]:
     script.write_text(changed)
 
     def open_store(account: str, quota: Quota) -> Store:
-        server.know(account)
+        server.mark_complete(account)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(redis_module, "_SCRIPT", script)
             return RedisStore(server.url, account, Quotas(quota, OWN_QUOTAS))
 
-    return Kind(ServerClock(server), open_store, longer=2)
+    return StoreKind(ServerClock(server), open_store, extra_seconds=2)
 
 
-sharing = pytest.mark.parametrize("kind", ["sqlite", "redis"], indirect=True)
+shared_stores = pytest.mark.parametrize("kind", ["sqlite", "redis"], indirect=True)
 accounts = map("account-{}".format, itertools.count())
-LONG, SHORT = Quota(490, 300, 1800), Quota(15, 10, 10)
+LONG_QUOTA, SHORT_QUOTA = Quota(490, 300, 1800), Quota(15, 10, 10)
 
 
-def together(kind: Kind[Clock], stack: ExitStack, *quotas: Quota) -> list[Store]:
+def open_stores(
+    kind: StoreKind[Clock], stack: ExitStack, *quotas: Quota
+) -> list[Store]:
     """Open a store of the same account for each quota, as several processes do."""
     kind.clock.now = 0.0
     account = next(accounts)

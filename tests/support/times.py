@@ -17,7 +17,7 @@ INSTANTS = st.datetimes(
 )
 
 
-def shown(instant: datetime, zone: str) -> str:
+def format_as_zoho(instant: datetime, zone: str) -> str:
     """Format an instant as Zoho does in a zone; the locale does not matter."""
     local = instant.astimezone(ZoneInfo(zone))
     month = MONTHS[3 * local.month - 3 : 3 * local.month]

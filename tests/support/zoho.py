@@ -38,7 +38,7 @@ AUTH_TOKEN = "planted-auth"
 ADDRESS = "planted.person+news@example.com"
 LONG_KEY = "3z" + "ab01" * 16
 
-NAMES = (
+ENDPOINT_NAMES = (
     "getmailinglists",
     "getsegmentcontacts",
     "getsegmentdetails",
@@ -54,12 +54,12 @@ _TOKEN = "/oauth/v2/token"
 _MOST_REQUESTS = 500
 
 
-def read(content: bytes) -> Envelope:
+def parse_envelope(content: bytes) -> Envelope:
     """Return the envelope of a body; raise an error if it is incomplete."""
     return payloads.check(envelope.parse(content))
 
 
-def payload(name: str, answer: Envelope) -> Json:
+def rows_or_value_of(name: str, answer: Envelope) -> Json:
     """Return the rows or the value of an answer."""
     return payloads.payload(ENDPOINTS[name], answer)
 
@@ -109,19 +109,19 @@ class OverlapCounter:
 
     def __init__(self) -> None:
         self.inside = 0
-        self.most = 0
+        self.most_threads = 0
 
     def __call__(self) -> float:
         """Take long enough that other threads enter, unless a lock keeps them out."""
         self.inside += 1
         for _ in range(2000):
-            self.most = max(self.most, self.inside)
+            self.most_threads = max(self.most_threads, self.inside)
         self.inside -= 1
         return 0.0
 
 
 @contextmanager
-def switching_often() -> Iterator[None]:
+def frequent_thread_switches() -> Iterator[None]:
     """Let the interpreter switch threads as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -180,7 +180,7 @@ class Zoho:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.requests: list[Request] = []
-        self.over = threading.Event()
+        self.closed = threading.Event()
         self.api = api
         self.token = token or self._new_token
         self._server = _Server(self)
@@ -203,7 +203,7 @@ class Zoho:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.over.set()
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

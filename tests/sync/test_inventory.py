@@ -16,13 +16,13 @@ from tests.support import samples
 from tests.support.feeds import (
     LOGGER,
     Feeds,
-    account_of,
-    campaigns,
-    lists,
+    campaign_rows,
+    inventory_of,
+    list_rows,
 )
 from tests.support.zoho import (
-    payload,
-    read,
+    parse_envelope,
+    rows_or_value_of,
 )
 
 if t.TYPE_CHECKING:
@@ -41,12 +41,12 @@ def xml_segments(content: str) -> t.Any:
         f'<fl val="listkey">3z</fl><fl val="segments">{content}</fl>'
         "</list></list_of_details></response>"
     )
-    (row,) = payload("getmailinglists", read(body.encode()))
+    (row,) = rows_or_value_of("getmailinglists", parse_envelope(body.encode()))
     return row["segments"]
 
 
 def test_campaigns_without_gmt_times_use_their_inexact_times() -> None:
-    rows = payload("recentcampaigns", read(samples.CAMPAIGNS_V1_XML))
+    rows = rows_or_value_of("recentcampaigns", parse_envelope(samples.CAMPAIGNS_V1_XML))
     assert [sent_time(row) for row in rows] == [
         "2012-07-17T05:41:43.000Z",
         "2012-07-17T05:37:39.000Z",
@@ -187,9 +187,9 @@ def test_segments_in_an_unknown_format_fail_naming_the_setting(value: object) ->
 
 
 def test_segments_have_the_key_of_their_list() -> None:
-    rows = lists("a", segments={ONE: "Red"}) + lists("b", segments={})
-    rows += lists("c", segments=f"{{{OTHER}=Blue}}")
-    with account_of(Feeds(rows)) as account:
+    rows = list_rows("a", segments={ONE: "Red"}) + list_rows("b", segments={})
+    rows += list_rows("c", segments=f"{{{OTHER}=Blue}}")
+    with inventory_of(Feeds(rows)) as account:
         assert account.segments == [
             Segment(ONE, "a", {"segment_name": "Red"}),
             Segment(OTHER, "c", {"segment_name": "Blue"}),
@@ -199,8 +199,8 @@ def test_segments_have_the_key_of_their_list() -> None:
 
 
 def test_configured_segments_get_their_details_from_the_lists() -> None:
-    rows = lists("a", segments={ONE: "Red", OTHER: "Blue"})
-    with account_of(Feeds(rows), cvids=["7", ONE]) as account:
+    rows = list_rows("a", segments={ONE: "Red", OTHER: "Blue"})
+    with inventory_of(Feeds(rows), cvids=["7", ONE]) as account:
         assert account.cvids == ["7", ONE]
         assert account.client.calls.total() == 0
         assert account.segments == [
@@ -210,7 +210,9 @@ def test_configured_segments_get_their_details_from_the_lists() -> None:
 
 
 def test_a_segment_that_is_configured_twice_is_read_once() -> None:
-    with account_of(Feeds(lists("a", segments=NAMES)), cvids=[ONE, ONE]) as account:
+    with inventory_of(
+        Feeds(list_rows("a", segments=NAMES)), cvids=[ONE, ONE]
+    ) as account:
         assert account.cvids == [ONE]
         assert [segment.cvid for segment in account.segments] == [ONE]
 
@@ -218,8 +220,8 @@ def test_a_segment_that_is_configured_twice_is_read_once() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 6, 7])
 def test_lists_and_campaigns_are_read_once_per_run(rows: int) -> None:
     keys = [f"key{number}" for number in range(rows)]
-    feeds = Feeds(lists(*keys), campaigns(*keys))
-    with account_of(feeds, page_size=3) as account:
+    feeds = Feeds(list_rows(*keys), campaign_rows(*keys))
+    with inventory_of(feeds, page_size=3) as account:
         for _ in range(2):
             assert [row["listkey"] for row in account.lists] == keys
             assert [row["campaign_key"] for row in account.campaigns] == keys
@@ -241,10 +243,10 @@ def test_rows_without_key_are_skipped_with_a_warning(
     kind: str, endpoint: str, row_without_key: Row, caplog: pytest.LogCaptureFixture
 ) -> None:
     feeds = Feeds(
-        [*lists("a"), row_without_key, row_without_key],
-        [row_without_key, *campaigns("a"), row_without_key],
+        [*list_rows("a"), row_without_key, row_without_key],
+        [row_without_key, *campaign_rows("a"), row_without_key],
     )
-    with account_of(feeds) as account:
+    with inventory_of(feeds) as account:
         for _ in range(2):
             [row] = getattr(account, kind)
             assert "a" in row.values()
@@ -264,13 +266,13 @@ def test_rows_without_key_are_skipped_with_a_warning(
 def test_configured_keys_select_rows_and_must_exist(
     setting: str, kind: str, key: str
 ) -> None:
-    feeds = Feeds(lists("a", "b", "c"), campaigns("a", "b", "c"))
-    with account_of(feeds, **{setting: ["c", "a", "c"]}) as account:
+    feeds = Feeds(list_rows("a", "b", "c"), campaign_rows("a", "b", "c"))
+    with inventory_of(feeds, **{setting: ["c", "a", "c"]}) as account:
         assert [row[key] for row in getattr(account, kind)] == ["c", "a"]
-    with account_of(feeds, **{setting: []}) as account:
+    with inventory_of(feeds, **{setting: []}) as account:
         assert [row[key] for row in getattr(account, kind)] == ["a", "b", "c"]
     unknown_key = "3z" + "0123456789" * 6
-    with account_of(feeds, **{setting: ["a", unknown_key]}) as account:
+    with inventory_of(feeds, **{setting: ["a", unknown_key]}) as account:
         with pytest.raises(SettingError, match=f"`{setting}`.*number 2") as raised:
             getattr(account, kind)
         assert unknown_key not in str(raised.value)
@@ -298,8 +300,8 @@ def test_configured_keys_select_rows_and_must_exist(
 def test_only_campaigns_that_were_sent_have_recipients(
     status: str, sent: object
 ) -> None:
-    rows = campaigns("a", campaign_status=status, sent_time_gmt="1")
-    with account_of(Feeds(campaigns=rows)) as account:
+    rows = campaign_rows("a", campaign_status=status, sent_time_gmt="1")
+    with inventory_of(Feeds(campaigns=rows)) as account:
         assert account.sent_campaigns == (rows if sent else [])
 
 
@@ -307,18 +309,20 @@ def test_only_campaigns_that_were_sent_have_recipients(
 def test_a_canceled_campaign_has_recipients_if_its_sending_had_begun(
     status: str,
 ) -> None:
-    begun = campaigns("a", campaign_status=status, sent_time_gmt="5")
-    never_sent = campaigns("b", campaign_status=status)
-    with account_of(Feeds(campaigns=begun + never_sent)) as account:
+    begun = campaign_rows("a", campaign_status=status, sent_time_gmt="5")
+    never_sent = campaign_rows("b", campaign_status=status)
+    with inventory_of(Feeds(campaigns=begun + never_sent)) as account:
         assert account.sent_campaigns == begun
 
 
 def test_sent_campaigns_are_ordered_newest_first() -> None:
     times = {"b": "1375456161000", "d": "999999999999", "a": "1744203300000"}
     rows = [
-        row for key, time in times.items() for row in campaigns(key, sent_time_gmt=time)
+        row
+        for key, time in times.items()
+        for row in campaign_rows(key, sent_time_gmt=time)
     ]
-    with account_of(Feeds(campaigns=rows + campaigns("z"))) as account:
+    with inventory_of(Feeds(campaigns=rows + campaign_rows("z"))) as account:
         keys = [row["campaign_key"] for row in account.sent_campaigns]
     assert keys == ["a", "b", "d", "z"]
 
@@ -327,8 +331,10 @@ def test_sent_campaigns_are_ordered_newest_first() -> None:
 def test_a_campaign_without_a_sent_time_comes_last(
     empty: str | None,
 ) -> None:
-    rows = campaigns("a", sent_time_gmt=empty) + campaigns("b", sent_time_gmt="5")
-    with account_of(Feeds(campaigns=rows)) as account:
+    rows = campaign_rows("a", sent_time_gmt=empty) + campaign_rows(
+        "b", sent_time_gmt="5"
+    )
+    with inventory_of(Feeds(campaigns=rows)) as account:
         keys = [row["campaign_key"] for row in account.sent_campaigns]
     assert keys == ["b", "a"]
 
@@ -353,10 +359,10 @@ def test_test_sends_are_requested_only_for_ab_campaigns() -> None:
             }
         ]
     }
-    normal, ab_campaign = campaigns("a", campaigntype="normal") + campaigns(
+    normal, ab_campaign = campaign_rows("a", campaigntype="normal") + campaign_rows(
         "b", campaigntype="ABTesting"
     )
-    with account_of(Feeds(details=details)) as account:
+    with inventory_of(Feeds(details=details)) as account:
         assert account.test_sends(normal, ClientCaller(account.client)) == []
         assert (
             account.test_sends({"campaign_key": "c"}, ClientCaller(account.client))
@@ -386,8 +392,8 @@ def test_test_sends_are_requested_only_for_ab_campaigns() -> None:
 def test_missing_keys_of_test_sends_give_a_warning(
     details: Row | str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (ab_campaign,) = campaigns("b", campaigntype="abtesting")
-    with account_of(Feeds(details=details)) as account:
+    (ab_campaign,) = campaign_rows("b", campaigntype="abtesting")
+    with inventory_of(Feeds(details=details)) as account:
         assert account.test_sends(ab_campaign, ClientCaller(account.client)) == []
     warnings = [record for record in caplog.records if record.name == LOGGER]
     assert [record.levelno for record in warnings] == [logging.WARNING]

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.callers import ACCOUNT
 from tests.support.ledgers import (
-    Kind,
-    in_a_file,
+    StoreKind,
+    in_file,
     in_memory,
     in_redis,
 )
@@ -26,12 +26,12 @@ def kind(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     shared_redis: RedisServer,
-) -> Kind[Clock]:
+) -> StoreKind[Clock]:
     folder = tmp_path_factory.mktemp("ledger")
     if request.param == "memory":
         return in_memory()
     if request.param == "sqlite":
-        return in_a_file(folder)
+        return in_file(folder)
     return in_redis(folder, shared_redis)
 
 
@@ -44,5 +44,5 @@ def where(
         return str(tmp_path / "folder" / "quota.sqlite3")
     shared_redis.client.flushall()
     for account in (ACCOUNT, "one", "other"):
-        shared_redis.know(account)
+        shared_redis.mark_complete(account)
     return shared_redis.url

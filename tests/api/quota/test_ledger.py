@@ -14,10 +14,15 @@ from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.memory import MemoryStore
 from tests.support.ledgers import accounts
-from tests.support.zoho import Clock, OverlapCounter, switching_often, wait_and_call
+from tests.support.zoho import (
+    Clock,
+    OverlapCounter,
+    frequent_thread_switches,
+    wait_and_call,
+)
 
 if t.TYPE_CHECKING:
-    from tests.support.ledgers import Kind
+    from tests.support.ledgers import StoreKind
 
 QUOTA = Quota(3, 300, 1800)
 
@@ -155,11 +160,11 @@ def test_threads_together_never_exceed_the_quota() -> None:
                 return entered
         return 50
 
-    with switching_often(), ThreadPoolExecutor(8) as threads:
+    with frequent_thread_switches(), ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(enter_many) for _ in range(8)]
         entered = [future.result() for future in futures]
     assert sum(entered) == 50
-    assert clock.most == 1
+    assert clock.most_threads == 1
     assert ledger.remaining("one") == 0
     assert ledger.waiting_until() is None
 
@@ -188,19 +193,19 @@ def test_several_waits_for_one_endpoint_are_logged_once(
     assert ledger.pauses() == []
 
 
-def test_asking_when_an_endpoint_is_free_enters_no_call(kind: Kind[Clock]) -> None:
+def test_asking_when_an_endpoint_is_free_enters_no_call(kind: StoreKind[Clock]) -> None:
     ledger = Ledger(kind.open(next(accounts), Quota(1, 10, 60)))
     assert ledger.free_at(["one", "other"]) == {}
     assert ledger.remaining("one") == 1
     wait_and_call(ledger, "one")
     for _ in range(2):
         assert [*ledger.free_at(["one", "other"])] == ["one"]
-    kind.clock.advance(11 + kind.longer)
+    kind.clock.advance(11 + kind.extra_seconds)
     assert ledger.free_at(["one"]) == {}
     assert ledger.remaining("one") == 1
     ledger.lock("one")
     assert [*ledger.free_at(["one"])] == ["one"]
-    kind.clock.advance(60 + kind.longer)
+    kind.clock.advance(60 + kind.extra_seconds)
     assert ledger.free_at(["one"]) == {}
     assert ledger.remaining("one") == 1
     ledger.close()

@@ -10,13 +10,13 @@ import pytest
 from tap_zohocampaigns.api.quota.limits import Quotas
 from tap_zohocampaigns.api.quota.opening import open_store
 from tests.support.ledgers import (
-    LONG,
+    LONG_QUOTA,
     QUOTA,
-    SHORT,
-    Kind,
+    SHORT_QUOTA,
+    StoreKind,
     accounts,
-    sharing,
-    together,
+    open_stores,
+    shared_stores,
 )
 from tests.support.zoho import Clock, make_call, wait_near
 
@@ -27,31 +27,35 @@ if t.TYPE_CHECKING:
 
 
 @pytest.fixture
-def opened(kind: Kind[Clock]) -> Iterator[Store]:
+def opened(kind: StoreKind[Clock]) -> Iterator[Store]:
     with closing(kind.open(next(accounts), QUOTA)) as store:
         yield store
 
 
-@sharing
+@shared_stores
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_longest_lock_of_several_programs_counts(
-    kind: Kind[Clock], order: tuple[int, int]
+    kind: StoreKind[Clock], order: tuple[int, int]
 ) -> None:
     with ExitStack() as stack:
-        stores = together(kind, stack, LONG, SHORT)
+        stores = open_stores(kind, stack, LONG_QUOTA, SHORT_QUOTA)
         for number in order:
             stores[number].lock("one")
         for store in stores:
-            assert make_call(store, "one") == wait_near(1800 + kind.longer, locked=True)
+            assert make_call(store, "one") == wait_near(
+                1800 + kind.extra_seconds, locked=True
+            )
         kind.clock.advance(900)
         stores[1].lock("one")
         for store in stores:
-            assert make_call(store, "one") == wait_near(900 + kind.longer, locked=True)
+            assert make_call(store, "one") == wait_near(
+                900 + kind.extra_seconds, locked=True
+            )
             assert store.remaining("one") == 0
 
 
 def test_an_endpoint_with_its_own_quota_has_its_own_lock(
-    kind: Kind[Clock],
+    kind: StoreKind[Clock],
 ) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
         assert store.remaining("one") == 3
@@ -64,22 +68,22 @@ def test_an_endpoint_with_its_own_quota_has_its_own_lock(
         }.items():
             store.lock(endpoint)
             assert make_call(store, endpoint) == wait_near(
-                seconds + kind.longer, locked=True
+                seconds + kind.extra_seconds, locked=True
             )
 
 
-def test_listsubscribe_allows_490_calls_a_minute(kind: Kind[Clock]) -> None:
+def test_listsubscribe_allows_490_calls_a_minute(kind: StoreKind[Clock]) -> None:
     with closing(kind.open(next(accounts), QUOTA)) as store:
         assert [make_call(store, "listsubscribe") for _ in range(490)] == [None] * 490
         assert make_call(store, "listsubscribe") == wait_near(
-            61 + kind.longer, locked=False
+            61 + kind.extra_seconds, locked=False
         )
         assert store.remaining("listsubscribe") == 0
         assert make_call(store, "one") is None
 
 
 def test_a_locked_endpoint_waits_while_others_go_on(
-    kind: Kind[Clock], opened: Store
+    kind: StoreKind[Clock], opened: Store
 ) -> None:
     assert make_call(opened, "one") is None
     kind.clock.advance(100)
@@ -88,20 +92,20 @@ def test_a_locked_endpoint_waits_while_others_go_on(
     kind.clock.advance(600)
     assert make_call(opened, "other") is None
     wait = make_call(opened, "one")
-    assert wait == wait_near(1200 + kind.longer, locked=True)
+    assert wait == wait_near(1200 + kind.extra_seconds, locked=True)
     kind.clock.advance(wait.seconds + 1e-6)
     assert make_call(opened, "one") is None
     assert opened.remaining("one") == 2
 
 
 def test_a_second_lock_starts_the_lock_time_again(
-    kind: Kind[Clock], opened: Store
+    kind: StoreKind[Clock], opened: Store
 ) -> None:
     for _ in range(2):
         opened.lock("one")
         kind.clock.advance(100)
     wait = make_call(opened, "one")
-    assert wait == wait_near(1700 + kind.longer, locked=True)
+    assert wait == wait_near(1700 + kind.extra_seconds, locked=True)
 
 
 def test_accounts_and_endpoints_have_their_own_quotas(where: str) -> None:

@@ -84,7 +84,7 @@ def test_all_programs_see_a_lock(where: str) -> None:
 
 @pytest.mark.slow
 def test_calls_of_killed_programs_still_count(where: str) -> None:
-    callers = [Caller("tell", where, 100_000) for _ in range(4)]
+    callers = [Caller("enter-and-print", where, 100_000) for _ in range(4)]
     for caller in callers:
         caller.start()
     for caller in callers:

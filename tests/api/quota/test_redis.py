@@ -17,7 +17,7 @@ from tap_zohocampaigns.api.quota.ledger import Ledger, Ticket
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tap_zohocampaigns.api.quota.redis import RedisStore
 from tests.support.callers import ACCOUNT
-from tests.support.ledgers import Kind, ServerClock, accounts, in_redis
+from tests.support.ledgers import ServerClock, StoreKind, accounts, in_redis
 from tests.support.zoho import Clock, make_call, wait_and_call, wait_near
 
 if t.TYPE_CHECKING:
@@ -32,7 +32,7 @@ FULL = wait_near(303, within=60, locked=False)
 @pytest.fixture
 def start(own_redis: RedisServer) -> Iterator[Callable[[], RedisStore]]:
     """Return a function that opens the store of one more program."""
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     with ExitStack() as stack:
         yield lambda: stack.enter_context(
             closing(RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA)))
@@ -120,7 +120,7 @@ def test_after_a_loss_between_two_runs_every_window_counts_as_full_once(
     assert "`rate_limit_ledger`" in caplog.text
     assert "planted" not in caplog.text
     # One window after the loss, no process waits any more.
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     caplog.clear()
     assert make_call(start(), "other") is None
     assert not caplog.records
@@ -131,7 +131,7 @@ def test_a_server_with_an_append_only_file_may_restart_between_two_runs(
 ) -> None:
     server = RedisServer(tmp_path, "", "--appendonly", "yes", "--appendfsync", "always")
     try:
-        server.know(ACCOUNT)
+        server.mark_complete(ACCOUNT)
         with closing(RedisStore(server.url, ACCOUNT, Quotas(QUOTA))) as store:
             assert [make_call(store, "one") for _ in range(2)] == [None] * 2
         server.kill()
@@ -240,7 +240,7 @@ def test_a_restart_of_the_server_is_waited_for(
         clock.sleep(seconds)
         if len(clock.waits) == 3:
             own_redis.start()
-            own_redis.know(ACCOUNT)
+            own_redis.mark_complete(ACCOUNT)
 
     caplog.set_level(logging.DEBUG)
     with closing(
@@ -259,7 +259,7 @@ def test_a_server_that_stays_away_ends_the_run_with_an_error(
     caplog.set_level(logging.DEBUG)
     clock = Clock()
     began = clock()
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     with closing(
         RedisStore(
             own_redis.url, ACCOUNT, Quotas(QUOTA), clock=clock, sleep=clock.sleep
@@ -318,7 +318,7 @@ def test_all_keys_have_one_prefix_and_expire(
 @pytest.fixture(scope="module")
 def timed(
     tmp_path_factory: pytest.TempPathFactory, shared_redis: RedisServer
-) -> Kind[ServerClock]:
+) -> StoreKind[ServerClock]:
     """Return a kind of store whose time the test sets."""
     return in_redis(tmp_path_factory.mktemp("script"), shared_redis)
 
@@ -326,7 +326,7 @@ def timed(
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 2)), max_size=30))
 @example([(0, 2), (0, 0), (0, 2), (0, 0), (300, 2), (0, 0)])
 def test_steps_of_the_servers_clock_never_allow_a_call_too_early(
-    timed: Kind[ServerClock], steps: list[tuple[float, float]]
+    timed: StoreKind[ServerClock], steps: list[tuple[float, float]]
 ) -> None:
     clock = timed.clock
     clock.ahead, clock.now = 0.0, 0.0
@@ -345,7 +345,7 @@ def test_steps_of_the_servers_clock_never_allow_a_call_too_early(
 
 
 def test_time_goes_on_after_a_large_correction_of_the_servers_clock(
-    timed: Kind[ServerClock],
+    timed: StoreKind[ServerClock],
 ) -> None:
     clock = timed.clock
     clock.ahead, clock.now = 86400.0, 0.0

@@ -17,12 +17,12 @@ from tap_zohocampaigns.api.endpoints import OWN_QUOTAS
 from tap_zohocampaigns.api.quota.ledger import Ledger, Wait
 from tap_zohocampaigns.api.quota.limits import Quota, Quotas
 from tests.support.ledgers import (
-    LONG,
-    SHORT,
-    Kind,
+    LONG_QUOTA,
+    SHORT_QUOTA,
+    StoreKind,
     accounts,
-    sharing,
-    together,
+    open_stores,
+    shared_stores,
 )
 from tests.support.zoho import Clock, make_call, wait_and_call, wait_near
 
@@ -42,12 +42,12 @@ SECONDS = st.integers(0, 40).map(float) | st.floats(0, 40)
 # In floats `7.2 + 1 - 8.2` is 0, but `8.2 - 1` is less than 7.2.
 @example(1, 1, 0, [7.2, 0.0, 0.0])
 def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
-    kind: Kind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
+    kind: StoreKind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
 ) -> None:
     clock = kind.clock
     clock.now = 0.0
     quota = Quota(calls, seconds, 1, margin)
-    window = quota.window + kind.longer
+    window = quota.window + kind.extra_seconds
     entered: list[float] = []
     with closing(kind.open(next(accounts), quota)) as store:
         ledger = Ledger(store, sleep=clock.sleep)
@@ -70,12 +70,12 @@ def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
 @given(st.lists(SECONDS, max_size=30))
 @example([0.0] * 12)
 def test_all_windows_of_an_endpoint_are_kept_and_no_wait_is_too_long(
-    kind: Kind[Clock], pauses: list[float]
+    kind: StoreKind[Clock], pauses: list[float]
 ) -> None:
     clock = kind.clock
     clock.now = 0.0
     quota = Quota(2, 5, 1, wider=((3, 20), (6, 90)))
-    windows = [(calls, window + kind.longer) for calls, window in quota.windows]
+    windows = [(calls, window + kind.extra_seconds) for calls, window in quota.windows]
     entered: list[float] = []
     with closing(kind.open(next(accounts), quota)) as store:
         ledger = Ledger(store, sleep=clock.sleep)
@@ -139,7 +139,7 @@ LATENCIES = st.tuples(
 @example(2, [(0.0, 3.0, 0.0, 1), (0.0, 0.0, 0.0, 1)] * 4)
 @example(1, [(0.0, 10.0, 10.0, 0), (0.0, 0.0, 0.0, 1), (0.0, 0.0, 0.0, 1)])
 def test_calls_that_arrive_late_never_exceed_the_quota(
-    kind: Kind[Clock], calls: int, latencies: list[tuple[float, float, float, int]]
+    kind: StoreKind[Clock], calls: int, latencies: list[tuple[float, float, float, int]]
 ) -> None:
     kind.clock.now = 0.0
     simulation = Simulation(kind.clock)
@@ -162,7 +162,9 @@ def test_calls_that_arrive_late_never_exceed_the_quota(
     assert most_in_a_window(simulation.arrived, quota.seconds) <= calls
 
 
-def test_a_call_stops_counting_one_window_after_its_answer(kind: Kind[Clock]) -> None:
+def test_a_call_stops_counting_one_window_after_its_answer(
+    kind: StoreKind[Clock],
+) -> None:
     kind.clock.now = 0.0
     simulation = Simulation(kind.clock)
     quota = Quota(2, 25, 1)
@@ -172,12 +174,12 @@ def test_a_call_stops_counting_one_window_after_its_answer(kind: Kind[Clock]) ->
         assert store.remaining("one") == 0
         for seconds in (3, 4):
             simulation.send(store)
-            expected = seconds + quota.window + kind.longer
+            expected = seconds + quota.window + kind.extra_seconds
             assert kind.clock() == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_call_without_an_answer_counts_until_it_can_no_longer_arrive(
-    kind: Kind[Clock],
+    kind: StoreKind[Clock],
 ) -> None:
     kind.clock.now = 0.0
     simulation = Simulation(kind.clock)
@@ -185,16 +187,18 @@ def test_a_call_without_an_answer_counts_until_it_can_no_longer_arrive(
     with closing(kind.open(next(accounts), quota)) as store:
         simulation.send(store)
         simulation.send(store)
-        expected = Quotas(quota, OWN_QUOTAS).underway + quota.window + kind.longer
+        expected = (
+            Quotas(quota, OWN_QUOTAS).underway + quota.window + kind.extra_seconds
+        )
         assert kind.clock() == pytest.approx(expected, abs=1e-4)
 
 
-@sharing
+@shared_stores
 def test_a_longer_window_of_another_program_counts_too(
-    kind: Kind[Clock],
+    kind: StoreKind[Clock],
 ) -> None:
     with ExitStack() as stack:
-        long, short = together(kind, stack, LONG, SHORT)
+        long, short = open_stores(kind, stack, LONG_QUOTA, SHORT_QUOTA)
         simulation = Simulation(kind.clock)
 
         def call(store: Store) -> None:
@@ -208,16 +212,18 @@ def test_a_longer_window_of_another_program_counts_too(
         assert long.remaining("one") >= 0
         for _ in range(400):
             call(long)
-        assert most_in_a_window(simulation.arrived, LONG.seconds) == LONG.calls
+        assert (
+            most_in_a_window(simulation.arrived, LONG_QUOTA.seconds) == LONG_QUOTA.calls
+        )
 
 
-@sharing
+@shared_stores
 def test_calls_are_kept_for_the_longest_window_of_all_programs(
-    kind: Kind[Clock],
+    kind: StoreKind[Clock],
 ) -> None:
     longer = Quota(50, 900, 1800)
     with ExitStack() as stack:
-        absent, long, short = together(kind, stack, longer, LONG, SHORT)
+        absent, long, short = open_stores(kind, stack, longer, LONG_QUOTA, SHORT_QUOTA)
         assert absent.remaining("one") == 50
         kind.clock.advance(2000)
         for _ in range(20):
@@ -229,14 +235,14 @@ def test_calls_are_kept_for_the_longest_window_of_all_programs(
         assert absent.remaining("one") == 10 + 20
 
 
-@sharing
-def test_the_limit_of_a_program_that_stays_away_expires(kind: Kind[Clock]) -> None:
+@shared_stores
+def test_the_limit_of_a_program_that_stays_away_expires(kind: StoreKind[Clock]) -> None:
     strict = Quota(2, 900, 1800)
     with ExitStack() as stack:
-        once, short = together(kind, stack, strict, SHORT)
+        once, short = open_stores(kind, stack, strict, SHORT_QUOTA)
         assert make_call(once, "one") is None
         assert make_call(short, "one") is None
         waits = make_call(short, "one")
-        assert waits == wait_near(901 + kind.longer, locked=False)
+        assert waits == wait_near(901 + kind.extra_seconds, locked=False)
         kind.clock.advance(waits.seconds)
         assert [make_call(short, "one") for _ in range(15)] == [None] * 15

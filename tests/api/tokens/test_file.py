@@ -13,7 +13,14 @@ import pytest
 from tap_zohocampaigns.api.tokens.entry import Token
 from tap_zohocampaigns.api.tokens.file import FileTokens
 from tap_zohocampaigns.api.tokens.opening import open_tokens
-from tests.support.token_stores import BUSY, TEXT, Open, is_kept, kept, planted
+from tests.support.token_stores import (
+    BUSY,
+    TEXT,
+    Open,
+    is_stored_token,
+    store_token,
+    write_foreign_entry,
+)
 from tests.support.zoho import (
     CLIENT_SECRET,
     CONFIG,
@@ -36,7 +43,7 @@ def test_only_the_user_can_read_the_file(
 ) -> None:
     before = os.umask(umask)
     try:
-        kept(start())
+        store_token(start())
     finally:
         os.umask(before)
     folder = ledger.parent.parent / "folder"
@@ -83,14 +90,14 @@ def test_a_malformed_file_is_replaced(
     path = ledger.with_name("ledger.token-key")
     path.write_bytes(content)
     path.chmod(0o600)
-    kept(in_file())
-    assert is_kept(in_file().acquire(()))
+    store_token(in_file())
+    assert is_stored_token(in_file().acquire(()))
     assert not caplog.text
 
 
 def test_a_valid_file_is_used(ledger: Path, in_file: Open) -> None:
     ledger.parent.mkdir()
-    planted(ledger.with_name("ledger.token-key"))
+    write_foreign_entry(ledger.with_name("ledger.token-key"))
     result = in_file().acquire(())
     assert isinstance(result, Token)
     assert result.text == "1000.evil"
@@ -104,17 +111,17 @@ def test_a_file_that_others_may_have_written_is_not_used(
     path, other = ledger.with_name("ledger.token-key"), ledger.with_name("other")
     match how:
         case "readable":
-            planted(path, 0o644)
+            write_foreign_entry(path, 0o644)
         case "link":
-            planted(other)
+            write_foreign_entry(other)
             path.symlink_to(other)
         case "pipe":
             os.mkfifo(path, 0o600)
         case "foreign":
-            planted(path)
+            write_foreign_entry(path)
             os.chown(path, 54321, -1)
-    kept(in_file())
-    assert is_kept(in_file().acquire(()))
+    store_token(in_file())
+    assert is_stored_token(in_file().acquire(()))
     assert path.is_file()
     assert not path.is_symlink()
     if how == "link":
@@ -138,8 +145,8 @@ def test_an_unusable_path_costs_at_most_one_warning(
         case "text":
             path.write_text("text that is no database\n" * 100)
     store = in_file()
-    token = kept(store)
-    assert is_kept(store.acquire(()))
+    token = store_token(store)
+    assert is_stored_token(store.acquire(()))
     assert store.acquire({token.issue}) is None
     levels = [record.levelname for record in caplog.records]
     harmless = end != ".lock" and how != "folder"
@@ -153,8 +160,8 @@ def test_there_is_no_second_warning_if_the_ledger_can_not_be_kept_either(
     (tmp_path / "file").touch()
     ledger = tmp_path / "file" / "ledger"
     store = FileTokens(ledger, "key", clock=clock, wall=clock)
-    kept(store)
-    assert is_kept(store.acquire(()))
+    store_token(store)
+    assert is_stored_token(store.acquire(()))
     assert not caplog.text
 
 
@@ -196,7 +203,7 @@ def test_a_hanging_process_is_waited_for_two_minutes(
     assert store.acquire(()) is None
     assert "120 s" in caplog.text
     store.keep(TEXT, 3600)
-    assert is_kept(in_file().acquire(()))
+    assert is_stored_token(in_file().acquire(()))
 
 
 def test_a_ledger_at_the_root_of_a_disk_is_accepted(clock: Clock) -> None:

@@ -13,7 +13,7 @@ from tap_zohocampaigns.api.connect import account_name
 from tap_zohocampaigns.api.errors import FatalError, SettingError
 from tap_zohocampaigns.api.tokens.opening import open_tokens
 from tap_zohocampaigns.api.tokens.redis import RedisTokens
-from tests.support.token_stores import BUSY, TEXT, Open, is_kept, kept
+from tests.support.token_stores import BUSY, TEXT, Open, is_stored_token, store_token
 from tests.support.zoho import (
     CLIENT_SECRET,
     CONFIG,
@@ -43,7 +43,7 @@ def content_of(server: RedisServer) -> dict[str, bytes]:
 
 
 def test_the_token_is_encrypted(own_redis: RedisServer, in_redis: Open) -> None:
-    kept(in_redis())
+    store_token(in_redis())
     ((name, content),) = content_of(own_redis).items()
     assert name.startswith("tap-zohocampaigns:{")
     for secret in (TEXT, CLIENT_SECRET, REFRESH_TOKEN, "planted"):
@@ -57,8 +57,8 @@ def test_only_the_same_secrets_decrypt_the_token(
     def opened(secret: bytes) -> RedisTokens:
         return RedisTokens(own_redis.url, "key", secret, clock=clock)
 
-    kept(opened(b"one"))
-    assert is_kept(opened(b"one").acquire(()))
+    store_token(opened(b"one"))
+    assert is_stored_token(opened(b"one").acquire(()))
     assert opened(b"other").acquire(()) is None
 
 
@@ -66,14 +66,14 @@ def test_only_the_same_secrets_decrypt_the_token(
 def test_a_malformed_value_is_replaced(
     content: str, own_redis: RedisServer, in_redis: Open
 ) -> None:
-    kept(in_redis())
+    store_token(in_redis())
     (name,) = content_of(own_redis)
     own_redis.client.set(name, content)
-    kept(in_redis())
+    store_token(in_redis())
     own_redis.client.delete(name)
     own_redis.client.lpush(name, content)
-    kept(in_redis())
-    assert is_kept(in_redis().acquire(()))
+    store_token(in_redis())
+    assert is_stored_token(in_redis().acquire(()))
 
 
 def test_the_lock_of_a_killed_process_lasts_seconds(
@@ -95,14 +95,14 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(
     own_redis: RedisServer, in_redis: Open, clock: Clock
 ) -> None:
     store = in_redis()
-    kept(store)
+    store_token(store)
     own_redis.stop()
     assert store.acquire(()) == (1, False)
     clock.advance(29)
     assert store.acquire(()) == (1, False)
     own_redis.start()
     # It has lost its data.
-    kept(store)
+    store_token(store)
 
 
 def test_a_server_that_stays_away_is_an_error_that_names_the_setting(
@@ -187,7 +187,7 @@ def test_threads_of_many_processes_replace_a_revoked_token_once(
         config = CONFIG | urls | {"rate_limit_ledger": where, "concurrency": 8}
         if where.startswith("redis:"):
             server: RedisServer = request.getfixturevalue("own_redis")
-            server.know(account_name(config))
+            server.mark_complete(account_name(config))
         command = [sys.executable, "-c", CALLS, json.dumps(config)]
         running = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -10,7 +10,7 @@ from tap_zohocampaigns.api.quota.ledger import Wait
 from tap_zohocampaigns.api.tokens.entry import Token
 from tap_zohocampaigns.api.tokens.file import FileTokens
 from tap_zohocampaigns.api.tokens.opening import open_tokens
-from tests.support.token_stores import BUSY, TEXT, Open, is_kept, kept
+from tests.support.token_stores import BUSY, TEXT, Open, is_stored_token, store_token
 from tests.support.zoho import (
     CONFIG,
     Clock,
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 
 def test_all_processes_use_one_token(start: Open) -> None:
-    token = kept(start())
+    token = store_token(start())
     assert token.seconds == 3540
     for _ in range(3):
         result = start().acquire(())
@@ -45,11 +45,11 @@ def test_each_wait_for_another_process_is_measured_on_its_own(
     start: Open, clock: Clock
 ) -> None:
     one, other = start(), start()
-    old = kept(one)
+    old = store_token(one)
     assert one.acquire({old.issue}) is None
     assert other.acquire({old.issue}) == BUSY
     new = one.keep(TEXT, 3600)
-    assert is_kept(other.acquire({old.issue}))
+    assert is_stored_token(other.acquire({old.issue}))
     clock.advance(1000)
     refused = {old.issue, new.issue}
     assert one.acquire(refused) is None
@@ -67,16 +67,16 @@ def test_another_process_requests_a_token_if_the_first_gets_none(start: Open) ->
     "setting", ["refresh_token", "client_id", "client_secret", "accounts_url"]
 )
 def test_another_account_has_its_own_token(start: Open, setting: str) -> None:
-    kept(start())
+    store_token(start())
     other = start(**{setting: "https://accounts.example.com"})
     assert other.acquire(()) is None
-    assert is_kept(start().acquire(()))
+    assert is_stored_token(start().acquire(()))
 
 
 def test_a_refused_token_is_replaced_once(start: Open) -> None:
     one, other = start(), start()
-    old = kept(one)
-    assert is_kept(other.acquire(()))
+    old = store_token(one)
+    assert is_stored_token(other.acquire(()))
     assert one.acquire({old.issue}) is None
     new = one.keep(TEXT, 3600)
     # The old one was refused to the other process too. It finds the new one.
@@ -139,10 +139,10 @@ def test_after_a_throttle_no_process_requests_a_token_for_ten_minutes(
 
 def test_a_valid_token_is_used_during_a_throttle(clock: Clock, tmp_path: Path) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
-    token = kept(store)
+    token = store_token(store)
     assert store.acquire({token.issue}) is None
     store.note_throttled()
-    assert is_kept(store.acquire(()))
+    assert is_stored_token(store.acquire(()))
     assert store.acquire({token.issue}) == (600, True)
     clock.advance(600)
     assert store.acquire({token.issue}) is None
@@ -159,9 +159,9 @@ def test_a_token_is_used_until_a_minute_or_a_quarter_of_its_life_is_left(
     where = "memory" if kind == "memory" else str(tmp_path / "ledger")
     config = CONFIG | {"rate_limit_ledger": where}
     store = open_tokens(config, clock=clock, wall=clock)
-    assert kept(store, lifetime).seconds == seconds
+    assert store_token(store, lifetime).seconds == seconds
     clock.advance(seconds - 0.1)
-    assert is_kept(store.acquire(()))
+    assert is_stored_token(store.acquire(()))
     clock.advance(0.1)
     assert store.acquire(()) is None
 
@@ -171,7 +171,7 @@ def test_steps_of_the_clock_never_make_a_token_live_longer(
     step: float, clock: Clock, tmp_path: Path
 ) -> None:
     store = FileTokens(tmp_path / "ledger", "key", clock=clock, wall=clock)
-    kept(store)
+    store_token(store)
     clock.advance(step)
     result = store.acquire(())
     if step > 3540:

@@ -20,7 +20,7 @@ from tap_zohocampaigns.sync.schemas import load_schema
 from tap_zohocampaigns.sync.spool import Spool
 from tests.support import samples
 from tests.support.rows import SAMPLED, converter, no_zone
-from tests.support.zoho import payload, read
+from tests.support.zoho import parse_envelope, rows_or_value_of
 
 
 def typed(**kinds: object) -> Converter:
@@ -30,7 +30,7 @@ def typed(**kinds: object) -> Converter:
 
 
 def records(stream: str, endpoint: str, content: bytes) -> list[dict[str, t.Any]]:
-    rows = payload(endpoint, read(content))
+    rows = rows_or_value_of(endpoint, parse_envelope(content))
     return [*map(converter(stream).record, rows)]
 
 
@@ -323,7 +323,7 @@ def test_numbers_keep_their_digits_from_the_answer_to_the_message(
     )
     messages = []
     for content in contents:
-        page = payload("getsegmentcontacts", read(content.encode()))
+        page = rows_or_value_of("getsegmentcontacts", parse_envelope(content.encode()))
         convert = Converter("typed", {"properties": AMOUNTS}, no_zone)
         with closing(Spool()) as spool:
             (record,) = spool.load(spool.write(convert.records(page)))

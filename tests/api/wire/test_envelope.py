@@ -12,7 +12,7 @@ from tap_zohocampaigns.api.wire.envelope import Unreadable
 from tap_zohocampaigns.api.wire.java_text import parse_map
 from tests.support import samples
 from tests.support.bodies import rows_of
-from tests.support.zoho import ROWS, VALUES, payload, read
+from tests.support.zoho import ROWS, VALUES, parse_envelope, rows_or_value_of
 
 XML_CONTACT = {
     "added_time": "02 Aug 2013, 12:39 PM",
@@ -97,9 +97,9 @@ CAMPAIGNS_V1 = [
 def test_the_samples_of_the_documentation_are_parsed(
     content: bytes, endpoint: str, expected: object
 ) -> None:
-    envelope = read(content)
+    envelope = parse_envelope(content)
     assert (envelope.code, envelope.status, envelope.success) == ("0", "success", True)
-    assert payload(endpoint, envelope) == expected
+    assert rows_or_value_of(endpoint, envelope) == expected
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_the_samples_of_the_documentation_are_parsed(
 def test_a_success_with_only_a_message_has_no_payload(
     content: bytes, message: str
 ) -> None:
-    envelope = read(content)
+    envelope = parse_envelope(content)
     assert envelope.success
     assert envelope.message == message
     for endpoint in ROWS | VALUES:
         with pytest.raises(Unreadable):
-            payload(endpoint, envelope)
+            rows_or_value_of(endpoint, envelope)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_all_spellings_of_an_envelope_are_parsed(
     status: str,
     good: object,
 ) -> None:
-    envelope = read(content)
+    envelope = parse_envelope(content)
     assert (envelope.code, envelope.message) == (code, message)
     assert envelope.success is good
     assert envelope.status == (status or "none")
@@ -233,7 +233,7 @@ def test_all_spellings_of_an_envelope_are_parsed(
 def test_values_of_the_request_that_the_answer_repeats_are_found(
     content: bytes, total: int | None, used: object
 ) -> None:
-    envelope = read(content)
+    envelope = parse_envelope(content)
     assert envelope.total == total
     assert envelope.detail("range") == used
 

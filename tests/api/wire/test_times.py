@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.wire import times
-from tests.support.times import INSTANTS, ZONES, shown
+from tests.support.times import INSTANTS, ZONES, format_as_zoho
 
 NAMES = (
     *("January", "February", "March", "April", "May", "June"),
@@ -98,7 +98,7 @@ def test_all_variants_of_a_time_are_parsed(
 
 @given(st.datetimes(datetime.fromisoformat("1000-01-01"), timezones=st.just(UTC)))
 def test_every_minute_of_the_calendar_is_parsed(instant: datetime) -> None:
-    text = shown(instant, "UTC")
+    text = format_as_zoho(instant, "UTC")
     day, month, year, *clock = text.replace(",", "").split()
     minute = instant.replace(second=0, microsecond=0, tzinfo=None)
     assert times.parse_local(text) == minute

@@ -16,8 +16,8 @@ from tap_zohocampaigns.api.wire import xml
 from tap_zohocampaigns.api.wire.envelope import Unreadable
 from tap_zohocampaigns.api.wire.shapes import as_objects
 from tests.support import samples
-from tests.support.bodies import good, rows_of
-from tests.support.zoho import ROWS, VALUES, payload, read
+from tests.support.bodies import require_success, rows_of
+from tests.support.zoho import ROWS, VALUES, parse_envelope, rows_or_value_of
 
 WHOLE = [
     samples.RECIPIENTS_XML,
@@ -32,7 +32,7 @@ WHOLE = [
 def test_a_body_that_is_cut_anywhere_is_unreadable(whole: bytes) -> None:
     for end in range(len(whole)):
         with pytest.raises(Unreadable):
-            read(whole[:end])
+            parse_envelope(whole[:end])
 
 
 @pytest.mark.parametrize("fault", [b"&", b"\xff", b"\x01"])
@@ -41,10 +41,10 @@ def test_a_mended_body_is_still_unreadable_when_cut(
 ) -> None:
     for whole in (samples.SEGMENT_CONTACTS_XML, samples.RECIPIENTS_JSON):
         sloppy = whole.replace(b"user512", fault).replace(b"meganath", fault)
-        assert read(sloppy).success
+        assert parse_envelope(sloppy).success
         for end in range(len(sloppy)):
             with pytest.raises(Unreadable):
-                read(sloppy[:end])
+                parse_envelope(sloppy[:end])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_mended_body_is_still_unreadable_when_cut(
 )
 def test_bodies_that_are_not_answers_are_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable):
-        read(content)
+        parse_envelope(content)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_answer_without_a_code_is_a_success_only_with_rows(
         ):
             answer = as_bytes({name: full} | fault, form)
             with pytest.raises(Unreadable):
-                payload(endpoint, good(read(answer)))
+                rows_or_value_of(endpoint, require_success(parse_envelope(answer)))
 
 
 def test_a_count_of_0_without_a_code_is_unreadable() -> None:
@@ -191,7 +191,7 @@ def test_code_status_and_message_of_any_type_are_parsed_or_unreadable(
 ) -> None:
     body = {"status": "success", "code": "0", "list_of_details": [{"listkey": "a"}]}
     with suppress(Unreadable):
-        envelope = read(json.dumps(body | {name: odd}).encode())
+        envelope = parse_envelope(json.dumps(body | {name: odd}).encode())
         assert isinstance(envelope.code, str)
         assert isinstance(envelope.message, str)
         assert isinstance(envelope.status, str)
@@ -206,7 +206,7 @@ def test_details_of_any_type_are_a_number_or_none(name: str, odd: object) -> Non
         {"code": "0", name: odd},
         {"code": "0", "requestdetails": {name: odd}},
     ):
-        envelope = read(json.dumps(body).encode())
+        envelope = parse_envelope(json.dumps(body).encode())
         assert (envelope.used_range or 1) > 0
         assert (envelope.total or 0) >= 0
 
@@ -216,14 +216,14 @@ def test_details_of_any_type_are_a_number_or_none(name: str, odd: object) -> Non
 )
 def test_a_status_that_contains_an_error_is_an_error(status: object) -> None:
     body = {"status": status, "code": "0", "list_of_details": []}
-    assert not read(json.dumps(body).encode()).success
+    assert not parse_envelope(json.dumps(body).encode()).success
 
 
 @pytest.mark.parametrize(
     "codes", [{"code": "0", "Code": "2603"}, {"Code": "2603", "code": "0"}]
 )
 def test_of_two_codes_the_error_counts(codes: dict[str, str]) -> None:
-    assert read(json.dumps(codes).encode()).code == "2603"
+    assert parse_envelope(json.dumps(codes).encode()).code == "2603"
 
 
 def test_deeply_nested_brackets_are_an_error() -> None:
@@ -259,14 +259,14 @@ REPLY = b"<response><code>0</code><list_of_details>&x;</list_of_details></respon
 )
 def test_dangerous_xml_is_an_error(content: bytes, word: str) -> None:
     with pytest.raises(FatalError, match=rf"^Zoho sent XML .*{word}.*\.$"):
-        read(content)
+        parse_envelope(content)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_a_doctype_is_refused_in_every_encoding(encoding: str) -> None:
     for text in (DOCTYPE + REPLY, b'<?xml version="1.0"?>' + DOCTYPE + REPLY):
         with pytest.raises(ZohoError):
-            read(text.decode().encode(encoding))
+            parse_envelope(text.decode().encode(encoding))
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "shift_jis", "utf-7", "bogus", "hex"])
@@ -275,13 +275,13 @@ def test_xml_in_an_unknown_encoding_is_a_zoho_error(
 ) -> None:
     declared = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
     with pytest.raises(ZohoError):
-        read(declared + samples.COUNT_XML)
+        parse_envelope(declared + samples.COUNT_XML)
 
 
 def test_xml_of_the_greatest_allowed_depth_is_parsed() -> None:
     deep = b"<a>" * (xml.MAX_DEPTH - 1) + b"</a>" * (xml.MAX_DEPTH - 1)
     body = b"<response><code>0</code>" + deep + b"</response>"
-    assert read(body).success
+    assert parse_envelope(body).success
 
 
 def test_a_body_that_is_too_large_names_the_setting(
@@ -289,9 +289,9 @@ def test_a_body_that_is_too_large_names_the_setting(
 ) -> None:
     monkeypatch.setattr(wire, "MAX_BYTES", 1 << 20)
     filling = b" " * ((1 << 20) - len(samples.COUNT_JSON))
-    assert read(filling + samples.COUNT_JSON).success
+    assert parse_envelope(filling + samples.COUNT_JSON).success
     with pytest.raises(FatalError, match=r"more than 1 MiB at once: lower `page_size`"):
-        read(filling + b" " + samples.COUNT_JSON)
+        parse_envelope(filling + b" " + samples.COUNT_JSON)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
@@ -308,7 +308,7 @@ def test_rows_of_json_are_unchanged(rows: list[dict[str, object]]) -> None:
 def test_any_bytes_give_an_envelope_or_a_zoho_error(content: bytes) -> None:
     for start in (b"", b"<response>", b'{"code":'):
         try:
-            envelope = read(start + content)
+            envelope = parse_envelope(start + content)
         except ZohoError:
             continue
         assert envelope.code

@@ -19,7 +19,7 @@ from tap_zohocampaigns.api.errors import FatalError, ZohoError
 from tap_zohocampaigns.api.wire import xml
 from tap_zohocampaigns.api.wire.envelope import MAX_BYTES, Envelope, Unreadable
 from tests.support import samples
-from tests.support.zoho import payload, read
+from tests.support.zoho import parse_envelope, rows_or_value_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def reference(text: bytes) -> Envelope:
     mended = re.sub(CONTROL, b"", mended)
     for attempt in (text, mended.decode(errors="replace").encode()):
         with suppress(expat.ExpatError, LookupError, ValueError):
-            return read(json.dumps(plain(tree(attempt))).encode())
+            return parse_envelope(json.dumps(plain(tree(attempt))).encode())
     msg = "a body that is not whole"
     raise Unreadable(msg)
 
@@ -216,7 +216,7 @@ def documents(draw: st.DrawFn) -> bytes:
 def test_xml_is_parsed_as_by_the_reference(text: bytes, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(xml, "PIECE", piece)
-        assert outcome(read, text) == outcome(reference, text)
+        assert outcome(parse_envelope, text) == outcome(reference, text)
 
 
 @pytest.mark.parametrize(
@@ -257,21 +257,21 @@ def test_an_element_becomes_the_value_that_json_has(
     inner: str, expected: dict[str, object]
 ) -> None:
     text = f"<response><code>0</code>{inner}</response>".encode()
-    assert read(text).body == {"code": "0", **expected}
-    assert outcome(read, text) == outcome(reference, text)
+    assert parse_envelope(text).body == {"code": "0", **expected}
+    assert outcome(parse_envelope, text) == outcome(reference, text)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp1252", "utf-16"])
 def test_the_declared_encoding_is_used(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><code>0 \u00e9</code>'
     content = text.encode("utf-16-le" if encoding == "utf-16" else encoding)
-    assert read(content).code == "0 \u00e9"
+    assert parse_envelope(content).code == "0 \u00e9"
 
 
 def test_texts_that_look_like_a_doctype_are_accepted() -> None:
     inner = b"<!-- <!DOCTYPE a> --><a><![CDATA[<!DOCTYPE a>]]></a>"
     text = b"<!-- <!DOCTYPE a> --><response><code>0</code>" + inner + b"</response>"
-    assert read(text).body == {"code": "0", "a": "<!DOCTYPE a>"}
+    assert parse_envelope(text).body == {"code": "0", "a": "<!DOCTYPE a>"}
 
 
 @pytest.mark.parametrize("broken", ["", "&nbsp;", "</b>", "<"])
@@ -280,16 +280,16 @@ def test_a_broken_document_that_is_too_deep_is_refused(
     start: str, end: str, broken: str
 ) -> None:
     with pytest.raises(FatalError, match="nested deeper than 40 elements"):
-        read((start * 41 + end * 41 + broken).encode())
+        parse_envelope((start * 41 + end * 41 + broken).encode())
     with pytest.raises(Unreadable):
-        read((start * 40 + broken).encode())
+        parse_envelope((start * 40 + broken).encode())
 
 
 def peak_of(text: bytes, error: type[ZohoError], match: str) -> int:
     """Return how much memory a refusal takes."""
     tracemalloc.start()
     with pytest.raises(error, match=match):
-        read(text)
+        parse_envelope(text)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
@@ -318,10 +318,10 @@ def test_a_document_with_too_many_elements_needs_little_memory(
 def test_attributes_count_as_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b'<response a="" b=""><code>0</code></response>'
     monkeypatch.setattr(xml, "MAX_NODES", 4)
-    assert read(text).success
+    assert parse_envelope(text).success
     monkeypatch.setattr(xml, "MAX_NODES", 3)
     with pytest.raises(FatalError, match="too many elements"):
-        read(text)
+        parse_envelope(text)
 
 
 @pytest.mark.parametrize("piece", [b"<a/>", b"<a b=''/>", b"<fl val=''>1</fl>"])
@@ -329,7 +329,7 @@ def test_the_largest_body_may_not_be_full_of_elements(piece: bytes) -> None:
     start, end = b"<response><code>0</code>", b"</response>"
     text = start + piece * ((MAX_BYTES - 50) // len(piece)) + end
     with pytest.raises(FatalError, match="too many elements"):
-        read(text)
+        parse_envelope(text)
 
 
 @pytest.mark.parametrize("fault", [b"& ", b"&#0;", b"\x01"])
@@ -338,7 +338,7 @@ def test_only_a_limited_number_of_faults_is_mended(
 ) -> None:
     monkeypatch.setattr(xml, "MAX_NODES", 1000)
     start, end = b"<response><code>0</code><a>", b"</a></response>"
-    assert read(start + fault * 1000 + end).success
+    assert parse_envelope(start + fault * 1000 + end).success
     text = start + fault * 100_000 + end
     assert peak_of(text, Unreadable, "not whole") < 10 * len(text)
 
@@ -356,7 +356,7 @@ def test_rows_are_the_same_in_both_formats(rows: list[dict[str, str]]) -> None:
     )
     body = {"code": "0", "contacts": rows}
     assert [
-        payload("getcampaignrecipientsdata", read(content))
+        rows_or_value_of("getcampaignrecipientsdata", parse_envelope(content))
         for content in (page(inner), json.dumps(body).encode())
     ] == [rows, rows]
 
@@ -382,7 +382,7 @@ def test_rows_of_different_shapes_keep_their_order() -> None:
     odd = '<contact><br/><fl val="a">3</fl></contact>'
     inner = contact(field("1")) * 2 + odd + contact(field("4")) + "<contact/>"
     expected = [{"a": "1"}, {"a": "1"}, {"br": None, "a": "3"}, {"a": "4"}, None]
-    assert read(page(inner)).body["contacts"] == {"contact": expected}
+    assert parse_envelope(page(inner)).body["contacts"] == {"contact": expected}
 
 
 @pytest.mark.parametrize(
@@ -413,7 +413,7 @@ def test_rows_of_different_shapes_keep_their_order() -> None:
     ],
 )
 def test_rows_in_unusual_places_are_parsed_as_by_the_reference(text: bytes) -> None:
-    assert outcome(read, text) == outcome(reference, text)
+    assert outcome(parse_envelope, text) == outcome(reference, text)
 
 
 OUT_OF_PLACE = [
@@ -436,4 +436,4 @@ def test_a_misplaced_piece_is_parsed_as_by_the_reference(
     # The first character shows the format, so it stays.
     for place in range(1, len(text) + 1):
         changed = text[:place] + piece + text[place:]
-        assert outcome(read, changed) == outcome(reference, changed)
+        assert outcome(parse_envelope, changed) == outcome(reference, changed)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from tap_zohocampaigns.api.wire import times
 from tap_zohocampaigns.api.wire.zones import Pair, find_zone
-from tests.support.times import INSTANTS, ZONES, shown
+from tests.support.times import INSTANTS, ZONES, format_as_zoho
 
 MINUTE = timedelta(minutes=1)
 
 
 def pair(instant: datetime, zone: str) -> Pair:
     epoch = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    return Pair(str(epoch), shown(instant, zone))
+    return Pair(str(epoch), format_as_zoho(instant, zone))
 
 
 @given(st.sampled_from(ZONES), st.lists(INSTANTS, min_size=1, max_size=4))
@@ -266,7 +266,7 @@ def test_a_text_that_is_cut_or_rounded_to_the_minute_fits(seconds: int) -> None:
     instant = SUMMER.replace(second=seconds)
     rounded = pair(instant + timedelta(seconds=30), "Asia/Kolkata").text
     epoch = pair(instant, "Asia/Kolkata").epoch
-    for text in (rounded, shown(instant, "Asia/Kolkata")):
+    for text in (rounded, format_as_zoho(instant, "Asia/Kolkata")):
         finding = find_zone([Pair(epoch, text)])
         assert finding is not None
         assert finding.zone.key == "Asia/Kolkata"
