@@ -13,7 +13,7 @@ from tap_zohocampaigns.api.endpoints import CAMPAIGNS, CONTACTS, READS, WRITES
 from tap_zohocampaigns.api.errors import FatalError, Forbidden
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.streams import STREAMS
-from tests.support.taps import ROOT, StillTap, run_tap
+from tests.support.taps import ROOT, FixedClockTap, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, LivingAccount
@@ -55,7 +55,7 @@ def test_the_endpoints_that_the_tap_may_call() -> None:
 
 @pytest.mark.parametrize("endpoint", [*WRITES])
 def test_the_client_of_the_tap_can_not_write(service: Service, endpoint: str) -> None:
-    client = StillTap(config=service.config).inventory.client
+    client = FixedClockTap(config=service.config).inventory.client
     with pytest.raises(KeyError):
         client.call(endpoint, {"listkey": "3z", "contactinfo": "{}"})
     assert not service.calls

@@ -16,7 +16,7 @@ from tap_zohocampaigns.api.endpoints import CAMPAIGNS, CONTACTS, READS, TAGS, WO
 from tap_zohocampaigns.commands import tables
 from tap_zohocampaigns.commands.plan import as_text, make_plan
 from tap_zohocampaigns.streams import STREAMS
-from tests.support.taps import ROOT, StillTap, run_tap
+from tests.support.taps import ROOT, FixedClockTap, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import LivingAccount, Service
@@ -36,7 +36,7 @@ def plan_of(
     **settings: t.Any,
 ) -> dict[str, t.Any]:
     config = service.config | {"rate_limit_ledger": "memory"} | settings
-    tap = StillTap(config=config, state=state)
+    tap = FixedClockTap(config=config, state=state)
     for name, stream in tap.streams.items():
         stream.selected = not streams or name in streams
     service.calls.clear()

@@ -14,7 +14,7 @@ from tap_zohocampaigns.commands.doctor import examine
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.sandbox.bodies.envelope import error, gateway_error
 from tests.support import fuzz
-from tests.support.still_account import StillAccount
+from tests.support.fixed_account import FixedAccount
 from tests.support.stream_cases import FORMATS
 
 if t.TYPE_CHECKING:
@@ -124,7 +124,7 @@ def report_of(
         return replies.get(call.endpoint)
 
     path = tmp_path / "shapes.json"
-    with Service(StillAccount(), intercept=reply) as service:
+    with Service(FixedAccount(), intercept=reply) as service:
         config = {**service.config, "response_format": data_format}
         checks = [*examine(config, shapes=str(path))]
         text = path.read_text()
@@ -203,7 +203,7 @@ def test_planted_values_of_odd_bodies_are_nowhere_in_the_report(
 
 
 def test_secrets_that_an_answer_repeats_are_not_in_the_report(tmp_path: Path) -> None:
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         secrets = [*service.config.values()]
     body = {
         "code": "200",

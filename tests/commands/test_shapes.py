@@ -21,8 +21,8 @@ from tap_zohocampaigns.commands.shape_report import NO_KEY
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.sandbox.bodies.envelope import encode, error
 from tap_zohocampaigns.sandbox.server.routes import SCOPES
+from tests.support.fixed_account import FixedAccount
 from tests.support.shape_answers import ShapeAnswers, is_part
-from tests.support.still_account import StillAccount
 from tests.support.stream_cases import FORMATS
 
 if t.TYPE_CHECKING:
@@ -101,13 +101,13 @@ def test_each_endpoint_is_called_once_and_nothing_is_new(
 def test_no_form_of_the_sandbox_is_new(
     tmp_path: Path, forms: dict[str, t.Any], data_format: str
 ) -> None:
-    with Service(StillAccount(), **forms) as service:
+    with Service(FixedAccount(), **forms) as service:
         outcome = shapes_of(service, tmp_path, response_format=data_format)
     assert outcome.report["new"] == []
 
 
 def test_the_report_has_names_types_nesting_and_formats(tmp_path: Path) -> None:
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         report = shapes_of(service, tmp_path).report
     lists = report["endpoints"]["getmailinglists"]
     assert (lists["outcome"], lists["format"], lists["code"]) == ("read", "json", "0")
@@ -182,7 +182,7 @@ def test_the_report_has_names_types_nesting_and_formats(tmp_path: Path) -> None:
 def test_what_is_not_known_is_marked(
     tmp_path: Path, endpoint: str, body: object, place: str
 ) -> None:
-    with Service(StillAccount(), intercept=instead(endpoint, body)) as service:
+    with Service(FixedAccount(), intercept=instead(endpoint, body)) as service:
         outcome = shapes_of(service, tmp_path)
     assert all(name.startswith(endpoint) for name in outcome.report["new"])
     assert any(name.endswith(place) for name in outcome.report["new"])
@@ -193,7 +193,7 @@ def test_what_is_not_known_is_marked(
 
 def test_what_is_below_a_new_name_is_not_marked_as_well(tmp_path: Path) -> None:
     body = {"code": "200", "topicDetails": [{"topicId": "1", "more": {"and": {}}}]}
-    with Service(StillAccount(), intercept=instead("topics", body)) as service:
+    with Service(FixedAccount(), intercept=instead("topics", body)) as service:
         report = shapes_of(service, tmp_path).report
     assert len(report["new"]) == 1
 
@@ -204,7 +204,7 @@ def test_words_of_codes_and_phrases_of_messages_are_kept(tmp_path: Path) -> None
         "code": "INVALID_TOKEN",
         "message": "Try again later, Zoë",
     }
-    with Service(StillAccount(), intercept=instead("topics", body)) as service:
+    with Service(FixedAccount(), intercept=instead("topics", body)) as service:
         report = shapes_of(service, tmp_path).report
     entry = report["endpoints"]["topics"]
     assert entry["body"]["object"]["names"]["code"] == {"text": {'"INVALID_TOKEN"': {}}}
@@ -225,7 +225,7 @@ def test_without_a_key_an_endpoint_is_not_called(
     tmp_path: Path, answers: dict[str, Reply], without_key: int
 ) -> None:
     with Service(
-        StillAccount(), intercept=lambda call: answers.get(call.endpoint)
+        FixedAccount(), intercept=lambda call: answers.get(call.endpoint)
     ) as service:
         outcome = shapes_of(service, tmp_path)
         assert len(service.calls) == len(READS) - without_key
@@ -239,7 +239,7 @@ def test_without_a_key_an_endpoint_is_not_called(
 
 def test_a_missing_scope_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     scopes = [scope for scope in SCOPES if "workflow" not in scope]
-    with Service(StillAccount(), scopes=scopes) as service:
+    with Service(FixedAccount(), scopes=scopes) as service:
         outcome = shapes_of(service, tmp_path)
         calls = Counter(call.endpoint for call in service.calls)
     assert calls == dict.fromkeys(READS, 1)
@@ -250,7 +250,7 @@ def test_a_missing_scope_is_recorded_and_the_others_go_on(tmp_path: Path) -> Non
 
 
 def test_a_token_that_no_endpoint_accepts_is_a_failure(tmp_path: Path) -> None:
-    with Service(StillAccount(), scopes=()) as service:
+    with Service(FixedAccount(), scopes=()) as service:
         outcome = shapes_of(service, tmp_path)
     summary = outcome.check("shapes")
     assert summary.result is Result.FAILED
@@ -259,7 +259,7 @@ def test_a_token_that_no_endpoint_accepts_is_a_failure(tmp_path: Path) -> None:
 
 def test_wrong_credentials_end_the_report(tmp_path: Path) -> None:
     path = tmp_path / "shapes.json"
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         config = service.config | {"client_secret": "planted"}
         checks = [*examine(config, shapes=str(path))]
         assert service.calls == []
@@ -273,7 +273,7 @@ def test_a_lock_is_kept_by_the_next_run(tmp_path: Path) -> None:
     def lock(call: Call) -> Reply | None:
         return LOCKED if call.endpoint == "topics" else None
 
-    with Service(StillAccount(), intercept=lock) as service:
+    with Service(FixedAccount(), intercept=lock) as service:
         first = shapes_of(service, tmp_path).report["endpoints"]["topics"]
         calls = len(service.calls)
         second = shapes_of(service, tmp_path).report["endpoints"]["topics"]
@@ -283,7 +283,7 @@ def test_a_lock_is_kept_by_the_next_run(tmp_path: Path) -> None:
 
 
 def test_a_host_that_does_not_answer_is_not_asked_on_and_on(tmp_path: Path) -> None:
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         # It refuses connections.
         nowhere = "http://127.0.0.1:9"
         outcome = shapes_of(service, tmp_path, api_url=nowhere, request_timeout=2)
@@ -294,7 +294,7 @@ def test_a_host_that_does_not_answer_is_not_asked_on_and_on(tmp_path: Path) -> N
 
 
 def test_version_1_has_fewer_endpoints(tmp_path: Path) -> None:
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         outcome = shapes_of(service, tmp_path, config=service.config_v1)
         called = {call.endpoint for call in service.calls}
     assert called == {name for name, row in READS.items() if row.v1 is not None}
@@ -312,7 +312,7 @@ def test_a_file_that_cannot_be_written_is_named_before_any_call(
     tmp_path: Path, name: str, why: str
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         with pytest.raises(SettingError, match="--shapes") as raised:
             [*examine(dict(service.config), shapes=str(tmp_path / name))]
         assert service.calls == []
@@ -328,7 +328,7 @@ def test_a_failure_while_writing_leaves_the_old_file(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left")
 
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         monkeypatch.setattr(Path, "replace", fail)
         with pytest.raises(SettingError, match="--shapes"):
             shapes_of(service, tmp_path)
@@ -362,10 +362,10 @@ def rows_read(folder: Path, service: Service, data_format: str) -> Counter[str]:
 def test_the_tap_reads_answers_that_a_report_describes(
     tmp_path: Path, data_format: str
 ) -> None:
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         report = shapes_of(service, tmp_path, response_format=data_format).report
     answers = ShapeAnswers(report)
-    with Service(StillAccount(), intercept=answers) as service:
+    with Service(FixedAccount(), intercept=answers) as service:
         again = shapes_of(service, tmp_path, response_format=data_format).report
         rows = rows_read(tmp_path, service, data_format)
     for stream, endpoint in ENDPOINTS.items():
@@ -388,7 +388,7 @@ def test_the_tap_reads_answers_like_those_of_a_kept_report(
 ) -> None:
     report = json.loads(path.read_text())
     answers = ShapeAnswers(report)
-    with Service(StillAccount(), intercept=answers) as service:
+    with Service(FixedAccount(), intercept=answers) as service:
         rows = rows_read(tmp_path, service, report["response_format"])
     for stream, endpoint in ENDPOINTS.items():
         assert rows[stream] == answers.count(endpoint), stream
@@ -396,7 +396,7 @@ def test_the_tap_reads_answers_like_those_of_a_kept_report(
 
 def test_the_command_writes_a_file_for_its_owner_alone(tmp_path: Path) -> None:
     path, config = tmp_path / "shapes.json", tmp_path / "config.json"
-    with Service(StillAccount()) as service:
+    with Service(FixedAccount()) as service:
         config.write_text(json.dumps(service.config))
         done = subprocess.run(
             [
@@ -424,7 +424,7 @@ def test_unknown_names_are_shown_on_a_terminal_only(
     names = ("audience_size", "jo@example.com", "\x1b[31mred", "Jo Public")
     row = {"topicId": "1", **dict.fromkeys(names, "1")}
     body = encode({"code": "200", "topicDetails": [row]})
-    with Service(StillAccount(), intercept=instead("topics", body)) as service:
+    with Service(FixedAccount(), intercept=instead("topics", body)) as service:
         monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal, raising=False)
         report = shapes_of(service, tmp_path).report
     shown = capsys.readouterr().err

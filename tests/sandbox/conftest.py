@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tests.support.fixed_account import FixedAccount
 from tests.support.sandbox_client import Client
-from tests.support.still_account import StillAccount
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def service(clock: Clock) -> Iterator[Service]:
-    with Service(StillAccount(), monotonic=clock) as service:
+    with Service(FixedAccount(), monotonic=clock) as service:
         yield service
 
 

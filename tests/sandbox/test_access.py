@@ -12,8 +12,8 @@ from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.sandbox.server.routes import CAMPAIGN, CONTACT, ENDPOINTS, SCOPES
 from tests.sandbox.test_docs import outline, shape
 from tests.support import samples
+from tests.support.fixed_account import MAILING_LIST, SEGMENT, SENT, FixedAccount
 from tests.support.sandbox_client import FORM, Answer, Client, fields
-from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
 # The endpoints of version 1, with their parameters.
 V1: tuple[tuple[str, dict[str, str]], ...] = (
     ("getmailinglists", {}),
-    ("listsubscriberscount", {"listkey": STREAMS.key}),
-    ("getsegmentdetails", {"listkey": STREAMS.key, "cvid": SEGMENT.cvid}),
+    ("listsubscriberscount", {"listkey": MAILING_LIST.key}),
+    ("getsegmentdetails", {"listkey": MAILING_LIST.key, "cvid": SEGMENT.cvid}),
     ("getsegmentcontacts", {"cvid": SEGMENT.cvid}),
     ("recentcampaigns", {}),
     (
@@ -88,7 +88,7 @@ def test_the_scope_contact_all_includes_tags(client: Client) -> None:
 def test_a_token_can_list_its_scopes() -> None:
     with (
         Service(
-            StillAccount(), scopes=(CONTACT, CAMPAIGN), tells_scopes=True
+            FixedAccount(), scopes=(CONTACT, CAMPAIGN), tells_scopes=True
         ) as service,
         Client(service) as client,
     ):
@@ -125,7 +125,7 @@ def test_version_1_gives_the_same_answers_as_version_1_1(
 
 def test_answers_of_version_1_have_the_shapes_of_the_samples(v1_client: Client) -> None:
     counts = [
-        call(v1_client, "listsubscriberscount", listkey=STREAMS.key, resfmt=resfmt)
+        call(v1_client, "listsubscriberscount", listkey=MAILING_LIST.key, resfmt=resfmt)
         for resfmt in ("XML", "JSON")
     ]
     assert outline(counts[0].body) == outline(samples.COUNT_XML)
@@ -153,7 +153,7 @@ def test_campaigns_of_version_1_are_in_numbered_elements(
 
 
 def test_version_1_ignores_the_status_of_a_count(v1_client: Client) -> None:
-    params = {"listkey": STREAMS.key, "status": "unsub"}
+    params = {"listkey": MAILING_LIST.key, "status": "unsub"}
     assert (
         call(v1_client, "listsubscriberscount", **params).json["no_of_contacts"] == 12
     )
@@ -173,7 +173,7 @@ def test_version_1_refuses_wrong_and_missing_parameters(
     v1_client: Client, params: dict[str, t.Any], status: int, code: str, message: str
 ) -> None:
     answer = call(
-        v1_client, "listsubscriberscount", **{"listkey": STREAMS.key, **params}
+        v1_client, "listsubscriberscount", **{"listkey": MAILING_LIST.key, **params}
     )
     assert answer.status == status
     assert answer.json == {
@@ -209,7 +209,7 @@ def test_endpoints_without_a_version_1_are_unknown(
 
 
 def test_each_version_has_its_own_quota() -> None:
-    with Service(StillAccount(), quota_calls=1) as service, Client(service) as client:
+    with Service(FixedAccount(), quota_calls=1) as service, Client(service) as client:
         client.sign()
         assert client.json("getmailinglists")["status"] == "success"
         assert call(client, "getmailinglists").json["status"] == "success"

@@ -15,20 +15,20 @@ from tap_zohocampaigns.sandbox.bodies import segments, times
 from tap_zohocampaigns.sandbox.bodies.envelope import Page, encode
 from tap_zohocampaigns.sandbox.bodies.lists import SegmentsForm
 from tap_zohocampaigns.sandbox.world.account import Contact, Member
-from tests.support.sandbox_client import Client, fields, parse
-from tests.support.still_account import (
-    BARE,
+from tests.support.fixed_account import (
+    AB_CAMPAIGN,
     CHILDREN,
-    ODD,
+    MAILING_LIST,
+    MINIMAL_CONTACT,
+    ODD_CONTACT,
     SEGMENT,
     SENT,
     SPRING,
-    STREAMS,
     SUMMER,
-    TESTED,
     WINTER,
-    StillAccount,
+    FixedAccount,
 )
+from tests.support.sandbox_client import Client, fields, parse
 
 NEW_YORK = ZoneInfo("America/New_York")
 HOUR = 3_600_000
@@ -80,7 +80,7 @@ def test_lists_have_all_their_fields_in_json(client: Client) -> None:
     }
     first, second = body["list_of_details"]
     assert first == {
-        "listkey": STREAMS.key,
+        "listkey": MAILING_LIST.key,
         "listname": "News & <offers>",
         "listunino": "1234567890123456",
         "listdesc": "undefined",
@@ -131,7 +131,7 @@ def test_lists_have_fewer_fields_in_xml(client: Client) -> None:
         "zuid": "4179027",
         "noofunsubcnt": "3",
         "owner": "O'Brien",
-        "listkey": STREAMS.key,
+        "listkey": MAILING_LIST.key,
         "listname": "News & <offers>",
         "noofcontacts": "12",
     }
@@ -151,7 +151,7 @@ SEGMENTS_IN_JSON: dict[str, t.Any] = {
 @pytest.mark.parametrize("form", t.get_args(SegmentsForm))
 def test_segments_of_a_list_are_served_in_each_form(form: SegmentsForm) -> None:
     with (
-        Service(StillAccount(), segments_form=form) as service,
+        Service(FixedAccount(), segments_form=form) as service,
         Client(service) as client,
     ):
         rows = client.sign().json("getmailinglists")["list_of_details"]
@@ -171,7 +171,7 @@ def test_segments_of_a_list_are_served_in_each_form(form: SegmentsForm) -> None:
 
 
 def test_segment_details_contain_the_criteria(client: Client) -> None:
-    params = {"listkey": STREAMS.key, "cvid": SEGMENT.cvid}
+    params = {"listkey": MAILING_LIST.key, "cvid": SEGMENT.cvid}
     body = client.json("getsegmentdetails", **params)
     assert body["segments_details"] == (
         "{column_value=[blue, @], "
@@ -200,13 +200,13 @@ def test_segment_contacts_are_the_same_in_both_formats(client: Client) -> None:
         fields(contact) for contact in document.findall("segment_contacts/contact")
     ]
     assert body["list_of_details"][0] == {
-        "contact_email": ODD.email,
-        "firstname": ODD.first_name,
-        "lastname": ODD.last_name,
-        "companyname": ODD.company,
+        "contact_email": ODD_CONTACT.email,
+        "firstname": ODD_CONTACT.first_name,
+        "lastname": ODD_CONTACT.last_name,
+        "companyname": ODD_CONTACT.company,
         "added_time": "15 Jan 2013, 12:39 PM",
-        "phone": ODD.phone,
-        **ODD.custom,
+        "phone": ODD_CONTACT.phone,
+        **ODD_CONTACT.custom,
     }
 
 
@@ -285,16 +285,16 @@ def test_campaigns_are_filtered_by_status(
 def test_recipients_have_all_their_fields_in_json(client: Client) -> None:
     row, _ = recipients(client, "sentcontacts")
     expected = {
-        "contactid": ODD.contact_id,
-        "contactemailaddress": ODD.email,
+        "contactid": ODD_CONTACT.contact_id,
+        "contactemailaddress": ODD_CONTACT.email,
         "contactstatus": "active",
-        "contactfn": ODD.first_name,
-        "contactln": ODD.last_name,
-        "companyname": ODD.company,
-        "phone": ODD.phone,
+        "contactfn": ODD_CONTACT.first_name,
+        "contactln": ODD_CONTACT.last_name,
+        "companyname": ODD_CONTACT.company,
+        "phone": ODD_CONTACT.phone,
         "sent_time": str(millis(SUMMER) + 8 * HOUR),
         "sentdate": "02 Aug 2013, 12:39 PM",
-        **ODD.custom,
+        **ODD_CONTACT.custom,
     }
     assert expected.items() <= row.items()
     assert {name: row[name] for name in row.keys() - expected.keys()} == dict.fromkeys(
@@ -317,7 +317,7 @@ def test_missing_fields_of_a_recipient_are_the_text_null_or_empty(
         fromindex=2,
     )
     [row] = body["list_of_details"]
-    assert row["contactemailaddress"] == BARE.email
+    assert row["contactemailaddress"] == MINIMAL_CONTACT.email
     assert row["contactfn"] == row["companyname"] == row["phone"] == "null"
     assert row["contactln"] == ""
 
@@ -326,12 +326,12 @@ def test_recipients_have_fewer_fields_in_xml(client: Client) -> None:
     _, row = recipients(client, "sentcontacts")
     assert row == {
         "added_time": "02 Aug 2013, 12:39 PM",
-        "first_name": ODD.first_name,
-        "last_name": ODD.last_name,
-        "company_name": ODD.company,
-        "phone": ODD.phone,
-        "contact_email": ODD.email,
-        **ODD.custom,
+        "first_name": ODD_CONTACT.first_name,
+        "last_name": ODD_CONTACT.last_name,
+        "company_name": ODD_CONTACT.company,
+        "phone": ODD_CONTACT.phone,
+        "contact_email": ODD_CONTACT.email,
+        **ODD_CONTACT.custom,
     }
     document = client.xml(
         "getcampaignrecipientsdata", campaignkey=SENT.key, action="sentcontacts"
@@ -430,8 +430,8 @@ def test_campaign_details_have_segments_lists_and_a_report(client: Client) -> No
     ]
     assert body["associated_mailing_lists"] == [
         {
-            "listkey": STREAMS.key,
-            "listname": STREAMS.name,
+            "listkey": MAILING_LIST.key,
+            "listname": MAILING_LIST.name,
             "liststatus": "active",
             "contactscount": "12",
         }
@@ -444,7 +444,7 @@ def test_campaign_details_have_segments_lists_and_a_report(client: Client) -> No
 
 
 def test_details_of_an_ab_campaign_have_its_child_keys(client: Client) -> None:
-    params = {"campaignkey": TESTED.key, "campaigntype": "abtesting"}
+    params = {"campaignkey": AB_CAMPAIGN.key, "campaigntype": "abtesting"}
     split = {
         "a_child_campaignkey": CHILDREN[0].key,
         "a_open_count": "0",
@@ -464,12 +464,12 @@ def test_details_of_an_ab_campaign_have_its_child_keys(client: Client) -> None:
 
 def test_an_ab_campaign_requested_as_normal_has_no_reports(client: Client) -> None:
     body = client.json(
-        "getcampaigndetails", campaignkey=TESTED.key, campaigntype="normal"
+        "getcampaigndetails", campaignkey=AB_CAMPAIGN.key, campaigntype="normal"
     )
     assert body["campaign-reports"] == body["campaign-reach"] == []
     assert len(body["campaign-details"]) == 1
     assert "AB-split-details" not in body
-    document = client.xml("getcampaigndetails", campaignkey=TESTED.key)
+    document = client.xml("getcampaigndetails", campaignkey=AB_CAMPAIGN.key)
     assert fields(document.find("campaign-reports")) == {}
 
 

@@ -14,13 +14,13 @@ from tap_zohocampaigns.sandbox.world.account import (
     Account,
 )
 from tests.sandbox.conftest import NOON
+from tests.support.fixed_account import (
+    MAILING_LIST,
+    ODD_CONTACT,
+    FixedAccount,
+)
 from tests.support.sandbox_client import Client
 from tests.support.service import code
-from tests.support.still_account import (
-    ODD,
-    STREAMS,
-    StillAccount,
-)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,17 +42,17 @@ class MinimalAccount:
     """An `Account` with lists, segments and campaigns, but no reference data."""
 
     def __init__(self) -> None:
-        still = StillAccount()
-        self.zone = still.zone
-        self.lists = still.lists
-        self.segments = still.segments
-        self.segment = still.segment
-        self.members = still.members
-        self.subscribers = still.subscribers
-        self.campaigns = still.campaigns
-        self.campaign = still.campaign
-        self.recipients = still.recipients
-        self.report = still.report
+        fixed = FixedAccount()
+        self.zone = fixed.zone
+        self.lists = fixed.lists
+        self.segments = fixed.segments
+        self.segment = fixed.segment
+        self.members = fixed.members
+        self.subscribers = fixed.subscribers
+        self.campaigns = fixed.campaigns
+        self.campaign = fixed.campaign
+        self.recipients = fixed.recipients
+        self.report = fixed.report
 
 
 @pytest.mark.parametrize("account", [empty_account, MinimalAccount])
@@ -62,7 +62,7 @@ def test_an_account_without_reference_data_is_served(
     with Service(account()) as service, Client(service) as client:
         client.sign()
         for endpoint, codes in NO_ROWS.items():
-            body = client.json(endpoint, listkey=STREAMS.key)
+            body = client.json(endpoint, listkey=MAILING_LIST.key)
             assert {code(body)} <= codes | {"2502"}
         assert client.json("tag/getalltags")["message"] == "No tags found to display"
         assert client.json("topics/products")["products"] == []
@@ -136,7 +136,7 @@ def test_only_recipients_of_an_action_have_its_events(
         for row in living_account.recipients(campaign.key, "unopenedcontacts"):
             assert living_account.events(campaign.key, action, row.contact) == ()
     assert event_counts > {1, 2, 3}
-    assert living_account.events("3z", action, ODD) == ()
+    assert living_account.events("3z", action, ODD_CONTACT) == ()
 
 
 def test_the_first_click_is_after_the_first_open(living_account: LivingAccount) -> None:

@@ -7,8 +7,8 @@ import typing as t
 
 from tap_zohocampaigns.sandbox import Service
 from tests.support import samples
+from tests.support.fixed_account import MAILING_LIST, SEGMENT, SENT, FixedAccount
 from tests.support.sandbox_client import Client, fields, parse
-from tests.support.still_account import SEGMENT, SENT, STREAMS, StillAccount
 
 # The name of a field in a sample -> its name in live answers.
 LIVE_NAMES = {"firstname": "contactfn", "lastname": "contactln"}
@@ -98,14 +98,16 @@ def test_segment_contacts_in_json_have_the_same_fields(client: Client) -> None:
 
 
 def test_counts_have_the_shape_of_the_samples(client: Client) -> None:
-    answer = client.get("listsubscriberscount", listkey=STREAMS.key)
+    answer = client.get("listsubscriberscount", listkey=MAILING_LIST.key)
     assert outline(answer.body) == outline(samples.COUNT_XML)
-    body = client.json("listsubscriberscount", listkey=STREAMS.key)
+    body = client.json("listsubscriberscount", listkey=MAILING_LIST.key)
     assert shape(body) == shape(json.loads(samples.COUNT_JSON))
 
 
 def test_subscribers_in_xml_have_the_shape_of_the_sample(client: Client) -> None:
-    answer = client.get("getlistsubscribers", listkey=STREAMS.key, range=5, fromindex=2)
+    answer = client.get(
+        "getlistsubscribers", listkey=MAILING_LIST.key, range=5, fromindex=2
+    )
     assert outline(answer.body) == outline(samples.SUBSCRIBERS_XML)
     assert [status.text for status in answer.xml.findall("status")] == [
         "success",
@@ -114,7 +116,7 @@ def test_subscribers_in_xml_have_the_shape_of_the_sample(client: Client) -> None
 
 
 def test_list_details_in_xml_have_the_shape_of_the_sample(client: Client) -> None:
-    answer = client.get("getlistadvanceddetails", listkey=STREAMS.key)
+    answer = client.get("getlistadvanceddetails", listkey=MAILING_LIST.key)
     sample, elements = outline(samples.LIST_DETAILS_XML), outline(answer.body)
     # The places of the sample and of the sandbox have different names.
     sample_places = [("fl", (name,)) for name in ("INDIA", "CHENNAI", "TAMIL NADU")]
@@ -162,7 +164,7 @@ def test_workflows_have_the_shape_of_the_sample(client: Client) -> None:
 
 def test_fields_in_their_other_form_have_the_shape_of_the_sample() -> None:
     with (
-        Service(StillAccount(), fields_form="fieldname") as service,
+        Service(FixedAccount(), fields_form="fieldname") as service,
         Client(service) as client,
     ):
         body = client.sign().get("contact/allfields", type="json").json["response"]

@@ -12,9 +12,9 @@ import pytest
 from tap_zohocampaigns.sandbox import Call, LivingAccount, Reply, Service, serve
 from tap_zohocampaigns.sandbox.world.account import ACTIONS
 from tests.sandbox.conftest import NOON
+from tests.support.fixed_account import FixedAccount
 from tests.support.sandbox_client import FORM, Client
 from tests.support.service import LISTS, RECIPIENTS, code
-from tests.support.still_account import StillAccount
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.server.locks import LockForm
@@ -48,7 +48,7 @@ def test_exceeding_the_quota_locks_only_that_endpoint(
 def test_the_window_of_the_quota_slides(clock: Clock) -> None:
     with (
         Service(
-            StillAccount(), quota_calls=2, quota_seconds=10, monotonic=clock
+            FixedAccount(), quota_calls=2, quota_seconds=10, monotonic=clock
         ) as service,
         Client(service) as client,
     ):
@@ -72,7 +72,7 @@ def test_the_lock_is_answered_in_each_form(
     form: LockForm, status: int, expected: str
 ) -> None:
     with (
-        Service(StillAccount(), quota_calls=0, lock_form=form) as service,
+        Service(FixedAccount(), quota_calls=0, lock_form=form) as service,
         Client(service) as client,
     ):
         client.sign()
@@ -84,7 +84,7 @@ def test_the_lock_is_answered_in_each_form(
 
 def test_the_lock_can_look_like_that_of_zoho_projects() -> None:
     with (
-        Service(StillAccount(), quota_calls=0, lock_form="projects") as service,
+        Service(FixedAccount(), quota_calls=0, lock_form="projects") as service,
         Client(service) as client,
     ):
         answer = client.sign().get("getmailinglists")
@@ -114,7 +114,7 @@ def test_intercepted_calls_are_recorded_but_do_not_count_for_the_quota() -> None
         return None
 
     with (
-        Service(StillAccount(), intercept=intercept, quota_calls=1) as service,
+        Service(FixedAccount(), intercept=intercept, quota_calls=1) as service,
         Client(service) as client,
     ):
         client.sign()
@@ -129,7 +129,7 @@ def test_intercepted_calls_are_recorded_but_do_not_count_for_the_quota() -> None
 def test_a_cut_answer_is_an_incomplete_read() -> None:
     cut = Reply(200, b'{"status": "succ', cut=True)
     with (
-        Service(StillAccount(), intercept=lambda _: cut) as service,
+        Service(FixedAccount(), intercept=lambda _: cut) as service,
         Client(service) as client,
         pytest.raises(IncompleteRead),
     ):

@@ -8,20 +8,20 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.sandbox.world.account import FEED_STATUSES
-from tests.support.sandbox_client import Client, fields
-from tests.support.service import code
-from tests.support.still_account import (
-    BARE,
+from tests.support.fixed_account import (
+    AB_CAMPAIGN,
     DELETED,
     DRAFT,
-    ODD,
+    MAILING_LIST,
+    MINIMAL_CONTACT,
+    ODD_CONTACT,
     SEGMENT,
     SENT,
-    STREAMS,
-    TESTED,
     TOPIC,
-    StillAccount,
+    FixedAccount,
 )
+from tests.support.sandbox_client import Client, fields
+from tests.support.service import code
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.bodies.recipients import TimelineForm
@@ -35,7 +35,7 @@ def rows_of(answer: dict[str, t.Any]) -> list[dict[str, t.Any]]:
 
 
 def test_subscribers_have_all_their_fields_in_json(client: Client) -> None:
-    body = client.json("getlistsubscribers", listkey=STREAMS.key)
+    body = client.json("getlistsubscribers", listkey=MAILING_LIST.key)
     assert body["requestdetails"] == {
         "sort": "Ascending Order",
         "range": 20,
@@ -44,27 +44,27 @@ def test_subscribers_have_all_their_fields_in_json(client: Client) -> None:
     }
     odd, bare = body["list_of_details"]
     assert odd == {
-        "contact_email": ODD.email,
-        "firstname": ODD.first_name,
-        "lastname": ODD.last_name,
-        "phone": ODD.phone,
-        "companyname": ODD.company,
+        "contact_email": ODD_CONTACT.email,
+        "firstname": ODD_CONTACT.first_name,
+        "lastname": ODD_CONTACT.last_name,
+        "phone": ODD_CONTACT.phone,
+        "companyname": ODD_CONTACT.company,
         "zuid": "4179027",
         "added_time": "15 Jan 2013, 12:39 PM",
-        **ODD.custom,
+        **ODD_CONTACT.custom,
     }
-    assert bare["contact_email"] == BARE.email
+    assert bare["contact_email"] == MINIMAL_CONTACT.email
     assert (bare["firstname"], bare["phone"]) == ("", "null")
 
 
 def test_subscribers_have_the_same_fields_in_xml(client: Client) -> None:
-    body = client.json("getlistsubscribers", listkey=STREAMS.key, sort="desc")
-    document = client.xml("getlistsubscribers", listkey=STREAMS.key, sort="desc")
+    body = client.json("getlistsubscribers", listkey=MAILING_LIST.key, sort="desc")
+    document = client.xml("getlistsubscribers", listkey=MAILING_LIST.key, sort="desc")
     assert document.findtext("sort") == "Descending Order"
     assert fields(document.find("list_details")) == {
         "ispublic": "false",
         "noofcontacts": "12",
-        "listname": STREAMS.name,
+        "listname": MAILING_LIST.name,
     }
     rows = [
         fields(contact) for contact in document.findall("result_of_subscribers/contact")
@@ -73,12 +73,12 @@ def test_subscribers_have_the_same_fields_in_xml(client: Client) -> None:
         {name: "" if text == "null" else text for name, text in row.items()}
         for row in body["list_of_details"]
     ] == rows
-    assert rows[0]["contact_email"] == BARE.email
+    assert rows[0]["contact_email"] == MINIMAL_CONTACT.email
 
 
 @pytest.mark.parametrize("status", FEED_STATUSES)
 def test_subscribers_are_filtered_by_status(client: Client, status: str) -> None:
-    params = {"listkey": STREAMS.key, "status": status}
+    params = {"listkey": MAILING_LIST.key, "status": status}
     expected = {"active": 2, "recent": 1}.get(status, 0)
     body = client.json("getlistsubscribers", **params)
     if not expected:
@@ -93,7 +93,7 @@ def test_subscribers_are_filtered_by_status(client: Client, status: str) -> None
     [
         ("getlistsubscribers", {"listkey": "3z"}, "2501"),
         ("getlistsubscribers", {"listkey": DELETED.key}, "2203"),
-        ("getlistsubscribers", {"listkey": STREAMS.key, "fromindex": 3}, "2502"),
+        ("getlistsubscribers", {"listkey": MAILING_LIST.key, "fromindex": 3}, "2502"),
         ("getlistadvanceddetails", {"listkey": "3z"}, "2202"),
         ("getlistadvanceddetails", {"listkey": DELETED.key}, "2206"),
         ("listsubscriberscount", {"listkey": DELETED.key}, "2707"),
@@ -110,7 +110,7 @@ def test_unknown_and_deleted_lists_are_errors(
 
 
 def test_the_end_of_a_list_has_zohos_message(client: Client) -> None:
-    body = client.json("getlistsubscribers", listkey=STREAMS.key, fromindex=3)
+    body = client.json("getlistsubscribers", listkey=MAILING_LIST.key, fromindex=3)
     assert body["message"] == "Yet,There are no contacts in this list."
 
 
@@ -123,22 +123,22 @@ def test_a_deleted_list_is_not_among_the_lists(client: Client) -> None:
 @pytest.mark.parametrize(
     ("filtertype", "name", "keys"),
     [
-        ("", "sent_campaigns", [SENT.key, TESTED.key]),
-        ("sentcampaigns", "sent_campaigns", [SENT.key, TESTED.key]),
+        ("", "sent_campaigns", [SENT.key, AB_CAMPAIGN.key]),
+        ("sentcampaigns", "sent_campaigns", [SENT.key, AB_CAMPAIGN.key]),
         ("scheduledcampaigns", "scheduled_campaigns", []),
-        ("recentcampaigns", "recent_campaigns", [DRAFT.key, SENT.key, TESTED.key]),
+        ("recentcampaigns", "recent_campaigns", [DRAFT.key, SENT.key, AB_CAMPAIGN.key]),
     ],
 )
 def test_list_details_contain_the_campaigns_of_the_filter(
     client: Client, filtertype: str, name: str, keys: list[str]
 ) -> None:
-    params = {"listkey": STREAMS.key, "filtertype": filtertype}
+    params = {"listkey": MAILING_LIST.key, "filtertype": filtertype}
     body = client.json("getlistadvanceddetails", **params)
     assert [row["campaign_key"] for row in body[name]] == keys
     assert body["list_details"] == {
         "ispublic": "false",
         "noofcontacts": "12",
-        "listname": STREAMS.name,
+        "listname": MAILING_LIST.name,
     }
     stats = body["list_dashboard_data"]["contact_stats"]
     assert stats == {
@@ -167,7 +167,7 @@ def test_segments_of_a_campaign_are_served_in_each_form(
     form: SegmentsInfoForm, without: object, expected: object
 ) -> None:
     with (
-        Service(StillAccount(), segments_info_form=form) as service,
+        Service(FixedAccount(), segments_info_form=form) as service,
         Client(service) as client,
     ):
         client.sign()
@@ -175,7 +175,7 @@ def test_segments_of_a_campaign_are_served_in_each_form(
             client.json(
                 "getcampaigndetails", campaignkey=campaign.key, campaigntype=kind
             )
-            for campaign, kind in ((TESTED, "abtesting"), (SENT, "normal"))
+            for campaign, kind in ((AB_CAMPAIGN, "abtesting"), (SENT, "normal"))
         ]
         document = client.xml("getcampaigndetails", campaignkey=SENT.key)
     assert [answer["segments_info"] for answer in answers] == [without, expected]
@@ -188,7 +188,7 @@ def test_segments_of_a_campaign_are_served_in_each_form(
 def test_a_campaign_has_its_topic_if_any(client: Client) -> None:
     for campaign, expected in (
         (SENT, (TOPIC.topic_id, TOPIC.name)),
-        (TESTED, ("", "")),
+        (AB_CAMPAIGN, ("", "")),
     ):
         [row] = client.json("campaignreports", campaignkey=campaign.key)[
             "campaign-details"
@@ -204,7 +204,7 @@ def test_places_are_served_in_each_form(
     endpoint: str, form: PlacesForm, places: object
 ) -> None:
     with (
-        Service(StillAccount(), places_form=form) as service,
+        Service(FixedAccount(), places_form=form) as service,
         Client(service) as client,
     ):
         body = client.sign().json(endpoint, campaignkey=SENT.key)
@@ -246,7 +246,7 @@ def test_timelines_are_served_in_each_form(
         "type": "open_timeline",
     }
     with (
-        Service(StillAccount(), timeline_form=form) as service,
+        Service(FixedAccount(), timeline_form=form) as service,
         Client(service) as client,
     ):
         body = client.sign().json(RECIPIENTS, **params)
@@ -257,7 +257,7 @@ def test_timelines_are_served_in_each_form(
     odd, bare = document.findall("contacts/contact")
     assert [fields(report) for report in odd.findall("reports/report")] == TIMES
     assert [element.tag for element in bare.findall("reports/*")] == []
-    assert fields(odd)["contact_email"] == ODD.email
+    assert fields(odd)["contact_email"] == ODD_CONTACT.email
 
 
 @pytest.mark.parametrize(

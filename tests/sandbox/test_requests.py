@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tests.support.fixed_account import DRAFT, MAILING_LIST, SEGMENT, SENT
 from tests.support.sandbox_client import FORM, Client, fields
 from tests.support.service import LISTS, RECIPIENTS, code
-from tests.support.still_account import DRAFT, SEGMENT, SENT, STREAMS
 
 
 @pytest.mark.parametrize("resfmt", ["JSON", "json", "Json"])
@@ -28,7 +28,7 @@ def test_xml_is_the_default_format(client: Client, params: dict[str, str]) -> No
 
 
 def test_parameters_are_read_from_the_query_or_a_form(client: Client) -> None:
-    query = urlencode({"listkey": STREAMS.key, "resfmt": "JSON"})
+    query = urlencode({"listkey": MAILING_LIST.key, "resfmt": "JSON"})
     path = "/api/v1.1/listsubscriberscount"
     answers = [
         client.send("GET", f"{path}?{query}"),
@@ -39,7 +39,7 @@ def test_parameters_are_read_from_the_query_or_a_form(client: Client) -> None:
 
 
 def test_a_json_body_is_ignored(client: Client) -> None:
-    body = json.dumps({"listkey": STREAMS.key, "resfmt": "JSON"})
+    body = json.dumps({"listkey": MAILING_LIST.key, "resfmt": "JSON"})
     headers = {"Content-Type": "application/json"}
     answer = client.send("POST", "/api/v1.1/listsubscriberscount", body, headers)
     assert answer.status == 200
@@ -51,7 +51,7 @@ def test_a_json_body_is_ignored(client: Client) -> None:
     [
         ("listsubscriberscount", {}),
         ("listsubscriberscount", {"listkey": ""}),
-        ("getsegmentdetails", {"listkey": STREAMS.key}),
+        ("getsegmentdetails", {"listkey": MAILING_LIST.key}),
         ("getsegmentcontacts", {}),
         ("getcampaigndetails", {}),
         ("campaignreports", {}),
@@ -74,9 +74,9 @@ def test_missing_parameters_are_an_error(
     ("endpoint", "params", "expected"),
     [
         ("listsubscriberscount", {"listkey": "3z"}, "2202"),
-        ("listsubscriberscount", {"listkey": STREAMS.key, "status": "x"}, "2001"),
+        ("listsubscriberscount", {"listkey": MAILING_LIST.key, "status": "x"}, "2001"),
         ("getsegmentdetails", {"listkey": "3z", "cvid": SEGMENT.cvid}, "2202"),
-        ("getsegmentdetails", {"listkey": STREAMS.key, "cvid": "1"}, "2603"),
+        ("getsegmentdetails", {"listkey": MAILING_LIST.key, "cvid": "1"}, "2603"),
         ("getsegmentcontacts", {"cvid": "1"}, "2603"),
         ("getsegmentcontacts", {"cvid": "x"}, "2603"),
         ("getsegmentcontacts", {"cvid": SEGMENT.cvid, "fromindex": 3}, "2604"),
@@ -155,7 +155,7 @@ def test_unknown_paths_are_an_error(service: Service, path: str) -> None:
 def test_contacts_are_counted_by_status(
     client: Client, status: str, count: int
 ) -> None:
-    params = {"listkey": STREAMS.key, "status": status}
+    params = {"listkey": MAILING_LIST.key, "status": status}
     assert client.json("listsubscriberscount", **params)["no_of_contacts"] == count
     document = client.xml("listsubscriberscount", **params)
     assert document.findtext("no_of_contacts") == str(count)

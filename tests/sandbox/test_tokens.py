@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tap_zohocampaigns.sandbox import Service
+from tests.support.fixed_account import FixedAccount
 from tests.support.sandbox_client import Client
 from tests.support.service import LISTS
-from tests.support.still_account import StillAccount
 
 if t.TYPE_CHECKING:
     from tests.sandbox.conftest import Clock
@@ -62,7 +62,7 @@ def test_the_eleventh_token_in_ten_minutes_is_refused(
     clock: Clock, status: t.Literal[200, 400]
 ) -> None:
     with (
-        Service(StillAccount(), monotonic=clock, throttle_status=status) as service,
+        Service(FixedAccount(), monotonic=clock, throttle_status=status) as service,
         Client(service) as client,
     ):
         for _ in range(10):
@@ -82,7 +82,7 @@ def test_the_eleventh_token_in_ten_minutes_is_refused(
 def test_a_valid_token_can_be_returned_again_until_it_expires(clock: Clock) -> None:
     with (
         Service(
-            StillAccount(), monotonic=clock, token_seconds=30, repeats_token=True
+            FixedAccount(), monotonic=clock, token_seconds=30, repeats_token=True
         ) as service,
         Client(service) as client,
     ):

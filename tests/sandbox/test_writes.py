@@ -9,8 +9,8 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.sandbox.conftest import NOON, Clock
+from tests.support.fixed_account import MAILING_LIST, FixedAccount
 from tests.support.sandbox_client import FORM, Answer, Client
-from tests.support.still_account import STREAMS, StillAccount
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,9 +240,9 @@ def test_writes_need_post_and_the_write_scopes(client: Client) -> None:
 
 
 def test_writes_to_a_fixed_account_are_an_error() -> None:
-    with Service(StillAccount()) as service, Client(service) as client:
+    with Service(FixedAccount()) as service, Client(service) as client:
         client.sign()
-        params = {"listkey": STREAMS.key, "contactinfo": contact("json")}
+        params = {"listkey": MAILING_LIST.key, "contactinfo": contact("json")}
         assert (
             code_and_message(post(client, "json/listsubscribe", **params))[0] == "2701"
         )

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tap_zohocampaigns.singer.progress import Progress
-from tests.support.taps import StillTap
+from tests.support.taps import FixedClockTap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.ledger import Ledger
@@ -127,7 +127,7 @@ def test_long_interval_does_not_delay_the_end() -> None:
 @pytest.mark.usefixtures("capsysbinary")
 def test_each_part_that_is_read_is_counted(service: Service, concurrency: int) -> None:
     own = {"rate_limit_ledger": "memory", "concurrency": concurrency}
-    tap = StillTap(config=service.config | own)
+    tap = FixedClockTap(config=service.config | own)
     for name, stream in tap.streams.items():
         stream.selected = name in {"segment_contacts", "list_subscriber_counts"}
     tap.sync_all()

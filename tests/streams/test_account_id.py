@@ -13,7 +13,7 @@ from tap_zohocampaigns.api.tokens.file import FileTokens
 from tap_zohocampaigns.api.tokens.opening import open_tokens
 from tap_zohocampaigns.settings.tap import complete, problems
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.odd import ALL, assert_fits, described
+from tests.support.odd import ALL, assert_records_match_schemas, tap_with_full_catalog
 from tests.support.taps import run_tap
 
 if t.TYPE_CHECKING:
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 def test_account_id_is_the_first_column_of_every_key(service: Service) -> None:
     output = run_tap(service, *ALL, account_id="north-1")
     assert output.records.keys() == {*ALL}
-    assert_fits(output)
+    assert_records_match_schemas(output)
     for message in output.messages:
         if message["type"] == "SCHEMA":
             assert message["key_properties"][0] == "account_id"
@@ -55,7 +55,7 @@ def test_setting_overrides_the_account_id_of_the_catalog(
     catalog = TapZohoCampaigns(config=config | old_settings).catalog_dict
     new_settings: Record = {"account_id": new_id} if new_id else {}
     output = run_tap(service, "tags", "account", catalog=catalog, **new_settings)
-    assert_fits(output)
+    assert_records_match_schemas(output)
     keys = {
         message["stream"]: message["key_properties"]
         for message in output.messages
@@ -118,13 +118,13 @@ def test_token_files_are_named_after_the_account_and_the_credentials(
 
 
 def test_account_id_is_the_first_key_in_the_airbyte_catalog(service: Service) -> None:
-    tap, catalog = described(service, account_id="north")
+    tap, catalog = tap_with_full_catalog(service, account_id="north")
     for entry in catalog["streams"]:
         stream = entry["stream"]
         assert stream["source_defined_primary_key"][0] == ["account_id"]
         assert next(iter(stream["json_schema"]["properties"])) == "account_id"
     assert read_catalog(catalog, tap)
-    plain_tap, plain_catalog = described(service)
+    plain_tap, plain_catalog = tap_with_full_catalog(service)
     for other_tap, other_catalog in ((tap, plain_catalog), (plain_tap, catalog)):
         with pytest.raises(SettingError, match="another `account_id`"):
             read_catalog(other_catalog, other_tap)

@@ -10,7 +10,7 @@ from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.api.wire.envelope import Envelope
 from tap_zohocampaigns.api.wire.parsers import parse_counts, parse_event_times
 from tests.support.campaigns import answer_endpoint
-from tests.support.taps import StillTap
+from tests.support.taps import FixedClockTap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
@@ -50,7 +50,7 @@ def envelope(**body: t.Any) -> Envelope:
 
 
 def test_details_and_locations_are_parsed_in_every_known_format() -> None:
-    tap = StillTap(config={"data_center": "sandbox"})
+    tap = FixedClockTap(config={"data_center": "sandbox"})
     locations = t.cast("CampaignLocations", tap.streams["campaign_locations"])
     for body in (
         {"campaign-by-loaction": {"India": 2, "in": 1}},
@@ -186,7 +186,7 @@ def test_campaign_lists_in_an_unknown_format_fail_the_stream(
 
 
 def test_created_time_of_details_comes_from_text_or_the_gmt_epoch() -> None:
-    tap = StillTap(config={"data_center": "sandbox", "timezone": "UTC"})
+    tap = FixedClockTap(config={"data_center": "sandbox", "timezone": "UTC"})
     details = t.cast("CampaignDetails", tap.streams["campaign_details"])
     for fields, expected in (
         ({"created_time": "09 Apr 2025, 08:55 AM"}, "2025-04-09T08:55:00.000Z"),

@@ -178,7 +178,7 @@ def test_each_day_adds_a_report_until_the_lookback_window_ends(
     )
     state = None
     reported_days: list[set[str]] = []
-    monkeypatch.setattr("tests.support.taps.StillTap", LaterTap)
+    monkeypatch.setattr("tests.support.taps.FixedClockTap", LaterTap)
     with Service(account, quota_calls=100_000) as service:
         for day in (0, 1, 31, 62, 90):
             LaterTap.days = day

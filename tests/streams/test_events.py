@@ -19,7 +19,7 @@ from tests.support.campaigns import (
     keys_of,
     run_failing_stream,
 )
-from tests.support.taps import NOW, StillTap, run_tap
+from tests.support.taps import NOW, FixedClockTap, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
@@ -93,7 +93,7 @@ def test_prefetched_events_are_not_marked_as_written(
     }
     _, state = interrupt_run(service, settings, 2)
     config = service.config | settings | {"rate_limit_ledger": "memory"}
-    stream = StillTap(config=config, state=state).streams["recipient_events"]
+    stream = FixedClockTap(config=config, state=state).streams["recipient_events"]
     stream.begin()
     state_before = deepcopy(stream.previous_state)
     assert state_before["open"][newest_key]["begun"]
@@ -191,7 +191,7 @@ def test_interrupted_events_are_read_in_full_after_the_window_ends(
     sent = [campaign for campaign in account.campaigns() if campaign.sent]
     newest_key = max(sent, key=lambda campaign: campaign.sent or NOW).key
     settings: dict[str, t.Any] = {"campaign_keys": [newest_key], "page_size": 50}
-    monkeypatch.setattr("tests.support.taps.StillTap", LaterTap)
+    monkeypatch.setattr("tests.support.taps.FixedClockTap", LaterTap)
     with Service(account, quota_calls=100_000) as service:
         LaterTap.days = 0
         complete = run_tap(service, "recipient_events", **settings)

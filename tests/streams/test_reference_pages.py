@@ -11,7 +11,12 @@ import pytest
 
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sandbox import Reply, Service
-from tests.support.reference import EXACT, answer, asked, topics
+from tests.support.reference import (
+    FIRST_INEXACT_INTEGER,
+    answer,
+    params_of_calls,
+    topics,
+)
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call
@@ -26,11 +31,13 @@ def test_every_page_size_reads_every_row_once(
     records = sync(*names, page_size=size).records
     for name in names:
         assert records[name] == output.records[name]
-    assert asked(service, "topics")[0]["details"] == (
+    assert params_of_calls(service, "topics")[0]["details"] == (
         f"{{from_index:0,range:{min(size, 200)}}}"
     )
-    assert len(asked(service, "topics")) == {1: 4, 2: 3, 3: 2, 500: 2}[size]
-    details = [json.loads(params["details"]) for params in asked(service, "workflow")]
+    assert len(params_of_calls(service, "topics")) == {1: 4, 2: 3, 3: 2, 500: 2}[size]
+    details = [
+        json.loads(params["details"]) for params in params_of_calls(service, "workflow")
+    ]
     # Each page starts where the one before ends; the last one starts after all rows.
     starts = [
         (int(detail.pop("page")) - 1) * int(detail["limit"]) for detail in details
@@ -52,9 +59,9 @@ def test_topics_sent_in_one_answer_are_read_once(
     answer(service, "topics", topics(count))
     records = sync("topics", page_size=size).records["topics"]
     assert [row["topic_id"] for row in records] == [
-        str(EXACT + n) for n in range(count)
+        str(FIRST_INEXACT_INTEGER + n) for n in range(count)
     ]
-    assert len(asked(service, "topics")) == 2
+    assert len(params_of_calls(service, "topics")) == 2
 
 
 def test_a_repeated_full_page_fails_the_stream(sync: Sync, service: Service) -> None:
@@ -96,14 +103,18 @@ def test_pages_shorter_than_requested_lose_no_row(
     if count > 40 and min(caps) < 20:
         count = 41
     rows = [
-        {"topicId": str(EXACT + n), "topicName": "a", "workflow_key": str(EXACT + n)}
+        {
+            "topicId": str(FIRST_INEXACT_INTEGER + n),
+            "topicName": "a",
+            "workflow_key": str(FIRST_INEXACT_INTEGER + n),
+        }
         for n in range(count)
     ]
     serve_in_pages(service, endpoint, rows, caps)
     stream = {"topics": "topics", "workflow": "workflows"}[endpoint]
     key = {"topics": "topic_id", "workflow": "workflow_key"}[endpoint]
     keys = [row[key] for row in sync(stream).records[stream]]
-    assert sorted(keys) == [str(EXACT + n) for n in range(count)]
+    assert sorted(keys) == [str(FIRST_INEXACT_INTEGER + n) for n in range(count)]
 
 
 def test_rows_inserted_between_pages_do_not_fail_the_stream(
@@ -114,13 +125,13 @@ def test_rows_inserted_between_pages_do_not_fail_the_stream(
     serve_page = service.intercept
 
     def intercept(call: Call) -> Reply | None:
-        if call.endpoint == "topics" and len(asked(service, "topics")) == 2:
+        if call.endpoint == "topics" and len(params_of_calls(service, "topics")) == 2:
             rows[:0] = [{"topicId": str(n), "topicName": "new"} for n in range(200)]
         return serve_page(call) if serve_page else None
 
     service.intercept = intercept
     topic_ids = {row["topic_id"] for row in sync("topics").records["topics"]}
-    assert topic_ids >= {str(EXACT + n) for n in range(450)}
+    assert topic_ids >= {str(FIRST_INEXACT_INTEGER + n) for n in range(450)}
 
 
 @pytest.mark.parametrize("empty", [None, "", "null"])

@@ -11,8 +11,8 @@ import pytest
 from tap_zohocampaigns.api.wire.parsers import parse_criteria
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.sandbox.world.account import STATUSES
-from tests.support.stream_cases import FORMATS, keys, sent
-from tests.support.taps import Output, StillTap, run_tap
+from tests.support.stream_cases import FORMATS, primary_keys_of, sent_campaigns
+from tests.support.taps import FixedClockTap, Output, run_tap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, LivingAccount
@@ -38,7 +38,7 @@ def test_recipients_of_drafts_are_not_requested(
         for call in service.calls
         if call.endpoint == "getcampaignrecipientsdata"
     }
-    assert requested_keys == {campaign.key for campaign in sent(account)}
+    assert requested_keys == {campaign.key for campaign in sent_campaigns(account)}
 
 
 def test_details_are_requested_only_for_ab_tests(
@@ -59,16 +59,16 @@ def test_key_settings_limit_what_is_read(
     sync: Sync, service: Service, account: LivingAccount
 ) -> None:
     segment = biggest_segment(account)
-    campaign = sent(account)[0]
+    campaign = sent_campaigns(account)[0]
     output = sync(
         list_keys=[segment.list_key],
         cvids=[segment.cvid],
         campaign_keys=[campaign.key],
         actions=["openedcontacts"],
     )
-    assert keys(output, "mailing_lists") == [(segment.list_key,)]
-    assert keys(output, "segments") == [(segment.cvid,)]
-    assert keys(output, "campaigns") == [(campaign.key,)]
+    assert primary_keys_of(output, "mailing_lists") == [(segment.list_key,)]
+    assert primary_keys_of(output, "segments") == [(segment.cvid,)]
+    assert primary_keys_of(output, "campaigns") == [(campaign.key,)]
     recipients = output.records["campaign_recipients"]
     assert {(row["campaign_key"], row["action"]) for row in recipients} == {
         (campaign.key, "openedcontacts")
@@ -116,7 +116,7 @@ def test_every_clamp_and_page_size_reads_every_row_once(
         output = run_tap(
             service, "segment_contacts", "campaigns", page_size=size, cvids=[cvid]
         )
-    assert sorted(keys(output, "segment_contacts")) == sorted(
+    assert sorted(primary_keys_of(output, "segment_contacts")) == sorted(
         (cvid, member.contact.email) for member in account.members(cvid)
     )
     assert len(output.records["campaigns"]) == 30
@@ -137,7 +137,7 @@ def test_a_campaign_deleted_during_the_run_is_skipped_with_one_warning(
     account: LivingAccount,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    deleted, *others = sent(account)
+    deleted, *others = sent_campaigns(account)
     service.intercept = lambda call: not_found_reply(call, deleted.key)
     output = sync("campaign_recipients")
     read_keys = {row["campaign_key"] for row in output.records["campaign_recipients"]}
@@ -230,7 +230,7 @@ def test_criteria_in_an_unknown_format_go_to_custom_fields(
 
 
 def test_a_deselected_field_is_not_written(service: Service) -> None:
-    catalog = StillTap(config=service.config).catalog_dict
+    catalog = FixedClockTap(config=service.config).catalog_dict
     deselected = {
         "segment_contacts": "phone",
         "snapshots": "rows_read",

@@ -12,7 +12,7 @@ from singer_sdk.exceptions import MappingError
 from tap_zohocampaigns.airbyte.catalog import read_catalog
 from tap_zohocampaigns.airbyte.tap import AirbyteTap
 from tap_zohocampaigns.singer.user_errors import user_message
-from tests.support.odd import described
+from tests.support.odd import tap_with_full_catalog
 from tests.support.taps import run_tap
 
 if t.TYPE_CHECKING:
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 def test_airbyte_records_have_only_the_columns_of_the_catalog(
     service: Service, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    _, catalog = described(service)
+    _, catalog = tap_with_full_catalog(service)
     for entry in catalog["streams"]:
         if entry["stream"]["name"] == "segment_contacts":
             del entry["stream"]["json_schema"]["properties"]["phone"]

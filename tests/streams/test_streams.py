@@ -10,7 +10,7 @@ from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox.world.account import ACTIONS, STATUSES
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.sync.schemas import load_schema
-from tests.support.stream_cases import FORMATS, keys, sent
+from tests.support.stream_cases import FORMATS, primary_keys_of, sent_campaigns
 from tests.support.taps import NOW, Output
 
 if t.TYPE_CHECKING:
@@ -27,7 +27,7 @@ JSON_ONLY = {
 
 
 def test_every_list_is_read(output: Output, account: LivingAccount) -> None:
-    assert keys(output, "mailing_lists") == [
+    assert primary_keys_of(output, "mailing_lists") == [
         (mailing_list.key,) for mailing_list in account.lists()
     ]
 
@@ -119,7 +119,7 @@ def test_every_recipient_of_every_action_is_read_once(
 ) -> None:
     expected = Counter(
         (campaign.key, campaign.parent_key, action, recipient.contact.email)
-        for campaign in sent(account)
+        for campaign in sent_campaigns(account)
         for action in ACTIONS
         for recipient in account.recipients(campaign.key, action)
     )
@@ -140,7 +140,7 @@ def test_every_recipient_of_every_action_is_read_once(
 def test_recipients_have_the_time_of_their_sending(
     sync: Sync, account: LivingAccount
 ) -> None:
-    campaign = sent(account)[0]
+    campaign = sent_campaigns(account)[0]
     records = sync(campaign_keys=[campaign.key], actions=["sentcontacts"]).records
     assert {
         record["contact_email"]: record["sent_time"]
@@ -162,7 +162,7 @@ def test_recipients_have_all_names_and_custom_fields(
             recipient.contact.phone or None,
             dict(recipient.contact.custom),
         )
-        for campaign in sent(account)
+        for campaign in sent_campaigns(account)
         for recipient in account.recipients(campaign.key, "sentcontacts")
     }
     recipients = {
@@ -187,7 +187,7 @@ def test_each_part_has_a_snapshot_with_its_row_count(
         f"campaign_recipients/{campaign.key}/{action}": len(
             account.recipients(campaign.key, action)
         )
-        for campaign in sent(account)
+        for campaign in sent_campaigns(account)
         for action in ACTIONS
     } | {
         f"segment_contacts/{segment.cvid}": len(account.members(segment.cvid))
@@ -231,7 +231,9 @@ def test_json_and_xml_give_the_same_records(sync: Sync) -> None:
             from_json.records[stream.name],
             from_xml.records[stream.name],
         )
-        assert keys(from_json, stream.name) == keys(from_xml, stream.name)
+        assert primary_keys_of(from_json, stream.name) == primary_keys_of(
+            from_xml, stream.name
+        )
         for json_row, xml_row in zip(json_rows, xml_rows, strict=True):
             if stream.name == "mailing_lists":
                 # XML has only a wrong creation date, which goes to `custom_fields`.

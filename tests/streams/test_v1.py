@@ -23,7 +23,7 @@ from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.pipelines.test_kill import CUT, assert_whole, last_state
 from tests.pipelines.test_kill import run as run_in_town
 from tests.support.tap_command import TAP, error_messages, run_tap_command
-from tests.support.taps import NOW, Output, StillTap, run_tap
+from tests.support.taps import NOW, FixedClockTap, Output, run_tap
 from tests.support.town import Town
 from tests.support.warehouse import Warehouse
 from tests.support.zoho import AUTH_TOKEN
@@ -176,7 +176,7 @@ def test_a_second_run_reads_only_open_campaigns_and_loses_no_change(
     with V1Service(account, quota_calls=100_000) as service:
         first = run_tap(service, response_format=format_)
     elapsed = timedelta(hours=5)
-    monkeypatch.setattr(StillTap, "now", lambda _: NOW + elapsed)
+    monkeypatch.setattr(FixedClockTap, "now", lambda _: NOW + elapsed)
     later_account = LivingAccount(clock=lambda: NOW + elapsed)
     with V1Service(later_account, quota_calls=100_000) as service:
         second = run_tap(service, response_format=format_, state=first.state)
@@ -265,7 +265,7 @@ def test_the_tap_waits_for_a_locked_endpoint(v1_service: Service, format_: str) 
 
 def test_a_plan_gives_recipient_calls_as_a_minimum(v1_service: Service) -> None:
     config = v1_service.config | {"rate_limit_ledger": "memory"}
-    plan = make_plan(StillTap(config=config))
+    plan = make_plan(FixedClockTap(config=config))
     assert plan["at_least"] == [RECIPIENTS, "campaign_recipients"]
     run_tap(v1_service)
     calls = [call.endpoint for call in v1_service.calls[plan["asked"] :]]
@@ -282,7 +282,7 @@ def test_a_plan_gives_recipient_calls_as_a_minimum(v1_service: Service) -> None:
 
 def test_a_plan_of_version_1_1_has_no_minimum(service: Service) -> None:
     config = service.config | {"rate_limit_ledger": "memory"}
-    plan = make_plan(StillTap(config=config))
+    plan = make_plan(FixedClockTap(config=config))
     assert plan["at_least"] == []
     assert "≥" not in as_text(plan)
 

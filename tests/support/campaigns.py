@@ -12,14 +12,14 @@ import pytest
 
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.sandbox import Reply, Service
-from tests.support.taps import NOW, Output, StillTap
+from tests.support.taps import NOW, FixedClockTap, Output
 
 if t.TYPE_CHECKING:
     Rows: t.TypeAlias = list[dict[str, t.Any]]
 FORMATS = ("json", "xml")
 
 
-class LaterTap(StillTap):
+class LaterTap(FixedClockTap):
     """The tap, with a clock that is `days` ahead of the account."""
 
     days = 0
@@ -49,7 +49,7 @@ def run_failing_stream(
     """Run a stream that fails; return its records and the last state, if any."""
     config = service.config | settings
     config |= {"retry_max_seconds": 0, "rate_limit_ledger": "memory"}
-    tap = StillTap(config=config)
+    tap = FixedClockTap(config=config)
     for name, tap_stream in tap.streams.items():
         tap_stream.selected = name == stream
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")

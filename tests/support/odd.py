@@ -27,7 +27,7 @@ def columns_of(output: Output) -> dict[str, list[str]]:
     }
 
 
-def assert_fits(output: Output) -> None:
+def assert_records_match_schemas(output: Output) -> None:
     """Check that every record has exactly the fields of its schema, in order."""
     columns = columns_of(output)
     assert output.records
@@ -36,7 +36,9 @@ def assert_fits(output: Output) -> None:
             assert [*record] == columns[stream], stream
 
 
-def described(service: Service, **settings: str) -> tuple[AirbyteTap, Record]:
+def tap_with_full_catalog(
+    service: Service, **settings: str
+) -> tuple[AirbyteTap, Record]:
     """Return an Airbyte tap, and a configured catalog with all of its streams."""
     config = service.config | {"rate_limit_ledger": "memory"} | settings
     tap = AirbyteTap(config=config)

@@ -13,7 +13,7 @@ from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
 
 # The tap halves a page size that is refused, but not below this.
-DEFAULT = 20
+SMALLEST_PAGE = 20
 
 
 @dataclass
@@ -23,15 +23,15 @@ class Endpoint:
     rows: list[dict[str, t.Any]]
     clamp: int = 10**9
     """The most rows of a page, even if more are asked for."""
-    largest: int = 10**9
+    largest_range: int = 10**9
     """The largest `range`; a call with a larger one fails."""
-    off: int | None = None
+    total_error: int | None = None
     """By how much the reported total is wrong; None: no total is reported."""
-    echoed: bool = False
+    reports_range: bool = False
     """Whether answers report the range that was used."""
-    again: int = 0
+    repeated_rows: int = 0
     """How many rows of the previous page each page repeats."""
-    doubled: bool = False
+    repeats_each_row: bool = False
     """Whether each row comes twice in a row."""
     calls: list[tuple[int, int]] = field(default_factory=list)
 
@@ -39,22 +39,22 @@ class Endpoint:
         """Return a page, and note the call."""
         self.calls.append((fromindex, size))
         assert fromindex >= 1
-        if size > self.largest:
+        if size > self.largest_range:
             msg = "Zoho answered with code 6502: lower `page_size`."
             raise RangeRefused(msg)
-        first = max(fromindex - 1 - self.again, 0)
-        rows = [row for row in self.rows for _ in range(1 + self.doubled)]
+        first = max(fromindex - 1 - self.repeated_rows, 0)
+        rows = [row for row in self.rows for _ in range(1 + self.repeats_each_row)]
         page = rows[first : first + min(size, self.clamp)]
-        total = None if self.off is None else len(rows) + self.off
-        used = min(size, self.clamp) if self.echoed else None
+        total = None if self.total_error is None else len(rows) + self.total_error
+        used = min(size, self.clamp) if self.reports_range else None
         return Page([dict(row) for row in page], total, used)
 
 
-def numbered(count: int) -> list[dict[str, t.Any]]:
+def numbered_rows(count: int) -> list[dict[str, t.Any]]:
     return [{"key": number} for number in range(count)]
 
 
-def read(
+def read_all(
     endpoint: Endpoint, size: int, at_once: int = 1, expected: int | None = None
 ) -> list[dict[str, t.Any]]:
     pages = Paginator(size, itemgetter("key"), at_once)

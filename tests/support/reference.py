@@ -12,8 +12,8 @@ if t.TYPE_CHECKING:
     from tests.support.taps import Record
 FORMATS = ("json", "xml")
 # From here on, a float can't represent every integer.
-EXACT = 2**53
-OFFICE = {
+FIRST_INEXACT_INTEGER = 2**53
+REFERENCE_ENDPOINTS = {
     "contact_fields": "contact/allfields",
     "tags": "tag/getalltags",
     "topics": "topics",
@@ -32,16 +32,19 @@ def answer(service: Service, endpoint: str, body: object) -> None:
     service.intercept = intercept
 
 
-def asked(service: Service, endpoint: str) -> list[dict[str, str]]:
+def params_of_calls(service: Service, endpoint: str) -> list[dict[str, str]]:
     """Return the parameters of each call of an endpoint."""
     return [call.params for call in service.calls if call.endpoint == endpoint]
 
 
-def held(records: list[Record]) -> list[Record]:
+def without_nulls(records: list[Record]) -> list[Record]:
     """Return records without their null fields."""
     return [{n: v for n, v in row.items() if v is not None} for row in records]
 
 
 def topics(number: int) -> Record:
-    rows = [{"topicId": str(EXACT + n), "topicName": str(n)} for n in range(number)]
+    rows = [
+        {"topicId": str(FIRST_INEXACT_INTEGER + n), "topicName": str(n)}
+        for n in range(number)
+    ]
     return {"code": "200", "message": "Success", "topicDetails": rows}

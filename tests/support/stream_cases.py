@@ -13,14 +13,14 @@ if t.TYPE_CHECKING:
 FORMATS = ("json", "xml")
 
 
-def sent(account: LivingAccount) -> list[Campaign]:
+def sent_campaigns(account: LivingAccount) -> list[Campaign]:
     """Return all campaigns that were sent, with the test sends of A/B campaigns."""
     parents = [campaign for campaign in account.campaigns() if campaign.sent]
     children = [account.campaign(key) for parent in parents for key in parent.children]
     return [*parents, *filter(None, children)]
 
 
-def keys(output: Output, stream: str) -> list[tuple[t.Any, ...]]:
+def primary_keys_of(output: Output, stream: str) -> list[tuple[t.Any, ...]]:
     """Return the primary keys of the records of a stream."""
     names = next(one for one in STREAMS if one.name == stream).primary_keys
     return [tuple(record[name] for name in names) for record in output.records[stream]]

@@ -40,7 +40,7 @@ class Output:
         return t.cast("dict[str, t.Any]", states[-1])
 
 
-class StillTap(TapZohoCampaigns):
+class FixedClockTap(TapZohoCampaigns):
     """The tap with a fixed clock."""
 
     def now(self) -> datetime:
@@ -58,7 +58,7 @@ def run_tap(
     # The service allows more calls than Zoho's quota.
     limits = {"rate_limit_ledger": "memory", "rate_limit_calls": 10_000}
     config = service.config | limits | settings
-    tap = StillTap(config=config, state=state, catalog=catalog)
+    tap = FixedClockTap(config=config, state=state, catalog=catalog)
     if selected:
         for name, stream in tap.streams.items():
             stream.selected = name in selected

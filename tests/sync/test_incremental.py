@@ -17,7 +17,7 @@ from tap_zohocampaigns.sync.parts import Part
 from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.spool import Spool
 from tests.support.incremental import MEMBERS, RECIPIENTS
-from tests.support.taps import NOW, StillTap, run_tap
+from tests.support.taps import NOW, FixedClockTap, run_tap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 def move_clock(monkeypatch: pytest.MonkeyPatch, elapsed: timedelta) -> LivingAccount:
     """Move the clock of the tap, and return the same account at that later time."""
-    monkeypatch.setattr(StillTap, "now", lambda _: NOW + elapsed)
+    monkeypatch.setattr(FixedClockTap, "now", lambda _: NOW + elapsed)
     return LivingAccount(clock=lambda: NOW + elapsed)
 
 
@@ -239,7 +239,7 @@ def test_members_who_enter_an_empty_segment_are_written() -> None:
 def test_memory_does_not_grow_with_the_members_of_a_segment(
     service: Service, monkeypatch: pytest.MonkeyPatch, *, known: bool
 ) -> None:
-    tap = StillTap(config=service.config)
+    tap = FixedClockTap(config=service.config)
     stream = t.cast("t.Any", tap.streams["segment_contacts"])
     monkeypatch.setattr(tap.message_writer, "write_message", lambda _: None)
     saved_line = {"added": "2024", "digest": "another", "at": "", "start": ""}

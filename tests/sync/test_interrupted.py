@@ -15,7 +15,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tests.support.incremental import RECIPIENTS
-from tests.support.taps import Output, StillTap, run_tap
+from tests.support.taps import FixedClockTap, Output, run_tap
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,7 @@ def test_a_run_stopped_by_a_lock_is_continued_by_the_next(
     # The tap's own process uses the clock of this machine.
     now = datetime.now(UTC)
     account = LivingAccount(clock=lambda: now)
-    monkeypatch.setattr(StillTap, "now", lambda _: now)
+    monkeypatch.setattr(FixedClockTap, "now", lambda _: now)
     with Service(account, quota_calls=40) as service:
         run = Run(tmp_path, service, rate_limit_on_lock="stop")
         first = run.end(0)

@@ -16,44 +16,51 @@ from hypothesis import strategies as st
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
-from tests.support.pages import DEFAULT, SIZES, Endpoint, most_calls, numbered, read
+from tests.support.pages import (
+    SIZES,
+    SMALLEST_PAGE,
+    Endpoint,
+    most_calls,
+    numbered_rows,
+    read_all,
+)
 
 
 @given(
     rows=st.integers(0, 300),
-    size=st.integers(DEFAULT, 1000),
-    largest=st.integers(DEFAULT, 1000),
+    size=st.integers(SMALLEST_PAGE, 1000),
+    largest_range=st.integers(SMALLEST_PAGE, 1000),
 )
 def test_a_refused_range_is_halved_until_it_is_accepted(
-    rows: int, size: int, largest: int
+    rows: int, size: int, largest_range: int
 ) -> None:
-    endpoint = Endpoint(numbered(rows), largest=largest)
-    assert read(endpoint, size) == numbered(rows)
+    endpoint = Endpoint(numbered_rows(rows), largest_range=largest_range)
+    assert read_all(endpoint, size) == numbered_rows(rows)
     sizes = [size for _, size in endpoint.calls]
-    refused = [size for size in sizes if size > largest]
+    refused = [size for size in sizes if size > largest_range]
     assert sizes[: len(refused)] == refused
     assert len(refused) <= 6
     final_size = sizes[-1]
-    assert final_size >= min(size, DEFAULT, largest)
+    assert final_size >= min(size, SMALLEST_PAGE, largest_range)
     assert len(sizes) - len(refused) <= most_calls(rows, final_size)
 
 
 def test_a_range_refused_between_pages_loses_no_row() -> None:
-    endpoint = Endpoint(numbered(250), largest=100)
+    endpoint = Endpoint(numbered_rows(250), largest_range=100)
     pages = Paginator(100, itemgetter("key"))
     rows = []
     for page, _ in Reading(pages, endpoint.ask):
         rows += page
-        endpoint.largest = 40
-    assert rows == numbered(250)
+        endpoint.largest_range = 40
+    assert rows == numbered_rows(250)
     assert [size for _, size in endpoint.calls][:4] == [100, 100, 50, 25]
 
 
 @pytest.mark.parametrize("size", [5, 20, 500])
 def test_a_service_that_refuses_every_range_fails_naming_page_size(size: int) -> None:
-    endpoint = Endpoint(numbered(1), largest=0)
+    endpoint = Endpoint(numbered_rows(1), largest_range=0)
     with pytest.raises(FatalError, match="`page_size`"):
-        read(endpoint, size)
+        read_all(endpoint, size)
     assert len(endpoint.calls) <= 6
 
 
@@ -66,20 +73,20 @@ class IgnoresFromIndex(Endpoint):
         return super().ask(1, size)
 
 
-@pytest.mark.parametrize("clamp", [10, DEFAULT, 500])
+@pytest.mark.parametrize("clamp", [10, SMALLEST_PAGE, 500])
 @pytest.mark.parametrize("rows", [20, 500, 501, 2000])
 def test_a_service_that_ignores_fromindex_fails_rather_than_loses_rows(
     rows: int, clamp: int
 ) -> None:
     with pytest.raises(FatalError, match="`fromindex`"):
-        read(IgnoresFromIndex(numbered(rows), clamp), 500)
+        read_all(IgnoresFromIndex(numbered_rows(rows), clamp), 500)
 
 
 def test_a_service_that_ignores_fromindex_fails_if_a_count_is_higher() -> None:
     with pytest.raises(FatalError, match="`fromindex`"):
-        read(IgnoresFromIndex(numbered(40), clamp=37), 500, expected=40)
+        read_all(IgnoresFromIndex(numbered_rows(40), clamp=37), 500, expected=40)
     with pytest.raises(FatalError, match="`fromindex`"):
-        read(IgnoresFromIndex(numbered(40), clamp=37, echoed=True), 500)
+        read_all(IgnoresFromIndex(numbered_rows(40), clamp=37, reports_range=True), 500)
 
 
 @pytest.mark.parametrize("size", [1, 5, 19])
@@ -87,36 +94,38 @@ def test_a_service_that_ignores_fromindex_fails_with_small_pages_too(
     size: int,
 ) -> None:
     with pytest.raises(FatalError, match="`fromindex`"):
-        read(IgnoresFromIndex(numbered(100)), size)
+        read_all(IgnoresFromIndex(numbered_rows(100)), size)
 
 
 def test_a_repeated_page_fails_if_the_counter_reports_more_rows() -> None:
     with pytest.raises(FatalError, match="`fromindex`"):
-        read(IgnoresFromIndex(numbered(100), clamp=10, off=0), 500)
+        read_all(IgnoresFromIndex(numbered_rows(100), clamp=10, total_error=0), 500)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 19, 21, 137])
 def test_a_service_without_pages_is_read_in_full_if_it_has_few_rows(rows: int) -> None:
-    assert read(IgnoresFromIndex(numbered(rows)), 500) == numbered(rows)
+    assert read_all(IgnoresFromIndex(numbered_rows(rows)), 500) == numbered_rows(rows)
 
 
 @pytest.mark.parametrize("rows", [10, 20, 500])
 def test_a_repeated_page_is_the_end_if_the_expected_count_matches(rows: int) -> None:
-    assert read(IgnoresFromIndex(numbered(rows)), 500, expected=rows) == numbered(rows)
+    assert read_all(
+        IgnoresFromIndex(numbered_rows(rows)), 500, expected=rows
+    ) == numbered_rows(rows)
 
 
 def test_a_last_page_with_only_old_rows_is_the_end() -> None:
     # Thirty rows were inserted at the front between two calls.
-    endpoint = Endpoint(numbered(50), again=30)
-    assert read(endpoint, 50) == numbered(50)
+    endpoint = Endpoint(numbered_rows(50), repeated_rows=30)
+    assert read_all(endpoint, 50) == numbered_rows(50)
 
 
 @pytest.mark.parametrize("clamp", [2, 7, 10, 100])
-@pytest.mark.parametrize("off", [None, 0])
+@pytest.mark.parametrize("total_error", [None, 0])
 def test_a_page_repeated_because_rows_were_inserted_is_not_the_end(
-    clamp: int, off: int | None
+    clamp: int, total_error: int | None
 ) -> None:
-    endpoint = Endpoint(numbered(137), clamp, off=off)
+    endpoint = Endpoint(numbered_rows(137), clamp, total_error=total_error)
 
     def ask(fromindex: int, size: int) -> Page:
         if len(endpoint.calls) == 1:
@@ -127,32 +136,32 @@ def test_a_page_repeated_because_rows_were_inserted_is_not_the_end(
 
     reading = Reading(Paginator(500, itemgetter("key")), ask)
     rows = [row for page, _ in reading for row in page]
-    assert [row for row in rows if row in numbered(137)] == numbered(137)
+    assert [row for row in rows if row in numbered_rows(137)] == numbered_rows(137)
 
 
 @pytest.mark.parametrize("clamp", [1, 2, 3, 5, 7, 19])
 def test_a_clamp_below_the_overlap_loses_no_row(clamp: int) -> None:
     for clamps in ([clamp], [100, clamp], [clamp, 1, 7, 2, 100]):
         lengths = cycle(clamps)
-        endpoint = Endpoint(numbered(137))
+        endpoint = Endpoint(numbered_rows(137))
 
         def ask(fromindex: int, size: int) -> Page:
             endpoint.clamp = next(lengths)  # noqa: B023 (it is called at once)
             return endpoint.ask(fromindex, size)  # noqa: B023
 
         reading = Reading(Paginator(500, itemgetter("key")), ask)
-        assert [row for page, _ in reading for row in page] == numbered(137)
+        assert [row for page, _ in reading for row in page] == numbered_rows(137)
         assert reading.proved
 
 
 @pytest.mark.parametrize("position", [7, 30, 60, 129])
 @pytest.mark.parametrize("prove", [True, False])
 def test_a_duplicate_row_hides_no_row_between(position: int, *, prove: bool) -> None:
-    rows = numbered(130)
+    rows = numbered_rows(130)
     rows.insert(position, {"key": 1})
     endpoint = Endpoint(rows, clamp=12)
     reading = Reading(Paginator(12, itemgetter("key")), endpoint.ask, prove=prove)
-    assert [row for page, _ in reading for row in page] == numbered(130)
+    assert [row for page, _ in reading for row in page] == numbered_rows(130)
 
 
 @pytest.mark.parametrize("old_position", [0, 5, 9])
@@ -160,7 +169,7 @@ def test_a_duplicate_row_hides_no_row_between(position: int, *, prove: bool) -> 
 def test_a_row_that_moves_down_hides_no_row_between(
     old_position: int, new_position: int
 ) -> None:
-    endpoint = Endpoint(numbered(50), clamp=10)
+    endpoint = Endpoint(numbered_rows(50), clamp=10)
 
     def ask(fromindex: int, size: int) -> Page:
         if len(endpoint.calls) == 1:
@@ -175,7 +184,7 @@ def test_a_row_that_moves_down_hides_no_row_between(
 @pytest.mark.parametrize("deleted", [3, 5, 8, 25])
 def test_rows_deleted_between_pages_hide_no_other_row(deleted: int) -> None:
     for calls_before in (1, 2, 3, 4, 5):
-        endpoint = Endpoint(numbered(43), clamp=10)
+        endpoint = Endpoint(numbered_rows(43), clamp=10)
 
         def ask(fromindex: int, size: int) -> Page:
             if len(endpoint.calls) == calls_before:  # noqa: B023 (it is called at once)
@@ -188,7 +197,7 @@ def test_rows_deleted_between_pages_hide_no_other_row(deleted: int) -> None:
 
 
 def test_rows_deleted_while_the_end_is_requested_hide_no_other_row() -> None:
-    endpoint = Endpoint(numbered(20), clamp=17)
+    endpoint = Endpoint(numbered_rows(20), clamp=17)
 
     def ask(fromindex: int, size: int) -> Page:
         if fromindex == 18:
@@ -196,13 +205,13 @@ def test_rows_deleted_while_the_end_is_requested_hide_no_other_row() -> None:
         return endpoint.ask(fromindex, size)
 
     reading = Reading(Paginator(500, itemgetter("key")), ask, prove=True)
-    assert [row for page, _ in reading for row in page] == numbered(20)
+    assert [row for page, _ in reading for row in page] == numbered_rows(20)
 
 
 @pytest.mark.parametrize("clamp", [1, 3, 4, 500])
 @pytest.mark.parametrize("position", [0, 3, 4, 9])
 def test_a_row_without_key_is_skipped_and_counted(position: int, clamp: int) -> None:
-    rows = numbered(11)
+    rows = numbered_rows(11)
     rows[position]["key"] = rows[5]["key"] = None
     endpoint = Endpoint(rows, clamp)
     reading = Reading(Paginator(500, itemgetter("key")), endpoint.ask)
@@ -213,11 +222,11 @@ def test_a_row_without_key_is_skipped_and_counted(position: int, clamp: int) -> 
 
 
 def test_rows_without_key_count_in_the_cursor() -> None:
-    rows = [{"key": None}, *numbered(6), {"key": None}]
-    endpoint = Endpoint(rows, off=0, echoed=True)
+    rows = [{"key": None}, *numbered_rows(6), {"key": None}]
+    endpoint = Endpoint(rows, total_error=0, reports_range=True)
     reading = Reading(Paginator(500, itemgetter("key")), endpoint.ask)
     [(page, cursor)] = reading
-    assert page == numbered(6)
+    assert page == numbered_rows(6)
     assert cursor.start == 9
     assert (reading.without_key, reading.short, len(endpoint.calls)) == (2, False, 1)
     keyless = Endpoint([{"key": None}] * 30, clamp=7)
@@ -229,7 +238,7 @@ def test_rows_without_key_count_in_the_cursor() -> None:
 @pytest.mark.parametrize("clamp", [1, 2, 7, 10])
 @pytest.mark.parametrize("stop", [1, 2, 5])
 def test_reading_resumes_where_it_was_stopped(stop: int, clamp: int) -> None:
-    rows = numbered(40)
+    rows = numbered_rows(40)
     paginator = Paginator(20, itemgetter("key"))
     first = Reading(paginator, Endpoint(rows, clamp).ask)
     pages = [next(first) for _ in range(stop)]
@@ -307,20 +316,20 @@ def test_every_row_is_read_once_with_lookahead(
     errors: tuple[int | None, int | None],
     at_once: int,
 ) -> None:
-    off, count_error = errors
-    assume(rows or (off or 0) <= 0)
-    sequential = Endpoint(numbered(rows), clamp, off=off)
-    assert read(sequential, size) == numbered(rows)
+    total_error, count_error = errors
+    assume(rows or (total_error or 0) <= 0)
+    sequential = Endpoint(numbered_rows(rows), clamp, total_error=total_error)
+    assert read_all(sequential, size) == numbered_rows(rows)
     expected = None if count_error is None else rows + count_error
-    concurrent = Endpoint(numbered(rows), clamp, off=off)
-    assert read(concurrent, size, at_once, expected) == numbered(rows)
+    concurrent = Endpoint(numbered_rows(rows), clamp, total_error=total_error)
+    assert read_all(concurrent, size, at_once, expected) == numbered_rows(rows)
     # A right counter costs no extra call; a wrong one costs the calls in flight.
-    extra_calls = 0 if not off and not count_error else 2 * (at_once - 1)
+    extra_calls = 0 if not total_error and not count_error else 2 * (at_once - 1)
     assert len({*concurrent.calls}) <= len({*sequential.calls}) + extra_calls
 
 
 def test_pages_are_requested_concurrently_if_their_number_is_known() -> None:
-    endpoint = Endpoint(numbered(95), clamp=10, off=0)
+    endpoint = Endpoint(numbered_rows(95), clamp=10, total_error=0)
     barrier = threading.Barrier(3)
 
     def ask(fromindex: int, size: int) -> Page:
@@ -334,8 +343,8 @@ def test_pages_are_requested_concurrently_if_their_number_is_known() -> None:
 
 
 def test_lookahead_pages_that_do_not_fit_are_requested_again() -> None:
-    rows = numbered(60)
-    endpoint = Endpoint(rows, clamp=10, off=0)
+    rows = numbered_rows(60)
+    endpoint = Endpoint(rows, clamp=10, total_error=0)
 
     def ask(fromindex: int, size: int) -> Page:
         page = endpoint.ask(fromindex, size)
@@ -351,7 +360,7 @@ def test_lookahead_pages_that_do_not_fit_are_requested_again() -> None:
 
 
 def test_an_error_of_a_page_is_raised_when_its_turn_comes() -> None:
-    endpoint = Endpoint(numbered(60), clamp=10, off=0)
+    endpoint = Endpoint(numbered_rows(60), clamp=10, total_error=0)
 
     def ask(fromindex: int, size: int) -> Page:
         if fromindex > 20:

@@ -15,7 +15,7 @@ import pytest
 from tap_zohocampaigns.api.errors import NotFound
 from tap_zohocampaigns.commands.plan import make_plan
 from tap_zohocampaigns.sync.shared_calls import SharedCalls
-from tests.support.taps import StillTap
+from tests.support.taps import FixedClockTap
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.envelope import Envelope
@@ -98,7 +98,7 @@ def test_log_and_plan_have_the_same_calls(
     caplog.set_level("INFO")
     own = {"rate_limit_ledger": "memory", "concurrency": concurrency}
     config = service.config | own
-    StillTap(config=config).sync_all()
+    FixedClockTap(config=config).sync_all()
     state = [json.loads(line) for line in capsys.readouterr().out.splitlines()][-1]
     assert state["type"] == "STATE"
     logged = {
@@ -108,7 +108,7 @@ def test_log_and_plan_have_the_same_calls(
     }
     planned = {
         row["stream"]: row["calls"]
-        for row in make_plan(StillTap(config=config))["streams"]
+        for row in make_plan(FixedClockTap(config=config))["streams"]
     }
     # The size of segments is known after the first run only.
     for calls in (logged, planned):

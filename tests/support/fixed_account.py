@@ -27,7 +27,7 @@ WINTER = datetime(2013, 1, 15, 17, 39, 21, tzinfo=UTC)
 SPRING = datetime(2025, 3, 11, 12, 55, 7, tzinfo=UTC)
 SUMMER = datetime(2013, 8, 2, 16, 39, 21, tzinfo=UTC)
 
-ODD = Contact(
+ODD_CONTACT = Contact(
     email="O'Neil+news@Example.com",
     contact_id="303000014269257",
     first_name='Zoë "Zo" <z>',
@@ -36,9 +36,9 @@ ODD = Contact(
     phone="+1 555 0100",
     custom={"last seen yymmdd": "240311", "favourite colour": "red & white"},
 )
-BARE = Contact(email="bare@example.com", contact_id="303000014269258")
+MINIMAL_CONTACT = Contact(email="bare@example.com", contact_id="303000014269258")
 
-STREAMS = MailingList(
+MAILING_LIST = MailingList(
     key="3z" + "a" * 64,
     name="News & <offers>",
     description="",
@@ -48,10 +48,10 @@ STREAMS = MailingList(
     owner="O'Brien",
     zuid="4179027",
 )
-DELETED = replace(STREAMS, key="3z" + "8" * 64, deleted=True)
+DELETED = replace(MAILING_LIST, key="3z" + "8" * 64, deleted=True)
 SEGMENT = Segment(
     cvid="303000014567003",
-    list_key=STREAMS.key,
+    list_key=MAILING_LIST.key,
     name="Blue & green",
     criteria=(
         Criterion("Favourite colour", "is", "blue", "and"),
@@ -72,14 +72,14 @@ SENT = Campaign(
     updated=SUMMER,
     sent=SUMMER,
     zuid="4179027",
-    list_key=STREAMS.key,
+    list_key=MAILING_LIST.key,
     cvids=(SEGMENT.cvid,),
     topic=TOPIC,
 )
 CHILDREN = tuple(
     replace(SENT, key="3z" + letter * 64, parent_key="3z" + "c" * 64) for letter in "de"
 )
-TESTED = replace(
+AB_CAMPAIGN = replace(
     SENT,
     key="3z" + "c" * 64,
     kind="abtesting",
@@ -91,18 +91,18 @@ DRAFT = replace(SENT, key="3z" + "f" * 64, status="Draft", sent=None)
 
 
 @dataclass
-class StillAccount:
+class FixedAccount:
     """Two campaigns and a draft, one list, one segment, two contacts."""
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
-    people: tuple[Contact, ...] = (ODD, BARE)
+    people: tuple[Contact, ...] = (ODD_CONTACT, MINIMAL_CONTACT)
 
     def lists(self) -> tuple[MailingList, ...]:
-        old = replace(STREAMS, key="3z" + "9" * 64, description="Old, but gold")
-        return (STREAMS, DELETED, old)
+        old = replace(MAILING_LIST, key="3z" + "9" * 64, description="Old, but gold")
+        return (MAILING_LIST, DELETED, old)
 
     def segments(self, list_key: str) -> tuple[Segment, ...]:
-        return (SEGMENT,) if list_key == STREAMS.key else ()
+        return (SEGMENT,) if list_key == MAILING_LIST.key else ()
 
     def segment(self, cvid: str) -> Segment | None:
         return SEGMENT if cvid == SEGMENT.cvid else None
@@ -116,7 +116,7 @@ class StillAccount:
         return {"active": 12, "unsub": 3, "bounce": 2, "spam": 1}[status]
 
     def contacts(self, list_key: str, status: str) -> tuple[Member, ...]:
-        assert list_key == STREAMS.key
+        assert list_key == MAILING_LIST.key
         people = {"active": self.people, "recent": self.people[:1]}.get(status, ())
         return tuple(Member(one, WINTER) for one in people)
 
@@ -125,8 +125,8 @@ class StillAccount:
     ) -> tuple[datetime, ...]:
         assert campaign_key == SENT.key
         return {
-            ("openedcontacts", ODD.email): (SUMMER, SPRING),
-            ("clickedcontacts", ODD.email): (SPRING,),
+            ("openedcontacts", ODD_CONTACT.email): (SUMMER, SPRING),
+            ("clickedcontacts", ODD_CONTACT.email): (SPRING,),
         }.get((action, contact.email), ())
 
     def fields(self) -> tuple[Field, ...]:
@@ -165,14 +165,14 @@ class StillAccount:
         )
 
     def campaigns(self) -> tuple[Campaign, ...]:
-        return (DRAFT, SENT, TESTED)
+        return (DRAFT, SENT, AB_CAMPAIGN)
 
     def campaign(self, key: str) -> Campaign | None:
         known = (*self.campaigns(), *CHILDREN)
         return next((one for one in known if one.key == key), None)
 
     def recipients(self, campaign_key: str, action: str) -> tuple[Recipient, ...]:
-        row = Recipient(ODD, SUMMER)
+        row = Recipient(ODD_CONTACT, SUMMER)
         if campaign_key != SENT.key or action == "spamcontacts":
             return ()
         if action == "optoutcontacts":
