@@ -12,7 +12,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox import Service
 from tests.api.test_transport import Slow, serving
-from tests.support.target import open_list, record, schema, small_account
+from tests.support.target import list_without_form, record, schema, small_account
 
 BIN = Path(sys.executable).parent
 
@@ -43,7 +43,7 @@ def test_no_program_uses_a_proxy_for_this_machine(
     config = tmp_path / "config.json"
     changes = [schema("subscribe"), record("subscribe", "planted@example.com")]
     with serving(talk) as proxy, Service(account) as service:
-        own = {"list_key": open_list(account), "dry_run": False}
+        own = {"list_key": list_without_form(account), "dry_run": False}
         if command[0] != "target-zohocampaigns":
             own = {}
         if not settings:

@@ -25,7 +25,7 @@ from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.source import MEMORY, source
 from tests.support.taps import Output, run_tap
-from tests.support.target import lines, record, run_target, small_account
+from tests.support.target import as_lines, record, run_target, small_account
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -329,7 +329,9 @@ def test_twenty_concurrent_starts_need_one_token(
     ]
     for number, process in enumerate(processes):
         address = f"blocked.{number}@example.com"
-        stdout, log = process.communicate(lines([record("do_not_mail", address)]), 300)
+        stdout, log = process.communicate(
+            as_lines([record("do_not_mail", address)]), 300
+        )
         assert process.returncode == 0, log
         assert "FAILED" not in stdout
         assert "WARNING" not in log

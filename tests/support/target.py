@@ -25,7 +25,6 @@ if t.TYPE_CHECKING:
     Message: t.TypeAlias = dict[str, t.Any]
 
 FORMATS = ("json", "xml")
-ANNA, BERT = "planted.anna+news@example.com", "planted.bert@example.com"
 SUBSCRIBE, UNSUBSCRIBE = "listsubscribe", "listunsubscribe"
 BULK, BLOCK = "addlistsubscribersinbulk", "contactdonotmail"
 
@@ -35,7 +34,7 @@ def small_account() -> LivingAccount:
     return LivingAccount(clock=lambda: NOW, contacts=100, campaigns=4)
 
 
-def open_list(account: LivingAccount) -> str:
+def list_without_form(account: LivingAccount) -> str:
     """Return the key of a list without a signup form: contacts need not confirm."""
     return next(one.key for one in account.lists() if not one.public)
 
@@ -58,7 +57,7 @@ def state(number: object) -> Message:
     return {"type": "STATE", "value": {"number": number}}
 
 
-def lines(messages: Iterable[Message]) -> str:
+def as_lines(messages: Iterable[Message]) -> str:
     """Write messages as lines; add the SCHEMA of each stream that has none."""
     output, streams = [], set()
     for message in messages:
@@ -70,7 +69,7 @@ def lines(messages: Iterable[Message]) -> str:
     return "".join(json.dumps(message) + "\n" for message in output)
 
 
-class Ran(t.NamedTuple):
+class RunResult(t.NamedTuple):
     """The result of a run."""
 
     states: list[t.Any]
@@ -87,13 +86,13 @@ class Ran(t.NamedTuple):
 
 def run_target(
     service: Service, messages: Iterable[Message] | str, **settings: t.Any
-) -> Ran:
+) -> RunResult:
     """Run the target until it ends or fails; `settings` may have `most_pending`."""
     defaults = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
     most_pending = settings.pop("most_pending", TargetZohoCampaigns.most_pending)
     target = TargetZohoCampaigns(config=service.config | defaults | settings)
     target.most_pending = most_pending
-    text = messages if isinstance(messages, str) else lines(messages)
+    text = messages if isinstance(messages, str) else as_lines(messages)
     stdout, error = io.StringIO(), None
     with redirect_stdout(stdout):
         try:
@@ -103,34 +102,36 @@ def run_target(
         finally:
             target.end()
     states = [*map(json.loads, stdout.getvalue().splitlines())]
-    return Ran(states, target.report, error, target.status)
+    return RunResult(states, target.report, error, target.status)
 
 
 def endpoints(service: Service) -> list[str]:
     return [call.endpoint.rpartition("/")[2] for call in service.calls]
 
 
-def contact(call: Call) -> dict[str, str]:
+def contact_of_call(call: Call) -> dict[str, str]:
     """Return the contact of a call, as the service parses it."""
     as_json = call.endpoint.startswith("json/")
     return parse(call.params["contactinfo"], as_json=as_json)
 
 
-def refusal(code: str, message: str = "") -> Reply:
+def error_reply(code: str, message: str = "") -> Reply:
     body = {"status": "error", "code": code, "message": message}
     return Reply(200, json.dumps(body).encode())
 
 
-def refuse(service: Service, code: str, message: str = "", only: str = "") -> None:
+def answer_with_error(
+    service: Service, code: str, message: str = "", only: str = ""
+) -> None:
     """Answer calls with an error: all of them, or those with `only` in their params."""
 
     def answer(call: Call) -> Reply | None:
-        return refusal(code, message) if only in str(call.params) else None
+        return error_reply(code, message) if only in str(call.params) else None
 
     service.intercept = answer
 
 
-def rejected(path: Path) -> list[dict[str, t.Any]]:
+def read_reject_file(path: Path) -> list[dict[str, t.Any]]:
     """Return the lines of a reject file; check that only its owner can read it."""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     return [*map(json.loads, path.read_text().splitlines())]

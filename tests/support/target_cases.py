@@ -11,10 +11,9 @@ from tests.support.target import (
 if t.TYPE_CHECKING:
     from tests.support.target import Message
 
-ANNA, BERT = "planted.anna@example.com", "planted.bert@example.com"
-BAD = "planted.bad@example.com"
+BAD_ADDRESS = "planted.bad@example.com"
 ACTIONS = {"subscribe": "2001", "unsubscribe": "2101", "do_not_mail": "2104"}
-NAMED = {"first_name": "x"}
+NAME_FIELDS = {"first_name": "x"}
 
 
 def with_states(records: list[Message]) -> list[Message]:

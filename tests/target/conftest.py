@@ -9,7 +9,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox import Service
 from tests.support.target import (
-    open_list,
+    list_without_form,
     small_account,
 )
 
@@ -37,7 +37,7 @@ def service(account: LivingAccount) -> Iterator[Service]:
 
 @pytest.fixture
 def list_key(account: LivingAccount) -> str:
-    return open_list(account)
+    return list_without_form(account)
 
 
 @pytest.fixture(autouse=True)

@@ -18,9 +18,9 @@ from tests.support.target import (
     FORMATS,
     SUBSCRIBE,
     UNSUBSCRIBE,
-    contact,
+    as_lines,
+    contact_of_call,
     endpoints,
-    lines,
     record,
     run_target,
     small_account,
@@ -73,7 +73,9 @@ def test_contacts_are_subscribed_unsubscribed_and_blocked(
     for call in service.calls:
         assert not call.secret_in_url
         # Only for JSON is it known how often Zoho decodes a plus.
-        used_form = "json" if contact(call)["Contact Email"] == ANNA_WITH_PLUS else form
+        used_form = (
+            "json" if contact_of_call(call)["Contact Email"] == ANNA_WITH_PLUS else form
+        )
         assert call.endpoint.startswith(f"{used_form}/")
     assert service.tokens_issued == 2
 
@@ -146,7 +148,7 @@ def test_any_text_of_a_field_is_sent_unchanged(
         for name, value in fields.items()
         if value and not name.startswith("_sdc_")
     }
-    assert contact(call) == {
+    assert contact_of_call(call) == {
         **sent_fields,
         "Company Name": "+",
         "Contact Email": ANNA_WITH_PLUS,
@@ -182,7 +184,7 @@ def test_field_names_of_the_tap_are_sent_under_zohos_names(sink: Service) -> Non
         messages = [record("subscribe", ANNA_WITH_PLUS, **renamed, **others, **params)]
         run_target(sink, messages, list_key="3z", response_format=form)
     for call in sink.calls:
-        assert contact(call) == {
+        assert contact_of_call(call) == {
             "First Name": "a",
             "Last Name": "b",
             "Company Name": "c",
@@ -210,7 +212,7 @@ def test_numbers_are_written_without_exponents(sink: Service) -> None:
         "NaN": None,
         "-Infinity": None,
     }
-    text = lines(
+    text = as_lines(
         [record("subscribe", ANNA_WITH_PLUS, **{name: name for name in numbers})]
     )
     for number in numbers:
@@ -218,7 +220,7 @@ def test_numbers_are_written_without_exponents(sink: Service) -> None:
     run_target(sink, text, list_key="3z")
     (call,) = sink.calls
     texts = {name: text for name, text in numbers.items() if text}
-    assert contact(call) == texts | {"Contact Email": ANNA_WITH_PLUS}
+    assert contact_of_call(call) == texts | {"Contact Email": ANNA_WITH_PLUS}
 
 
 def test_unsubscribe_and_do_not_mail_send_only_the_address(sink: Service) -> None:
@@ -231,7 +233,9 @@ def test_unsubscribe_and_do_not_mail_send_only_the_address(sink: Service) -> Non
     run_target(sink, messages, list_key="3z")
     unsubscribed, blocked = sink.calls
     assert (
-        contact(unsubscribed) == contact(blocked) == {"Contact Email": ANNA_WITH_PLUS}
+        contact_of_call(unsubscribed)
+        == contact_of_call(blocked)
+        == {"Contact Email": ANNA_WITH_PLUS}
     )
     assert unsubscribed.params["topic_id"] == "12"
     assert not {"topic_id", "source", "listkey"} & blocked.params.keys()
@@ -281,7 +285,7 @@ def test_only_the_last_change_of_a_contact_and_list_is_sent(
         list_key=list_key,
     )
     assert endpoints(service) == [SUBSCRIBE, UNSUBSCRIBE]
-    assert contact(service.calls[0])["First Name"] == "Bertram"
+    assert contact_of_call(service.calls[0])["First Name"] == "Bertram"
     # Anna was never subscribed, so her unsubscribing is already in effect.
     assert result.counts() == (1, 1, 0, 3)
     assert result.states == [{"number": 2}]

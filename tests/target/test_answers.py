@@ -10,11 +10,11 @@ import pytest
 from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tests.support.target import (
-    open_list,
+    answer_with_error,
+    error_reply,
+    list_without_form,
+    read_reject_file,
     record,
-    refusal,
-    refuse,
-    rejected,
     run_target,
     small_account,
     state,
@@ -67,12 +67,12 @@ def test_an_answer_that_asks_to_retry_is_retried(
     def answer(_: Call) -> Reply | None:
         nonlocal calls
         calls += 1
-        return refusal(code, message) if calls == 1 else None
+        return error_reply(code, message) if calls == 1 else None
 
     service.intercept = answer
     fields = {} if bare else {"first_name": "x"}
     messages = [record(stream, ANNA_WITH_PLUS, **fields), state(1)]
-    list_key = open_list(small_account())
+    list_key = list_without_form(small_account())
     result = run_target(service, messages, list_key=list_key, retry_max_seconds=60)
     assert (calls, result.states, result.error) == (2, [{"number": 1}], None)
     calls = 0
@@ -87,7 +87,7 @@ def test_an_answer_that_asks_to_retry_is_retried(
 def test_a_wrong_list_key_ends_the_run_with_an_error_that_names_it(
     service: Service, stream: str, code: str, *, bare: bool
 ) -> None:
-    refuse(service, code, f"Invalid list key of {BERT}")
+    answer_with_error(service, code, f"Invalid list key of {BERT}")
     messages = [
         record(stream, ANNA_WITH_PLUS, **({} if bare else {"first_name": "x"})),
         state(1),
@@ -104,7 +104,9 @@ def test_a_wrong_list_key_ends_the_run_with_an_error_that_names_it(
 def test_an_unknown_code_rejects_its_record(
     service: Service, list_key: str, tmp_path: Path, stream: str, *, bare: bool
 ) -> None:
-    refuse(service, "7777", f"Not {BERT.upper()}!", only=BERT.partition("@")[0])
+    answer_with_error(
+        service, "7777", f"Not {BERT.upper()}!", only=BERT.partition("@")[0]
+    )
     path = tmp_path / "rejects"
     emails = ["planted.a@example.com", BERT, "planted.c@example.com"]
     fields = {} if bare else {"first_name": "x"}
@@ -116,7 +118,7 @@ def test_an_unknown_code_rejects_its_record(
     result = run_target(service, messages, list_key=list_key, reject_file=str(path))
     assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
     assert result.states[-1] == {"number": 2}
-    (line,) = rejected(path)
+    (line,) = read_reject_file(path)
     assert (line["number"], line["code"], line["reason"]) == (2, "7777", "Not ***!")
 
 
@@ -124,7 +126,7 @@ def test_an_unknown_code_rejects_its_record(
 def test_five_unknown_codes_in_a_row_end_the_run(
     service: Service, list_key: str, state_folder: Path, *, bare: bool
 ) -> None:
-    refuse(service, "7777", "Planned maintenance.", only="planted.x")
+    answer_with_error(service, "7777", "Planned maintenance.", only="planted.x")
     fields = {} if bare else {"first_name": "x"}
     emails = [f"planted.{name}@example.com" for name in ("a", "x1", "x2", "x3", "x4")]
     messages = [
@@ -140,7 +142,10 @@ def test_five_unknown_codes_in_a_row_end_the_run(
     assert "7777 (Planned maintenance.)" in str(result.error)
     assert result.counts()[2] == 0
     assert result.states[-1:] in ([], [{"number": 0}])
-    assert len(rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")) == 4
+    assert (
+        len(read_reject_file(state_folder / "tap-zohocampaigns" / "rejected.jsonl"))
+        == 4
+    )
 
 
 def test_states_before_a_lasting_failure_are_written(
@@ -166,7 +171,7 @@ def test_states_before_a_lasting_failure_are_written(
 
 
 def test_a_lock_ends_the_run_if_the_settings_say_stop(service: Service) -> None:
-    refuse(service, "Z101")
+    answer_with_error(service, "Z101")
     result = run_target(
         service,
         [record("unsubscribe", ANNA_WITH_PLUS), state(1)],

@@ -9,17 +9,17 @@ import pytest
 from tests.support.target import (
     BULK,
     SUBSCRIBE,
-    contact,
+    as_lines,
+    contact_of_call,
     endpoints,
-    lines,
+    read_reject_file,
     record,
-    rejected,
     run_target,
     state,
 )
 from tests.support.target_cases import (
     ACTIONS,
-    BAD,
+    BAD_ADDRESS,
 )
 from tests.target.conftest import ANNA, BERT
 
@@ -38,14 +38,17 @@ def test_contacts_with_a_plus_or_percent_sign_are_sent_as_json(
         record(action, f"planted.a{sign}b@example.com", phone="1"),
         record(action, ANNA, phone=f"{sign}49 1"),
         record(action, BERT, phone="49 1", **{f"Size {sign}": "3"}),
-        record(action, BAD, phone="49 1"),
+        record(action, BAD_ADDRESS, phone="49 1"),
     ]
     run_target(service, messages, list_key=list_key, response_format="xml")
     forms = [call.endpoint.partition("/")[0] for call in service.calls]
     # The other two actions send only the address.
     json_calls = 3 if action == "subscribe" else 1
     assert forms == ["json"] * json_calls + ["xml"] * (4 - json_calls)
-    assert contact(service.calls[0])["Contact Email"] == f"planted.a{sign}b@example.com"
+    assert (
+        contact_of_call(service.calls[0])["Contact Email"]
+        == f"planted.a{sign}b@example.com"
+    )
 
 
 @pytest.mark.parametrize("email", ["planted%41@example.com", "+planted@example.com"])
@@ -56,7 +59,7 @@ def test_addresses_with_a_percent_or_leading_plus_are_not_sent_in_bulk(
     run_target(service, messages, list_key=list_key)
     assert sorted(endpoints(service)) == [BULK, SUBSCRIBE]
     (single,) = [call for call in service.calls if call.endpoint.endswith(SUBSCRIBE)]
-    assert contact(single) == {"Contact Email": email}
+    assert contact_of_call(single) == {"Contact Email": email}
     (bulk,) = [call for call in service.calls if call.endpoint.endswith(BULK)]
     assert bulk.params["emailids"] == f"{ANNA},{BERT}"
 
@@ -88,7 +91,7 @@ def test_a_value_takes_precedence_over_null(
     for fields in (null | value, value | null):
         run_target(service, [record("subscribe", ANNA, **fields)], list_key=list_key)
     for call in service.calls:
-        assert contact(call) == {"Contact Email": ANNA, "First Name": "Ann"}
+        assert contact_of_call(call) == {"Contact Email": ANNA, "First Name": "Ann"}
     assert len(service.calls) == 2
 
 
@@ -97,7 +100,7 @@ def test_a_column_takes_precedence_over_a_custom_field(
 ) -> None:
     fields = {"first_name": "Ann", "custom_fields": {"First Name": "Old", "Age": 3}}
     run_target(service, [record("subscribe", ANNA, **fields)], list_key=list_key)
-    assert contact(service.calls[0]) == {
+    assert contact_of_call(service.calls[0]) == {
         "Contact Email": ANNA,
         "First Name": "Ann",
         "Age": "3",
@@ -110,7 +113,7 @@ def test_a_custom_field_does_not_change_the_address(
 ) -> None:
     messages = [record("subscribe", ANNA, phone="1", custom_fields={name: BERT})]
     run_target(service, messages, list_key=list_key)
-    assert contact(service.calls[0]) == {"Contact Email": ANNA, "Phone": "1"}
+    assert contact_of_call(service.calls[0]) == {"Contact Email": ANNA, "Phone": "1"}
 
 
 def test_custom_fields_may_be_json_text(service: Service, list_key: str) -> None:
@@ -120,7 +123,7 @@ def test_custom_fields_may_be_json_text(service: Service, list_key: str) -> None
         record("subscribe", BERT, custom_fields=" "),
     ]
     run_target(service, messages, list_key=list_key)
-    assert contact(service.calls[0]) == {
+    assert contact_of_call(service.calls[0]) == {
         "Contact Email": ANNA,
         "Size": "9007199254740993",
         "Price": "0.10",
@@ -148,7 +151,7 @@ def test_invalid_custom_fields_are_rejected(
     messages = [record("subscribe", ANNA, custom_fields=custom_fields), state(1)]
     result = run_target(service, messages, list_key="3z")
     assert (result.error, result.states, service.calls) == (None, [{"number": 1}], [])
-    (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
+    (line,) = read_reject_file(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
     assert reason in line["reason"]
 
 
@@ -160,13 +163,13 @@ def test_numbers_keep_all_their_digits(service: Service, list_key: str) -> None:
         "1.10",
         "12345.678901234567890123",
     ]
-    text = lines(
+    text = as_lines(
         [record("subscribe", ANNA, custom_fields={n: f"<{n}>" for n in numbers})]
     )
     for number in numbers:
         text = text.replace(f'"<{number}>"', number)
     run_target(service, text, list_key=list_key)
-    assert contact(service.calls[0]) == {n: n for n in numbers} | {
+    assert contact_of_call(service.calls[0]) == {n: n for n in numbers} | {
         "Contact Email": ANNA
     }
 
@@ -182,7 +185,7 @@ def test_very_long_invalid_addresses_are_rejected(
     ):
         run_target(service, [record("subscribe", email)], list_key=list_key)
     path = state_folder / "tap-zohocampaigns" / "rejected.jsonl"
-    assert {line["reason"] for line in rejected(path)} == {
+    assert {line["reason"] for line in read_reject_file(path)} == {
         "`contact_email` is not an address."
     }
     assert service.calls == []

@@ -17,7 +17,7 @@ from tap_zohocampaigns.singer.user_errors import user_message
 from tap_zohocampaigns.target.reader import MessageReader
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 from tests.support.target import (
-    lines,
+    as_lines,
     record,
     run_target,
     state,
@@ -135,7 +135,7 @@ def test_a_stream_without_an_action_ends_the_run(service: Service) -> None:
 def test_an_invalid_line_ends_the_run_without_showing_its_data(
     service: Service, line: str
 ) -> None:
-    text = lines([record("subscribe", BERT), state(1)]) + line + "\n"
+    text = as_lines([record("subscribe", BERT), state(1)]) + line + "\n"
     result = run_target(service, text, list_key="3z")
     assert isinstance(result.error, FatalError)
     assert "planted" not in str(result.error)
@@ -166,7 +166,7 @@ def test_stdin_is_read_as_utf_8(
 def test_an_input_file_is_read_as_utf_8(
     service: Service, account: LivingAccount, list_key: str, tmp_path: Path
 ) -> None:
-    text = lines(
+    text = as_lines(
         [
             record("subscribe", ANNA_WITH_PLUS, first_name="Zoë"),
             record("subscribe", BERT),

@@ -15,8 +15,8 @@ from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.sandbox.server.routes import WRITES
 from tests.support.target import (
     FORMATS,
-    lines,
-    open_list,
+    as_lines,
+    list_without_form,
     record,
     run_target,
     small_account,
@@ -36,7 +36,7 @@ TARGET = (
     "TargetZohoCampaigns.cli()"
 )
 # A contact with a name is not added in bulk.
-NAMED = {"first_name": "x"}
+NAME_FIELDS = {"first_name": "x"}
 # Address -> its status after the whole input.
 EXPECTED = {
     **{f"named.{number}@example.com": "active" for number in range(4)},
@@ -50,11 +50,13 @@ EXPECTED = {
 def make_messages(list_key: str) -> list[Message]:
     """Return an input whose order matters, with a state after every second record."""
     named = [
-        record("subscribe", email, **NAMED) for email in EXPECTED if "named" in email
+        record("subscribe", email, **NAME_FIELDS)
+        for email in EXPECTED
+        if "named" in email
     ]
     bare = [record("subscribe", email) for email in EXPECTED if "bare" in email]
     records = [
-        record("subscribe", "gone@example.com", **NAMED),
+        record("subscribe", "gone@example.com", **NAME_FIELDS),
         *named[:2],
         *bare[:7],
         record("subscribe", "blocked@example.com"),
@@ -63,8 +65,8 @@ def make_messages(list_key: str) -> list[Message]:
         *bare[7:],
         record("unsubscribe", "gone@example.com", topic_id="12"),
         record("do_not_mail", "blocked@example.com"),
-        record("subscribe", "late@example.com", **NAMED),
-        record("subscribe", "admin@example.com", **NAMED),
+        record("subscribe", "late@example.com", **NAME_FIELDS),
+        record("subscribe", "admin@example.com", **NAME_FIELDS),
         *named[2:],
     ]
     for message in records:
@@ -106,7 +108,7 @@ def test_after_a_kill_at_any_call_the_next_run_sends_the_rest(
     form: str, tmp_path: Path
 ) -> None:
     account = small_account()
-    list_key = open_list(account)
+    list_key = list_without_form(account)
     messages = make_messages(list_key)
     settings = {"response_format": form, "reject_file": str(tmp_path / "rejects")}
     with Service(account) as service:
@@ -133,7 +135,7 @@ def test_after_a_kill_at_any_call_the_next_run_sends_the_rest(
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_call_whose_answer_is_lost_is_retried(form: str) -> None:
-    messages = make_messages(open_list(small_account()))
+    messages = make_messages(list_without_form(small_account()))
     for position in range(0, 12, 3):
         account = small_account()
         with Service(account) as service:
@@ -144,7 +146,7 @@ def test_a_call_whose_answer_is_lost_is_retried(form: str) -> None:
             )
         assert lose_answer.lost
         assert result.error is None
-        assert_applied(account, open_list(account), position)
+        assert_applied(account, list_without_form(account), position)
 
 
 class LoseAnswer:
@@ -173,7 +175,7 @@ def test_a_killed_process_loses_no_change(
     tmp_path: Path, position: int, number: signal.Signals
 ) -> None:
     account = small_account()
-    list_key = open_list(account)
+    list_key = list_without_form(account)
     messages = make_messages(list_key)
     config, out, log = (tmp_path / name for name in ("config", "out", "log"))
     calls = 0
@@ -199,7 +201,7 @@ def test_a_killed_process_loses_no_change(
                 stderr=stderr,
                 env=environment,
             )
-            process.communicate(lines(messages).encode(), 60)
+            process.communicate(as_lines(messages).encode(), 60)
         expected_status = -signal.SIGKILL if number is signal.SIGKILL else 128 + number
         assert process.returncode == expected_status
         written = out.read_text()
@@ -257,7 +259,7 @@ def test_a_closed_reader_of_stdout_is_an_error(tmp_path: Path) -> None:
         assert process.stdout
         process.stdout.close()
         process.stdout = None
-        text = lines(make_messages(open_list(account)))
+        text = as_lines(make_messages(list_without_form(account)))
         _, log = process.communicate(text.encode(), 60)
     assert process.returncode
     assert b"The state can't be written to stdout (BrokenPipeError)." in log
@@ -267,12 +269,12 @@ def test_a_process_with_rejected_records_exits_with_1(tmp_path: Path) -> None:
     account = small_account()
     config = tmp_path / "config"
     with Service(account) as service:
-        settings = {"dry_run": False, "list_key": open_list(account)}
+        settings = {"dry_run": False, "list_key": list_without_form(account)}
         config.write_text(json.dumps(service.config | settings))
         for email, status in {"a@example.com": 0, "admin@example.com": 1}.items():
             done = subprocess.run(
                 [sys.executable, "-c", TARGET, "--config", str(config)],
-                input=lines([record("subscribe", email, **NAMED), state(1)]),
+                input=as_lines([record("subscribe", email, **NAME_FIELDS), state(1)]),
                 capture_output=True,
                 text=True,
                 check=False,

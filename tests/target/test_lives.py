@@ -30,7 +30,7 @@ from tap_zohocampaigns.api.errors import (
     UnknownRejection,
 )
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
-from tests.support.target import lines, record, state
+from tests.support.target import as_lines, record, state
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -234,7 +234,7 @@ class Life:
         written, error = io.StringIO(), None
         with redirect_stdout(written):
             try:
-                target.listen(io.StringIO(lines(self.remaining)))
+                target.listen(io.StringIO(as_lines(self.remaining)))
             except (FatalError, Killed) as raised:
                 error = raised
             finally:

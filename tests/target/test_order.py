@@ -12,12 +12,12 @@ from tests.support.target import (
     SUBSCRIBE,
     UNSUBSCRIBE,
     endpoints,
+    error_reply,
     record,
-    refusal,
     run_target,
 )
 from tests.support.target_cases import (
-    NAMED,
+    NAME_FIELDS,
 )
 from tests.target.conftest import ANNA, BERT
 
@@ -84,9 +84,9 @@ def test_a_refused_change_may_have_been_applied_so_the_next_is_sent(
     service: Service, list_key: str
 ) -> None:
     service.intercept = lambda call: (
-        refusal("2005") if call.endpoint.endswith(UNSUBSCRIBE) else None
+        error_reply("2005") if call.endpoint.endswith(UNSUBSCRIBE) else None
     )
-    subscribe = record("subscribe", ANNA, **NAMED)
+    subscribe = record("subscribe", ANNA, **NAME_FIELDS)
     messages = [subscribe, record("unsubscribe", ANNA), subscribe]
     run_target(service, messages, list_key=list_key, most_pending=1)
     assert endpoints(service) == [SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]

@@ -10,9 +10,9 @@ import pytest
 from tap_zohocampaigns.api.errors import Outage, SettingError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tests.support.target import (
-    open_list,
+    error_reply,
+    list_without_form,
     record,
-    refusal,
     run_target,
     small_account,
     state,
@@ -41,7 +41,7 @@ def no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_target_works_without_a_home_folder(*, dry_run: bool) -> None:
     account = small_account()
     with Service(account) as service:
-        list_key = open_list(account)
+        list_key = list_without_form(account)
         messages = [record("subscribe", "ann@example.com", list_key=list_key), state(1)]
         result = run_target(service, messages, dry_run=dry_run)
     assert result.error is None
@@ -56,7 +56,7 @@ def test_a_rejected_record_without_a_home_folder_is_a_setting_error(
     monkeypatch.chdir(tmp_path)
     account = small_account()
     with Service(account) as service:
-        list_key = open_list(account)
+        list_key = list_without_form(account)
         messages = [
             record("subscribe", "ann@example.com", list_key=list_key),
             record("subscribe", "nobody", list_key=list_key),
@@ -87,7 +87,7 @@ def test_a_contact_that_causes_http_500_does_not_stop_the_others(
         service.intercept = lambda call: (
             Reply(500, body) if "broken" in str(call.params) else None
         )
-        list_key = open_list(account)
+        list_key = list_without_form(account)
         names = ("ann", "broken", "carl", "dora", "emil")
         fields = {} if bare else {"source": "warehouse"}
         messages = [
@@ -111,7 +111,7 @@ def test_an_outage_rejects_no_contact(status: int, tmp_path: Path) -> None:
     rejects = tmp_path / "rejected"
     with Service(account) as service:
         service.intercept = lambda _: Reply(status, b"<html>")
-        list_key = open_list(account)
+        list_key = list_without_form(account)
         messages = [
             record("subscribe", f"contact{number}@example.com", list_key=list_key)
             for number in range(30)
@@ -129,13 +129,13 @@ def test_a_contact_that_is_refused_with_http_400_is_rejected_alone(
     status: int, tmp_path: Path
 ) -> None:
     def answer(call: Call) -> Reply | None:
-        body = refusal("2004", "Invalid contact.").body
+        body = error_reply("2004", "Invalid contact.").body
         return Reply(status, body) if "planted" in str(call.params) else None
 
     account = small_account()
     with Service(account) as service:
         service.intercept = answer
-        list_key = open_list(account)
+        list_key = list_without_form(account)
         messages = [
             record(
                 "subscribe", f"{name}@example.com", list_key=list_key, first_name="x"
@@ -156,11 +156,11 @@ def test_a_contact_that_is_always_postponed_does_not_stop_the_others(
     account = small_account()
     with Service(account) as service:
         service.intercept = lambda call: (
-            refusal("2001", "Retry after sometime.")
+            error_reply("2001", "Retry after sometime.")
             if "planted" in str(call.params)
             else None
         )
-        list_key = open_list(account)
+        list_key = list_without_form(account)
         action = "subscribe" if others == "added in bulk" else "unsubscribe"
         messages = [
             record(

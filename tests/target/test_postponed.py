@@ -10,18 +10,18 @@ from tap_zohocampaigns.api.errors import Outage
 from tests.support.target import (
     FORMATS,
     UNSUBSCRIBE,
-    open_list,
+    answer_with_error,
+    error_reply,
+    list_without_form,
+    read_reject_file,
     record,
-    refusal,
-    refuse,
-    rejected,
     run_target,
     small_account,
 )
 from tests.support.target_cases import (
     ACTIONS,
-    BAD,
-    NAMED,
+    BAD_ADDRESS,
+    NAME_FIELDS,
     with_states,
 )
 from tests.target.conftest import ANNA, BERT
@@ -39,21 +39,21 @@ LATER = "Error in subscription. Please retry after sometime"
 def test_only_a_contact_that_is_always_postponed_is_rejected(
     service: Service, tmp_path: Path, action: str, position: int, form: str
 ) -> None:
-    refuse(service, ACTIONS[action], LATER, only="planted.bad")
+    answer_with_error(service, ACTIONS[action], LATER, only="planted.bad")
     emails = [ANNA, BERT]
-    emails.insert(position, BAD)
+    emails.insert(position, BAD_ADDRESS)
     messages = with_states([record(action, email, phone="1") for email in emails])
     path = tmp_path / "rejects"
     result = run_target(
         service,
         messages,
-        list_key=open_list(small_account()),
+        list_key=list_without_form(small_account()),
         reject_file=str(path),
         response_format=form,
     )
     assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
     assert result.states[-1] == {"number": 2}
-    (line,) = rejected(path)
+    (line,) = read_reject_file(path)
     assert (line["number"], line["code"]) == (position + 1, ACTIONS[action])
     assert line["reason"] == LATER
 
@@ -62,10 +62,10 @@ def test_only_a_contact_that_is_always_postponed_is_rejected(
 def test_the_other_nine_contacts_of_a_bulk_call_are_sent(
     service: Service, account: LivingAccount, list_key: str, position: int
 ) -> None:
-    refuse(service, "2001", LATER, only="planted.bad")
+    answer_with_error(service, "2001", LATER, only="planted.bad")
     emails = [f"planted.{number}@example.com" for number in range(9)]
     messages = [record("subscribe", email) for email in emails]
-    messages.insert(position, record("subscribe", BAD))
+    messages.insert(position, record("subscribe", BAD_ADDRESS))
     result = run_target(service, with_states(messages), list_key=list_key)
     assert (result.error, result.counts()) == (None, (9, 0, 1, 0))
     assert result.states[-1] == {"number": 9}
@@ -79,16 +79,16 @@ def test_all_changes_of_an_always_postponed_contact_are_rejected_in_order(
     list_key: str,
     logged: pytest.LogCaptureFixture,
 ) -> None:
-    refuse(service, "2001", LATER, only="planted.bad")
+    answer_with_error(service, "2001", LATER, only="planted.bad")
     other_list = [
         mailing_list.key for mailing_list in account.lists() if not mailing_list.public
     ][1]
     messages = [
-        record("subscribe", ANNA, **NAMED),
-        record("subscribe", BAD, **NAMED),
-        record("subscribe", BAD, list_key=other_list, **NAMED),
-        record("subscribe", BAD, topic_id="12", **NAMED),
-        record("subscribe", BERT, **NAMED),
+        record("subscribe", ANNA, **NAME_FIELDS),
+        record("subscribe", BAD_ADDRESS, **NAME_FIELDS),
+        record("subscribe", BAD_ADDRESS, list_key=other_list, **NAME_FIELDS),
+        record("subscribe", BAD_ADDRESS, topic_id="12", **NAME_FIELDS),
+        record("subscribe", BERT, **NAME_FIELDS),
     ]
     result = run_target(service, with_states(messages), list_key=list_key)
     assert (result.error, result.counts()) == (None, (2, 0, 3, 0))
@@ -107,10 +107,10 @@ def test_an_outage_that_postpones_all_contacts_rejects_none(
     def answer(_: Call) -> Reply | None:
         nonlocal calls
         calls += 1
-        return refusal("2001", LATER) if calls > answered else None
+        return error_reply("2001", LATER) if calls > answered else None
 
     service.intercept = answer
-    fields = {} if bare else NAMED
+    fields = {} if bare else NAME_FIELDS
     emails = [f"planted.{number}@example.com" for number in range(60)]
     messages = with_states([record("subscribe", email, **fields) for email in emails])
     result = run_target(service, messages, list_key=list_key)
@@ -126,12 +126,12 @@ def test_an_outage_that_postpones_all_contacts_rejects_none(
 def test_answers_of_another_endpoint_do_not_hide_an_outage(
     service: Service, list_key: str
 ) -> None:
-    refuse(service, "2101", LATER, only="unsubscribe")
+    answer_with_error(service, "2101", LATER, only="unsubscribe")
     service.intercept = lambda call: (
-        refusal("2101", LATER) if call.endpoint.endswith(UNSUBSCRIBE) else None
+        error_reply("2101", LATER) if call.endpoint.endswith(UNSUBSCRIBE) else None
     )
     messages = [
-        record(action, f"planted.{number}@example.com", **NAMED)
+        record(action, f"planted.{number}@example.com", **NAME_FIELDS)
         for number in range(4)
         for action in ("subscribe", "unsubscribe")
     ]

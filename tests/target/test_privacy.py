@@ -13,10 +13,10 @@ import pytest
 from tap_zohocampaigns.api.errors import FatalError
 from tests.support.target import (
     FORMATS,
-    lines,
+    answer_with_error,
+    as_lines,
+    read_reject_file,
     record,
-    refuse,
-    rejected,
     run_target,
     state,
 )
@@ -67,7 +67,7 @@ def test_fields_of_a_contact_in_a_message_of_zoho_are_masked(  # noqa: PLR0913
     words: str,
     echoed: str,
 ) -> None:
-    refuse(service, code, f"{words}: {echoed} is wrong.")
+    answer_with_error(service, code, f"{words}: {echoed} is wrong.")
     fields = {
         "first_name": "Planted",
         "last_name": "planted anna",
@@ -80,7 +80,9 @@ def test_fields_of_a_contact_in_a_message_of_zoho_are_masked(  # noqa: PLR0913
     assert "neil" not in str(result.error)
     assert bool(result.error) == (code == "2202" or words == "Retry after sometime")
     if not result.error:
-        (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
+        (line,) = read_reject_file(
+            state_folder / "tap-zohocampaigns" / "rejected.jsonl"
+        )
         assert "planted" not in line["reason"].casefold()
         assert "neil" not in line["reason"]
         assert line["reason"].startswith(f"{words}: ")
@@ -103,7 +105,7 @@ def test_a_closed_stdin_or_stdout_is_an_error_before_any_call(
     config, source = tmp_path / "config", tmp_path / "input"
     settings = service.config | {"dry_run": False, "list_key": list_key}
     config.write_text(json.dumps(settings))
-    source.write_text(lines([record("subscribe", ANNA), state(1)]))
+    source.write_text(as_lines([record("subscribe", ANNA), state(1)]))
     stdin = "" if redirection.startswith("<") else f"< {source}"
     command = (
         f'"{sys.executable}" -c "{TARGET}" --config {config} {stdin} {redirection}'

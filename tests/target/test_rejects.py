@@ -12,10 +12,10 @@ import pytest
 from tap_zohocampaigns.api.errors import SettingError
 from tests.support.target import (
     BULK,
+    answer_with_error,
     endpoints,
+    read_reject_file,
     record,
-    refuse,
-    rejected,
     run_target,
     state,
 )
@@ -37,7 +37,7 @@ def test_a_refused_record_is_written_to_the_file_and_the_run_continues(
     result = run_target(service, [*messages, state(1)], **settings)
     assert (result.counts(), result.status, result.error) == ((2, 0, 1, 0), 1, None)
     assert result.states == [{"number": 1}]
-    (reject,) = rejected(path)
+    (reject,) = read_reject_file(path)
     assert (reject["number"], reject["stream"], reject["code"]) == (
         2,
         "subscribe",
@@ -47,7 +47,7 @@ def test_a_refused_record_is_written_to_the_file_and_the_run_continues(
     assert reject["record"] == messages[1]["record"]
     # Another run appends to the file.
     run_target(service, messages, **settings)
-    assert len(rejected(path)) == 2
+    assert len(read_reject_file(path)) == 2
 
 
 def test_a_refused_bulk_call_is_repeated_contact_by_contact(
@@ -60,7 +60,7 @@ def test_a_refused_bulk_call_is_repeated_contact_by_contact(
     result = run_target(service, messages, list_key=list_key, reject_file=str(path))
     assert endpoints(service) == [BULK] * 11
     assert (result.counts(), result.states) == ((9, 0, 1, 0), [{"number": 1}])
-    assert [reject["number"] for reject in rejected(path)] == [5]
+    assert [reject["number"] for reject in read_reject_file(path)] == [5]
     active = {member.contact.email for member in account.contacts(list_key, "active")}
     assert {*emails} - active == {"admin@example.com"}
 
@@ -108,7 +108,7 @@ def test_invalid_records_are_rejected_with_a_reason(
     )
     assert service.calls == []
     # The default path is in the user's state folder.
-    (line,) = rejected(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
+    (line,) = read_reject_file(state_folder / "tap-zohocampaigns" / "rejected.jsonl")
     assert reason in line["reason"]
     assert (line["code"], line["record"]) == ("", fields)
 
@@ -118,12 +118,12 @@ def test_invalid_records_are_rejected_with_a_reason(
 def test_only_the_record_of_a_refused_address_is_rejected(
     service: Service, list_key: str, tmp_path: Path, action: str, code: str
 ) -> None:
-    refuse(service, code, "Email is wrong.", only=BERT.partition("@")[0])
+    answer_with_error(service, code, "Email is wrong.", only=BERT.partition("@")[0])
     messages = [record(action, email, phone="1") for email in (BERT, ANNA_WITH_PLUS)]
     path = tmp_path / "rejects"
     result = run_target(service, messages, list_key=list_key, reject_file=str(path))
     assert (result.error, result.status, result.counts()[2]) == (None, 1, 1)
-    (line,) = rejected(path)
+    (line,) = read_reject_file(path)
     assert (line["number"], line["code"]) == (1, code)
 
 

@@ -17,7 +17,7 @@ from tap_zohocampaigns.tap import TapZohoCampaigns
 from tap_zohocampaigns.target.report import Report, ranges
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 from tests.support.target import (
-    lines,
+    as_lines,
     record,
     run_target,
     schema,
@@ -141,6 +141,6 @@ def test_sdk_settings_for_databases_are_not_listed() -> None:
 
 
 def test_a_record_without_a_key_property_is_an_error(service: Service) -> None:
-    text = lines([schema("subscribe", "id"), record("subscribe", ANNA_WITH_PLUS)])
+    text = as_lines([schema("subscribe", "id"), record("subscribe", ANNA_WITH_PLUS)])
     with pytest.raises(MissingKeyPropertiesError):
         run_target(service, text)
