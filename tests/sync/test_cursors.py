@@ -12,15 +12,15 @@ from airbyte_protocol_dataclasses.models import SyncMode
 from tap_zohocampaigns.airbyte.catalog import make_catalog
 from tap_zohocampaigns.airbyte.tap import AirbyteTap
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.stories import (
+from tests.support.scenarios import (
     MEMBERS,
     RECIPIENTS,
-    Story,
+    Scenario,
 )
 from tests.support.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
-    from tests.support.town import Message
+    from tests.support.scripted_account import Message
 
 
 class Deduplicated(Warehouse):
@@ -41,15 +41,15 @@ class Deduplicated(Warehouse):
 
 
 def test_rewritten_rows_survive_a_loader_that_keeps_the_greatest_cursor(
-    story: Story,
+    scenario: Scenario,
 ) -> None:
-    town = story.town
-    town.add_segment(range(9))
-    key = town.send(range(9))
-    town.open(key, 1)
+    account = scenario.account
+    account.add_segment(range(9))
+    key = account.send(range(9))
+    account.open(key, 1)
     tap = AirbyteTap(config={"data_center": "sandbox"})
     catalog = make_catalog(tap)
-    story.warehouse = Deduplicated(
+    scenario.warehouse = Deduplicated(
         {
             stream.name: stream.default_cursor_field[0]
             for stream in catalog.streams
@@ -57,12 +57,12 @@ def test_rewritten_rows_survive_a_loader_that_keeps_the_greatest_cursor(
         }
     )
     # In this zone, the first run's times are later than those of the second.
-    story.run(*MEMBERS, "campaign_recipients", timezone="Pacific/Honolulu")
-    town.leave(next(iter(town.people)), 3)
-    town.open(key, 2)
-    story.run(*MEMBERS, "campaign_recipients")
-    assert not story.wrong()
-    assert not story.wrong(key)
+    scenario.run(*MEMBERS, "campaign_recipients", timezone="Pacific/Honolulu")
+    account.leave(next(iter(account.members_by_segment)), 3)
+    account.open(key, 2)
+    scenario.run(*MEMBERS, "campaign_recipients")
+    assert not scenario.errors()
+    assert not scenario.errors(key)
 
 
 def test_snapshot_streams_use_snapshot_time_as_their_cursor() -> None:
@@ -81,10 +81,12 @@ def test_snapshot_streams_use_snapshot_time_as_their_cursor() -> None:
 @pytest.mark.parametrize(
     "stream", ["snapshots", "list_subscriber_counts", "campaign_reports"]
 )
-def test_a_new_table_version_does_not_drop_history(story: Story, stream: str) -> None:
-    story.town.send(range(4))
-    story.town.add_segment(range(3))
-    story.run(
+def test_a_new_table_version_does_not_drop_history(
+    scenario: Scenario, stream: str
+) -> None:
+    scenario.account.send(range(4))
+    scenario.account.add_segment(range(3))
+    scenario.run(
         stream,
         *MEMBERS,
         "segments",
@@ -93,7 +95,7 @@ def test_a_new_table_version_does_not_drop_history(story: Story, stream: str) ->
     )
     versions = {
         message["stream"]
-        for message in story.messages
+        for message in scenario.messages
         if message["type"] == "ACTIVATE_VERSION"
     }
     assert "segments" in versions
@@ -111,15 +113,15 @@ def full_table_catalog() -> dict[str, t.Any]:
     return catalog
 
 
-def test_state_size_grows_linearly_with_the_records(story: Story) -> None:
+def test_state_size_grows_linearly_with_the_records(scenario: Scenario) -> None:
     def sizes_of_run(campaigns: int) -> tuple[int, int]:
-        story.town.reset()
-        story.state = None
+        scenario.account.reset()
+        scenario.state = None
         for _ in range(campaigns):
-            story.town.send(range(9))
-        story.run(*RECIPIENTS)
+            scenario.account.send(range(9))
+        scenario.run(*RECIPIENTS)
         sizes = {"STATE": 0, "RECORD": 0, "SCHEMA": 0}
-        for message in story.messages:
+        for message in scenario.messages:
             sizes[message["type"]] += len(json.dumps(message))
         return sizes["STATE"], sizes["RECORD"]
 

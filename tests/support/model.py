@@ -1,7 +1,7 @@
 """A model test: the tap runs while the account, the settings and the clock change.
 
 Runs may be stopped or killed. After each complete run, the warehouse is compared with
-the account; `life_checks` has these checks.
+the account; `model_checks` has these checks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.singer.shutdown import Stopped
 from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.life_changes import (
+from tests.support.model_changes import (
     DAY,
     HOUR,
     MINUTE,
@@ -33,23 +33,30 @@ from tests.support.life_changes import (
     apply,
     change,
 )
-from tests.support.life_checks import (
+from tests.support.model_checks import (
     COUNTERS,
     OPTIONAL,
     STREAMS,
-    LifeChecks,
+    ModelChecks,
     PartRead,
     Run,
 )
-from tests.support.network import Clock, Killed, Wire
-from tests.support.town import BEGIN, READ, ZONE, Bend, Feed, Town
+from tests.support.network import Clock, FakeNetwork, Killed
+from tests.support.scripted_account import (
+    ACTIONS_READ,
+    BEGIN,
+    ZONE,
+    CounterError,
+    Feed,
+    ScriptedAccount,
+)
 from tests.support.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from tap_zohocampaigns.sandbox import Call, Reply, Service
-    from tests.support.town import Parts
+    from tests.support.scripted_account import Parts
 
     State: t.TypeAlias = dict[str, t.Any]
 
@@ -63,25 +70,30 @@ SKEWS = (timedelta(), timedelta(), 3 * HOUR, -3 * HOUR, 30 * HOUR)
 CAPS = ((None, True), (3, True), (7, True), (10, False))
 
 
-class Life(LifeChecks, RuleBasedStateMachine):
+class ModelTest(ModelChecks, RuleBasedStateMachine):
     """The rules of the model test; hypothesis applies them in any order."""
 
     def __init__(
-        self, town: Town, service: Service, clock: Clock, wire: Wire, at_once: int
+        self,
+        account: ScriptedAccount,
+        service: Service,
+        clock: Clock,
+        network: FakeNetwork,
+        at_once: int,
     ) -> None:
         super().__init__()
         self.at_once = at_once
-        self.town = town
+        self.account = account
         self.service = service
         self.clock = clock
-        self.wire = wire
+        self.network = network
         self.state: State | None = None
         self.start: datetime | None = None
         self.skew = timedelta()
         self.selected = {*STREAMS}
         self.columns = {*OPTIONAL}
         self.full = False
-        # `LifeChecks` documents the following attributes.
+        # `ModelChecks` documents the following attributes.
         self.history: list[Parts] = [{}]
         self.owners: dict[str, str] = {}
         self.oldest: dict[str, int] = {}
@@ -92,13 +104,13 @@ class Life(LifeChecks, RuleBasedStateMachine):
         self.to_rewrite: set[str] = set()
         self.selections: list[tuple[t.Any, ...]] = []
         self.missing_runs: dict[str, tuple[int, int]] = {}
-        life = self
+        model_test = self
 
-        class LifeTap(TapZohoCampaigns):
+        class ModelTap(TapZohoCampaigns):
             def now(self) -> datetime:
-                return town.now + life.skew
+                return account.now + model_test.skew
 
-        self.tap = LifeTap
+        self.tap = ModelTap
 
     @initialize(
         members=st.lists(st.integers(0, PEOPLE - 1), max_size=PEOPLE, unique=True),
@@ -106,8 +118,8 @@ class Life(LifeChecks, RuleBasedStateMachine):
         lookback=st.sampled_from((30, 1, 0)),
         newest_first=st.booleans(),
         tick=st.sampled_from((SECOND, 10 * MINUTE)),
-        activates=st.booleans(),
-        outlier=st.booleans(),
+        activates_versions=st.booleans(),
+        has_wrong_date=st.booleans(),
         changes=st.lists(change, max_size=8),
     )
     def begin(  # noqa: PLR0913 (the test draws them)
@@ -118,23 +130,23 @@ class Life(LifeChecks, RuleBasedStateMachine):
         *,
         newest_first: bool = False,
         tick: timedelta = SECOND,
-        activates: bool = False,
-        outlier: bool = False,
+        activates_versions: bool = False,
+        has_wrong_date: bool = False,
         changes: Collection[Change] = (),
     ) -> None:
-        self.town.reset()
-        self.wire.outlier = outlier
+        self.account.reset()
+        self.network.has_wrong_date = has_wrong_date
         self.service.clamp, self.service.echo_clamped = None, True
-        self.town.newest_first = newest_first
-        self.town.add_segment(members)
+        self.account.newest_first = newest_first
+        self.account.add_segment(members)
         for one in changes:
-            apply(self.town, one)
+            apply(self.account, one)
         self.tick = tick
-        self.warehouse = Warehouse(activates=activates)
+        self.warehouse = Warehouse(activates_versions=activates_versions)
         self.settings = {
             "page_size": page_size,
             "lookback_days": lookback,
-            "actions": [*READ],
+            "actions": [*ACTIONS_READ],
             "timezone": ZONE.key,
             "retry_max_seconds": 0,
             "rate_limit_ledger": "memory",
@@ -142,7 +154,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
             "concurrency": self.at_once,
             "emit_activate_version_messages": True,
         }
-        if outlier:
+        if has_wrong_date:
             # The tap must find the zone itself, although one date contradicts it.
             del self.settings["timezone"]
 
@@ -151,11 +163,11 @@ class Life(LifeChecks, RuleBasedStateMachine):
     @rule(changes=st.lists(change, min_size=1, max_size=4))
     def change_account(self, changes: list[Change]) -> None:
         for one in changes:
-            apply(self.town, one)
+            apply(self.account, one)
 
     @rule(pause=st.sampled_from(PAUSES))
     def wait(self, pause: timedelta) -> None:
-        self.town.now += pause
+        self.account.now += pause
 
     @rule(start=st.sampled_from(STARTS))
     def move_start(self, start: datetime | None) -> None:
@@ -172,36 +184,49 @@ class Life(LifeChecks, RuleBasedStateMachine):
     @rule(
         which=st.integers(0, 60),
         counter=st.sampled_from([*chain(*COUNTERS.values())]),
-        bend=st.sampled_from(
+        counter_error=st.sampled_from(
             (
-                *(Bend("still"), Bend("still"), Bend("zero"), Bend("off", 1)),
-                *(Bend("off", -1), Bend("lag", 1), Bend("lag", 3)),
+                *(
+                    CounterError("still"),
+                    CounterError("still"),
+                    CounterError("zero"),
+                    CounterError("off", 1),
+                ),
+                *(
+                    CounterError("off", -1),
+                    CounterError("lag", 1),
+                    CounterError("lag", 3),
+                ),
             )
         ),
     )
-    def bend(self, which: int, counter: str, bend: Bend) -> None:
-        sendings = [*self.town.mailings]
+    def make_counter_wrong(
+        self, which: int, counter: str, counter_error: CounterError
+    ) -> None:
+        sendings = [*self.account.mailings]
         if sendings:
-            self.town.bend(sendings[which % len(sendings)], counter, bend)
+            self.account.make_counter_wrong(
+                sendings[which % len(sendings)], counter, counter_error
+            )
 
     @rule()
     def correct_counters(self) -> None:
-        self.town.bent.clear()
+        self.account.wrong_counters.clear()
 
     @rule(days=st.sampled_from((30, 1, 0)))
     def set_lookback(self, days: int) -> None:
         self.settings["lookback_days"] = days
 
-    @rule(actions=st.sampled_from(([*READ], [*READ[1:4]])))
+    @rule(actions=st.sampled_from(([*ACTIONS_READ], [*ACTIONS_READ[1:4]])))
     def set_actions(self, actions: list[str]) -> None:
         self.settings["actions"] = actions
 
     @rule(zone=st.sampled_from((ZONE.key, "Asia/Kolkata")))
     def set_zone(self, zone: str) -> None:
-        if self.wire.outlier:
+        if self.network.has_wrong_date:
             return  # without it, the tap would miss changes of closed campaigns
         self.settings["timezone"] = zone
-        self.town.set_zone(zone)
+        self.account.set_zone(zone)
 
     @rule(column=st.sampled_from(sorted(OPTIONAL)))
     def select(self, column: str) -> None:
@@ -214,23 +239,23 @@ class Life(LifeChecks, RuleBasedStateMachine):
         self.selected ^= {"snapshots"}
 
     @rule()
-    def replicate(self) -> None:
+    def toggle_full_refresh(self) -> None:
         """Switch between incremental and full replication."""
         self.full = not self.full
 
     # Runs.
 
     @rule(feed=st.sampled_from((Feed(), Feed(), Feed(1), Feed(9), Feed(0, 2))))
-    def run_whole(self, feed: Feed = Feed()) -> None:  # noqa: B008 (it is a tuple)
+    def run_complete(self, feed: Feed = Feed()) -> None:  # noqa: B008 (it is a tuple)
         run = self.run(feed=feed)
-        assert run.ended
+        assert run.completed
         self.finish(run)
 
     @rule(cut=st.floats(0, 1), back=st.integers(0, 3))
     def run_and_kill_at_a_message(self, cut: float, back: int) -> None:
         """Load only a share `cut` of the messages; save a state `back` states old."""
         run = self.run()
-        self.die(run, run.messages[: round(cut * len(run.messages))], back)
+        self.finish_killed(run, run.messages[: round(cut * len(run.messages))], back)
 
     @rule(
         kind=st.sampled_from(("kill", "fail", "stop", "forbid")),
@@ -239,24 +264,24 @@ class Life(LifeChecks, RuleBasedStateMachine):
     )
     def run_and_end_at_a_call(self, kind: str, calls: int, back: int) -> None:
         run = self.run(end=(kind, calls))
-        if run.ended and kind != "forbid":
+        if run.completed and kind != "forbid":
             self.finish(run)
         else:
-            self.die(run, run.messages, back)
+            self.finish_killed(run, run.messages, back)
 
     @rule(calls=st.integers(1, 40), changes=st.lists(change, min_size=1, max_size=4))
     def run_while_the_account_changes(self, calls: int, changes: list[Change]) -> None:
         def disturb(number: int) -> None:
             if number == calls:
                 for one in changes:
-                    apply(self.town, one)
+                    apply(self.account, one)
                     self._record_account()
 
         run = self.run(disturb)
-        if run.ended:
+        if run.completed:
             self.finish(run)
         else:
-            self.die(run, run.messages, 0)
+            self.finish_killed(run, run.messages, 0)
 
     @rule(calls=st.integers(1, 20), cap=st.sampled_from(CAPS))
     def run_while_caps_change(self, calls: int, cap: tuple[int | None, bool]) -> None:
@@ -265,23 +290,23 @@ class Life(LifeChecks, RuleBasedStateMachine):
                 self.set_cap(cap)
 
         run = self.run(disturb)
-        assert run.ended
+        assert run.completed
         self.finish(run)
 
     def teardown(self) -> None:
         if not hasattr(self, "settings"):
             return
         self.selected.add("snapshots")
-        self.run_whole()
+        self.run_complete()
         # After the end of all windows, no row may depend on a counter.
-        for mailing in self.town.mailings.values():
+        for mailing in self.account.mailings.values():
             if mailing.campaign.status == "In Progress":
-                self.town.finish(mailing.campaign.key)
-        self.town.absent.clear()
-        self.town.unnamed.clear()
-        self.town.now += 40 * DAY
+                self.account.finish(mailing.campaign.key)
+        self.account.unlisted.clear()
+        self.account.unlisted_tests.clear()
+        self.account.now += 40 * DAY
         for _ in range(CLOSING_LOOKS + 1):
-            self.run_whole()
+            self.run_complete()
 
     def run(
         self,
@@ -297,12 +322,12 @@ class Life(LifeChecks, RuleBasedStateMachine):
             end: How the run ends early (a key of `_ENDS`), and at which call.
         """
         # Two runs never start within the same millisecond.
-        self.town.now += SECOND
+        self.account.now += SECOND
         self.clock.seconds += 3600
-        self.town.note_run()
+        self.account.note_run()
         first = len(self.history)
         self._record_account()
-        self.town.feed = feed
+        self.account.feed = feed
         self._record_account()
         reads: dict[str, bool] = {}
         calls = 0
@@ -312,7 +337,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
             nonlocal calls
             with lock:
                 calls += 1
-                self.town.now += self.tick
+                self.account.now += self.tick
                 if disturb:
                     disturb(calls)
                 if end and calls >= end[1]:
@@ -329,28 +354,28 @@ class Life(LifeChecks, RuleBasedStateMachine):
             state=deepcopy(self.state),
             catalog=self._catalog(),
         )
-        self.wire.client = tap.inventory.client
+        self.network.client = tap.inventory.client
         reports = self._reports()
         right_counters = self._right_counters()
         listed, after_window = self._listed(), self._after_window(tap.horizon)
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-        ended = False
+        completed = False
         with redirect_stdout(stdout), suppress(FatalError, Killed):
             try:
                 tap.sync_all()
-                ended = True
+                completed = True
             except Stopped as stopped:
                 stopped.save()
-        self.wire.client = None
+        self.network.client = None
         stdout.seek(0)
         messages = [*map(json.loads, stdout)]
         reports_after = self._reports()
         # The state of a stream that is left out goes back to that before the run.
         forbids = end is not None and end[0] == "forbid"
         self._record_account()
-        self.town.feed = Feed()
+        self.account.feed = Feed()
         self._record_account()
-        self.town.now += SECOND
+        self.account.now += SECOND
         self._check_states(
             messages, () if forbids else ("replication_key_value", "run")
         )
@@ -358,7 +383,7 @@ class Life(LifeChecks, RuleBasedStateMachine):
             right_counters = set()
         return Run(
             messages,
-            ended,
+            completed,
             reads,
             tap.horizon,
             first,
@@ -371,7 +396,9 @@ class Life(LifeChecks, RuleBasedStateMachine):
 
     def _right_counters(self) -> set[str]:
         """Return the keys of the sendings whose counters are right now."""
-        return {key for key in self.town.mailings if self.town.has_right_counters(key)}
+        return {
+            key for key in self.account.mailings if self.account.has_right_counters(key)
+        }
 
     def _catalog(self) -> dict[str, t.Any]:
         """Return the catalog with the current selection."""

@@ -33,7 +33,7 @@ Item = t.TypeVar("Item")
 # In ZONE, clocks go back on 2 November 2025 and forward on 8 March 2026.
 BEGIN = datetime(2025, 10, 20, 12, 0, 7, tzinfo=UTC)
 ZONE = ZoneInfo("America/New_York")
-READ = (
+ACTIONS_READ = (
     "sentcontacts",
     "openedcontacts",
     "clickedcontacts",
@@ -64,7 +64,7 @@ def contact(number: int, name: int = 0) -> Contact:
     )
 
 
-class Bend(t.NamedTuple):
+class CounterError(t.NamedTuple):
     """How a counter of a report is wrong."""
 
     kind: str
@@ -119,18 +119,18 @@ class Feed(t.NamedTuple):
         return shown
 
 
-class Town:
+class ScriptedAccount:
     """An `Account` of the sandbox that changes only when a test changes it.
 
     Attributes:
         now: The time; only a test changes it.
         newest_first: Whether feeds of segments begin with the newest member.
         feed: How feeds of contacts differ from the account.
-        absent: Keys of segments and campaigns that exist but are not listed now.
-        unnamed: Keys of test sends that their A/B campaign does not name yet.
-        bent: (key of a sending, counter) -> how this counter of its report is wrong.
+        unlisted: Keys of segments and campaigns that exist but are not listed now.
+        unlisted_tests: Keys of test sends that their A/B campaign does not name yet.
+        wrong_counters: (key of a sending, counter) -> how this counter is wrong.
         read_as: The zone in which the tap reads times that Zoho sends as text.
-        people: Key of a segment -> number of a contact -> when it was added.
+        members_by_segment: Key of a segment -> number of a contact -> when added.
         names: Number of a contact -> how often it was renamed.
         mailings: Key of a sending -> the sending.
     """
@@ -145,11 +145,11 @@ class Town:
         self.now = BEGIN
         self.newest_first = False
         self.feed = Feed()
-        self.absent: set[str] = set()
-        self.unnamed: set[str] = set()
-        self.bent: dict[tuple[str, str], Bend] = {}
+        self.unlisted: set[str] = set()
+        self.unlisted_tests: set[str] = set()
+        self.wrong_counters: dict[tuple[str, str], CounterError] = {}
         self.read_as = ZONE
-        self.people: dict[str, dict[int, datetime]] = {}
+        self.members_by_segment: dict[str, dict[int, datetime]] = {}
         self.names: dict[int, int] = {}
         self.mailings: dict[str, Mailing] = {}
         self._numbers = count(1)
@@ -159,17 +159,17 @@ class Town:
 
     def add_segment(self, members: Iterable[int] = ()) -> str:
         cvid = f"{10**14 + next(self._numbers)}"
-        self.people[cvid] = {}
+        self.members_by_segment[cvid] = {}
         for number in members:
             self.join(cvid, number, timedelta(days=number))
         return cvid
 
     def join(self, cvid: str, number: int, age: timedelta = timedelta()) -> None:
         """Add a contact to a segment; `age` is how long ago it joined the list."""
-        self.people[cvid].setdefault(number, self.now - age)
+        self.members_by_segment[cvid].setdefault(number, self.now - age)
 
     def leave(self, cvid: str, number: int) -> None:
-        self.people[cvid].pop(number, None)
+        self.members_by_segment[cvid].pop(number, None)
 
     def rename(self, number: int) -> None:
         self.names[number] = self.names.get(number, 0) + 1
@@ -220,7 +220,7 @@ class Town:
         """
         children = tuple(self.send(half) for half in halves)
         if not named:
-            self.unnamed.add(children[1])
+            self.unlisted_tests.add(children[1])
         key = self.send((), status="In Testing", kind="abtesting")
         self.change(key, sent=None, children=children)
         for child in children:
@@ -255,14 +255,16 @@ class Town:
         if number in self.mailings[key].sent:
             self.mailings[key].opted_out.setdefault(number, self.now)
 
-    def bend(self, key: str, counter: str, bend: Bend | None) -> None:
+    def make_counter_wrong(
+        self, key: str, counter: str, counter_error: CounterError | None
+    ) -> None:
         """Make a counter of a sending wrong; None makes it right again."""
-        if bend is None:
-            self.bent.pop((key, counter), None)
+        if counter_error is None:
+            self.wrong_counters.pop((key, counter), None)
             return
-        if bend.kind == "still":
-            bend = Bend("still", self.report(key)[counter])
-        self.bent[key, counter] = bend
+        if counter_error.kind == "still":
+            counter_error = CounterError("still", self.report(key)[counter])
+        self.wrong_counters[key, counter] = counter_error
 
     def set_zone(self, name: str) -> None:
         """Note that the tap has another zone in its settings."""
@@ -280,9 +282,9 @@ class Town:
 
     def delete(self, key: str) -> None:
         """Delete a segment, or a campaign with its tests."""
-        self.absent.discard(key)
-        if key in self.people:
-            del self.people[key]
+        self.unlisted.discard(key)
+        if key in self.members_by_segment:
+            del self.members_by_segment[key]
         else:
             for sending in (key, *self.mailings[key].campaign.children):
                 self.mailings.pop(sending, None)
@@ -303,12 +305,16 @@ class Town:
         del list_key
         return tuple(
             Segment(cvid, _LIST.key, "Segment")
-            for cvid in self.people
-            if cvid not in self.absent
+            for cvid in self.members_by_segment
+            if cvid not in self.unlisted
         )
 
     def segment(self, cvid: str) -> Segment | None:
-        return Segment(cvid, _LIST.key, "Segment") if cvid in self.people else None
+        return (
+            Segment(cvid, _LIST.key, "Segment")
+            if cvid in self.members_by_segment
+            else None
+        )
 
     def members(self, cvid: str) -> list[Member]:
         return self.feed.shown(self._members(cvid))
@@ -316,7 +322,7 @@ class Town:
     def _members(self, cvid: str) -> list[Member]:
         members = [
             Member(contact(number, self.names.get(number, 0)), added)
-            for number, added in self.people.get(cvid, {}).items()
+            for number, added in self.members_by_segment.get(cvid, {}).items()
         ]
         members.sort(key=lambda one: (one.added, one.contact.email))
         return members[::-1] if self.newest_first else members
@@ -326,7 +332,7 @@ class Town:
         return 0
 
     def campaigns(self) -> list[Campaign]:
-        listed = [one for one in self.all_campaigns() if one.key not in self.absent]
+        listed = [one for one in self.all_campaigns() if one.key not in self.unlisted]
         return sorted(listed, key=lambda one: one.sent or self.now, reverse=True)
 
     def all_campaigns(self) -> list[Campaign]:
@@ -345,7 +351,9 @@ class Town:
         )
 
     def _with_named_tests(self, campaign: Campaign) -> Campaign:
-        named = tuple(key for key in campaign.children if key not in self.unnamed)
+        named = tuple(
+            key for key in campaign.children if key not in self.unlisted_tests
+        )
         return replace(campaign, children=named)
 
     def recipients(self, campaign_key: str, action: str) -> Sequence[Recipient]:
@@ -373,23 +381,27 @@ class Town:
     def report(self, campaign_key: str) -> dict[str, int]:
         mailing = self.mailings.get(campaign_key)
         report = tally(mailing.counts() if mailing else {})
-        for (key, counter), bend in self.bent.items():
+        for (key, counter), counter_error in self.wrong_counters.items():
             if key == campaign_key:
-                report[counter] = self._wrong_value(report[counter], key, counter, bend)
+                report[counter] = self._wrong_value(
+                    report[counter], key, counter, counter_error
+                )
         return report
 
-    def _wrong_value(self, true: int, key: str, counter: str, bend: Bend) -> int:
-        match bend.kind:
+    def _wrong_value(
+        self, true: int, key: str, counter: str, counter_error: CounterError
+    ) -> int:
+        match counter_error.kind:
             case "zero":
                 return 0
             case "still":
-                return bend.number
+                return counter_error.number
             case "lag" if self._reports:
                 # The counter of a sending that is newer than that run is still 0.
-                report = self._reports[-bend.number - 1 :][0]
+                report = self._reports[-counter_error.number - 1 :][0]
                 return report.get(key, {}).get(counter, 0)
             case "off":
-                return max(true + bend.number, 0)
+                return max(true + counter_error.number, 0)
         return true
 
     # What the warehouse should have.
@@ -406,7 +418,7 @@ class Town:
                 for one in self.feed.shown(self._members(cvid))
                 if start is None or self._as_read(one.added) >= rfc3339(start)
             }
-            for cvid in self.people
+            for cvid in self.members_by_segment
         }
 
     def campaign_parts(self, key: str) -> Parts:
@@ -429,7 +441,7 @@ class Town:
                 for row in self.recipients(sending, action)
             }
             for sending in self.sendings(key)
-            for action in READ
+            for action in ACTIONS_READ
         }
 
     def sendings(self, key: str) -> tuple[str, ...]:

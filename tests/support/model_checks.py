@@ -11,13 +11,13 @@ import typing as t
 
 from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
-from tests.support.warehouse import wrong
+from tests.support.warehouse import errors_of_part
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from tests.support.town import Message, Parts, Town
+    from tests.support.scripted_account import Message, Parts, ScriptedAccount
     from tests.support.warehouse import Warehouse
 
     State: t.TypeAlias = dict[str, t.Any]
@@ -41,7 +41,7 @@ class Run(t.NamedTuple):
     """What a run did, and what the service showed to it."""
 
     messages: list[Message]
-    ended: bool
+    completed: bool
     """Whether the run was complete: neither killed nor stopped."""
     reads: dict[str, bool]
     """The parts that it read -> whether from the first row."""
@@ -74,7 +74,7 @@ class PartRead(t.NamedTuple):
     """How many reads in a row did not match this same counter."""
 
 
-class LifeChecks:
+class ModelChecks:
     """Compares the warehouse with the account.
 
     Attributes:
@@ -94,7 +94,7 @@ class LifeChecks:
             which it was missing.
     """
 
-    town: Town
+    account: ScriptedAccount
     warehouse: Warehouse
     settings: dict[str, t.Any]
     state: State | None
@@ -121,40 +121,40 @@ class LifeChecks:
 
     def _record_account(self) -> None:
         """Add the account as it is now to `history`."""
-        town, parts = self.town, self.town.segment_parts(self.start)
+        account, parts = self.account, self.account.segment_parts(self.start)
         self.owners |= {part: part.split("/")[1] for part in parts}
-        for campaign in town.all_campaigns():
-            campaign_parts = town.campaign_parts(campaign.key)
+        for campaign in account.all_campaigns():
+            campaign_parts = account.campaign_parts(campaign.key)
             self.owners |= dict.fromkeys(campaign_parts, campaign.key)
             parts |= campaign_parts
         self.history.append(parts)
 
     def _reports(self) -> dict[str, dict[str, int]]:
-        return {key: self.town.report(key) for key in self.town.mailings}
+        return {key: self.account.report(key) for key in self.account.mailings}
 
     def _listed(self) -> set[str]:
         start = rfc3339(self.start) if self.start else ""
         campaigns = {
             campaign.key
-            for campaign in self.town.campaigns()
+            for campaign in self.account.campaigns()
             if campaign.sent and rfc3339(campaign.sent) >= start
         }
-        return campaigns | {*self.town.people} - self.town.absent
+        return campaigns | {*self.account.members_by_segment} - self.account.unlisted
 
     def _after_window(self, horizon: str) -> set[str]:
         return {
             campaign.key
-            for campaign in self.town.campaigns()
+            for campaign in self.account.campaigns()
             if campaign.sent
             and campaign.status not in UNFINISHED
-            and self.town.last_sent(campaign.key) <= horizon
+            and self.account.last_sent(campaign.key) <= horizon
         }
 
     def finish(self, run: Run) -> None:
         """Load the output of a complete run, and check the warehouse."""
         self.warehouse.load(run.messages)
         self.state = [m["value"] for m in run.messages if m["type"] == "STATE"][-1]
-        self._count_missing_runs(run, ended=True)
+        self._count_missing_runs(run, completed=True)
         if self.selections and self._selection not in self.selections:
             self.to_rewrite |= self.owners.keys()
         self.selections = [self._selection]
@@ -170,7 +170,7 @@ class LifeChecks:
             self.to_rewrite |= self.owners.keys()
         self._count_runs_after_window(run)
 
-    def die(self, run: Run, messages: list[Message], back: int) -> None:
+    def finish_killed(self, run: Run, messages: list[Message], back: int) -> None:
         """Load the output of a killed run; the saved state may be `back` states old."""
         self.warehouse.load(messages)
         states = [m["value"] for m in messages if m["type"] == "STATE"]
@@ -179,7 +179,7 @@ class LifeChecks:
         if notes(chosen) != notes(candidates[-1]):
             chosen = candidates[-1]
         self.state = chosen
-        self._count_missing_runs(run, ended=False)
+        self._count_missing_runs(run, completed=False)
         self.selections.append(self._selection)
         self._record_reads(run, run.reads.keys())
 
@@ -212,20 +212,20 @@ class LifeChecks:
         """Whether the key of a test send was listed only after the closing look."""
         campaign = self.owners[part]
         return (
-            campaign not in (part.split("/")[1], *self.town.people)
+            campaign not in (part.split("/")[1], *self.account.members_by_segment)
             and part not in self.past_reads
             and any(self.owners[other] == campaign for other in self.settled)
         )
 
     def _is_unsent(self, part: str) -> bool:
-        mailing = self.town.mailings.get(part.split("/")[1])
+        mailing = self.account.mailings.get(part.split("/")[1])
         return mailing is not None and mailing.campaign.sent is None
 
     def _is_deleted_test(self, part: str) -> bool:
         """Whether a part belongs to a deleted test send of an existing campaign."""
         campaign = self.owners[part]
-        return campaign in self.town.mailings and (
-            part.split("/")[1] not in self.town.mailings
+        return campaign in self.account.mailings and (
+            part.split("/")[1] not in self.account.mailings
         )
 
     def _possible_reads(self, part: str, run: Run) -> list[PartRead]:
@@ -319,7 +319,7 @@ class LifeChecks:
                 for version in self.history[self.oldest.get(part, 0) :]
             ]
             rows = current.get(part)
-            errors = wrong(
+            errors = errors_of_part(
                 part, self._selected_fields(rows) if rows else rows, versions
             )
             assert not errors, (errors, self.state)
@@ -333,13 +333,13 @@ class LifeChecks:
             for address, row in rows.items()
         }
 
-    def _count_missing_runs(self, run: Run, *, ended: bool) -> None:
+    def _count_missing_runs(self, run: Run, *, completed: bool) -> None:
         before, after = self._not_missing(run)
         for key in {*self.owners.values()}:
             least, most = self.missing_runs.get(key, (0, 0))
-            if ended and key in before & after:
+            if completed and key in before & after:
                 self.missing_runs.pop(key, None)
-            elif key not in before | after and ended:
+            elif key not in before | after and completed:
                 self.missing_runs[key] = least + 1, most + 1
             elif key not in before & after:
                 self.missing_runs[key] = 0, most + 1
@@ -352,7 +352,7 @@ class LifeChecks:
         return run.listed[0] | excluded, run.listed[1] | excluded
 
     def _before_start_date(self) -> set[str]:
-        return {campaign.key for campaign in self.town.campaigns()} - self._listed()
+        return {campaign.key for campaign in self.account.campaigns()} - self._listed()
 
     def _check_deleted(self, run: Run) -> None:
         current, snapshots = self.warehouse.current(), self.warehouse.snapshots

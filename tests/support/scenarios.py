@@ -11,55 +11,49 @@ from datetime import timedelta
 
 from tap_zohocampaigns.singer.shutdown import Stopped
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.support.town import READ, ZONE, Town
-from tests.support.warehouse import Warehouse, difference
+from tests.support.scripted_account import ACTIONS_READ, ZONE, ScriptedAccount
+from tests.support.warehouse import Warehouse, errors_of_parts
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Call, Service
-    from tap_zohocampaigns.sandbox.world.account import Campaign
-    from tests.support.town import Message, Parts
+    from tests.support.scripted_account import Message, Parts
 RECIPIENTS = ("campaign_recipients", "snapshots")
 MEMBERS = ("segment_contacts", "snapshots")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-class Impolite(Town):
-    """A town whose counters and lists can be wrong.
+class FaultyAccount(ScriptedAccount):
+    """A scripted account whose counters can be wrong.
 
     Attributes:
         counters: Key of a campaign -> counters of its report that are wrong.
-        unlisted: Keys of campaigns that are not listed.
     """
 
     def reset(self) -> None:
         super().reset()
         self.counters: dict[str, dict[str, int]] = {}
-        self.unlisted: set[str] = set()
 
     def report(self, campaign_key: str) -> dict[str, int]:
         return super().report(campaign_key) | self.counters.get(campaign_key, {})
 
-    def campaigns(self) -> list[Campaign]:
-        return [one for one in super().campaigns() if one.key not in self.unlisted]
 
-
-class Story:
-    """Runs of the tap against a town; each begins with the state of the last run.
+class Scenario:
+    """Runs of the tap against an account; each begins with the state of the last run.
 
     Attributes:
-        behind: How far the clock of the tap is behind that of the town.
+        clock_lag: How far the clock of the tap is behind that of the account.
         messages: What the last run wrote.
-        ended: Whether the last run was complete.
+        completed: Whether the last run was complete.
     """
 
-    def __init__(self, town: Impolite, service: Service) -> None:
-        self.town = town
+    def __init__(self, account: FaultyAccount, service: Service) -> None:
+        self.account = account
         self.service = service
         self.warehouse = Warehouse()
         self.state: t.Any = None
-        self.behind = timedelta()
+        self.clock_lag = timedelta()
         self.messages: list[Message] = []
-        self.ended = True
+        self.completed = True
 
     def run(
         self,
@@ -70,16 +64,16 @@ class Story:
         **settings: t.Any,
     ) -> list[Call]:
         """Run the tap, a minute after the previous run; return its calls."""
-        self.town.now += timedelta(minutes=1)
-        town, behind = self.town, self.behind
+        self.account.now += timedelta(minutes=1)
+        account, clock_lag = self.account, self.clock_lag
 
         class Tap(TapZohoCampaigns):
             def now(self) -> t.Any:
-                return town.now - behind
+                return account.now - clock_lag
 
         config = self.service.config | {
             "page_size": 8,
-            "actions": [*READ],
+            "actions": [*ACTIONS_READ],
             "timezone": ZONE.key,
             "retry_max_seconds": 0,
             "rate_limit_ledger": "memory",
@@ -95,13 +89,13 @@ class Story:
             stop_after_calls(tap, stop_after)
         self.service.calls.clear()
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-        self.ended = True
+        self.completed = True
         with redirect_stdout(stdout):
             try:
                 tap.sync_all()
             except Stopped as stopped:
                 stopped.save()
-                self.ended = False
+                self.completed = False
             finally:
                 self._load(stdout)
         return self.service.calls
@@ -121,12 +115,12 @@ class Story:
             if message["type"] == "RECORD" and message["stream"] == stream
         ]
 
-    def wrong(self, *keys: str) -> list[str]:
+    def errors(self, *keys: str) -> list[str]:
         """List the errors of the warehouse in these campaigns, or in all segments."""
-        parts: Parts = {} if keys else self.town.segment_parts()
+        parts: Parts = {} if keys else self.account.segment_parts()
         for key in keys:
-            parts |= self.town.campaign_parts(key)
-        return difference(self.warehouse.current(), parts)
+            parts |= self.account.campaign_parts(key)
+        return errors_of_parts(self.warehouse.current(), parts)
 
 
 def stop_after_calls(tap: TapZohoCampaigns, calls: int) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 if t.TYPE_CHECKING:
-    from tests.support.town import Town
+    from tests.support.scripted_account import ScriptedAccount
 
 PEOPLE = 13
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -26,74 +26,80 @@ change = st.tuples(st.sampled_from(CHANGES), *[st.integers(0, 60)] * 3)
 Change: t.TypeAlias = tuple[str, int, int, int]
 
 
-def apply(town: Town, change: Change) -> None:
+def apply(account: ScriptedAccount, change: Change) -> None:
     """Make a change if it is possible now; its numbers select what is changed."""
     kind, *numbers = change
     first, second, third = numbers
-    if kind == "show" and town.absent:
-        town.absent.remove(sorted(town.absent)[first % len(town.absent)])
+    if kind == "show" and account.unlisted:
+        account.unlisted.remove(sorted(account.unlisted)[first % len(account.unlisted)])
     elif kind in ("join", "leave", "rename") or kind.endswith("segment"):
-        _change_members(town, kind, (first, second, third))
+        _change_members(account, kind, (first, second, third))
     else:
-        _change_campaigns(town, kind, (first, second, third))
+        _change_campaigns(account, kind, (first, second, third))
 
 
-def _change_members(town: Town, kind: str, numbers: tuple[int, int, int]) -> None:
+def _change_members(
+    account: ScriptedAccount, kind: str, numbers: tuple[int, int, int]
+) -> None:
     first, second, third = numbers
-    segments = [*town.people]
+    segments = [*account.members_by_segment]
     cvid = segments[first % len(segments)] if segments else ""
     contacts = range(second % PEOPLE, second % PEOPLE + 1 + third % 3)
     match kind:
         case "join" if cvid:
             for number in contacts:
-                town.join(cvid, number, AGES[third % len(AGES)])
+                account.join(cvid, number, AGES[third % len(AGES)])
         case "leave" if cvid:
             for number in contacts:
-                town.leave(cvid, number)
+                account.leave(cvid, number)
         case "rename":
-            town.rename(second % PEOPLE)
+            account.rename(second % PEOPLE)
         case "delete_segment" if cvid:
-            town.delete(cvid)
+            account.delete(cvid)
         case "hide_segment" if cvid:
-            town.absent.add(cvid)
+            account.unlisted.add(cvid)
         case "add_segment" if len(segments) < 3:
-            town.add_segment(range(second % 4, second % 4 + third % PEOPLE))
+            account.add_segment(range(second % 4, second % 4 + third % PEOPLE))
 
 
-def _change_campaigns(town: Town, kind: str, numbers: tuple[int, int, int]) -> None:
+def _change_campaigns(
+    account: ScriptedAccount, kind: str, numbers: tuple[int, int, int]
+) -> None:
     first, second, third = numbers
-    campaigns = [campaign.key for campaign in town.all_campaigns()]
+    campaigns = [campaign.key for campaign in account.all_campaigns()]
     contacts = range(second % 4, second % 4 + third % PEOPLE)
     if kind == "send" and len(campaigns) < 4:
-        town.send(contacts, status="Sent" if first % 3 else "In Progress")
+        account.send(contacts, status="Sent" if first % 3 else "In Progress")
     if kind in {"test", "test_late"} and len(campaigns) < 4:
-        town.test((contacts[::2], contacts[1::2]), named=kind == "test")
+        account.test((contacts[::2], contacts[1::2]), named=kind == "test")
     if kind in {"send", "test", "test_late"} or not campaigns:
         return
-    _change_campaign(town, kind, campaigns[first % len(campaigns)], (second, third))
+    _change_campaign(account, kind, campaigns[first % len(campaigns)], (second, third))
 
 
-def _change_campaign(town: Town, kind: str, key: str, numbers: tuple[int, int]) -> None:
+def _change_campaign(
+    account: ScriptedAccount, kind: str, key: str, numbers: tuple[int, int]
+) -> None:
     second, third = numbers
     contacts = range(second % PEOPLE, second % PEOPLE + 1 + third % 3)
-    match kind, town.mailings[key].campaign.status:
+    match kind, account.mailings[key].campaign.status:
         case "conclude", "In Testing":
-            town.conclude(key, range(third % PEOPLE, PEOPLE))
+            account.conclude(key, range(third % PEOPLE, PEOPLE))
         case "deliver", "In Progress":
-            town.deliver(key, contacts)
+            account.deliver(key, contacts)
         case "open_and_deliver", "In Progress":
-            town.open(key, contacts[0])
-            town.deliver(key, contacts[:1])
-            town.deliver(key, range(second % PEOPLE + 1, PEOPLE)[:1])
+            account.open(key, contacts[0])
+            account.deliver(key, contacts[:1])
+            account.deliver(key, range(second % PEOPLE + 1, PEOPLE)[:1])
         case "finish", "In Progress":
-            town.finish(key)
+            account.finish(key)
         case "delete_campaign", _:
-            town.delete(key)
+            account.delete(key)
         case "hide_campaign", _:
-            town.absent.add(key)
+            account.unlisted.add(key)
         case "name", _:
-            town.unnamed -= {*town.mailings[key].campaign.children}
+            account.unlisted_tests -= {*account.mailings[key].campaign.children}
         case "open" | "click" | "opt_out", _:
-            sendings = (key, *town.mailings[key].campaign.children)
+            sendings = (key, *account.mailings[key].campaign.children)
             for number in contacts:
-                getattr(town, kind)(sendings[second % len(sendings)], number)
+                getattr(account, kind)(sendings[second % len(sendings)], number)
