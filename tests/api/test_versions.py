@@ -215,7 +215,7 @@ def left(config: dict[str, t.Any], clock: Clock) -> int:
     return connect(config, clock=clock, sleep=clock.sleep).ledger.remaining(LISTS)
 
 
-def test_the_ledger_knows_the_account_and_not_the_token(
+def test_the_ledger_contains_the_account_and_not_the_token(
     tmp_path: Path, clock: Clock
 ) -> None:
     ledger = tmp_path / "ledger.db"

@@ -311,7 +311,7 @@ def test_calls_outside_the_window_are_deleted(path: Path) -> None:
     assert path.stat().st_size <= max(2 * size, 200_000)
 
 
-def test_the_file_holds_the_account_and_no_path(path: Path) -> None:
+def test_the_file_contains_the_account_and_no_path(path: Path) -> None:
     with closing(open_store(str(path), ACCOUNT, Quotas(QUOTA))) as store:
         make_call(store, "getmailinglists")
     content = path.read_bytes()

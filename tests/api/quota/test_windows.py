@@ -41,7 +41,7 @@ SECONDS = st.integers(0, 40).map(float) | st.floats(0, 40)
 )
 # In floats `7.2 + 1 - 8.2` is 0, but `8.2 - 1` is less than 7.2.
 @example(1, 1, 0, [7.2, 0.0, 0.0])
-def test_no_window_holds_too_many_calls_and_no_wait_is_too_long(
+def test_no_window_has_too_many_calls_and_no_wait_is_too_long(
     kind: StoreKind[Clock], calls: int, seconds: int, margin: float, pauses: list[float]
 ) -> None:
     clock = kind.clock
