@@ -67,7 +67,7 @@ class Fleets:
                 "concurrency": concurrency,
             }
             # Otherwise a server that has just started would make the runs wait.
-            self.server.know(account_name(complete(config)))
+            self.server.mark_complete(account_name(complete(config)))
             name = f"{number}.json"
             self.configs.append(write(self.folder / name, t.cast("t.Any", config)))
         self.catalog = write(self.folder / "catalog.json", catalog(STREAM))

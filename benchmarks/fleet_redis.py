@@ -39,7 +39,7 @@ def measure_redis(quotas: Quotas, calls: int) -> Redis:
             for number in (1, calls):
                 for account in range(ACCOUNTS):
                     name = f"{account}-{number}"
-                    server.know(name)
+                    server.mark_complete(name)
                     store = RedisStore(server.url, name, quotas)
                     for _ in range(number):
                         ticket = store.enter("getcampaignrecipientsdata")

@@ -71,7 +71,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[Clock]:
 def test_tls_with_a_trusted_certificate(
     front: Front, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     url = f"rediss://:planted-password@127.0.0.1:{front.port}/0?ssl_ca_certs={tmp_path}/ca.pem"
     with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
         assert [make_call(store, "one") for _ in range(3)] == [None] * 3
@@ -124,7 +124,7 @@ def test_a_full_server_ends_the_run(own_redis: RedisServer, quiet: Clock) -> Non
 def test_a_server_that_fills_up_ends_the_run_at_the_next_call(
     own_redis: RedisServer,
 ) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     with closing(RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA))) as store:
         ticket = store.enter("one")
         own_redis.client.config_set("maxmemory", 1)
@@ -140,7 +140,7 @@ def test_a_server_that_fills_up_ends_the_run_at_the_next_call(
 def test_a_server_that_deletes_keys_is_not_used(
     policy: str, own_redis: RedisServer
 ) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     own_redis.client.config_set("maxmemory-policy", policy)
     with closing(RedisStore(own_redis.url, ACCOUNT, Quotas(QUOTA))) as store:
         # It never deletes any, as long as its memory has no limit.
@@ -185,7 +185,7 @@ def test_a_replica_that_takes_over_is_waited_for(
     own_redis: RedisServer, replica: RedisServer
 ) -> None:
     """As Sentinel does it: the address leads to the replica before it is promoted."""
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     clock = Clock()
 
     def sleep(seconds: float) -> None:
@@ -220,7 +220,7 @@ def test_a_replica_that_takes_over_is_waited_for(
 def test_a_replica_that_lacks_calls_locks_nothing(
     own_redis: RedisServer, replica: RedisServer
 ) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     with Front(own_redis.port) as front:
         url = f"redis://:planted-password@127.0.0.1:{front.port}"
         first = RedisStore(url, ACCOUNT, Quotas(QUOTA))
@@ -240,7 +240,7 @@ def test_a_replica_that_lacks_calls_locks_nothing(
 
 @pytest.mark.slow
 def test_a_slow_network_costs_time_and_nothing_else(own_redis: RedisServer) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     with Front(own_redis.port, delay=0.1) as front:
         url = f"redis://:planted-password@127.0.0.1:{front.port}"
         with closing(RedisStore(url, ACCOUNT, Quotas(QUOTA))) as store:
@@ -258,7 +258,7 @@ def test_a_hundred_processes_keep_the_quota_over_a_crash_of_the_server(
 ) -> None:
     server = RedisServer(tmp_path, "", "--appendonly", "yes", "--appendfsync", "always")
     try:
-        server.know(ACCOUNT)
+        server.mark_complete(ACCOUNT)
         callers = Caller("crowd", server.url, 0)
         callers.start()
         sent = [float(callers.read_line()) for _ in range(50)]

@@ -63,7 +63,7 @@ def use(url: str) -> None:
 
 
 def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     own_redis.client.execute_command(*WORDS)
     use(url_of(own_redis))
     refused = {entry["object"] for entry in own_redis.client.acl_log()}
@@ -75,7 +75,7 @@ def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> None:
 def test_each_documented_permission_is_needed(
     missing: str, own_redis: RedisServer
 ) -> None:
-    own_redis.know(ACCOUNT)
+    own_redis.mark_complete(ACCOUNT)
     own_redis.client.execute_command(*(word for word in WORDS if word != missing))
     with pytest.raises(FatalError, match="`rate_limit_ledger`") as caught:
         use(url_of(own_redis))

@@ -59,7 +59,7 @@ def redis_server(tmp_path: Path, service: Service) -> Iterator[RedisServer]:
     del options[password : password + 2]
     server = RedisServer(tmp_path, PASSWORDS["REDIS_PASSWORD"], *options)
     # It has long known the account, so the first run does not wait.
-    server.know(account_name(TapZohoCampaigns(config=service.config).settings))
+    server.mark_complete(account_name(TapZohoCampaigns(config=service.config).settings))
     yield server
     server.stop()
 

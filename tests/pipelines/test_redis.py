@@ -12,7 +12,7 @@ from benchmarks.redis_server import RedisServer
 from tap_zohocampaigns.sandbox import Service
 from tests.pipelines.test_ledger import SOURCE, TARGET, calls_of, run
 from tests.support.redis_front import Front
-from tests.support.target import lines, record, small_account
+from tests.support.target import as_lines, record, small_account
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +108,10 @@ def test_a_bad_set_up_is_one_sentence(
     assert text in sentence
     config.write_text(json.dumps(settings | {"dry_run": False}))
     for command, data in (
-        ([TARGET, "--config", config], lines([record("do_not_mail", "a@example.com")])),
+        (
+            [TARGET, "--config", config],
+            as_lines([record("do_not_mail", "a@example.com")]),
+        ),
         ([SOURCE, "check", "--config", config], ""),
     ):
         ended = subprocess.run(

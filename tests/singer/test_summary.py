@@ -18,10 +18,12 @@ from tap_zohocampaigns.api.endpoints import CONTACTS
 from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.singer.summary_file import MOST_TEXTS, SummaryFile
+from tests.support.tap_command import TAP, error_messages, run_tap_command
 from tests.support.taps import Output
-from tests.support.target import ANNA, BERT, lines, open_list, record, small_account
+from tests.support.target import as_lines, list_without_form, record, small_account
+from tests.target.conftest import ANNA, BERT
 from tests.test_cli import TARGET
-from tests.test_tap import ADDRESS, TAP, errors, run
+from tests.test_tap import ADDRESS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +78,7 @@ def summarize(
     """Run the tap with `--summary`; check the form of the file."""
     path = folder / "summary.json"
     options = ("--summary", str(path), *arguments)
-    stdout, stderr = run(folder, config, *options, status=status)
+    stdout, stderr = run_tap_command(folder, config, *options, status=status)
     return Summarized(read(path, status), stdout, stderr)
 
 
@@ -145,7 +147,7 @@ def test_a_run_that_fails_says_why_and_how_far_it_came(
     service.intercept = unknown_code
     ran = summarize(tmp_path, service.config | {"concurrency": 1}, status=1)
     assert ran.line["status"] == "failed"
-    assert [ran.line["reason"]] == errors(ran.stderr)
+    assert [ran.line["reason"]] == error_messages(ran.stderr)
     assert ran.line["streams"]["campaigns"]["rows"] == 0
     assert ran.line["streams"]["campaign_details"]["rows"] > 0
     assert ran.line["endpoints"][RECIPIENTS]["calls"] == 1
@@ -156,7 +158,7 @@ def test_a_run_that_fails_before_its_first_call_has_a_summary(
     tmp_path: Path, config: t.Any
 ) -> None:
     ran = summarize(tmp_path, config, status=1)
-    assert [ran.line["reason"]] == errors(ran.stderr)
+    assert [ran.line["reason"]] == error_messages(ran.stderr)
     assert (ran.line["status"], ran.line["rows"], ran.line["calls"]) == ("failed", 0, 0)
     assert ran.line["account_id"] is None
 
@@ -213,8 +215,8 @@ def test_a_file_that_cannot_be_written_ends_the_run_before_its_first_call(
 ) -> None:
     (tmp_path / "folder").mkdir()
     path = str(tmp_path / name)
-    _, stderr = run(tmp_path, service.config, "--summary", path, status=1)
-    (line,) = errors(stderr)
+    _, stderr = run_tap_command(tmp_path, service.config, "--summary", path, status=1)
+    (line,) = error_messages(stderr)
     assert line.startswith("The file of `--summary` can't be written (")
     assert line.endswith(f"): {path}")
     assert not service.calls
@@ -232,7 +234,7 @@ def test_a_file_that_becomes_unwritable_does_not_fail_the_run(
 
     service.intercept = remove
     path = str(folder / "summary.json")
-    stdout, stderr = run(tmp_path, service.config, "--summary", path)
+    stdout, stderr = run_tap_command(tmp_path, service.config, "--summary", path)
     assert Output(stdout).state
     assert "WARNING" in stderr.splitlines()[-1]
     assert "The file of `--summary` can't be written (" in stderr.splitlines()[-1]
@@ -243,7 +245,7 @@ def test_a_file_that_becomes_unwritable_does_not_fail_the_run(
 )
 def test_only_runs_have_a_summary(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = tmp_path / "summary.json"
-    run(tmp_path, SANDBOX, "--summary", str(path), *arguments)
+    run_tap_command(tmp_path, SANDBOX, "--summary", str(path), *arguments)
     assert not path.exists()
 
 
@@ -267,7 +269,7 @@ def test_a_variable_names_the_file_too(tmp_path: Path, service: Service) -> None
 
 
 def test_a_device_gets_the_line(tmp_path: Path, service: Service) -> None:
-    _, stderr = run(tmp_path, service.config, "--summary", "/dev/stderr")
+    _, stderr = run_tap_command(tmp_path, service.config, "--summary", "/dev/stderr")
     assert json.loads(stderr.splitlines()[-1])["status"] == "ended"
 
 
@@ -341,9 +343,9 @@ def load(
 
 def changes(account: LivingAccount) -> str:
     """Return two subscribers, and one with an invalid address."""
-    where = {"list_key": open_list(account), "first_name": "x"}
+    where = {"list_key": list_without_form(account), "first_name": "x"}
     addresses = (ANNA, BERT, "no address")
-    return lines(record("subscribe", address, **where) for address in addresses)
+    return as_lines(record("subscribe", address, **where) for address in addresses)
 
 
 def test_the_summary_of_the_target_has_outcomes(
@@ -368,7 +370,7 @@ def test_the_summary_of_the_target_has_outcomes(
 def test_a_dry_run_of_the_target_knows_no_quota(
     tmp_path: Path, service: Service, account: LivingAccount
 ) -> None:
-    text = lines([record("unsubscribe", BERT, list_key=open_list(account))])
+    text = as_lines([record("unsubscribe", BERT, list_key=list_without_form(account))])
     line, _ = load(tmp_path, service.config, text)
     assert (line["status"], line["calls"]) == ("ended", 1)
     quota = {"calls": 1, "quota_left": None, "free_at": None}
@@ -381,10 +383,10 @@ def test_a_target_that_stops_at_a_lock_says_so(
     body = b'{"status":"error","code":"Z101","message":""}'
     service.intercept = lambda _: Reply(200, body)
     config = service.config | {"dry_run": False, "rate_limit_on_lock": "stop"}
-    text = lines([record("unsubscribe", BERT, list_key=open_list(account))])
+    text = as_lines([record("unsubscribe", BERT, list_key=list_without_form(account))])
     line, stderr = load(tmp_path, config, text, status=1)
     assert line["status"] == "stopped"
-    assert [line["reason"]] == errors(stderr)
+    assert [line["reason"]] == error_messages(stderr)
     assert line["endpoints"]["listunsubscribe"]["quota_left"] == 0
 
 
