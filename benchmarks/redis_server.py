@@ -53,6 +53,11 @@ class RedisServer:
             else:
                 return
 
+    def execute(self, *words: str) -> None:
+        """Run a command as it is typed."""
+        client: t.Any = self.client
+        client.execute_command(*words)
+
     def mark_complete(self, account: str) -> None:
         """Mark the ledger of an account as complete, as after a long uptime."""
         mark_complete(self.client, account)

@@ -51,7 +51,7 @@ def wrong_password(place: Place) -> str:
 
 def no_permission(place: Place) -> str:
     user = "ACL SETUSER tap reset on >planted-password ~tap-zohocampaigns:* +time +get"
-    place.server.client.execute_command(*user.split())
+    place.server.execute(*user.split())
     return place.server.url.replace("//:", "//tap:")
 
 
@@ -109,10 +109,10 @@ def test_a_bad_set_up_is_one_sentence(
     config.write_text(json.dumps(settings | {"dry_run": False}))
     for command, data in (
         (
-            [TARGET, "--config", config],
+            [TARGET, "--config", str(config)],
             as_lines([record("do_not_mail", "a@example.com")]),
         ),
-        ([SOURCE, "check", "--config", config], ""),
+        ([SOURCE, "check", "--config", str(config)], ""),
     ):
         ended = subprocess.run(
             command,
