@@ -51,7 +51,14 @@ def connect(
     )
     where = config.get("rate_limit_ledger")
     quotas = Quotas(quota, OWN_QUOTAS, underway=config["request_timeout"] + _STRAY)
-    store = open_store(where, account_name(config), quotas, clock=clock, sleep=sleep)
+    store = open_store(
+        where,
+        account_name(config),
+        quotas,
+        patience=config["retry_max_seconds"],
+        clock=clock,
+        sleep=sleep,
+    )
     ledger = Ledger(store, sleep=sleep)
     tokens = TokenStore(clock)
     if versions.find(config).signer.renews:

@@ -98,8 +98,10 @@ def _checks_of_service(
         has_tokens=client.version.signer.renews,
     )
     yield from network
-    yield from ledger_checks(client, settings)
-    if worst(network) is not Result.FAILED:
+    ledger = ledger_checks(client, settings)
+    yield from ledger
+    # Without a ledger, no call is made.
+    if worst([*network, *ledger]) is not Result.FAILED:
         yield from account_checks(tap, settings)
 
 

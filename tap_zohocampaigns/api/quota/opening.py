@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import typing as t
 from pathlib import Path
@@ -41,11 +42,12 @@ def find_file(where: str | None) -> Path | None:
     return folder / "quota.sqlite3" if folder.is_absolute() else None
 
 
-def open_store(
+def open_store(  # noqa: PLR0913 (clock and sleep are injected)
     where: str | None,
     account: str,
     quotas: Quotas,
     *,
+    patience: float = math.inf,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Store:
@@ -56,6 +58,7 @@ def open_store(
             user's state folder.
         account: ID of the account, without secrets.
         quotas: What each endpoint allows.
+        patience: The longest wait for a Redis that is away (seconds).
         clock: Returns the seconds since the machine started.
         sleep: Waits for some seconds.
 
@@ -66,8 +69,16 @@ def open_store(
         return MemoryStore(quotas, clock=clock)
     if where and where.startswith(REDIS):
         with needs_redis():
+            from tap_zohocampaigns.api import redis_server  # noqa: PLC0415
             from tap_zohocampaigns.api.quota.redis import RedisStore  # noqa: PLC0415
-        return RedisStore(where, account, quotas, clock=clock, sleep=sleep)
+        return RedisStore(
+            where,
+            account,
+            quotas,
+            patience=min(patience, redis_server.PATIENCE),
+            clock=clock,
+            sleep=sleep,
+        )
     if where and "://" in where:
         # The rest of the URL may hold a password.
         scheme = where.partition("://")[0]

@@ -56,6 +56,7 @@ class RedisStore:
         quotas: Quotas,
         *,
         step: float = _STEP,
+        patience: float = redis_server.PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -66,6 +67,7 @@ class RedisStore:
             account: ID of the account, without secrets.
             quotas: What each endpoint allows.
             step: Seconds by which the server's clock may step ahead.
+            patience: How long to wait for a server that is away (seconds).
             clock: Returns the seconds of a monotonic clock, to limit waits.
             sleep: Waits for some seconds.
 
@@ -88,6 +90,7 @@ class RedisStore:
         self._run = f"{self._prefix}:run:{secrets.token_hex(8)}"
         self._quotas = quotas
         self._step = step
+        self._patience = patience
         self._kept = int(1e3 * (2 * quotas.longest + _DAY))
         self._clock = clock
         self._sleep = sleep
@@ -148,7 +151,7 @@ class RedisStore:
     def _ask(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
         waits = backoff.expo(max_value=4)
         next(waits)
-        ends = self._clock() + redis_server.PATIENCE
+        ends = self._clock() + self._patience
         while True:
             try:
                 return self._ask_once(action, ticket)
