@@ -94,8 +94,10 @@ class Shutdown:
         Raises:
             Stopped: Always.
         """
-        # Other threads stop for the same reason.
-        self._stopped = self._stopped or Stopped(reason, status, self._save)
+        # Other threads stop for the same reason. A signal counts in any case: with
+        # status 0, a run that was ending or failing would be taken for complete.
+        if status or not self._stopped:
+            self._stopped = Stopped(reason, status, self._save)
         self._over.set()
         raise self._stopped
 
