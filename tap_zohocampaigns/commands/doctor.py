@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+import time
 import typing as t
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 from singer_sdk.exceptions import MappingError
 
-from tap_zohocampaigns.api.errors import ZohoError
+from tap_zohocampaigns.api.errors import StoppedAtLock, ZohoError
 from tap_zohocampaigns.commands import tables
 from tap_zohocampaigns.commands.account_checks import account_checks
 from tap_zohocampaigns.commands.checks import Check, Result, worst
@@ -81,11 +82,23 @@ def examine(
     except ZohoError as error:
         yield wrong_ledger(error)
         return
+    client.ledger.on_long_wait = _refuse_wait
     if shapes:
         yield from shape_checks(client, Path(shapes))
     else:
         yield from _checks_of_service(tap, settings)
     client.ledger.close()
+
+
+def _refuse_wait(endpoint: str, until: float) -> t.NoReturn:
+    """Fail instead of a wait: a sync that runs now may have used up the quota.
+
+    Raises:
+        StoppedAtLock: Always.
+    """
+    free_at = time.strftime("%H:%M", time.localtime(until))
+    msg = f"The quota of {endpoint} is used up until {free_at}"
+    raise StoppedAtLock(msg)
 
 
 def _checks_of_service(

@@ -14,6 +14,7 @@ from tests.support.incremental import MEMBERS, RECIPIENTS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call
 
@@ -134,3 +135,26 @@ def test_stream_map_that_cannot_be_used_is_found(account: LivingAccount) -> None
     check = faults(run_checks(account, stream_maps=maps))["settings"]
     assert check.result is Result.FAILED
     assert "`stream_maps`" in check.text
+
+
+def test_quota_that_a_sync_has_used_up_is_found_without_a_wait(
+    account: LivingAccount, tmp_path: Path
+) -> None:
+    few = {
+        "rate_limit_calls": 1,
+        "rate_limit_ledger": str(tmp_path / "quota.sqlite3"),
+    }
+    found = faults(run_checks(account, None, **few))
+    texts = [check.text for check in found.values()]
+    assert any("quota of getmailinglists is used up until" in text for text in texts)
+    # Another run finds it before it makes a call.
+    with Service(account) as service:
+        config = service.config | few | {"account_id": "one"}
+        _ = [*examine(dict(config))]
+        service.calls.clear()
+        checks = [*examine(dict(config))]
+        # Only the check of the network, which uses no quota, has called.
+        assert {call.endpoint for call in service.calls} == {""}
+    assert {check.name: check for check in checks}["credentials"].command == (
+        "tap-zohocampaigns doctor"
+    )
