@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 
 SCALE = 50
 PAGE = 500
+OF_CONTACTS = ("campaign_recipients", "segment_contacts")
+"""Streams whose rows grow with the contacts; the others are small."""
 NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
 
 
@@ -122,7 +124,11 @@ def costs_of(size: Size) -> dict[str, Cost]:
             _Tap.moment = now
             plan = make_plan(_tap(service, state))
             calls = {row["endpoint"]: row["calls"] for row in plan["endpoints"]}
-            costs[name] = Cost(calls, plan["rows"] * SCALE)
+            rows = sum(
+                row["rows"] * (SCALE if row["stream"] in OF_CONTACTS else 1)
+                for row in plan["streams"]
+            )
+            costs[name] = Cost(calls, rows)
             state = _sync(_tap(service, state))
     return costs
 

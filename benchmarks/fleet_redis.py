@@ -13,7 +13,7 @@ from tap_zohocampaigns.api.quota.redis import RedisStore
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.quota.limits import Quotas
 
-ACCOUNTS = 200
+ACCOUNTS = 50
 
 
 class Redis(t.NamedTuple):
