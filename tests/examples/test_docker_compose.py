@@ -37,7 +37,13 @@ def test_the_file_has_the_schema_of_compose(tmp_path: Path) -> None:
     for file, status in ((FILE, 0), (wrong, 1)):
         run = [UV, "run", "--isolated", "--no-project", "--with", CHECK]
         done = subprocess.run(
-            [*run, "check-jsonschema", "--builtin-schema", "vendor.compose-spec", file],
+            [
+                *run,
+                "check-jsonschema",
+                "--builtin-schema",
+                "vendor.compose-spec",
+                str(file),
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -75,7 +75,15 @@ def test_the_steps_load_every_row_once_and_find_the_state_again(
 
     runner = machine.folder / "runner"
     subprocess.run([UV, "venv", "-q", "--python", PYTHON, runner], check=True)
-    install = [UV, "pip", "install", "-q", "--python", runner / "bin" / "python", PIPX]
+    install = [
+        UV,
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        str(runner / "bin" / "python"),
+        PIPX,
+    ]
     subprocess.run(install, check=True, timeout=300)
     path = f"{runner / 'bin'}:{machine.folder / 'pipx'}"
     tools = {

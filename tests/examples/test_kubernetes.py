@@ -27,7 +27,7 @@ def validate(manifest: Path) -> subprocess.CompletedProcess[str]:
     """Check a manifest against the strict JSON schema of the API."""
     run = [UV, "run", "--isolated", "--no-project", "--with", VALIDATE]
     return subprocess.run(
-        [*run, "kubernetes-validate", "--strict", manifest],
+        [*run, "kubernetes-validate", "--strict", str(manifest)],
         capture_output=True,
         text=True,
         check=False,

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox import Service
 
 EXAMPLES = ROOT / "examples"
-UV = Path(sys.executable).with_name("uv")
+UV = str(Path(sys.executable).with_name("uv"))
 PYTHON = Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info))
 # How this machine reaches PyPI, which no example has to know.
 NETWORK = re.compile(r"SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)|UV_.*INDEX.*")
@@ -44,7 +44,7 @@ class CleanMachine:
         home, tools = self.folder / "home", self.folder / "tools"
         for each in (home, tools):
             each.mkdir(exist_ok=True)
-        for name, program in {"uv": UV, "python3": PYTHON}.items():
+        for name, program in {"uv": Path(UV), "python3": PYTHON}.items():
             if not (tools / name).exists():
                 (tools / name).symlink_to(program)
         network = {k: v for k, v in os.environ.items() if NETWORK.fullmatch(k)}

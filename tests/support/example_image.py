@@ -71,6 +71,7 @@ class ProjectImage:
     @property
     def executable(self) -> Path:
         """The entry point of the image."""
+        name: str
         (name,) = re.findall(r'"(.+?)"', self.steps["ENTRYPOINT"])
         folders = map(Path, self.environment["PATH"].split(":"))
         return next(path for each in folders if (path := each / name).is_file())

@@ -23,7 +23,7 @@ LOADED = [stream for stream in STREAMS if stream.selected_by_default]
 DAY = re.compile(r"\d{4}-\d\d-\d\d$")
 
 
-def keys_of_account(service: Service, **settings: str) -> Keys:
+def keys_of_account(service: Service, **settings: t.Any) -> Keys:
     """Return the keys of the rows that a run with default streams reads."""
     names = [stream.name for stream in LOADED]
     records = run_tap(service, *names, **settings).records
