@@ -36,10 +36,14 @@ class World:
     folder: Path
     now: datetime = DAYS[0]
     state: dict[str, t.Any] | None = None
+    contacts: int = 500
+    campaigns: int = 14
     account: LivingAccount = field(init=False)
 
     def __post_init__(self) -> None:
-        self.account = LivingAccount(clock=lambda: self.now, contacts=500, campaigns=14)
+        self.account = LivingAccount(
+            clock=lambda: self.now, contacts=self.contacts, campaigns=self.campaigns
+        )
         self.files.mkdir(parents=True)
 
     @property
