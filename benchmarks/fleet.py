@@ -10,20 +10,23 @@ account after the other. Only the cost of Redis is measured, with a real server.
         --sizes small=20 --run "first run" --latency 0.05 --start-up 12
 
 prints the night of a fleet that was measured, to compare both. `--start-up` is how long
-a run takes that makes hardly a call. `benchmarks/fleet_measured.py` measures such a
-fleet, and compares.
+a run takes that makes hardly a call. With `--summaries FILE …` each file of `--summary`
+is an account, with the calls and rows that were counted. `fleet_measured` measures such
+a fleet, and compares.
 """
 
 from __future__ import annotations
 
 import argparse
 import heapq
+import json
 import math
 import random
 import statistics
 import time
 import typing as t
 from collections import Counter
+from pathlib import Path
 
 from benchmarks.fleet_plans import Cost, Size, costs_of
 from benchmarks.fleet_redis import measure_redis
@@ -227,6 +230,15 @@ def print_nights(
     )
 
 
+def summarized(paths: t.Iterable[str]) -> list[Cost]:
+    """Return the costs of runs that were measured, by their files of `--summary`."""
+    lines = [json.loads(Path(path).read_text()) for path in paths]
+    return [
+        Cost({n: one["calls"] for n, one in line["endpoints"].items()}, line["rows"])
+        for line in lines
+    ]
+
+
 def sizes_of(text: str) -> dict[str, int]:
     """Parse sizes such as `small=15,medium=5`."""
     pairs = (pair.split("=") for pair in text.split(","))
@@ -244,19 +256,27 @@ def main() -> None:
     parser.add_argument("--start-up", type=float, default=10.0)
     parser.add_argument("--rows-per-second", type=float, default=2_000.0)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--summaries", nargs="+", help="files of --summary")
     given = parser.parse_args()
     fleet = Fleet(
         given.latency, given.start_up, given.rows_per_second, given.concurrency
     )
-    began = time.monotonic()
-    costs = {size: costs_of(SIZES[size]) for size in given.sizes}
-    if given.workers is None:
-        print_nights(costs, given.accounts, fleet)
-        print(f"Simulated in {duration(time.monotonic() - began)}.")
-        return
-    drawn = draw(given.sizes, costs, given.run, given.accounts, fleet)
+    if given.summaries:
+        chance = random.Random(1)  # noqa: S311 (it has to repeat)
+        drawn = [
+            (cost, Paced(fleet, chance).run(cost))
+            for cost in summarized(given.summaries)
+        ]
+    else:
+        began = time.monotonic()
+        costs = {size: costs_of(SIZES[size]) for size in given.sizes}
+        if given.workers is None:
+            print_nights(costs, given.accounts, fleet)
+            print(f"Simulated in {duration(time.monotonic() - began)}.")
+            return
+        drawn = draw(given.sizes, costs, given.run, given.accounts, fleet)
     calls = sum(sum(cost.calls.values()) for cost, _ in drawn)
-    seconds = night([run for _, run in drawn], given.workers)
+    seconds = night([run for _, run in drawn], given.workers or 1)
     print(f"{len(drawn)} accounts, {calls:,} calls, {seconds:.1f} s")
 
 

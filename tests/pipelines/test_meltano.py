@@ -222,7 +222,7 @@ def unsubscribed(records: dict[str, list[dict[str, t.Any]]]) -> Counter[str]:
 
 
 def test_a_run_of_meltano_has_a_summary(
-    fresh_project: Path, database: str, account: LivingAccount
+    fresh_project: Path, account: LivingAccount
 ) -> None:
     path = fresh_project / "summary.json"
     (block,) = re.findall(
@@ -243,9 +243,10 @@ def test_a_run_of_meltano_has_a_summary(
             log = meltano(
                 fresh_project,
                 service,
-                database,
+                "",
                 "--environment=prod",
-                TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="zoho_summary",
+                loader="target-jsonl",
+                TARGET_JSONL_DESTINATION_PATH=str(fresh_project),
             )
             calls = len(service.calls)
     finally:
