@@ -3,8 +3,9 @@
     uv run --locked python -m benchmarks.fleet_measured
 
 Two workers read eight sandbox accounts, one after the other, as processes of the tap
-that share a Redis. How long a start takes is measured just before, with runs that read
-one stream, two at once. So only calls, and how runs follow each other, are compared.
+that share a Redis. Before each run, the worker measures how long a start takes, with a
+run that makes one call: a busy machine slows both. So calls are compared, and starts
+are not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import subprocess
 import tempfile
 import threading
@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from benchmarks.fleet import Fleet, Paced, night
+from benchmarks.fleet import Fleet, Paced, Run, night
 from benchmarks.fleet_plans import Cost, Size, no_http
 from benchmarks.redis_server import RedisServer
 from benchmarks.runs import TAP, catalog, write
@@ -72,12 +72,12 @@ class Fleets:
             self.configs.append(write(self.folder / name, t.cast("t.Any", config)))
         self.catalog = write(self.folder / "catalog.json", catalog(STREAM))
 
-    def read(self, configs: list[str], workers: int, *options: str) -> list[float]:
-        """Read accounts; return how long each took, and all of them at the end."""
+    def read(self, workers: int) -> dict[str, tuple[float, float]]:
+        """Read all accounts; return the seconds of a start, and of the run."""
         waiting: SimpleQueue[str] = SimpleQueue()
-        for config in configs:
+        for config in self.configs:
             waiting.put(config)
-        seconds: list[float] = []
+        seconds: dict[str, tuple[float, float]] = {}
 
         def work() -> None:
             while True:
@@ -85,23 +85,27 @@ class Fleets:
                     config = waiting.get_nowait()
                 except Empty:
                     return
-                began = time.monotonic()
-                command = [TAP, "--config", config, "--summary", f"{config}.summary"]
-                subprocess.run(
-                    [*command, *options],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                seconds.append(time.monotonic() - began)
+                start = self._run(config, "--catalog", self.catalog)
+                run = self._run(config, "--summary", f"{config}.summary")
+                seconds[config] = start, run
 
         threads = [threading.Thread(target=work) for _ in range(workers)]
-        began = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return [*seconds, time.monotonic() - began]
+        return seconds
+
+    @staticmethod
+    def _run(config: str, *options: str) -> float:
+        began = time.monotonic()
+        subprocess.run(
+            [TAP, "--config", config, *options],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return time.monotonic() - began
 
 
 def cost_of(account: LivingAccount) -> Cost:
@@ -117,26 +121,31 @@ def main(accounts: int, workers: int, latency: float, concurrency: int) -> None:
     """Measure, simulate, and print both."""
     with ExitStack() as stack:
         fleets = Fleets(stack, accounts, latency, concurrency)
-        options = ("--catalog", fleets.catalog)
-        *starts, _ = fleets.read(fleets.configs, workers, *options)
-        start_up = statistics.mean(starts) - latency
-        *_, measured = fleets.read(fleets.configs, workers)
+        seconds = fleets.read(workers)
         lines = [
             json.loads(Path(f"{config}.summary").read_text())
             for config in fleets.configs
         ]
     calls = sum(line["calls"] for line in lines)
-    fleet = Fleet(latency, start_up, 1e9, concurrency)
-    # The sandbox answers after the same time, each time.
-    chance = random.Random(1)  # noqa: S311 (it has to repeat)
-    runs = [Paced(fleet, chance, spread=0.0).run(cost) for cost in fleets.costs]
+    runs, started = [], 0.0
+    for config, cost in zip(fleets.configs, fleets.costs, strict=True):
+        start, _ = seconds[config]
+        started += start - latency
+        fleet = Fleet(latency, start - latency, 1e9, concurrency)
+        # The sandbox answers after the same time, each time.
+        chance = random.Random(1)  # noqa: S311 (it has to repeat)
+        runs.append(Paced(fleet, chance, spread=0.0).run(cost))
     simulated = night(runs, workers)
+    measured = night(
+        [Run(seconds[config][1], 0.0) for config in fleets.configs], workers
+    )
     planned = sum(sum(cost.calls.values()) for cost in fleets.costs)
     print("| accounts | workers | calls measured | planned | time, measured = 1 |")
     print("|---|---|---|---|---|")
     ratio = f"{simulated / measured:.2f}"
     print(f"| {accounts} | {workers} | {calls} | {planned} | {ratio} |")
-    print(f"\nA call takes {latency:g} s, a start {start_up:.1f} s of this machine.")
+    share = started / sum(run.seconds for run in runs)
+    print(f"\nA call takes {latency:g} s; starts are {share:.0%} of the runs.")
 
 
 if __name__ == "__main__":
