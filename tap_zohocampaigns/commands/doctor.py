@@ -17,6 +17,7 @@ from tap_zohocampaigns.api.errors import StoppedAtLock, ZohoError
 from tap_zohocampaigns.commands import tables
 from tap_zohocampaigns.commands.account_checks import account_checks
 from tap_zohocampaigns.commands.checks import Check, Result, worst
+from tap_zohocampaigns.commands.file_advice import for_files
 from tap_zohocampaigns.commands.local_checks import (
     catalog_check,
     ledger_checks,
@@ -157,8 +158,10 @@ def command(ctx: click.Context, /, form: str, **files: t.Any) -> None:
     The exit status is 0 if all is well, 1 after a warning, 2 after a failure.
     """
     given = ctx.obj or {}
+    in_files = TapZohoCampaigns.given_config(files["config"]).config
     checks = [
-        *examine(
+        for_files(check, files["config"], in_files)
+        for check in examine(
             given_config(ctx, files["config"]),
             state=files["state"] or given.get("state"),
             catalog=files["catalog"] or given.get("catalog"),
