@@ -35,7 +35,9 @@ class Story:
 
     fleet: Fleet
     killed: list[str] = field(default_factory=list)
-    """The accounts whose runs were killed with their worker."""
+    """The accounts whose runs were killed with their worker,"""
+    reading: list[str] = field(default_factory=list)
+    """and those of them that the tap was reading."""
 
     def account(self, name: str) -> Account:
         """Return an account by its name."""
@@ -116,7 +118,7 @@ def story(folder: Path, size: int = 20) -> Iterator[Story]:
         fleet.redis.stop()
         fleet.redis.start()
         fleet.wait(lambda: done() >= size // 5 and victims())
-        told.killed = sorted(victims())
+        told.killed, told.reading = sorted(fleet.running("one")), sorted(victims())
         fleet.kill("one")
 
         def over() -> bool:
