@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import typing as t
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
@@ -42,11 +43,17 @@ class ShapeAnswers:
         self._entries = report["endpoints"]
         self._number = 0
         self._params: dict[str, str] = {}
+        # The service answers streams that are read side by side.
+        self._answering = threading.Lock()
         fields = _rows("contact/allfields", self.body("contact/allfields")) or []
         self._labels = [str(field["DISPLAY_NAME"]).lower() for field in fields]
 
-    def __call__(self, call: Call) -> Reply | None:
+    def __call__(self, call: Call) -> Reply:
         """Return the reply to a call, with the page that it asks for."""
+        with self._answering:
+            return self._answer(call)
+
+    def _answer(self, call: Call) -> Reply:
         entry = self._entries.get(call.endpoint, {})
         self._params = {**call.params, **_details(call.params)}
         body = self.body(call.endpoint)
