@@ -233,16 +233,23 @@ def _way_out(error: ZohoError, settings: Row) -> tuple[str, str]:
 
 
 def _data_centers_of(settings: Row) -> Iterator[str]:
-    """Yield the other data centers whose token service knows the client."""
-    names = ("client_id", "client_secret", "refresh_token")
-    form = {"grant_type": "refresh_token", **{name: settings[name] for name in names}}
+    """Yield the other data centers whose token service knows the client.
+
+    They get no secret: one that knows the client refuses the secret, not the client.
+    """
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": settings["client_id"],
+        "client_secret": "unknown",
+        "refresh_token": "unknown",
+    }
     for name, host in hosts.DATA_CENTERS.items():
         if name == settings["data_center"]:
             continue
         transport = Transport(host, _SHORT, 1, time.monotonic)
         try:
             reply = transport.send("POST", host.accounts, TOKEN_PATH, form)
-            interpret(reply.status, reply.content, (form["client_secret"],))
+            interpret(reply.status, reply.content, ())
         except SettingError as error:
             if "invalid_client)" not in str(error):
                 yield name

@@ -372,14 +372,21 @@ def test_client_of_another_data_center_is_found(
             "DATA_CENTERS",
             {name: hosts.Hosts(s.url, s.url) for name, s in known.items()},
         )
+        sent: list[Mapping[str, str]] = []
+
+        def refuse(*arguments: t.Any) -> Reply:
+            sent.append(arguments[-1])
+            error = "invalid_client" if len(sent) == 1 else "invalid_client_secret"
+            return Reply(200, json.dumps({"error": error}).encode())
+
         token_reply = "tap_zohocampaigns.sandbox.server.service.token_reply"
-        refusals = iter([b'{"error":"invalid_client"}'])
-        accepted = b'{"access_token":"1000.a.b","expires_in":3600}'
-        monkeypatch.setattr(
-            token_reply, lambda *_: Reply(200, next(refusals, accepted))
-        )
+        monkeypatch.setattr(token_reply, refuse)
         names = ("client_id", "client_secret", "refresh_token")
         checks = [*examine({name: there.config[name] for name in names})]
+    # The other data center learns the client alone.
+    assert sent[1]["client_id"] == there.config["client_id"]
+    secrets = {there.config["client_secret"], there.config["refresh_token"]}
+    assert not secrets & {*sent[1].values()}
     command = "export TAP_ZOHOCAMPAIGNS_DATA_CENTER=eu"
     check_fault(Fault("credentials", "invalid_client", command), checks)
 
