@@ -283,6 +283,11 @@ class Fleet:
             for task, index, state, number in rows
         }
 
+    def age(self) -> int:
+        """Return for how many seconds the DAG has been running."""
+        query = b"SELECT extract(epoch FROM now() - start_date)::int FROM dag_run"
+        return int(self._ask(query)[0][0])
+
     def waits(self) -> dict[str, int]:
         """Return after how many seconds of the DAG's run each account's task ended."""
         rows = self._ask(

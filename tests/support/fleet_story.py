@@ -38,6 +38,10 @@ class Story:
     """The accounts whose runs were killed with their worker,"""
     reading: list[str] = field(default_factory=list)
     """and those of them that the tap was reading."""
+    restarted_after: int = 0
+    """When Redis was restarted, in seconds of the DAG's run,"""
+    killed_after: int = 0
+    """and when the worker was killed."""
 
     def account(self, name: str) -> Account:
         """Return an account by its name."""
@@ -115,10 +119,12 @@ def story(folder: Path, size: int = 20) -> Iterator[Story]:
 
         mine = {WRONG, LOCKED}
         fleet.wait(lambda: done() >= size // 10 and fleet.loading("two"))
+        told.restarted_after = fleet.age()
         fleet.redis.stop()
         fleet.redis.start()
         fleet.wait(lambda: done() >= size // 5 and victims())
         told.killed, told.reading = sorted(fleet.running("one")), sorted(victims())
+        told.killed_after = fleet.age()
         fleet.kill("one")
 
         def over() -> bool:
@@ -167,6 +173,10 @@ def table(told: Story) -> str:
         after = "never" if wrong else f"{_range(ends)} s"
         counts = f"{len(accounts)} | {rows:,} | {loaded:,} | {twice}"
         lines.append(f"| {kind} | {counts} | {_range(numbers)} | {after} |")
+    redis, worker = told.restarted_after, told.killed_after
+    lines.append(
+        f"\nRedis restarted after {redis} s. The worker was killed after {worker} s."
+    )
     return "\n".join(lines)
 
 
