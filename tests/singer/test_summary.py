@@ -126,6 +126,7 @@ def test_the_summary_of_a_run_that_ended_has_its_figures(
     assert not any(secret in json.dumps(line) for secret in secrets)
 
 
+@pytest.mark.slow
 def test_what_is_left_out_has_its_reason_and_is_a_warning(
     tmp_path: Path, service: Service
 ) -> None:
@@ -240,6 +241,7 @@ def test_a_file_that_becomes_unwritable_does_not_fail_the_run(
     assert "The file of `--summary` can't be written (" in stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("--discover",), ("--test=schema",), ("plan",), ("--about",)]
 )
@@ -249,6 +251,7 @@ def test_only_runs_have_a_summary(tmp_path: Path, arguments: tuple[str, ...]) ->
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_a_variable_names_the_file_too(tmp_path: Path, service: Service) -> None:
     path = tmp_path / "summary.json"
     settings = service.config | {"rate_limit_ledger": "memory", "summary": path}
@@ -268,11 +271,13 @@ def test_a_variable_names_the_file_too(tmp_path: Path, service: Service) -> None
     assert "no such settings" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_device_gets_the_line(tmp_path: Path, service: Service) -> None:
     _, stderr = run_tap_command(tmp_path, service.config, "--summary", "/dev/stderr")
     assert json.loads(stderr.splitlines()[-1])["status"] == "ended"
 
 
+@pytest.mark.slow
 def test_a_link_stays_a_link_and_others_may_read_the_file(tmp_path: Path) -> None:
     path, link = tmp_path / "summary.json", tmp_path / "link.json"
     link.symlink_to(path)
@@ -283,6 +288,7 @@ def test_a_link_stays_a_link_and_others_may_read_the_file(tmp_path: Path) -> Non
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
 
 
+@pytest.mark.slow
 def test_a_file_in_a_folder_of_others_is_written_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +301,7 @@ def test_a_file_in_a_folder_of_others_is_written_in_place(
     assert json.loads(path.read_text())["status"] == "ended"
 
 
+@pytest.mark.slow
 def test_many_warnings_are_counted_and_not_all_written_out(tmp_path: Path) -> None:
     file = SummaryFile(str(tmp_path / "summary.json"), "tap")
     for number in range(2 * MOST_TEXTS):
@@ -306,6 +313,7 @@ def test_many_warnings_are_counted_and_not_all_written_out(tmp_path: Path) -> No
     assert line["warning_texts"] == [f"Number {n}" for n in range(MOST_TEXTS)]
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_the_end_is_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -367,6 +375,7 @@ def test_the_summary_of_the_target_has_outcomes(
     assert re.fullmatch(r"[0-9a-f]{16}", line["account_id"])
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_the_target_knows_no_quota(
     tmp_path: Path, service: Service, account: LivingAccount
 ) -> None:
@@ -377,6 +386,7 @@ def test_a_dry_run_of_the_target_knows_no_quota(
     assert line["endpoints"] == {"listunsubscribe": quota}
 
 
+@pytest.mark.slow
 def test_a_target_that_stops_at_a_lock_says_so(
     tmp_path: Path, service: Service, account: LivingAccount
 ) -> None:
@@ -390,6 +400,7 @@ def test_a_target_that_stops_at_a_lock_says_so(
     assert line["endpoints"]["listunsubscribe"]["quota_left"] == 0
 
 
+@pytest.mark.slow
 def test_an_input_that_is_missing_is_the_reason(
     tmp_path: Path, service: Service
 ) -> None:

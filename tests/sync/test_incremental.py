@@ -257,11 +257,11 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
                 ]
                 yield Batch(rows)
 
-        saved_lines = {"1": saved_line} if known else {}
+        stream.stream_state["parts"] = {"1": saved_line} if known else {}
         stream.previous_state = {"selection": stream.selection}
         stream.stream_state["pass"] = 1
         tracemalloc.start()
-        written_batches = stream._write_part(Part(owner="1"), batches(), saved_lines)  # noqa: SLF001
+        written_batches = stream.write_part(Part(owner="1"), batches())
         row_count = sum(map(len, written_batches))
         peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
