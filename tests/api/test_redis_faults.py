@@ -101,6 +101,8 @@ def test_set_ups_that_no_wait_can_mend(
     assert quiet.waits == []
 
 
+# A server that may be back is waited for.
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
 def test_tls_on_one_side_only(
     scheme: str, front: Front, own_redis: RedisServer, quiet: Clock
