@@ -4,13 +4,13 @@
 #}
 {% macro zoho_forget_changed_sends() %}
     {%- if is_incremental() -%}
-    delete from {{ this }}
+    delete from {{ this }} as built
     where not exists (
         select 1
         from {{ ref('int_send_versions') }} as versions
-        where versions.account_id = {{ this }}.account_id
-            and versions.campaign_key = {{ this }}.campaign_key
-            and versions.source_version = {{ this }}.source_version
+        where versions.account_id = built.account_id
+            and versions.campaign_key = built.campaign_key
+            and versions.source_version = built.source_version
     )
     {%- endif -%}
 {% endmacro %}
