@@ -125,6 +125,9 @@ where ranked.load_rank = 1
         cast(convert_timezone('UTC', {{ name }}) as timestamp)
     {%- elif kind == 'json' and zoho_dialect() in ('snowflake', 'bigquery') -%}
         {{ name }}
+    {%- elif kind == 'json' and zoho_dialect() == 'postgres' and 'char' not in found and found != 'text' -%}
+        {#- Loaders store lists as arrays, which can't be cast. -#}
+        to_jsonb({{ name }})
     {%- else -%}
         cast({{ name }} as {{ zoho_type(kind) }})
     {%- endif -%}

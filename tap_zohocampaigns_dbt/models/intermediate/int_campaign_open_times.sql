@@ -70,14 +70,18 @@ select
     sends.account_id,
     sends.main_campaign_key as campaign_key,
     {%- for name in ['half', 'most'] %}
-    case
-        when by_events.half_time is not null
-            then round(
-                cast({{ zoho_seconds_between('sends.sent_time', 'by_events.' ~ name ~ '_time') }} as numeric)
-                / 86400, 2
-            )
-        else cast(by_reports.{{ name }}_days as numeric)
-    end as {{ name }}_days,
+    cast(
+        case
+            when by_events.half_time is not null
+                then round(
+                    cast(
+                        {{ zoho_seconds_between('sends.sent_time', 'by_events.' ~ name ~ '_time') }}
+                        as numeric
+                    ) / 86400, 2
+                )
+            else by_reports.{{ name }}_days
+        end as {{ zoho_type('number') }}
+    ) as {{ name }}_days,
     {%- endfor %}
     case
         when by_events.half_time is not null then 'events'

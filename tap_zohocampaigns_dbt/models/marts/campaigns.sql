@@ -49,8 +49,8 @@ select
     variants.winner as ab_winner,
     variants.winner_open_rate as ab_winner_open_rate,
     variants.next_open_rate as ab_next_open_rate,
-    cast(times.half_days as {{ zoho_type('number') }}) as days_to_50_percent_opens,
-    cast(times.most_days as {{ zoho_type('number') }}) as days_to_90_percent_opens,
+    times.half_days as days_to_50_percent_opens,
+    times.most_days as days_to_90_percent_opens,
     times.timed_by as opens_timed_by
 from {{ ref('stg_campaigns') }} as campaigns
 left join counted
