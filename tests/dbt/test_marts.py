@@ -248,7 +248,7 @@ def test_list_growth(built: Built, marts: dict[str, Rows]) -> None:
 
 
 def mails_of(built: Built, *actions: str) -> list[str]:
-    """Return the address of each mail, of campaigns that are not listed any more too."""
+    """Return the address of each mail, also of campaigns that are listed no more."""
     account = built.world.account
     before, after = on_both_days(
         built,
