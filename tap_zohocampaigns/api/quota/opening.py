@@ -69,13 +69,12 @@ def open_store(  # noqa: PLR0913 (clock and sleep are injected)
         return MemoryStore(quotas, clock=clock)
     if where and where.startswith(REDIS):
         with needs_redis():
-            from tap_zohocampaigns.api import redis_server  # noqa: PLC0415
             from tap_zohocampaigns.api.quota.redis import RedisStore  # noqa: PLC0415
         return RedisStore(
             where,
             account,
             quotas,
-            patience=min(patience, redis_server.PATIENCE),
+            patience=patience,
             clock=clock,
             sleep=sleep,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -56,7 +57,7 @@ class RedisStore:
         quotas: Quotas,
         *,
         step: float = _STEP,
-        patience: float = redis_server.PATIENCE,
+        patience: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -67,7 +68,8 @@ class RedisStore:
             account: ID of the account, without secrets.
             quotas: What each endpoint allows.
             step: Seconds by which the server's clock may step ahead.
-            patience: How long to wait for a server that is away (seconds).
+            patience: The longest wait for a server that is away (seconds), if it is
+                shorter than `redis_server.PATIENCE`.
             clock: Returns the seconds of a monotonic clock, to limit waits.
             sleep: Waits for some seconds.
 
@@ -90,7 +92,7 @@ class RedisStore:
         self._run = f"{self._prefix}:run:{secrets.token_hex(8)}"
         self._quotas = quotas
         self._step = step
-        self._patience = patience
+        self._patience = min(patience, redis_server.PATIENCE)
         self._kept = int(1e3 * (2 * quotas.longest + _DAY))
         self._clock = clock
         self._sleep = sleep
