@@ -7,7 +7,6 @@ import typing as t
 
 import pytest
 
-from tap_zohocampaigns.streams import STREAMS
 from tests.dbt.conftest import World
 from tests.support.dbt import build, dbt, duckdb_tables, in_dbt_environment
 from tests.support.taps import ROOT
@@ -17,7 +16,6 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 CHECK = ROOT / "tests" / "dbt" / "outside" / "check_dialect.py"
-OFF_BY_DEFAULT = [stream.name for stream in STREAMS if not stream.selected_by_default]
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +23,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Return a small account, whose default streams are in files."""
     world = World(tmp_path_factory.mktemp("package"), contacts=120, campaigns=6)
     lines: dict[str, list[str]] = {}
-    for message in map(json.loads, world.read().splitlines()):
+    for message in map(json.loads, world.read(defaults=True).splitlines()):
         if message["type"] == "RECORD":
             record = json.dumps(message["record"])
             lines.setdefault(message["stream"], []).append(record)
     for stream, records in lines.items():
-        if stream not in OFF_BY_DEFAULT:
-            file = world.files / f"{stream}.jsonl"
-            file.write_text("\n".join(records) + "\n")
+        file = world.files / f"{stream}.jsonl"
+        file.write_text("\n".join(records) + "\n")
     return world
 
 
