@@ -74,6 +74,7 @@ def synced(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_recipes_take_the_summary_of_a_run(synced: Path) -> None:
     run(synced, "Prometheus", "sh", TEXTFILES=str(synced))
     lines = (synced / "zohocampaigns.prom").read_text().splitlines()
@@ -87,6 +88,7 @@ def test_recipes_take_the_summary_of_a_run(synced: Path) -> None:
     run(synced, "Slack", "sh", SLACK_WEBHOOK="http://127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_recipes_take_the_summary_of_a_failure(tmp_path: Path) -> None:
     posted: list[bytes] = []
 

@@ -46,6 +46,7 @@ def test_workers_take_one_run_after_the_other() -> None:
     assert [night(runs, workers) for workers in (1, 2, 9)] == [11, 6, 5]
 
 
+@pytest.mark.slow
 def test_later_runs_of_an_account_cost_less() -> None:
     costs = costs_of(SIZES["small"])
     first, nightly, again = (sum(cost.calls.values()) for cost in costs.values())

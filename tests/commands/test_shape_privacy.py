@@ -157,6 +157,7 @@ def test_planted_values_and_names_are_nowhere_in_the_report(
         assert "@" not in check.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("write", [error, gateway_error])
 @pytest.mark.parametrize("code", ["2603", NUMBER, "QZXJ", ADDRESS, KEY])
@@ -177,6 +178,7 @@ def test_planted_values_of_errors_are_nowhere_in_the_report(
         assert "@" not in check.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -141,6 +141,7 @@ def test_a_stream_has_a_line_while_it_is_read_and_at_the_end_the_last_line_stays
     assert "of 19 streams, " in run.terminal.written
 
 
+@pytest.mark.slow
 def test_stdout_has_the_same_messages_as_with_a_log(
     tmp_path: Path, account: LivingAccount
 ) -> None:

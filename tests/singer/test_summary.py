@@ -154,6 +154,7 @@ def test_a_run_that_fails_says_why_and_how_far_it_came(
     assert ran.line["endpoints"][RECIPIENTS]["calls"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [{"data_center": "planted"}, "{", "[]"])
 def test_a_run_that_fails_before_its_first_call_has_a_summary(
     tmp_path: Path, config: t.Any
@@ -223,6 +224,7 @@ def test_a_file_that_cannot_be_written_ends_the_run_before_its_first_call(
     assert not service.calls
 
 
+@pytest.mark.slow
 def test_a_file_that_becomes_unwritable_does_not_fail_the_run(
     tmp_path: Path, service: Service
 ) -> None:

@@ -142,6 +142,7 @@ def test_the_order_of_rows_does_not_matter(rows: list[t.Any]) -> None:
     assert shape_of(rows, KNOWN) == shape_of(rows[::-1], KNOWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(200))
 def test_answers_that_were_changed_at_random_have_shapes(number: int) -> None:
     found = answers()
