@@ -63,7 +63,7 @@ def built() -> t.Iterator[dict[str, str]]:
     ("name", "texts"),
     [
         ("plan", ["getcampaignrecipientsdata", "This plan took"]),
-        ("doctor", ["warning", "--add-scope", "Zoho gives an access token"]),
+        ("doctor", ["warning", "--add-scope", "Zoho accepts them"]),
         ("run", ["> messages.jsonl", "campaign_recipients", " rows", " calls"]),
     ],
 )

@@ -63,8 +63,7 @@ def test_the_schedule_starts_a_run_for_each_account(machine: CleanMachine) -> No
         "import datetime\n"
         "now = datetime.datetime.now(datetime.UTC)\n"
         "context = dagster.build_schedule_context(scheduled_execution_time=now)\n"
-        "tick = definitions.hourly.evaluate_tick(context)\n"
-        "print(*(run.partition_key for run in tick.run_requests))\n"
+        "print(*(run.partition_key for run in definitions.hourly(context)))\n"
     )
     run = "uv run --isolated --no-project --with dagster==1.13.28 python look.py"
     found = machine.run(run, folder, MELTANO_PROJECT_ROOT="/srv/zoho")
