@@ -95,7 +95,7 @@ def make_catalog(tap: TapZohoCampaigns) -> AirbyteCatalog:
 
 
 def as_singer(content: Json) -> Row:
-    """Return a configured catalog as far as it tells of columns."""
+    """Return the streams of a configured catalog with their columns, for the SDK."""
     entries = content.get("streams") if isinstance(content, dict) else None
     streams = [
         _inner(entry, "stream")
@@ -172,7 +172,7 @@ def _check_account(described: Row, stream: ZohoStream) -> None:
 
 
 def read_states(content: Json) -> dict[str, Row]:
-    """Return the blob of each stream that a state tells of.
+    """Return the blob of each stream in a state.
 
     Raises:
         SettingError: It is not a state of streams.

@@ -85,7 +85,7 @@ class Login:
         self._clock = clock
         self._sleep = sleep
         self.data_center = str(self._config["data_center"])
-        """Where the account is, as far as Zoho has said it."""
+        """The data center of the account, if Zoho has named it."""
 
     @property
     def _secrets(self) -> tuple[str, ...]:

@@ -117,8 +117,8 @@ def as_parts(plan: Row) -> list[Table | str]:
     notes = [f"This plan took {plan['asked']:,} calls."]
     if plan["at_most"]:
         notes.append(
-            "≤: no earlier run and no counter tells how many contacts a segment has; "
-            "it has no more than its list."
+            "≤: no earlier run and no counter has the number of contacts of a "
+            "segment; it has no more than its list."
         )
     if plan["at_least"]:
         notes.append(

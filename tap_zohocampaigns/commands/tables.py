@@ -44,21 +44,13 @@ def show(parts: Iterable[Table | str]) -> None:
         click.echo(as_text(parts))
         return
     # It is not needed in a pipe, and takes a while to import.
-    from rich.console import Console  # noqa: PLC0415 (see above)
-    from rich.markup import escape  # noqa: PLC0415 (see above)
-    from rich.table import Table as Drawing  # noqa: PLC0415 (see above)
+    from tap_zohocampaigns.commands import drawing  # noqa: PLC0415 (see above)
 
-    console = Console()
     for part in parts:
         if isinstance(part, str):
-            console.print(part, highlight=False, markup=False)
-            continue
-        drawing = Drawing(*part.head[:1])
-        for name in part.head[1:]:
-            drawing.add_column(name, justify="right" if part.right else "left")
-        for row in part.rows:
-            drawing.add_row(*(escape(cell) for cell in row))
-        console.print(drawing)
+            drawing.print_text(part)
+        else:
+            drawing.print_table(*part)
 
 
 def as_text(parts: Iterable[Table | str]) -> str:

@@ -189,8 +189,7 @@ class _Lines(logging.Handler):
 class _Console(Console):
     """A console that never hides the cursor: a run may be killed at any time."""
 
-    def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002 (rich's)
-        del show
+    def show_cursor(self, *_: object, **__: object) -> bool:
         return False
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typing as t
 
-from singer_sdk.helpers.types import Context  # noqa: TC002 (the SDK reads annotations)
-
 from tap_zohocampaigns.singer.sdk import StreamStateManager
 from tap_zohocampaigns.singer.writer import RECORDS
 
@@ -22,14 +20,13 @@ class Bookmark(StreamStateManager):
         self,
         latest_record: Records,
         *,
-        context: Context | None = None,  # noqa: ARG002
         replication_key: str,
+        **_: t.Any,
     ) -> None:
         """Remember the newest value of a page.
 
         Args:
             latest_record: A page, as `writer.page` makes it.
-            context: Not used: parts are no partitions.
             replication_key: Name of the field.
         """
         values = [record.get(replication_key) for record in latest_record[RECORDS]]

@@ -72,9 +72,7 @@ class SdkPlugin(PluginBase):
             raise ConfigValidationError(msg, errors=errors)
         return errors
 
-    @classproperty
-    def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805
-        return cls.environment_config()
+    _env_var_config = classproperty(lambda cls: cls.environment_config())
 
 
 class SdkTap(Tap):

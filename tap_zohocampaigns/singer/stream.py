@@ -55,7 +55,7 @@ class PagedStream(SdkStream):
 
     @property
     def replaces_rows(self) -> bool:
-        """Whether the loader is told to drop rows that do not come again."""
+        """Whether the loader drops rows that do not come again."""
         wanted = bool(self.config.get("emit_activate_version_messages"))
         return wanted and self.full and not self.keeps_history
 

@@ -136,7 +136,7 @@ class SnapshotStream(StatefulStream):
 
     @property
     def replaces_rows(self) -> bool:
-        """Whether the loader is told to drop rows that do not come again."""
+        """Whether the loader drops rows that do not come again."""
         return self.full
 
     def warn_without_key(self, snapshot: PartSnapshot) -> None:

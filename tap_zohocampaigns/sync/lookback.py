@@ -63,7 +63,7 @@ def note_look(
 
     Args:
         line: What an earlier run noted of it.
-        counters: What the report said.
+        counters: The counters of the report.
         rows: How many rows it had.
         now: The time of this run.
         closing: Whether the window of its campaign had ended.

@@ -1,7 +1,7 @@
-"""What the reading of a part tells the writing of it, beside the rows.
+"""Notes that come with the rows of a part.
 
-Parts are read in background threads. Only the main thread writes records and state, so
-each batch carries what it has to know.
+Background threads read parts. Only the main thread writes records and state, so each
+batch carries what the main thread has to know.
 """
 
 from __future__ import annotations

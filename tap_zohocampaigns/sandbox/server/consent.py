@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sandbox.server.http import Request
 
 CONSENT_PATH: t.Final = "/oauth/v2/auth"
-DEVICE_CODE_PATH: t.Final = "/oauth/v3/device/code"
-DEVICE_TOKEN_PATH: t.Final = "/oauth/v3/device/token"  # noqa: S105 (a path)
 DEVICE_PATH: t.Final = "/oauth/v3/device"
+DEVICE_CODE_PATH: t.Final = f"{DEVICE_PATH}/code"
+DEVICE_TOKEN_PATH: t.Final = f"{DEVICE_PATH}/token"
 _CODE_SECONDS = 180.0
 _DEVICE_SECONDS = 300
 _POLL_SECONDS = 30
