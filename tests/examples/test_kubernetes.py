@@ -54,7 +54,7 @@ def test_the_pod_loads_every_row_once_and_writes_only_to_its_volume(
     security = pod["securityContext"] | container["securityContext"]
     assert security["runAsNonRoot"]
     assert security["readOnlyRootFilesystem"]
-    assert f"{security['runAsUser']}:{security['runAsGroup']}" == image.steps["USER"]
+    assert f"{security['runAsUser']}:{security['runAsGroup']}" == image.value("USER")
     volumes = [mount["mountPath"] for mount in container["volumeMounts"]]
 
     secret = account_settings(service) | {

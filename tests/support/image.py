@@ -18,9 +18,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
 UV = str(Path(sys.executable).with_name("uv"))
-# Folders at the root of an image. The slash before them is the folder of the test,
-# also in `file:///state`.
-_AT_ROOT = re.compile(r"((?<![\w./])|(?<=file://))/(?=(?:build|opt|project|state)\b)")
 _FLAG = re.compile(r"^--\w+=\S+$")
 
 
@@ -30,9 +27,19 @@ class Image:
 
     root: Path
     steps: list[tuple[str, str]]
+    context: Path = ROOT
     base: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     place: Path = Path("/")
+    folders: t.ClassVar[tuple[str, ...]] = ("build", "opt", "project", "state")
+    """Folders at the root of the image. Here they are in `root`."""
+
+    def here(self, text: str) -> str:
+        """Return a text with the paths of the image as they are here."""
+        # Also in `file:///state`.
+        names = "|".join(self.folders)
+        pattern = rf"((?<![\w./])|(?<=file://))/(?=(?:{names})\b)"
+        return re.sub(pattern, rf"\g<1>{self.root}/", text)
 
     def value(self, step: str) -> str:
         """Return the last value that a step of this kind has."""
@@ -72,8 +79,7 @@ class Image:
     def do(self, steps: Iterable[tuple[str, str]]) -> None:
         """Do these steps here."""
         for step, value in steps:
-            # The root of the image is a folder here.
-            here = _AT_ROOT.sub(rf"\g<1>{self.root}/", value)
+            here = self.here(value)
             match step:
                 case "WORKDIR":
                     self.place = Path(here)
@@ -90,7 +96,7 @@ class Image:
                         self.environment[name] = text
                 case "FROM":
                     self.environment, self.place = {**self.base}, Path("/")
-                case "LABEL" | "USER" | "ENTRYPOINT":
+                case "LABEL" | "USER" | "ENTRYPOINT" | "CMD":
                     pass
                 case _:
                     msg = f"unknown step {step}"
@@ -104,7 +110,12 @@ class Image:
             return
         for origin in origins:
             name = Path(origin).name if target == "./" else target
-            copied: list[str | Path] = ["cp", "-rT", ROOT / origin, self.place / name]
+            copied: list[str | Path] = [
+                "cp",
+                "-rT",
+                self.context / origin,
+                self.place / name,
+            ]
             subprocess.run(copied, check=True)
 
 
