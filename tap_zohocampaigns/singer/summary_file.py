@@ -113,7 +113,8 @@ class SummaryFile(logging.Handler):
         }
         line.pop("sentence", None)
         try:
-            self._put(json.dumps(line, ensure_ascii=False) + "\n")
+            # In ASCII: half a character of the input can not be encoded otherwise.
+            self._put(json.dumps(line) + "\n")
         except OSError as error:
             logging.getLogger(self._plugin).warning(
                 "The file of `--summary` can't be written (%s): %s",

@@ -303,6 +303,15 @@ def test_a_file_in_a_folder_of_others_is_written_in_place(
     assert json.loads(path.read_text())["status"] == "ended"
 
 
+def test_half_a_character_of_the_input_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    file = SummaryFile(str(path), "target")
+    # As the target reads bytes that are not UTF-8.
+    logging.getLogger("target").warning("Unknown field: %s", "caf\udce9")
+    file.write("ended", "", 0)
+    assert json.loads(path.read_text())["warning_texts"] == ["Unknown field: caf\udce9"]
+
+
 @pytest.mark.slow
 def test_many_warnings_are_counted_and_not_all_written_out(tmp_path: Path) -> None:
     file = SummaryFile(str(tmp_path / "summary.json"), "tap")
