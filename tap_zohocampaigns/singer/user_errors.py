@@ -52,7 +52,7 @@ class Command(SingerCommand):
     summary: SummaryFile | None = None
     """Where `--summary` wants a line about the run."""
 
-    def main(self, *args: t.Any, **kwargs: t.Any) -> object:
+    def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
         """Run the command line; write its summary."""
         try:
             try:
