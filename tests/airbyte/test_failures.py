@@ -340,7 +340,7 @@ def test_closed_stdout_ends_the_run_with_a_message(
     running.stdout.close()
     assert running.wait(60) == 1
     assert running.stderr.read() == (
-        "The destination stopped reading; its own last lines tell why.\n"
+        "The destination stopped reading; its own last lines say why.\n"
     )
 
 
