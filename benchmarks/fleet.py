@@ -230,13 +230,15 @@ def print_nights(
     )
 
 
+def counted(line: dict[str, t.Any]) -> Cost:
+    """Return the cost of a run that was measured, by its line of `--summary`."""
+    calls = {name: one["calls"] for name, one in line["endpoints"].items()}
+    return Cost(calls, line["rows"])
+
+
 def summarized(paths: t.Iterable[str]) -> list[Cost]:
     """Return the costs of runs that were measured, by their files of `--summary`."""
-    lines = [json.loads(Path(path).read_text()) for path in paths]
-    return [
-        Cost({n: one["calls"] for n, one in line["endpoints"].items()}, line["rows"])
-        for line in lines
-    ]
+    return [counted(json.loads(Path(path).read_text())) for path in paths]
 
 
 def sizes_of(text: str) -> dict[str, int]:

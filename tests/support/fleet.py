@@ -32,6 +32,8 @@ DAG = "zoho_fleet"
 CLIENTS = ("north", "south")
 # The quota's window and lock, so that a test need not wait half an hour (seconds).
 WINDOW, LOCKED = 20, 90
+# A call takes so long that a run can be interrupted (seconds).
+LATENCY = 0.5
 # Airflow's times (seconds): a killed task is noticed, and a failed one is tried again.
 HEARTBEAT, RETRY = 90, 45
 
@@ -76,12 +78,12 @@ class Account:
         self.service.intercept = intercept
 
 
-def small_account(number: int, latency: float = 0.5) -> Service:
-    """Serve an account that is small, and slow enough to be interrupted."""
+def small_account(number: int) -> Service:
+    """Serve an account that is small."""
     account = LivingAccount(
         seed=number, clock=lambda: NOW, lists=2, segments=2, campaigns=3, contacts=90
     )
-    return Service(account, quota_seconds=WINDOW, latency=latency)
+    return Service(account, quota_seconds=WINDOW, latency=LATENCY)
 
 
 class Try(t.NamedTuple):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import typing as t
 from contextlib import ExitStack, contextmanager
@@ -14,19 +16,26 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks.fleet import Fleet as Assumed
+from benchmarks.fleet import counted
+from benchmarks.fleet_measured import Comparison, cost_of, simulate, total
 from tap_zohocampaigns.streams import STREAMS
-from tests.support.fleet import CLIENTS, Account, Fleet, small_account
+from tests.support.fleet import CLIENTS, LATENCY, Account, Fleet, small_account
 from tests.support.taps import run_tap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 WRONG, LOCKED = "a00", "a01"
+UNDISTURBED = "undisturbed"
 OFF = [stream.name for stream in STREAMS if not stream.selected_by_default]
 LOADED = [stream for stream in STREAMS if stream.name not in OFF]
+# What the tap does by default.
+CONCURRENCY = 4
 _OVER = {"success", "failed"}
 
 Keys: t.TypeAlias = list[tuple[t.Any, ...]]
+Line: t.TypeAlias = dict[str, t.Any]
 
 
 @dataclass
@@ -74,17 +83,44 @@ class Story:
             for stream in LOADED
         }
 
+    def logs(self, account: Account) -> list[list[Line]]:
+        """Return the logs of all tries."""
+        number = self.fleet.tries()[account.name].number
+        return [self.fleet.log(account, one + 1) for one in range(number)]
+
+    def compared(self) -> Comparison:
+        """Compare accounts that were loaded in one try with their simulation.
+
+        The taps are compared: their calls, and how long they took together. Starts are
+        left out, since a run says nothing about how long Airflow and Meltano take.
+        """
+        tries = self.fleet.tries()
+        accounts = [
+            one for one in self.kinds()[UNDISTURBED] if tries[one.name].number == 1
+        ]
+        lines = [summary(self.logs(account)[-1]) for account in accounts]
+        costs = [cost_of(account.service.account) for account in accounts]
+        assumed = [Assumed(LATENCY, 0.0, math.inf, CONCURRENCY)] * len(accounts)
+        runs = [counted(line) for line in lines]
+        simulated = simulate(costs, assumed, 1)
+        return Comparison(
+            calls=total(costs) / total(runs),
+            counted_calls=simulated / simulate(runs, assumed, 1),
+            seconds=simulated / sum(line["seconds"] for line in lines),
+            start=0.0,
+        )
+
     def kinds(self) -> dict[str, list[Account]]:
         """Return the accounts by what happened to them."""
         kinds: dict[str, list[Account]] = {
             name: []
-            for name in ("undisturbed", "worker killed", "locked", "wrong credentials")
+            for name in (UNDISTURBED, "worker killed", "locked", "wrong credentials")
         }
         for account in self.fleet.accounts:
             kind = {WRONG: "wrong credentials", LOCKED: "locked"}.get(account.name)
             if account.name in self.killed:
                 kind = "worker killed"
-            kinds[kind or "undisturbed"].append(account)
+            kinds[kind or UNDISTURBED].append(account)
         return kinds
 
 
@@ -135,21 +171,33 @@ def story(folder: Path, size: int = 20) -> Iterator[Story]:
         yield told
 
 
-def ended(log: list[dict[str, t.Any]]) -> bool:
+def ended(log: list[Line]) -> bool:
     """Return whether a try lived to its end."""
     return any(line["event"] == "::group::Post Execute" for line in log)
 
 
-def cause(log: list[dict[str, t.Any]]) -> str:
+def cause(log: list[Line]) -> str:
     """Return the last thing that the log of a task says."""
     for line in reversed(log):
         if "error_detail" in line:
             text = str(line["error_detail"][-1]["exc_value"])
             # Without time and level.
             return re.sub(r"^\S+ \[\w+ +\] ", "", text)
-        if line.get("logger") == "task.stdout" and line["event"].strip():
+        if _is_stdout(line) and line["event"].strip():
             return str(line["event"])
     return ""
+
+
+def _is_stdout(line: Line) -> bool:
+    return line.get("logger") == "task.stdout"
+
+
+def summary(log: list[Line]) -> Line:
+    """Return the tap's summary that a try logged; empty if it never came so far."""
+    for line in reversed(log):
+        if _is_stdout(line) and line["event"].startswith('{"status": '):
+            return t.cast("Line", json.loads(line["event"]))
+    return {}
 
 
 def table(told: Story) -> str:
@@ -176,6 +224,11 @@ def table(told: Story) -> str:
     redis, worker = told.restarted_after, told.killed_after
     lines.append(
         f"\nRedis restarted after {redis} s. The worker was killed after {worker} s."
+    )
+    shares = told.compared()
+    lines.append(
+        f"Undisturbed accounts: {shares.calls:.2f} of their calls are planned, and "
+        f"{shares.seconds:.2f} of the time of their taps is simulated."
     )
     return "\n".join(lines)
 
