@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from benchmarks.fleet import QUOTAS, SIZES, Fleet, Paced, Run, night
+from benchmarks.fleet import HEAD, QUOTAS, SIZES, Fleet, Paced, Run, night
+from benchmarks.fleet_measured import TOLERANCE, Comparison, measure
 from benchmarks.fleet_plans import Cost, costs_of
 
 RECIPIENTS = "getcampaignrecipientsdata"
@@ -51,3 +52,20 @@ def test_later_runs_of_an_account_cost_less() -> None:
     costs = costs_of(SIZES["small"])
     first, nightly, again = (sum(cost.calls.values()) for cost in costs.values())
     assert first > nightly > again > 0
+
+
+@pytest.mark.slow
+def test_the_simulation_is_right_about_a_fleet_that_is_measured() -> None:
+    calls, shares = measure(accounts=4, workers=2, latency=0.05, concurrency=4)
+    assert calls > 4 * HEAD
+    # Not about the time that was measured: how busy the machine was is not simulated.
+    for share in (shares.calls, shares.counted_calls):
+        assert share == pytest.approx(1, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["calls", "counted_calls", "seconds"])
+def test_a_simulation_that_is_off_does_not_hold(name: str) -> None:
+    right = Comparison(calls=1.0, counted_calls=0.9, seconds=1.1, start=0.4)
+    assert right.holds
+    for share in (0.84, 1.16):
+        assert not right._replace(**{name: share}).holds

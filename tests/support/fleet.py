@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -128,8 +129,8 @@ class Fleet:
         requirements = (EXAMPLE / "requirements.txt").read_text()
         here = self.folder / "requirements.txt"
         here.write_text(
-            requirements.replace(
-                "tap-zohocampaigns[redis]", f"tap-zohocampaigns[redis] @ file://{ROOT}"
+            re.sub(
+                r"(tap-zohocampaigns\[\w+\])==.*", rf"\1 @ file://{ROOT}", requirements
             )
         )
         meltano = environment(
