@@ -35,6 +35,7 @@ def files() -> list[Path]:
             *(ROOT / "docs").glob("*.md"),
             *(ROOT / "packaging").glob("*/Dockerfile"),
             *(ROOT / ".github" / "workflows").glob("*.yml"),
+            *(ROOT / "tests" / "examples").glob("*.py"),
         ]
     )
 
