@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -19,11 +18,11 @@ from tests.support.dbt import (
     host_of,
     postgres_tables,
 )
+from tests.support.fixed_account import DRAFT
 from tests.support.odd_accounts import (
     AB,
     ALL_MAILS,
     DOT,
-    DRAFT,
     FLO,
     NEWS,
     OLD,
@@ -62,9 +61,7 @@ RUNS = {
     "version_1": OddRun(version="1"),
     "one_test": OddRun(MailedAccount(shown=(DRAFT, NEWS, ONE_TEST, OLD))),
     "winner": OddRun(MailedAccount(mails=ALL_MAILS | NO_OPENS)),
-    "no_winner": OddRun(
-        MailedAccount(mails=ALL_MAILS | NO_OPENS), left_out=RECIPIENTS
-    ),
+    "no_winner": OddRun(MailedAccount(mails=ALL_MAILS | NO_OPENS), left_out=RECIPIENTS),
     "empty": OddRun(MailedAccount(active=(), left=())),
 }
 

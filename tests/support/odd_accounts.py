@@ -30,11 +30,9 @@ from tests.support.fixed_account import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tap_zohocampaigns.sandbox.world.account import MailingList
 
-    Mails: t.TypeAlias = Mapping[tuple[str, str], tuple[Recipient, ...]]
+    Mails: t.TypeAlias = dict[tuple[str, str], tuple[Recipient, ...]]
 
 NOW = datetime(2026, 3, 20, 15, 4, 5, tzinfo=UTC)
 # In half of the world's zones, that is another day than in UTC.
@@ -42,7 +40,11 @@ NIGHT = datetime(2026, 3, 17, 23, 30, tzinfo=UTC)
 NEWS = replace(SENT, key="3z" + "1" * 64, created=NIGHT, updated=NIGHT, sent=NIGHT)
 WEEK_BEFORE = NIGHT - timedelta(days=7)
 OLD = replace(
-    SENT, key="3z" + "2" * 64, created=WEEK_BEFORE, updated=WEEK_BEFORE, sent=WEEK_BEFORE
+    NEWS,
+    key="3z" + "2" * 64,
+    created=WEEK_BEFORE,
+    updated=WEEK_BEFORE,
+    sent=WEEK_BEFORE,
 )
 TEST_SENT = NIGHT - timedelta(days=2)
 AB = replace(AB_CAMPAIGN, created=TEST_SENT, updated=NIGHT, sent=NIGHT)
@@ -110,7 +112,8 @@ ALL_MAILS: t.Final = {
 class MailedAccount(FixedAccount):
     """An account whose mails and members are given.
 
-    One mail of the campaign `NEWS` bounced, one was not sent, and one contact opted out.
+    One mail of the campaign `NEWS` bounced, one was not sent, and one contact opted
+    out.
     The A/B campaign's tests reached two contacts each, of whom one opened.
     """
 
@@ -181,7 +184,8 @@ class OddRun:
         texts: list[str] = []
         state = None
         for number, account in enumerate((self.account, *self.later)):
-            texts.append(self._run(account, NOW + timedelta(days=number), state, account_id))
+            now = NOW + timedelta(days=number)
+            texts.append(self._run(account, now, state, account_id))
             state = [
                 message["value"]
                 for message in map(json.loads, texts[-1].splitlines())
@@ -199,8 +203,8 @@ class OddRun:
         limits = {"rate_limit_ledger": "memory", "rate_limit_calls": 10_000}
         with Service(account, quota_calls=100_000) as service:
             own = service.config if self.version == "1.1" else service.config_v1
-            config = own | limits | self.settings
-            tap = Tap(config=config | {"account_id": account_id}, state=state)
+            config = {**own, **limits, **self.settings, "account_id": account_id}
+            tap = Tap(config=config, state=state)
             for name, stream in tap.streams.items():
                 stream.selected = name not in self.left_out
             return captured(tap.sync_all)
