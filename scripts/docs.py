@@ -299,7 +299,7 @@ def erd() -> str:
 def view(name: str) -> str:
     """Return the SQL of a view of the round trips."""
     text = (TRIPS / "models" / f"{name}.sql").read_text(encoding="utf-8")
-    return f"```sql\n{text.rstrip()}\n```"
+    return f"```sql+jinja\n{text.rstrip()}\n```"
 
 
 def round_trip_commands() -> str:
