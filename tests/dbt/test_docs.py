@@ -34,7 +34,7 @@ def test_the_documented_command_builds_the_models(tmp_path: Path) -> None:
                 file.write(json.dumps(message["record"]) + "\n")
     docs = (ROOT / "docs" / "models.md").read_text()
     (command,) = re.findall(
-        r"^```text\n(uv run .* dbt build .*)\n```$", docs, re.MULTILINE
+        r"^```text\n(uv run .* dbt build.*)\n```$", docs, re.MULTILINE
     )
     log = machine.run(command, clone)
     assert re.search(r"PASS=\d+ WARN=0 ERROR=0 SKIP=0 ", log), log
