@@ -15,7 +15,7 @@ from tests.support.meltano import copy_project
 from tests.support.model import ModelTest
 from tests.support.network import Clock, FakeNetwork
 from tests.support.scripted_account import ScriptedAccount
-from tests.support.taps import NOW, run_tap
+from tests.support.taps import NOW, account_at, run_tap
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,12 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def account() -> LivingAccount:
+    return account_at(NOW)
+
+
+@pytest.fixture(scope="session")
+def large_account() -> LivingAccount:
+    """Return the account that the sandbox has by default."""
     return LivingAccount(clock=lambda: NOW)
 
 
@@ -45,6 +51,12 @@ def account() -> LivingAccount:
 def service(account: LivingAccount) -> Iterator[Service]:
     # Tests make more calls than the real quota allows.
     with Service(account, quota_calls=100_000) as service:
+        yield service
+
+
+@pytest.fixture
+def large_service(large_account: LivingAccount) -> Iterator[Service]:
+    with Service(large_account, quota_calls=100_000) as service:
         yield service
 
 

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 _REFRESH = "full_refresh"
 _FILES = {"streams": "configured catalog", "states": "state"}
-# What connectors of Airbyte's own kit tell of a stream that has no cursor; destinations
+# What connectors of Airbyte's own kit say of a stream that has no cursor; destinations
 # count the records before a state, so there has to be one.
 _NO_CURSOR = {"__ab_no_cursor_state_message": True}
 # Newer than the models.

@@ -34,5 +34,5 @@ def main() -> None:
         # What is still to be flushed goes nowhere, instead of failing once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.EPIPE:
-            sys.exit("The destination stopped reading; its own last lines tell why.")
+            sys.exit("The destination stopped reading; its own last lines say why.")
         sys.exit(f"Stdout can't be written to: {error.strerror}.")

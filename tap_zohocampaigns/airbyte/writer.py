@@ -81,7 +81,7 @@ class MessageWriter(PageWriter):
         self.progress: dict[str, StreamProgress] = {}
         """The streams of the run. Those that others write to come first."""
         self.known: Callable[[str], int] = lambda _: 0
-        """Returns the number of parts of a stream; 0 if it does not tell the rows."""
+        """Returns the number of parts of a stream; 0 if it is not known."""
         self._resting: dict[str, float] = {}
         self._guard = threading.RLock()
 

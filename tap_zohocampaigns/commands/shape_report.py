@@ -177,7 +177,7 @@ class _Report:
         text = f"{number_of_calls}, {counted(number, 'new thing')}; written to {path}"
         outcomes = {entry.get("outcome") for entry in self.entries.values()}
         if "read" not in outcomes and "no rows" not in outcomes:
-            advice = "run `doctor` without `--shapes`, which tells why"
+            advice = "run `doctor` without `--shapes`, which says why"
             return Check("shapes", Result.FAILED, f"{text}; none was read", advice)
         if number:
             return Check("shapes", Result.WARNING, text, _ATTACH)

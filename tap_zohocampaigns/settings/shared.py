@@ -61,8 +61,8 @@ def account(scopes: str) -> list[th.Property[t.Any]]:
             th.StringType(allowed_values=[*hosts.DATA_CENTERS, SANDBOX]),
             default="us",
             description=(
-                "Data center of the account. The ending of the address that Zoho shows "
-                "tells which it is. `sandbox` is an imitation account inside the tap; "
+                "Data center of the account. The ending of Zoho's address in your "
+                "browser names it. `sandbox` is an imitation account inside the tap; "
                 "it needs no credentials."
             ),
         ),

@@ -34,7 +34,7 @@ _BAR_WIDTH = 24
 # What the other columns need. In a narrow window the bar gives way to them.
 _OTHERS_WIDTH = 68
 _MINUTE = 60
-# Lines of this logger tell why a call is tried again.
+# Lines of this logger say why a call is tried again.
 _RETRIES = "tap-zohocampaigns.api"
 _STYLES = {logging.WARNING: "yellow", logging.ERROR: "red"}
 

@@ -174,7 +174,7 @@ def _discard() -> None:
 _STDOUT = {
     errno.EPIPE: (
         "The loader stopped reading, so nothing more can be written to stdout: its own "
-        "last lines tell why."
+        "last lines say why."
     ),
     errno.ENOSPC: (
         "There is no space left on the disk of stdout, or of the folder for temporary "
@@ -225,5 +225,5 @@ def _internal(error: Exception) -> str:
     place = f"{Path(frame.filename).name}, line {frame.lineno}"
     return (
         f"Internal error {type(error).__name__} in {place}: please report it; "
-        "LOGLEVEL=DEBUG tells more."
+        "LOGLEVEL=DEBUG shows more."
     )

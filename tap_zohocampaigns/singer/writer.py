@@ -75,8 +75,8 @@ class PageMap:
     def of(cls, stream: str, record_maps: list[StreamMap]) -> list[StreamMap]:
         """Return the maps of a stream, made for pages."""
         return [
-            stream_map if _maps_pages(stream_map) else cls(stream, stream_map)  # type: ignore[misc]
-            for stream_map in record_maps
+            one if _maps_pages(one) else t.cast("StreamMap", cls(stream, one))
+            for one in record_maps
         ]
 
 

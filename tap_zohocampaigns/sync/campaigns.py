@@ -195,7 +195,7 @@ class SentStream(LookbackStream):
             return None
 
     def keys_of_send(self, campaign_key: str, sent_key: str) -> Row:
-        """Return the fields that tell to which sending a record belongs."""
+        """Return the fields that say to which sending a record belongs."""
         is_test = sent_key != campaign_key
         return {
             "campaign_key": sent_key,

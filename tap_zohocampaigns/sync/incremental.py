@@ -126,7 +126,7 @@ class StatefulStream(ZohoStream):
 
 
 class SnapshotStream(StatefulStream):
-    """A stream whose rows come and go, so each row tells when its part was read whole.
+    """A stream whose rows come and go, so each row says when its part was read whole.
 
     Messages are written in this order: rows, the snapshot of their part, the state. So
     a run that ends anywhere has written what its state covers.

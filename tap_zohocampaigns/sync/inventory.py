@@ -20,7 +20,7 @@ from tap_zohocampaigns.api.wire.campaigns import is_sent, sent_time
 from tap_zohocampaigns.api.wire.casts import as_key
 from tap_zohocampaigns.api.wire.parsers import parse_segments
 from tap_zohocampaigns.api.wire.shapes import as_objects
-from tap_zohocampaigns.sync.once import once
+from tap_zohocampaigns.sync.once import Once
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.reading import Reading
 from tap_zohocampaigns.sync.shared_calls import SharedCalls
@@ -87,13 +87,13 @@ class Inventory:
         """Make one cheap call, which fails if the credentials are not accepted."""
         self.client.call("getmailinglists", {"fromindex": 1, "range": 1}, self.calls)
 
-    @once
+    @Once
     def lists(self) -> list[Row]:
         """The rows of `getmailinglists`; those of `list_keys` if it is set."""
         rows = self._all("getmailinglists", "listkey")
         return self._narrowed("list_keys", "listkey", rows)
 
-    @once
+    @Once
     def campaigns(self) -> list[Row]:
         """The rows of `recentcampaigns`; those of `campaign_keys` if it is set."""
         rows = self._all("recentcampaigns", "campaign_key", status="all", sort="desc")
@@ -104,7 +104,7 @@ class Inventory:
         """The campaigns that have recipients, newest first."""
         return sorted(filter(is_sent, self.campaigns), key=sent_time, reverse=True)
 
-    @once
+    @Once
     def segments(self) -> list[Segment]:
         """The segments of the lists; those of `cvids`, known or not, if it is set."""
         segments = []
@@ -181,7 +181,7 @@ class Inventory:
         envelope, day = self._shared.get("campaignreports", params, caller)
         return Report(envelope, day) if envelope else None
 
-    @once
+    @Once
     def knows_test_sends(self) -> bool:
         """Whether Zoho says under which keys A/B campaigns sent their tests."""
         is_known = self.version.has_call("getcampaigndetails")
@@ -197,7 +197,7 @@ class Inventory:
         """The zone of Zoho's texts, such as `02 Aug 2013, 12:39 PM`."""
         return self.known_zone or ZoneInfo("UTC")
 
-    @once
+    @Once
     def known_zone(self) -> ZoneInfo | None:
         """The zone that is set, or that the times show; None if they show none."""
         if name := self._config.get("timezone"):

@@ -170,7 +170,7 @@ class Members:
         """Start without members.
 
         Args:
-            key: The field that tells when a member was added.
+            key: The field that says when a member was added.
             line: What an earlier run noted of the part, as `line` returns it.
         """
         self._key = key

@@ -12,7 +12,7 @@ Owner = t.TypeVar("Owner")
 Value = t.TypeVar("Value")
 
 
-class once(t.Generic[Owner, Value]):  # noqa: N801 (used as `property` is)
+class Once(t.Generic[Owner, Value]):
     """Works like `functools.cached_property`, but is safe for threads."""
 
     def __init__(self, compute: Callable[[Owner], Value]) -> None:

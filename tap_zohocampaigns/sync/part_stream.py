@@ -76,7 +76,7 @@ class PartStream(PagedStream):
 
     @property
     def has_snapshots(self) -> bool:
-        """Whether `snapshots` tells which of its rows are current."""
+        """Whether `snapshots` shows which of its rows are current."""
         return "snapshot_time" in self.annotated["properties"]
 
     @property

@@ -45,5 +45,5 @@ class PartSnapshot(t.NamedTuple):
 
     @property
     def part_keys(self) -> Row:
-        """The keys that tell the part from other parts of its stream."""
+        """The keys that identify the part in its stream."""
         return {name: self.keys[name] for name in _PART_KEYS if name in self.keys}

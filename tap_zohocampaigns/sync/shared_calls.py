@@ -59,7 +59,7 @@ class SharedCalls:
 
         Args:
             endpoint: Name of the call.
-            params: Its parameters; `campaignkey` tells the answers apart.
+            params: Its parameters; answers differ by `campaignkey`.
             caller: The stream that needs the answer.
         """
         mine = _Answer(caller)

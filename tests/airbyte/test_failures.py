@@ -247,6 +247,7 @@ def test_locked_endpoint_is_reported_with_the_end_of_its_lock(
     assert len(after.records["campaign_recipients"]) < len(expected)
 
 
+@pytest.mark.slow
 def test_stream_continues_after_the_lock_of_its_endpoint(
     tmp_path: Path, account: LivingAccount, configure: Configure
 ) -> None:
@@ -339,7 +340,7 @@ def test_closed_stdout_ends_the_run_with_a_message(
     running.stdout.close()
     assert running.wait(60) == 1
     assert running.stderr.read() == (
-        "The destination stopped reading; its own last lines tell why.\n"
+        "The destination stopped reading; its own last lines say why.\n"
     )
 
 

@@ -112,6 +112,7 @@ def test_tls_on_one_side_only(
     assert "whether that port has TLS" in error_of(url, quiet)
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_known_and_a_port_that_is_closed(quiet: Clock) -> None:
     assert "host is not known" in error_of("redis://:planted@nowhere.invalid", quiet)
     assert "was refused" in error_of("redis://:planted@127.0.0.1:9", quiet)

@@ -255,7 +255,14 @@ CAUSES = {
 }
 
 
-@pytest.mark.parametrize("kind", CAUSES)
+@pytest.mark.parametrize(
+    "kind",
+    # The answer about a name that does not exist may take seconds.
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] * (kind == "name"))
+        for kind in CAUSES
+    ],
+)
 @pytest.mark.parametrize("of", ["api_url", "accounts_url"])
 @pytest.mark.parametrize("seconds", [0, 60])
 def test_the_cause_of_an_outage_is_named_without_its_address(

@@ -231,9 +231,9 @@ def test_missing_scope_leaves_out_only_its_streams(
     assert "Streams left out of this run" in caplog.text
 
 
-def test_plan_in_the_docs_is_that_of_the_sandbox(service: Service) -> None:
+def test_plan_in_the_docs_is_that_of_the_sandbox(large_service: Service) -> None:
     page = (ROOT / "docs" / "quota.md").read_text()
     (block,) = re.findall(r"```text\n(endpoint .*?)\n```", page, re.DOTALL)
     selected = [stream.name for stream in STREAMS if stream.selected_by_default]
-    plan = plan_of(service, None, tuple(selected))
+    plan = plan_of(large_service, None, tuple(selected))
     assert as_text(plan).split("\n\n")[0] == block

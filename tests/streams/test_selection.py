@@ -119,7 +119,7 @@ def test_every_clamp_and_page_size_reads_every_row_once(
     assert sorted(primary_keys_of(output, "segment_contacts")) == sorted(
         (cvid, member.contact.email) for member in account.members(cvid)
     )
-    assert len(output.records["campaigns"]) == 30
+    assert len(output.records["campaigns"]) == len(account.campaigns())
 
 
 def not_found_reply(call: Call, key: str) -> Reply | None:

@@ -24,7 +24,7 @@ from tests.pipelines.test_kill import CUT, assert_whole, last_state
 from tests.pipelines.test_kill import run as run_scripted_account
 from tests.support.scripted_account import ScriptedAccount
 from tests.support.tap_command import TAP, error_messages, run_tap_command
-from tests.support.taps import NOW, FixedClockTap, Output, run_tap
+from tests.support.taps import NOW, FixedClockTap, Output, account_at, run_tap
 from tests.support.warehouse import Warehouse
 from tests.support.zoho import AUTH_TOKEN
 from tests.sync.test_interrupted import LOCKED
@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.sandbox import Call
 
-FORMATS = ("json", "xml")
+FORMATS = ("json", pytest.param("xml", marks=pytest.mark.slow))
 RECIPIENTS, COUNT = "getcampaignrecipientsdata", "listsubscriberscount"
 SAME_STREAMS = ("mailing_lists", "segments", "segment_contacts", "campaigns")
 V1_SETTINGS = {"api_version": "1", "auth_token": AUTH_TOKEN}
@@ -177,7 +177,7 @@ def test_a_second_run_reads_only_open_campaigns_and_loses_no_change(
         first = run_tap(service, response_format=format_)
     elapsed = timedelta(hours=5)
     monkeypatch.setattr(FixedClockTap, "now", lambda _: NOW + elapsed)
-    later_account = LivingAccount(clock=lambda: NOW + elapsed)
+    later_account = account_at(NOW + elapsed)
     with V1Service(later_account, quota_calls=100_000) as service:
         second = run_tap(service, response_format=format_, state=first.state)
         calls = service.calls

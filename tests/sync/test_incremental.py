@@ -17,7 +17,7 @@ from tap_zohocampaigns.sync.parts import Part
 from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.spool import Spool
 from tests.support.incremental import MEMBERS, RECIPIENTS
-from tests.support.taps import NOW, FixedClockTap, run_tap
+from tests.support.taps import NOW, FixedClockTap, account_at, run_tap
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 def move_clock(monkeypatch: pytest.MonkeyPatch, elapsed: timedelta) -> LivingAccount:
     """Move the clock of the tap, and return the same account at that later time."""
     monkeypatch.setattr(FixedClockTap, "now", lambda _: NOW + elapsed)
-    return LivingAccount(clock=lambda: NOW + elapsed)
+    return account_at(NOW + elapsed)
 
 
 def test_only_actions_with_moved_counters_are_read_again(
@@ -41,13 +41,19 @@ def test_only_actions_with_moved_counters_are_read_again(
     with Service(later_account) as service:
         second = run_tap(service, "campaign_recipients", "snapshots", state=first.state)
         calls = service.calls
+
+    def counters(account: LivingAccount, key: str, action: str) -> list[int]:
+        # Some clicks are of contacts whose open Zoho has not counted.
+        clicks = ["clickedcontacts"] if action == "openedcontacts" else []
+        return [len(account.recipients(key, one)) for one in (action, *clicks)]
+
     moved = {
         (campaign.key, action)
         for campaign in account.campaigns()
         if campaign.sent and campaign.sent > NOW - timedelta(days=30)
         for action in {row["action"] for row in first.records["campaign_recipients"]}
-        if len(account.recipients(campaign.key, action))
-        != len(later_account.recipients(campaign.key, action))
+        if counters(account, campaign.key, action)
+        != counters(later_account, campaign.key, action)
     }
     assert moved
     requested = {
@@ -274,7 +280,7 @@ def test_memory_does_not_grow_with_the_members_of_a_segment(
 
 @pytest.mark.parametrize("leavers", [1, 4, 12])
 def test_rows_that_move_while_pages_are_read_are_not_missed(
-    account: LivingAccount, leavers: int
+    large_account: LivingAccount, leavers: int
 ) -> None:
     class Shrinking(LivingAccount):
         """An account that loses its first members once a later page is requested."""
@@ -288,10 +294,10 @@ def test_rows_that_move_while_pages_are_read_are_not_missed(
     cvid = max(
         (
             segment.cvid
-            for mailing_list in account.lists()
-            for segment in account.segments(mailing_list.key)
+            for mailing_list in large_account.lists()
+            for segment in large_account.segments(mailing_list.key)
         ),
-        key=lambda cvid: len(account.members(cvid)),
+        key=lambda cvid: len(large_account.members(cvid)),
     )
 
     def leave(call: Call) -> None:
@@ -302,5 +308,5 @@ def test_rows_that_move_while_pages_are_read_are_not_missed(
         records = run_tap(
             service, "segment_contacts", cvids=[cvid], page_size=40
         ).records["segment_contacts"]
-    stayed = {member.contact.email for member in account.members(cvid)[leavers:]}
+    stayed = {member.contact.email for member in large_account.members(cvid)[leavers:]}
     assert {record["contact_email"] for record in records} >= stayed

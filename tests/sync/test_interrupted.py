@@ -15,7 +15,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tests.support.incremental import RECIPIENTS
-from tests.support.taps import FixedClockTap, Output, run_tap
+from tests.support.taps import FixedClockTap, Output, account_at, run_tap
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ class Run:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("where", ["in a call", "in a wait"])
 def test_a_signal_ends_the_run_and_saves_its_state(
-    tmp_path: Path, account: LivingAccount, number: signal.Signals, where: str
+    tmp_path: Path, large_account: LivingAccount, number: signal.Signals, where: str
 ) -> None:
     calls: list[Call] = []
     reached, released = threading.Event(), threading.Event()
@@ -66,7 +66,7 @@ def test_a_signal_ends_the_run_and_saves_its_state(
         released.wait(120)
         return None
 
-    with Service(account, intercept=stall) as service:
+    with Service(large_account, intercept=stall) as service:
         run = Run(tmp_path, service)
         assert reached.wait(60)
         run.process.send_signal(number)
@@ -113,7 +113,7 @@ def test_a_run_stopped_by_a_lock_is_continued_by_the_next(
 ) -> None:
     # The tap's own process uses the clock of this machine.
     now = datetime.now(UTC)
-    account = LivingAccount(clock=lambda: now)
+    account = account_at(now)
     monkeypatch.setattr(FixedClockTap, "now", lambda _: now)
     with Service(account, quota_calls=40) as service:
         run = Run(tmp_path, service, rate_limit_on_lock="stop")

@@ -52,7 +52,7 @@ def test_every_row_is_read_once_for_any_clamp_and_any_counter(
     endpoint = Endpoint(numbered_rows(rows), clamp, total_error=total_error)
     if not rows and (total_error or 0) > 0:
         # If the counter reports rows but none come, the account is not empty.
-        with pytest.raises(FatalError, match="gives none"):
+        with pytest.raises(FatalError, match="returns none"):
             read_all(endpoint, size)
         return
     assert read_all(endpoint, size) == numbered_rows(rows)

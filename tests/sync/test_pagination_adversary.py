@@ -276,7 +276,7 @@ def read(account: Adversary) -> Read:
             page.total and not page.rows for page in account.answers
         )
         check(
-            "gives none" in str(error) and reported_but_empty,
+            "returns none" in str(error) and reported_but_empty,
             f"reading does not fail: {error}",
         )
         return Read(keys, reading, resumed=False, refused=True)

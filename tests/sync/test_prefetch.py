@@ -18,12 +18,12 @@ from tap_zohocampaigns.sync import prefetch
 from tap_zohocampaigns.sync.notes import LineNote
 from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
 from tap_zohocampaigns.sync.workers import Workers, begin
+from tests.support.taps import run_tap
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_zohocampaigns.sandbox import Call, Service
-    from tests.support.taps import Sync
 
 # A timeout for busy machines; a passing test does not reach it.
 PATIENCE = 30.0
@@ -192,9 +192,9 @@ def test_skipped_items_free_their_threads_for_later_items(
     assert row_counts == [16] * 5 + [17] * 5 + [18] * 5 + [19] * 5
 
 
-@pytest.mark.parametrize("concurrency", [2, 64])
+@pytest.mark.parametrize("concurrency", [2, pytest.param(64, marks=pytest.mark.slow)])
 def test_a_run_has_about_as_many_threads_as_concurrent_calls(
-    concurrency: int, service: Service, sync: Sync
+    concurrency: int, large_service: Service
 ) -> None:
     max_threads = 0
 
@@ -202,13 +202,15 @@ def test_a_run_has_about_as_many_threads_as_concurrent_calls(
         nonlocal max_threads
         max_threads = max(max_threads, len(workers()))
 
-    service.intercept = intercept
-    records = sync(concurrency=concurrency).records
+    large_service.intercept = intercept
+    records = run_tap(large_service, concurrency=concurrency).records
     assert len(records["campaign_recipients"]) > 20_000
     assert concurrency / 2 <= max_threads < concurrency + len(streams.STREAMS)
 
 
-@pytest.mark.parametrize("concurrency", [1, 2, 4, 64])
+@pytest.mark.parametrize(
+    "concurrency", [1, 2, 4, pytest.param(64, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("room", [1, 10_000])
 def test_streams_share_their_threads_without_deadlock(
     concurrency: int, room: int, monkeypatch: pytest.MonkeyPatch

@@ -88,7 +88,9 @@ def test_failed_call_counts_and_fails_for_each_stream() -> None:
     assert (early.shared_calls.total(), late.shared_calls.total()) == (2, 0)
 
 
-@pytest.mark.parametrize("concurrency", [1, 2, 8])
+@pytest.mark.parametrize(
+    "concurrency", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 8))]
+)
 def test_log_and_plan_have_the_same_calls(
     service: Service,
     concurrency: int,

@@ -82,7 +82,7 @@ class Service:
         tells_scopes: The answer with a token names its scopes.
         clamp: Most rows of a page; more are silently left out. None: no limit. It may
             change from call to call.
-        echo_clamped: Answers tell the clamped range, not the one asked for.
+        echo_clamped: Answers give the clamped range, not the one asked for.
         quota_calls: So many calls of an endpoint without an own quota pass
         quota_seconds: in so many seconds; the next one locks the endpoint
         lock_seconds: for so long.

@@ -33,7 +33,7 @@ EVENTS: t.Final = {
     "openedcontacts": "open_timeline",
     "clickedcontacts": "click_timeline",
 }
-"""The actions whose recipients can tell when they did so, and the `type` to ask."""
+"""The actions with times of each recipient, and the `type` to ask for."""
 
 
 @dataclass(frozen=True, slots=True)
