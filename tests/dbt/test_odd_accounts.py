@@ -153,7 +153,7 @@ def test_the_zone_of_the_account_changes_nothing(marts: Tables) -> None:
         # What is not read comes from Zoho's report.
         ("few_actions", [5, 4, 3, 0.75, 1, 1]),
         ("no_recipients", [5, 4, 3, 0.75, 1, 1]),
-        # Without a report, nothing tells it.
+        # Without a report, nothing shows it.
         ("no_reports", [None, None, 3, None, None, None]),
         ("no_bounces", [5, None, 3, None, None, None]),
         # The last report is all that is left.
@@ -198,7 +198,7 @@ def test_days_since_a_test_send_are_its_own(marts: Tables) -> None:
     for key, days in ((NEWS.key, 3), (AB.key, 3), (TESTS[0].key, 5)):
         rows = of(marts["campaign_daily"], "whole", campaign_key=key)
         assert columns(rows, "days_since_sent") == [days]
-    # Without its rows, nothing tells when it was sent.
+    # Without its rows, nothing says when it was sent.
     rows = of(marts["campaign_daily"], "no_recipients", campaign_key=TESTS[0].key)
     assert columns(rows, "days_since_sent") == [None]
 
@@ -261,7 +261,7 @@ def test_mails_of_a_contact(
         ("whole", ["active", "bounced", None, "unsubscribed"]),
         # Who is in no list may have left it in any way.
         ("empty", [None, "bounced", None, "unsubscribed"]),
-        # Without lists, campaigns only tell who has left by them.
+        # Without lists, campaigns only show who has left by them.
         ("no_lists", [None, "bounced", None, "unsubscribed"]),
     ],
 )

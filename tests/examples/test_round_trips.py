@@ -32,7 +32,6 @@ pytestmark = pytest.mark.slow
 
 DORMANT_DAYS = 90
 INSTALL, BUILD, DRY_RUNS, SEND = commands("round-trips")
-TRIPS = ("hard-bounced", "insiders", "dormant", "moved")
 
 
 @dataclass
@@ -97,7 +96,7 @@ def trips(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Iterator[Tr
     """Install the project as its README says, and build its views."""
     # Plugins of Meltano have the clock of the machine; the account stands still.
     now = datetime.now(UTC)
-    account = LivingAccount(clock=lambda: now, contacts=1500)
+    account = LivingAccount(clock=lambda: now, contacts=1200)
     without_form = [one.key for one in account.lists() if not one.public]
     machine = CleanMachine(tmp_path_factory.mktemp("trips"), wheels, cache_folder())
     folder = machine.clone("examples/round-trips", "tap_zohocampaigns_dbt")
@@ -182,7 +181,7 @@ def test_trips(trips: Trips) -> None:
     moved = trips.rows("moved")
     assert leaving <= moved
     trips.service.calls.clear()
-    for trip in (*sent, "moved"):
+    for trip in ("dormant", "moved"):
         trips.send(SEND, trip)
     writes = [call.endpoint for call in trips.service.calls]
     assert writes == ["json/listunsubscribe"] * len(moved)
@@ -190,7 +189,3 @@ def test_trips(trips: Trips) -> None:
     assert {email for email, _ in dormant} <= {
         email for email, key in trips.active() if key == trips.reengagement
     }
-
-    # The third has nothing at all.
-    trips.build()
-    assert [trips.rows(trip) for trip in TRIPS] == [set()] * 4
