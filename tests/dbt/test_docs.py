@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 COUNT = """
 import duckdb
 with duckdb.connect("output/zohocampaigns.duckdb", read_only=True) as database:
-    print(database.sql("SELECT count(*) FROM campaigns WHERE open_rate > 0").fetchone())
+    query = "SELECT count(*) FROM campaigns WHERE open_rate > 0"
+    print(database.execute(query).fetchone()[0])
 """
 
 
@@ -41,4 +42,4 @@ def test_the_documented_command_builds_the_models(tmp_path: Path) -> None:
     (clone / "count.py").write_text(COUNT)
     project = "--project tap_zohocampaigns_dbt --locked"
     counted = machine.run(f"uv run --quiet {project} python count.py", clone)
-    assert counted.strip() == "(4,)"
+    assert int(counted) > 0
