@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 import typing as t
+from functools import partial
 from pathlib import Path
 
 from scripts.meanings import MEANINGS, OF_ENDPOINTS
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 _WIDTH = 118
 _CREDENTIALS = {"client_id", "client_secret", "refresh_token", "data_center"}
+TRIPS = ROOT / "examples" / "round-trips"
 _ENV_HEAD = """\
 # Copy this file to `.env`, and fill in the credentials. Meltano reads `.env`, and so
 # does `--config=ENV`. Never commit it. `python -m scripts.docs` writes this example."""
@@ -294,6 +296,20 @@ def erd() -> str:
     return "\n".join(["```mermaid", *lines, "```"])
 
 
+def view(name: str) -> str:
+    """Return the SQL of a view of the round trips."""
+    text = (TRIPS / "models" / f"{name}.sql").read_text(encoding="utf-8")
+    return f"```sql+jinja\n{text.rstrip()}\n```"
+
+
+def round_trip_commands() -> str:
+    """Return the commands of the round trips, from the README of the example."""
+    text = (TRIPS / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^( *)```sh\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE)
+    _, *steps = (textwrap.dedent(block) for _, block in blocks)
+    return "```text\n" + "\n".join(steps) + "```"
+
+
 def kind_of(about: Mapping[str, t.Any]) -> str:
     """Return the type of a field in one word."""
     if about.get("format"):
@@ -312,6 +328,11 @@ BLOCKS: t.Final[Mapping[str, Callable[[], str]]] = {
     "scopes": needed_scopes,
     "error codes": error_codes,
     "erd": erd,
+    "view hard_bounced": partial(view, "hard_bounced"),
+    "view insiders": partial(view, "insiders"),
+    "view dormant": partial(view, "dormant"),
+    "view moved": partial(view, "moved"),
+    "commands of the round trips": round_trip_commands,
 }
 _BLOCK = re.compile(
     r"(<!-- generated: (?P<name>[^>]+?) -->\n).*?(\n<!-- end of generated -->)",

@@ -9,7 +9,7 @@ import subprocess
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from tempfile import NamedTemporaryFile
 
 import psycopg
 import pytest
@@ -18,7 +18,13 @@ from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.capture import captured
-from tests.support.dbt import MARTS, build, duckdb_tables, postgres_tables
+from tests.support.dbt import (
+    MARTS,
+    build,
+    duckdb_tables,
+    host_of,
+    postgres_tables,
+)
 from tests.support.image import UV
 from tests.support.taps import NOW, Output
 
@@ -79,16 +85,38 @@ class Built:
     postgres: dict[str, Rows]
 
 
-def load(loader: str, executable: str, config: Path, messages: str) -> None:
-    """Load messages with a loader of PyPI."""
-    done = subprocess.run(
-        [UV, "tool", "run", "-q", "--from", loader, executable, "--config", config],
-        input=messages,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
+def load_both(messages: str, files: Path, database: str) -> None:
+    """Load messages into the files of a folder, and into a database."""
+    load(
+        *("target-jsonl", "target-jsonl"),
+        {"destination_path": str(files), "do_timestamp_file": False},
+        messages,
     )
+    load(
+        *("meltanolabs-target-postgres", "target-postgres"),
+        {"sqlalchemy_url": database, "default_target_schema": "zohocampaigns"},
+        messages,
+    )
+
+
+def load(
+    loader: str, executable: str, settings: dict[str, t.Any], messages: str
+) -> None:
+    """Load messages with a loader of PyPI."""
+    with NamedTemporaryFile("w", suffix=".json") as config:
+        json.dump(settings, config)
+        config.flush()
+        done = subprocess.run(
+            [
+                *(UV, "tool", "run", "-q", "--from", loader, executable),
+                *("--config", config.name),
+            ],
+            input=messages,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
     assert done.returncode == 0, done.stderr
 
 
@@ -118,22 +146,10 @@ def load_and_build(
     world: World, database: str
 ) -> tuple[dict[str, Rows], dict[str, Rows]]:
     """Load and build on two days; return the marts on DuckDB and on PostgreSQL."""
-    for_files = world.folder / "jsonl.json"
-    for_files.write_text(
-        json.dumps({"destination_path": str(world.files), "do_timestamp_file": False})
-    )
-    for_tables = world.folder / "postgres.json"
-    for_tables.write_text(
-        json.dumps(
-            {"sqlalchemy_url": database, "default_target_schema": "zohocampaigns"}
-        )
-    )
-    host = parse_qs(urlsplit(database).query)["host"][0]
+    host = host_of(database)
     for day in DAYS:
         world.now = day
-        messages = world.read()
-        load("target-jsonl", "target-jsonl", for_files, messages)
-        load("meltanolabs-target-postgres", "target-postgres", for_tables, messages)
+        load_both(world.read(), world.files, database)
         build(world.folder, ZOHOCAMPAIGNS_FILES=str(world.files))
         build(world.folder, "--target", "postgres", PGHOST=host)
     with psycopg.connect(database) as connection:

@@ -11,7 +11,7 @@ import pytest
 
 from tap_zohocampaigns.sandbox.world.account import ACTIONS
 from tests.dbt.conftest import DAYS
-from tests.support.dbt import MARTS, utc
+from tests.support.dbt import MARTS, as_texts, utc
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,16 +88,6 @@ def test_duckdb_and_postgres_have_equal_marts(built: Built) -> None:
         )
         assert on_duckdb, name
         assert on_duckdb == on_postgres, name
-
-
-def as_texts(row: dict[str, t.Any]) -> dict[str, str]:
-    """Return a row with values that can be sorted; 1.0 equals 1."""
-    return {
-        name: f"{value:.6g}" if isinstance(value, float) else str(value)
-        for name, value in row.items()
-        # It has times as the database writes them.
-        if name != "source_version"
-    }
 
 
 def test_campaigns(marts: dict[str, Rows], account: LivingAccount) -> None:

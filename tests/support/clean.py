@@ -63,6 +63,21 @@ class CleanMachine:
         ignored = shutil.ignore_patterns(".venv", ".meltano", ".env", "output")
         return Path(shutil.copytree(EXAMPLES / example, target, ignore=ignored))
 
+    def clone(self, *names: str) -> Path:
+        """Copy files and folders of the repository, as a clone has them."""
+        target = self.folder / "clone"
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "--", *names],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        for name in listed.stdout.splitlines():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+        return target
+
     def run(
         self, command: str, folder: Path, *, by: str = "/bin/sh", **more: str
     ) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import typing as t
 from datetime import UTC, datetime
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 from tests.support.image import UV
 from tests.support.taps import ROOT
@@ -106,11 +107,26 @@ def postgres_tables(
     return tables
 
 
+def as_texts(row: dict[str, t.Any]) -> dict[str, str]:
+    """Return a row with values that can be sorted; 1.0 equals 1."""
+    return {
+        name: f"{value:.6g}" if isinstance(value, float) else str(value)
+        for name, value in row.items()
+        # It has times as the database writes them.
+        if name != "source_version"
+    }
+
+
 def as_json(value: object) -> object:
     """Return a value of PostgreSQL as the dump of DuckDB has it."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
     return value if isinstance(value, int | float | None) else str(value)
+
+
+def host_of(database: str) -> str:
+    """Return the folder of the socket that a URI of PostgreSQL names."""
+    return parse_qs(urlsplit(database).query)["host"][0]
 
 
 def utc(text: str) -> datetime:

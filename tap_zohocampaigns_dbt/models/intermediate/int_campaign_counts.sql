@@ -1,8 +1,8 @@
 -- The numbers of each campaign with its test sends: from rows if an action was read, else
--- from Zoho's last report.
+-- from Zoho's last report. A number is null if it is not known of each sending.
 {%- set counts = {
     'sent': ('sentcontacts', 'is_sent', 'sent_count'),
-    'unique_opens': ('openedcontacts', 'is_opened', 'open_count'),
+    'unique_opens': ('openedcontacts', 'is_opened', 'unique_open_count'),
     'unique_clicks': ('clickedcontacts', 'is_clicked', 'unique_click_count'),
     'unsubscribes': ('optoutcontacts', 'is_unsubscribed', 'unsubscribe_count'),
     'complaints': ('spamcontacts', 'is_complaint', 'complaint_count'),
@@ -22,55 +22,56 @@ with counted as (
     group by account_id, main_campaign_key
 ),
 
-actions_read as (
-    select
-        account_id,
-        campaign_key
-        {%- for name, (action, flag, counter) in counts.items() %},
-        max(case when action = '{{ action }}' then 1 else 0 end) as {{ name }}
-        {%- endfor %}
-    from {{ ref('stg_snapshots') }}
-    where stream = 'campaign_recipients' and not coalesce(deleted, false)
-    group by account_id, campaign_key
-),
-
 last_reports as (
     select
         *,
+        -- It counts contacts, and not events, if the others did not open.
+        case when open_count + unopened_count = delivered_count then open_count end
+            as unique_open_count,
         row_number() over (
             partition by account_id, campaign_key order by reported_on desc
         ) as place
-    from {{ ref('campaign_daily') }}
+    from {{ ref('stg_campaign_reports') }}
 ),
 
-reported as (
+sends as (
     select
-        account_id,
-        main_campaign_key
+        sends.account_id,
+        sends.main_campaign_key,
+        sum(case when sends.is_test_send then 1 else 0 end) as test_sends
         {%- for name, (action, flag, counter) in counts.items() %},
-        cast(sum({{ counter }}) as {{ zoho_type('integer') }}) as {{ name }}
+        min(case when sends.has_{{ action }} then 1 else 0 end) = 1 as has_{{ name }},
+        case
+            when count(*) = count(reports.{{ counter }})
+                then cast(sum(reports.{{ counter }}) as {{ zoho_type('integer') }})
+        end as {{ name }}
         {%- endfor %}
-    from last_reports
-    where place = 1
-    group by account_id, main_campaign_key
+    from {{ ref('int_sends') }} as sends
+    left join last_reports as reports
+        on sends.account_id = reports.account_id
+        and sends.campaign_key = reports.campaign_key
+        and reports.place = 1
+    group by sends.account_id, sends.main_campaign_key
 )
 
 select
     campaigns.account_id,
-    campaigns.campaign_key
+    campaigns.campaign_key,
+    -- An A/B campaign has two test sends. API version 1 does not name them.
+    coalesce(sends.test_sends, 0) >= 2 or not {{ zoho_is_ab('campaigns.campaign_type') }}
+        as has_all_sends
     {%- for name in counts %},
     case
-        when actions_read.{{ name }} = 1 then coalesce(counted.{{ name }}, 0)
-        else reported.{{ name }}
+        when coalesce(sends.test_sends, 0) < 2 and {{ zoho_is_ab('campaigns.campaign_type') }}
+            then null
+        when sends.has_{{ name }} then coalesce(counted.{{ name }}, 0)
+        else sends.{{ name }}
     end as {{ name }}
     {%- endfor %}
 from {{ ref('stg_campaigns') }} as campaigns
 left join counted
     on campaigns.account_id = counted.account_id
     and campaigns.campaign_key = counted.main_campaign_key
-left join actions_read
-    on campaigns.account_id = actions_read.account_id
-    and campaigns.campaign_key = actions_read.campaign_key
-left join reported
-    on campaigns.account_id = reported.account_id
-    and campaigns.campaign_key = reported.main_campaign_key
+left join sends
+    on campaigns.account_id = sends.account_id
+    and campaigns.campaign_key = sends.main_campaign_key

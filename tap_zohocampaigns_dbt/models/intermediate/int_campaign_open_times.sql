@@ -14,9 +14,20 @@ with opens as (
 ),
 
 sends as (
-    select account_id, main_campaign_key, min(sent_time) as sent_time
-    from {{ ref('recipients') }}
-    group by account_id, main_campaign_key
+    select
+        sends.account_id,
+        sends.main_campaign_key,
+        -- The first mail is known only if all mails are.
+        case
+            when min(case when sends.has_sentcontacts then 1 else 0 end) = 1
+                then min(recipients.sent_time)
+        end as sent_time,
+        max(case when sends.is_test_send then 1 else 0 end) = 1 as has_test_sends
+    from {{ ref('int_sends') }} as sends
+    left join {{ ref('recipients') }} as recipients
+        on sends.account_id = recipients.account_id
+        and sends.campaign_key = recipients.campaign_key
+    group by sends.account_id, sends.main_campaign_key
 ),
 
 by_events as (
@@ -72,22 +83,27 @@ select
     {%- for name in ['half', 'most'] %}
     cast(
         case
-            when by_events.half_time is not null
+            when by_events.half_time is not null and sends.sent_time is not null
                 then round(
                     cast(
                         {{ zoho_seconds_between('sends.sent_time', 'by_events.' ~ name ~ '_time') }}
                         as numeric
                     ) / 86400, 2
                 )
-            else by_reports.{{ name }}_days
+            when not sends.has_test_sends then by_reports.{{ name }}_days
         end as {{ zoho_type('number') }}
     ) as {{ name }}_days,
     {%- endfor %}
     case
-        when by_events.half_time is not null then 'events'
+        when by_events.half_time is not null and sends.sent_time is not null then 'events'
+        when sends.has_test_sends then null
         when by_reports.half_days is not null or by_reports.most_days is not null then 'reports'
     end as timed_by
 from sends
+inner join {{ ref('int_campaign_counts') }} as counts
+    on sends.account_id = counts.account_id
+    and sends.main_campaign_key = counts.campaign_key
+    and counts.has_all_sends
 left join by_events
     on sends.account_id = by_events.account_id
     and sends.main_campaign_key = by_events.main_campaign_key

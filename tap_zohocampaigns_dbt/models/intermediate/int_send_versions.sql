@@ -23,7 +23,8 @@ parts as (
     select
         account_id,
         campaign_key,
-        sum(rows_read) as row_count,
+        -- An action that is read for the first time may have no rows.
+        count(*) + coalesce(sum(rows_read), 0) as row_count,
         max(snapshot_time) as snapshot_time
     from {{ ref('stg_snapshots') }}
     where stream in ('campaign_recipients', 'recipient_events')

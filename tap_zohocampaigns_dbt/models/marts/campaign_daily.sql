@@ -15,6 +15,18 @@ with reports as (
         ) as previous_{{ counter }}
         {%- endfor %}
     from {{ ref('stg_campaign_reports') }}
+),
+
+-- Test sends go out before their campaign.
+tests as (
+    select recipients.account_id, recipients.campaign_key, min(recipients.sent_time) as sent_time
+    from {{ ref('recipients') }} as recipients
+    inner join {{ ref('int_sends') }} as sends
+        on recipients.account_id = sends.account_id
+        and recipients.campaign_key = sends.campaign_key
+        and sends.has_sentcontacts
+    where recipients.is_test_send
+    group by recipients.account_id, recipients.campaign_key
 )
 
 select
@@ -24,15 +36,23 @@ select
     coalesce(reports.parent_campaign_key, reports.campaign_key) as main_campaign_key,
     reports.parent_campaign_key is not null as is_test_send,
     coalesce(reports.campaign_name, campaigns.campaign_name) as campaign_name,
-    {{ zoho_days_between('campaigns.sent_time', 'reports.reported_on') }} as days_since_sent,
+    {{ zoho_days_between(
+        'case when reports.parent_campaign_key is null then campaigns.sent_time else tests.sent_time end',
+        'reports.reported_on'
+    ) }} as days_since_sent,
     {{ zoho_days_between('reports.previous_reported_on', 'reports.reported_on') }}
         as days_since_last_report
     {%- for counter in counters %},
     reports.{{ counter }},
     -- Of the first report, all is new.
-    reports.{{ counter }} - coalesce(reports.previous_{{ counter }}, 0) as new_{{ counter }}
+    case
+        when reports.previous_reported_on is null then reports.{{ counter }}
+        else reports.{{ counter }} - reports.previous_{{ counter }}
+    end as new_{{ counter }}
     {%- endfor %}
 from reports
 left join {{ ref('stg_campaigns') }} as campaigns
     on reports.account_id = campaigns.account_id
     and coalesce(reports.parent_campaign_key, reports.campaign_key) = campaigns.campaign_key
+left join tests
+    on reports.account_id = tests.account_id and reports.campaign_key = tests.campaign_key

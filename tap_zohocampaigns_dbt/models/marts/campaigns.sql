@@ -13,7 +13,7 @@ with variants as (
 counted as (
     select
         *,
-        sent - coalesce(hard_bounces, 0) - coalesce(soft_bounces, 0) as delivered,
+        sent - hard_bounces - soft_bounces as delivered,
         hard_bounces + soft_bounces as bounces
     from {{ ref('int_campaign_counts') }}
 )

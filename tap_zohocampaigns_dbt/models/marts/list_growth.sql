@@ -50,7 +50,8 @@ added as (
 
 lists_with_contacts as (
     select distinct account_id, list_key
-    from {{ ref('stg_list_subscribers') }}
+    from {{ ref('stg_snapshots') }}
+    where stream = 'list_subscribers' and not coalesce(deleted, false)
 )
 
 select

@@ -30,17 +30,31 @@ with changed as (
     {%- endif %}
 ),
 
+-- The rows of a contact may have been read at different times: the last ones name it.
+ranked as (
+    select
+        actions.*,
+        changed.source_version,
+        row_number() over (
+            partition by actions.account_id, actions.campaign_key, lower(actions.contact_email)
+            order by actions.snapshot_time desc, actions.action, actions.contact_email
+        ) as place
+    from {{ ref('stg_campaign_recipients') }} as actions
+    inner join changed
+        on actions.account_id = changed.account_id
+        and actions.campaign_key = changed.campaign_key
+    where actions.is_current
+),
+
 pivoted as (
     select
         actions.account_id,
         actions.campaign_key,
         lower(actions.contact_email) as contact_email,
-        changed.source_version,
-        max(actions.parent_campaign_key) as parent_campaign_key,
-        max(actions.contact_id) as contact_id,
-        max(actions.first_name) as first_name,
-        max(actions.last_name) as last_name,
-        max(actions.company_name) as company_name,
+        actions.source_version,
+        {%- for name in ['contact_id', 'first_name', 'last_name', 'company_name'] %}
+        max(case when actions.place = 1 then actions.{{ name }} end) as {{ name }},
+        {%- endfor %}
         max(case when actions.action <> 'unsentcontacts' then actions.sent_time end) as sent_time,
         -- Whoever did anything with the mail was sent it.
         max(case when actions.action <> 'unsentcontacts' then 1 else 0 end) = 1 as is_sent,
@@ -49,16 +63,12 @@ pivoted as (
         {%- endfor %}
         max(actions.bounced_time) as bounced_time,
         max(actions.opted_out_time) as opted_out_time
-    from {{ ref('stg_campaign_recipients') }} as actions
-    inner join changed
-        on actions.account_id = changed.account_id
-        and actions.campaign_key = changed.campaign_key
-    where actions.is_current
+    from ranked as actions
     group by
         actions.account_id,
         actions.campaign_key,
         lower(actions.contact_email),
-        changed.source_version
+        actions.source_version
 ),
 
 events as (
@@ -82,14 +92,32 @@ events as (
         and events.campaign_key = changed.campaign_key
     where events.is_current
     group by events.account_id, events.campaign_key, lower(events.contact_email)
+),
+
+-- Nobody is in the rows of an action that was not read.
+flagged as (
+    select
+        pivoted.account_id,
+        pivoted.campaign_key,
+        pivoted.contact_email,
+        {%- for flag, action in flags.items() %}
+        case when pivoted.{{ flag }} then true when sends.has_{{ action }} then false end
+            as {{ flag }},
+        {%- endfor %}
+        sends.main_campaign_key,
+        sends.is_test_send
+    from pivoted
+    inner join {{ ref('int_sends') }} as sends
+        on pivoted.account_id = sends.account_id
+        and pivoted.campaign_key = sends.campaign_key
 )
 
 select
     pivoted.account_id,
     pivoted.campaign_key,
     pivoted.contact_email,
-    coalesce(pivoted.parent_campaign_key, pivoted.campaign_key) as main_campaign_key,
-    pivoted.parent_campaign_key is not null as is_test_send,
+    flagged.main_campaign_key,
+    flagged.is_test_send,
     pivoted.contact_id,
     pivoted.first_name,
     pivoted.last_name,
@@ -97,9 +125,9 @@ select
     {{ zoho_domain('pivoted.contact_email') }} as email_domain,
     pivoted.sent_time,
     pivoted.is_sent,
-    pivoted.is_sent and not pivoted.is_hard_bounce and not pivoted.is_soft_bounce as is_delivered,
+    pivoted.is_sent and not flagged.is_hard_bounce and not flagged.is_soft_bounce as is_delivered,
     {%- for flag in flags %}
-    pivoted.{{ flag }},
+    flagged.{{ flag }},
     {%- endfor %}
     events.first_open_time,
     events.last_open_time,
@@ -110,6 +138,10 @@ select
     pivoted.opted_out_time,
     pivoted.source_version
 from pivoted
+inner join flagged
+    on pivoted.account_id = flagged.account_id
+    and pivoted.campaign_key = flagged.campaign_key
+    and pivoted.contact_email = flagged.contact_email
 left join events
     on pivoted.account_id = events.account_id
     and pivoted.campaign_key = events.campaign_key
