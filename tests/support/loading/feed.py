@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 RUNS = 3
 # Quotes, separators, escapes, line ends and placeholders of many programs.
-ODD_TEXT = "O'Brien \"Zoë\", \\N\\t;\r\n 測試 🎉 ${x} %s {{y}} | -- /* */"
+ODD_TEXT = 'O\'Brien "Zoë", \\N\\t;\r\n 測試 🎉 ${x} %s {{y}} | -- /* */'
 ODD_OBJECT = {"a": [1, 2.5, None, {"b": "c"}], "text": ODD_TEXT}
 ROWS_WITH_ODD_OBJECT = ("list_of_details", "contacts", "recent_campaigns")
 
@@ -73,18 +73,28 @@ class Feed:
     def last_rows(self) -> Rows:
         """Return the last record of each key: what a loader has that updates rows."""
         return {
-            name: [*{tuple(row[key] for key in self.keys[name]): row for row in rows}.values()]
+            name: [
+                *{
+                    tuple(row[key] for key in self.keys[name]): row for row in rows
+                }.values()
+            ]
             for name, rows in self.all_rows().items()
         }
 
 
-def make_feed() -> Feed:
-    """Run the tap three times; members leave, and a campaign is deleted after the first."""
+def make_feed(**settings: t.Any) -> Feed:
+    """Run the tap three times; after the first, people leave and a campaign is gone.
+
+    Args:
+        settings: More settings of the tap.
+    """
     now = NOW
-    account = ChangingAccount(clock=lambda: now, contacts=80, campaigns=12)
+    account = ChangingAccount(clock=lambda: now, contacts=60, campaigns=12)
     for mailing_list in account.lists():
         for member in account.contacts(mailing_list.key, "active")[:8]:
-            account.enter(member.contact.email, None, "active", {"First Name": ODD_TEXT})
+            account.enter(
+                member.contact.email, None, "active", {"First Name": ODD_TEXT}
+            )
 
     class Tap(TapZohoCampaigns):
         def now(self) -> datetime:
@@ -96,12 +106,11 @@ def make_feed() -> Feed:
         # Loaders differ in the fractions of seconds that they keep.
         now = NOW + timedelta(days=number, hours=number, milliseconds=678)
         if number == 1:
-            sent = [one for one in account.campaigns() if one.sent]
-            account.deleted = sent[1].key
+            account.deleted = [one for one in account.campaigns() if one.sent][1].key
         with Odd(account, quota_calls=100_000) as service:
             service.change = with_odd_objects
             limits = {"rate_limit_ledger": "memory", "rate_limit_calls": 10_000}
-            tap = Tap(config=service.config | limits, state=state)
+            tap = Tap(config=service.config | limits | settings, state=state)
             for stream in tap.streams.values():
                 stream.selected = True
             runs.append(captured(tap.sync_all))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.support.image import UV
 from tests.support.loading import stores
+from tests.support.loading.compare import NOTHING, Loss
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ class Place:
 
     folder: Path
     url: str = ""
+    bucket: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Loader:
         settings: Returns its settings for a place.
         read: Returns what it has stored in a place.
         adds: Whether it adds the rows of each run; else it updates them by their key.
-        seconds: Whether it drops fractions of seconds.
+        loss: What it loses of values.
+        flattened: Whether the tap has to make texts of objects, as the loader can't.
         needs: What the place has to have: nothing, `postgres` or `s3`.
         environment: More variables.
     """
@@ -52,7 +55,8 @@ class Loader:
     settings: Callable[[Place], dict[str, t.Any]]
     read: Callable[[Place, Feed], Stored]
     adds: bool = False
-    seconds: bool = False
+    loss: Loss = NOTHING
+    flattened: bool = False
     needs: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -121,11 +125,10 @@ def s3(file_type: str) -> Callable[[Place], dict[str, t.Any]]:
                     "aws_access_key_id": "key",
                     "aws_secret_access_key": "secret",
                     "aws_region": stores.REGION,
-                    "aws_bucket": stores.BUCKET,
+                    "aws_bucket": place.bucket,
                     "aws_endpoint_override": place.url,
                 },
             },
-            **OBJECTS_AS_TEXTS,
         }
 
     return settings
@@ -133,11 +136,18 @@ def s3(file_type: str) -> Callable[[Place], dict[str, t.Any]]:
 
 def s3_jsonl(place: Place) -> dict[str, t.Any]:
     return {
-        "s3_bucket": stores.BUCKET,
+        "s3_bucket": place.bucket,
         "aws_access_key_id": "key",
         "aws_secret_access_key": "secret",
         "aws_endpoint_url": place.url,
         "path_template": "{stream}/{date_time:%Y%m%dT%H%M%S}.jsonl",
+    }
+
+
+def duckdb(place: Place) -> dict[str, t.Any]:
+    return {
+        "filepath": str(place.folder / stores.DUCKDB_FILE),
+        "default_target_schema": SCHEMA,
     }
 
 
@@ -162,6 +172,7 @@ LOADERS = {
         "target-postgres",
         pipelinewise_postgres,
         stores.postgres_tables,
+        loss=Loss(line_breaks=True),
         needs="postgres",
     ),
     "csv": Loader(
@@ -177,7 +188,8 @@ LOADERS = {
         s3("parquet"),
         stores.parquet_in_bucket,
         adds=True,
-        seconds=True,
+        loss=Loss(fractions=True),
+        flattened=True,
         needs="s3",
         environment=S3_ENVIRONMENT,
     ),
@@ -192,3 +204,8 @@ LOADERS = {
     ),
 }
 """All loaders that are proved, by the name of their test."""
+
+target_duckdb = Loader(
+    "target-duckdb==0.8.0", "target-duckdb", duckdb, stores.duckdb_tables
+)
+"""A loader that is known to lose rows."""

@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
     from tests.support.loading.loaders import Place
 
 REGION = "us-east-1"
-BUCKET = "zoho"
 # DuckDB is only in an environment of its own.
 DUCKDB = "duckdb==1.4.4"
+DUCKDB_FILE = "zoho.duckdb"
 _DUMP = """
 import duckdb, json, sys
 connection = duckdb.connect(sys.argv[1])
@@ -48,12 +48,15 @@ _NAMES = {
 
 def json_files(place: Place, feed: Feed) -> Stored:
     """Read a file of JSON lines for each stream."""
-    lines = {
-        name: (place.folder / f"{name}.jsonl").read_text().splitlines()
-        for name in feed.schemas
-        if (place.folder / f"{name}.jsonl").exists()
-    }
-    return of_values({name: [*map(json.loads, texts)] for name, texts in lines.items()})
+    return of_values(
+        {name: lines_of(place.folder / f"{name}.jsonl") for name in feed.schemas}
+    )
+
+
+def lines_of(path: Path) -> list[Row]:
+    """Return the rows of a file of JSON lines."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
 
 
 def of_values(rows: dict[str, list[Row]]) -> Stored:
@@ -118,14 +121,17 @@ def postgres_tables(place: Place, feed: Feed) -> Stored:
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """Serve an S3 with an empty bucket; yield its URL."""
+def s3_server(bucket: str) -> Iterator[str]:
+    """Serve an S3 with a bucket; yield its URL.
+
+    All servers of a process have the same buckets.
+    """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     try:
-        client(url).create_bucket(Bucket=BUCKET)
+        client(url).create_bucket(Bucket=bucket)
         yield url
     finally:
         server.stop()
@@ -147,12 +153,12 @@ def download(place: Place, feed: Feed) -> dict[str, list[Path]]:
     folder = place.folder / "bucket"
     files: dict[str, list[Path]] = {name: [] for name in feed.schemas}
     s3 = client(place.url)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
-        for number, one in enumerate(page.get("Contents", ())):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket):
+        for one in page.get("Contents", ()):
             (name,) = {*one["Key"].split("/")} & files.keys()
-            path = folder / name / f"{number}"
+            path = folder / name / one["Key"].rsplit("/")[-1]
             path.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(BUCKET, one["Key"], str(path))
+            s3.download_file(place.bucket, one["Key"], str(path))
             files[name].append(path)
     return files
 
@@ -161,7 +167,7 @@ def json_in_bucket(place: Place, feed: Feed) -> Stored:
     """Read objects of JSON lines."""
     return of_values(
         {
-            name: [json.loads(line) for path in paths for line in path.open()]
+            name: [row for path in paths for row in lines_of(path)]
             for name, paths in download(place, feed).items()
         }
     )
@@ -176,6 +182,17 @@ def parquet_in_bucket(place: Place, feed: Feed) -> Stored:
             name: f"SELECT * FROM read_parquet({[*map(str, paths)]})"  # noqa: S608
             for name, paths in files.items()
             if paths
+        },
+    )
+
+
+def duckdb_tables(place: Place, feed: Feed) -> Stored:
+    """Read the tables of the streams in a file of DuckDB."""
+    return query_duckdb(
+        str(place.folder / DUCKDB_FILE),
+        {
+            name: f"SELECT * FROM zohocampaigns.{name}"  # noqa: S608
+            for name in feed.schemas
         },
     )
 
@@ -198,4 +215,3 @@ def query_duckdb(file: str, queries: dict[str, str]) -> Stored:
     for line in done.stdout.splitlines():
         name, stored.types[name], stored.rows[name] = json.loads(line)
     return stored
-
