@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
 import yaml
 
+from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.streams import STREAMS
 from tests.support.loading.compare import NOTHING, differences
 from tests.support.loading.feed import Feed
-from tests.support.loading.loaders import LOADERS, Place, target_duckdb
+from tests.support.loading.loaders import (
+    LOADERS,
+    S3_ENVIRONMENT,
+    Place,
+    target_duckdb,
+)
 from tests.support.loading.matrix import HEAD, feed_for, place_for, prove, row
-from tests.support.taps import ROOT
+from tests.support.loading.stores import REGION, parquet_in_bucket
+from tests.support.meltano import meltano
+from tests.support.taps import NOW, ROOT
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +50,37 @@ def test_target_duckdb_still_loses_rows(tmp_path: Path) -> None:
         name for name, rows in feed.last_rows().items() if len(stored[name]) < len(rows)
     }
     assert len(lost) > 1
+
+
+@pytest.mark.slow
+def test_meltano_stores_objects_in_parquet(project: Path, tmp_path: Path) -> None:
+    account = LivingAccount(clock=lambda: NOW, contacts=60, campaigns=3)
+    settings = "TARGET_S3_CLOUD_PROVIDER_AWS_AWS"
+    with place_for("s3-parquet", tmp_path) as place:
+        with Service(account, quota_calls=100_000) as service:
+            meltano(
+                project,
+                service,
+                "",
+                "--environment=parquet",
+                loader="target-s3",
+                **{
+                    f"{settings}_BUCKET": place.bucket,
+                    f"{settings}_REGION": REGION,
+                    f"{settings}_ACCESS_KEY_ID": "key",
+                    f"{settings}_SECRET_ACCESS_KEY": "secret",
+                    f"{settings}_ENDPOINT_OVERRIDE": place.url,
+                    "TARGET_S3_PREFIX": "by-meltano",
+                },
+                **S3_ENVIRONMENT,
+            )
+        feed = Feed([])
+        feed.schemas = {stream.name: {} for stream in STREAMS}
+        rows = parquet_in_bucket(place, feed, "by-meltano/").rows["campaign_details"]
+    assert [json.loads(row["custom_fields"]).keys() for row in rows] == [
+        {"webAutoStatus"}
+    ] * len(rows)
+    assert len(rows) == 1
 
 
 def test_page_has_a_row_for_each_loader() -> None:

@@ -148,12 +148,14 @@ def client(url: str) -> t.Any:
     )
 
 
-def download(place: Place, feed: Feed) -> dict[str, list[Path]]:
-    """Download all objects of the bucket; return the files of each stream."""
+def download(place: Place, feed: Feed, prefix: str = "") -> dict[str, list[Path]]:
+    """Download the objects of the bucket; return the files of each stream."""
     folder = place.folder / "bucket"
     files: dict[str, list[Path]] = {name: [] for name in feed.schemas}
     s3 = client(place.url)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket):
+    for page in s3.get_paginator("list_objects_v2").paginate(
+        Bucket=place.bucket, Prefix=prefix
+    ):
         for one in page.get("Contents", ()):
             (name,) = {*one["Key"].split("/")} & files.keys()
             path = folder / name / one["Key"].rsplit("/")[-1]
@@ -173,9 +175,9 @@ def json_in_bucket(place: Place, feed: Feed) -> Stored:
     )
 
 
-def parquet_in_bucket(place: Place, feed: Feed) -> Stored:
+def parquet_in_bucket(place: Place, feed: Feed, prefix: str = "") -> Stored:
     """Read objects of Parquet, all of a stream at once, as a query engine does."""
-    files = download(place, feed)
+    files = download(place, feed, prefix)
     return query_duckdb(
         ":memory:",
         {
