@@ -10,12 +10,13 @@ import yaml
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
-from tests.support.loading.compare import NOTHING, differences
+from tests.support.loading.compare import NOTHING, differences, kind_of
 from tests.support.loading.feed import Feed
 from tests.support.loading.loaders import (
     LOADERS,
     S3_ENVIRONMENT,
     Place,
+    snowflake_columns,
     target_duckdb,
 )
 from tests.support.loading.matrix import HEAD, feed_for, place_for, prove, row
@@ -81,6 +82,31 @@ def test_meltano_stores_objects_in_parquet(project: Path, tmp_path: Path) -> Non
         {"webAutoStatus"}
     ] * len(rows)
     assert len(rows) == 1
+
+
+@pytest.mark.slow
+def test_snowflake_has_a_column_for_each_field(tmp_path: Path) -> None:
+    feed = feed_for(flattened=False)
+    lines = feed.runs[0].splitlines(keepends=True)
+    schemas = "".join(line for line in lines if json.loads(line)["type"] == "SCHEMA")
+    types: dict[str, set[str]] = {}
+    found = {
+        (table, column): data_type
+        for table, column, data_type in snowflake_columns(schemas, tmp_path)
+    }
+    for name, fields in feed.schemas.items():
+        for column, schema in fields.items():
+            types.setdefault(kind_of(schema), set()).add(found[name, column])
+    assert types == {
+        "string": {"TEXT"},
+        "time": {"TIMESTAMP_NTZ"},
+        "date": {"DATE"},
+        "integer": {"NUMBER"},
+        "number": {"FLOAT"},
+        "boolean": {"BOOLEAN"},
+        "object": {"VARIANT"},
+        "array": {"VARIANT"},
+    }
 
 
 def test_page_has_a_row_for_each_loader() -> None:

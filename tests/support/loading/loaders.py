@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tests.support.image import UV
 from tests.support.loading import stores
 from tests.support.loading.compare import NOTHING, Loss
+from tests.support.taps import ROOT
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ if t.TYPE_CHECKING:
     from tests.support.loading.feed import Feed
 
 PYTHON = "3.11"
+OUTSIDE = ROOT / "tests" / "pipelines" / "outside"
 # Objects become texts of JSON. Without it, they are written as Python shows them.
 OBJECTS_AS_TEXTS = {"flattening_enabled": True, "flattening_max_depth": 1}
 SCHEMA = "zohocampaigns"
@@ -48,6 +50,7 @@ class Loader:
         flattened: Whether the tap has to make texts of objects, as the loader can't.
         needs: What the place has to have: nothing, `postgres` or `s3`.
         environment: More variables.
+        besides: Packages that it must have in certain versions.
     """
 
     package: str
@@ -59,6 +62,7 @@ class Loader:
     flattened: bool = False
     needs: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    besides: tuple[str, ...] = ()
 
     def load(self, messages: str, place: Place) -> str:
         """Load messages; return what the loader wrote, which is the state.
@@ -71,6 +75,7 @@ class Loader:
         done = subprocess.run(
             [
                 *(UV, "tool", "run", "--quiet", "--python", PYTHON),
+                *(word for package in self.besides for word in ("--with", package)),
                 *("--from", self.package, self.executable, "--config", config),
             ],
             input=messages,
@@ -206,6 +211,47 @@ LOADERS = {
 """All loaders that are proved, by the name of their test."""
 
 target_duckdb = Loader(
-    "target-duckdb==0.8.0", "target-duckdb", duckdb, stores.duckdb_tables
+    "target-duckdb==0.8.0",
+    "target-duckdb",
+    duckdb,
+    stores.duckdb_tables,
+    # The file is read with the same one.
+    besides=(stores.DUCKDB,),
 )
 """A loader that is known to lose rows."""
+
+SNOWFLAKE = ("meltanolabs-target-snowflake==0.20.4", "fakesnow==0.12.1")
+"""A loader and an imitation of its database, which creates tables and loads no row."""
+
+
+def snowflake_columns(messages: str, folder: Path) -> list[tuple[str, str, str]]:
+    """Let the loader create its tables; return table, column and type of each column.
+
+    Args:
+        messages: Only those of schemas.
+        folder: For the settings.
+    """
+    config = folder / "config.json"
+    names = ("account", "user", "password", "warehouse", "role")
+    config.write_text(
+        json.dumps(
+            dict.fromkeys(names, "any")
+            | {"database": "ZOHO", "default_target_schema": SCHEMA.upper()}
+        )
+    )
+    done = subprocess.run(
+        [
+            *(UV, "run", "--quiet", "--no-project", "--python", PYTHON),
+            *(word for package in SNOWFLAKE for word in ("--with", package)),
+            *("python", OUTSIDE / "snowflake_tables.py", "--config", config),
+        ],
+        input=messages,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return t.cast(
+        "list[tuple[str, str, str]]", json.loads(done.stdout.splitlines()[-1])
+    )
