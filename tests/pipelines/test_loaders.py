@@ -11,7 +11,7 @@ import yaml
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
 from tests.support.loading.compare import NOTHING, differences, kind_of
-from tests.support.loading.feed import Feed
+from tests.support.loading.feed import ODD_OBJECT, ODD_TEXT, Feed
 from tests.support.loading.loaders import (
     LOADERS,
     S3_ENVIRONMENT,
@@ -38,6 +38,25 @@ MELTANO = yaml.safe_load((ROOT / "meltano.yml").read_text())
 def test_every_key_and_value_is_stored(name: str, tmp_path: Path) -> None:
     with place_for(name, tmp_path) as place:
         assert prove(LOADERS[name], place) in PAGE
+
+
+@pytest.mark.slow
+def test_the_runs_have_what_the_page_says() -> None:
+    feed = feed_for(flattened=False)
+    rows = feed.last_rows()
+    assert rows.keys() == {stream.name for stream in STREAMS}
+    assert all(rows.values())
+    parts = {row["snapshot_id"]: row for row in rows["snapshots"]}
+    assert any(row["deleted"] for row in parts.values())
+    members = rows["segment_contacts"]
+    assert any(
+        row["snapshot_time"] < parts[f"segment_contacts/{row['cvid']}"]["snapshot_time"]
+        for row in members
+    )
+    assert any(row["first_name"] == ODD_TEXT for row in members)
+    assert any(
+        (row["custom_fields"] or {}).get("new_field") == ODD_OBJECT for row in members
+    )
 
 
 @pytest.mark.slow
