@@ -13,6 +13,8 @@ if t.TYPE_CHECKING:
 
 ENGAGEMENT: t.Final = ("engaged", "lapsing", "dormant", "never opened", "not reached")
 _DOMAINS: t.Final = 15
+# Points of a campaign with one report: the sending, and the report.
+_ONE: t.Final = 2
 # From how many days on bars are weeks, and months.
 _DAYS_IN_WEEKS: t.Final = 120
 _DAYS_IN_MONTHS: t.Final = 800
@@ -76,7 +78,10 @@ def _growth_of_reports(reports: Rows) -> dict[Campaign, Points]:
         # A test send that is closed has no more reports; its opens still count.
         known[key][row["campaign_key"]] = row["open_count"]
         points[key][max(row["days_since_sent"], 1)] = sum(known[key].values())
-    return {key: sorted(line.items()) for key, line in points.items()}
+    # One report says nothing of how opens grew.
+    return {
+        key: sorted(line.items()) for key, line in points.items() if len(line) > _ONE
+    }
 
 
 def opens_over_time(marts: Mapping[str, Rows]) -> tuple[str, Bars]:

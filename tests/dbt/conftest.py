@@ -18,7 +18,7 @@ from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.tap import TapZohoCampaigns
 from tests.support.capture import captured
-from tests.support.dbt import MARTS, build, duckdb_tables, postgres_tables
+from tests.support.dbt import MARTS, build, duckdb_tables, postgres_tables, report
 from tests.support.image import UV
 from tests.support.taps import NOW, Output
 
@@ -77,6 +77,16 @@ class Built:
     world: World
     duckdb: dict[str, Rows]
     postgres: dict[str, Rows]
+    pages: list[str]
+    """The page, from DuckDB and from PostgreSQL."""
+
+
+def write_files(world: World, messages: str) -> None:
+    """Add the records of messages to one file for each stream."""
+    for message in map(json.loads, messages.splitlines()):
+        if message["type"] == "RECORD":
+            with (world.files / f"{message['stream']}.jsonl").open("a") as file:
+                file.write(json.dumps(message["record"]) + "\n")
 
 
 def load(loader: str, executable: str, config: Path, messages: str) -> None:
@@ -108,16 +118,15 @@ def built(
         fcntl.flock(lock, fcntl.LOCK_EX)
         file = folder / "dbt.json"
         if not file.exists():
-            tables = load_and_build(world, request.getfixturevalue("database"))
-            file.write_text(json.dumps(tables))
-    duckdb, postgres = json.loads(file.read_text())
-    return Built(world, duckdb, postgres)
+            found = load_and_build(world, request.getfixturevalue("database"))
+            file.write_text(json.dumps(found))
+    return Built(world, *json.loads(file.read_text()))
 
 
 def load_and_build(
     world: World, database: str
-) -> tuple[dict[str, Rows], dict[str, Rows]]:
-    """Load and build on two days; return the marts on DuckDB and on PostgreSQL."""
+) -> tuple[dict[str, Rows], dict[str, Rows], list[str]]:
+    """Load and build on two days; return the marts of both databases, and the pages."""
     for_files = world.folder / "jsonl.json"
     for_files.write_text(
         json.dumps({"destination_path": str(world.files), "do_timestamp_file": False})
@@ -138,4 +147,8 @@ def load_and_build(
         build(world.folder, "--target", "postgres", PGHOST=host)
     with psycopg.connect(database) as connection:
         tables = postgres_tables(connection, "zohocampaigns_marts", MARTS)
-    return duckdb_tables(world.folder, MARTS), tables
+    pages = [
+        report(world.folder),
+        report(world.folder, "--target", "postgres", PGHOST=host),
+    ]
+    return duckdb_tables(world.folder, MARTS), tables, pages
