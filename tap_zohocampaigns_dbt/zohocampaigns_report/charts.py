@@ -57,7 +57,7 @@ _CONFIG: t.Final[Spec] = {
 }
 
 
-def rates(campaigns: Rows) -> Markup:
+def rates(campaigns: Rows) -> Markup | None:
     """Draw open and click rates of campaigns by the day of their sending."""
     values = [
         {"day": f"{row['sent_time']:%Y-%m-%d}", "rate": row[name], "what": what}
@@ -68,9 +68,9 @@ def rates(campaigns: Rows) -> Markup:
     ]
     return _draw(
         "Open rate and click rate of each campaign, by the day it was sent.",
+        values,
         lambda width: {
             "height": 220,
-            "data": {"values": values},
             "mark": {"type": "line", "point": True, "strokeWidth": 1.5},
             "encoding": {
                 "x": _days("day", width),
@@ -85,14 +85,14 @@ def rates(campaigns: Rows) -> Markup:
     )
 
 
-def opens(unit: str, bars: Bars) -> Markup:
+def opens(unit: str, bars: Bars) -> Markup | None:
     """Draw the opens of all campaigns over time."""
     values = [{"day": f"{day:%Y-%m-%d}", "opens": count} for day, count in bars]
     return _draw(
         f"Opens of all campaigns in each {unit}.",
+        values,
         lambda width: {
             "height": 200,
-            "data": {"values": values},
             "mark": {
                 "type": "bar",
                 "color": _COLORS[0],
@@ -110,7 +110,7 @@ def opens(unit: str, bars: Bars) -> Markup:
     )
 
 
-def growth(lists: Rows) -> Markup:
+def growth(lists: Rows) -> Markup | None:
     """Draw the active contacts of the largest lists over time."""
     values = [
         {
@@ -125,9 +125,9 @@ def growth(lists: Rows) -> Markup:
     ]
     return _draw(
         "Active contacts of each list over time.",
+        values,
         lambda width: {
             "height": 220,
-            "data": {"values": values},
             "mark": {"type": "line", "point": True, "strokeWidth": 1.5},
             "encoding": {
                 "x": _days("day", width),
@@ -150,7 +150,7 @@ def growth(lists: Rows) -> Markup:
     )
 
 
-def cohorts(rows: Rows) -> Markup:
+def cohorts(rows: Rows) -> Markup | None:
     """Draw the engagement of each cohort, as shares of its contacts."""
     values = [
         {"cohort": row["cohort"], "engagement": name, "order": place, "n": row[name]}
@@ -160,9 +160,9 @@ def cohorts(rows: Rows) -> Markup:
     ]
     return _draw(
         "Shares of engaged, lapsing, dormant and other contacts in each cohort.",
+        values,
         lambda width: {
             "height": {"step": 24},
-            "data": {"values": values},
             "mark": {"type": "bar", "stroke": "var(--paper)"},
             "encoding": {
                 "x": {
@@ -187,7 +187,7 @@ def cohorts(rows: Rows) -> Markup:
     )
 
 
-def bounces(domains: Rows) -> Markup:
+def bounces(domains: Rows) -> Markup | None:
     """Draw the hard and soft bounces of each domain, as shares of its mails."""
     values = [
         {"domain": row["email_domain"], "rate": row[name] or 0, "what": what}
@@ -196,9 +196,9 @@ def bounces(domains: Rows) -> Markup:
     ]
     return _draw(
         "Share of mails that bounced, by the domain of the address.",
+        values,
         lambda width: {
             "height": {"step": 24},
-            "data": {"values": values},
             "mark": {"type": "bar", "stroke": "var(--paper)"},
             "encoding": {
                 "x": {
@@ -261,14 +261,19 @@ def _days(field: str, width: int) -> Spec:
 
 
 def _bar(width: int, unit: str, bars: Bars) -> float:
-    days = (bars[-1][0] - bars[0][0]).days
+    days = (bars[-1][0] - bars[0][0]).days if bars else 0
     places = days / {"day": 1, "week": 7, "month": 30}[unit] + 1
     # Axis and margins take a part of the width.
     return max(0.5, min(24, 0.7 * width / places))
 
 
-def _draw(label: str, spec: Callable[[int], Spec]) -> Markup:
-    """Return a wide and a narrow drawing; the style sheet shows one of them."""
+def _draw(label: str, values: Rows, spec: Callable[[int], Spec]) -> Markup | None:
+    """Return a wide and a narrow drawing; the style sheet shows one of them.
+
+    There is none without values: its axes would have no end.
+    """
+    if not values:
+        return None
     drawings = []
     for name, width in (("wide", _WIDE), ("narrow", _NARROW)):
         sized = {
@@ -276,6 +281,7 @@ def _draw(label: str, spec: Callable[[int], Spec]) -> Markup:
             "width": width,
             "autosize": {"type": "fit-x", "contains": "padding"},
             "config": _CONFIG,
+            "data": {"values": values},
             **spec(width),
         }
         svg = vl_convert.vegalite_to_svg(sized, vl_version="5.21")

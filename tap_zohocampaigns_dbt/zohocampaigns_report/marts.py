@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from contextlib import closing
 from decimal import Decimal
@@ -18,6 +19,10 @@ Rows: t.TypeAlias = list[Row]
 PACKAGE: t.Final = Path(__file__).parents[1]
 _DUCKDB: t.Final = "../output/zohocampaigns.duckdb"
 _SCHEMA: t.Final = "zohocampaigns_marts"
+# No document can have them, and the library that draws aborts at some.
+_NOT_TEXT: t.Final = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 _BUILD: t.Final = "Run `dbt build` first."
 
 # They run on DuckDB and on PostgreSQL.
@@ -169,7 +174,7 @@ def _rows(cursor: t.Any, query: str) -> Rows:  # noqa: ANN401 (of either databas
 
 
 def _plain(value: object) -> object:
-    """Return a number of PostgreSQL as DuckDB has it."""
+    """Return a value that databases have in common, and documents can have."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
-    return value
+    return _NOT_TEXT.sub("\ufffd", value) if isinstance(value, str) else value

@@ -79,7 +79,8 @@ def write(marts: Mapping[str, Rows], now: datetime) -> str:
 
 def context(marts: Mapping[str, Rows]) -> dict[str, t.Any]:
     """Return what the template shows."""
-    accounts = {row["account_id"] for row in marts["parts"]}
+    parts = marts["parts"]
+    accounts = {row["account_id"] for row in parts}
 
     def label(row: Mapping[str, t.Any], name: str, key: str) -> str:
         text = row[name] or row[key]
@@ -103,25 +104,25 @@ def context(marts: Mapping[str, Rows]) -> dict[str, t.Any]:
     domains = figures.domains(marts["domains"])
     return {
         "campaigns": campaigns,
-        "rates_chart": charts.rates(campaigns) if campaigns else None,
+        "rates_chart": charts.rates(campaigns),
         "opens_unit": unit,
         "opens_bars": bars,
         "opens_by_events": bool(marts["first_opens"]),
-        "opens_chart": charts.opens(unit, bars) if bars else None,
+        "opens_chart": charts.opens(unit, bars),
         "lists": lists,
-        "growth_chart": charts.growth(lists) if lists else None,
+        "growth_chart": charts.growth(lists),
         "cohorts": cohorts,
         "engagement": figures.ENGAGEMENT,
-        "cohorts_chart": charts.cohorts(cohorts) if cohorts else None,
+        "cohorts_chart": charts.cohorts(cohorts),
         "domains": domains,
-        "bounces_chart": charts.bounces(domains) if domains else None,
-        "parts": marts["parts"],
+        "bounces_chart": charts.bounces(domains),
+        "parts": parts,
         "has_accounts": len(accounts) > 1,
         "differences": marts["differences"][:_DIFFERENCES],
         "more_differences": max(len(marts["differences"]) - _DIFFERENCES, 0),
         "left_out": figures.left_out(marts),
         "contacts": marts["contacts"],
-        "last_read": max((row["newest"] for row in marts["parts"]), default=None),
+        "last_read": max(filter(None, (row["newest"] for row in parts)), default=None),
         "totals": {
             "active": figures.total(lists, "active"),
             "sent": figures.total(campaigns, "sent"),

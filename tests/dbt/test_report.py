@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import typing as t
 from importlib.metadata import distribution
 
@@ -35,11 +36,18 @@ NAMES = (
     f'"><img src=x onerror="{ATTACK}">',
     f"'><svg onload='{ATTACK}'></svg>",
     "</svg></title></style>&lt;b&gt; &amp; {{ 7 * 7 }} {% raw %}",
+    "control \x01\x0b\x1b\x7f\ufffe characters <!-- \u2028",
     "\u202eright to left, and a name of one word: " + "x" * 300,
 )
 NAMED = {"campaigns": "campaign_name", "mailing_lists": "list_name"}
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 NO_VALUE = "—"
+_EMPTY = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1]) as connection:
+    for name in sys.argv[2:]:
+        connection.execute(f"delete from {name}")
+"""
 _CELLS = """
 return [...document.querySelector(arguments[0]).tBodies[0].rows].map(
     row => [...row.cells].map(cell => cell.textContent.trim()))
@@ -97,6 +105,11 @@ def number(value: float | None) -> str:
     return NO_VALUE if value is None else f"{value:,}"
 
 
+def text_of(name: str) -> str:
+    """Return a name without what no document can have."""
+    return re.sub("[\x01\x0b\x1b\ufffe]", "\ufffd", name).strip()
+
+
 def percent(value: float | None) -> str:
     return NO_VALUE if value is None else f"{value:.1%}"
 
@@ -108,7 +121,7 @@ def sent_campaigns(page: Page) -> Rows:
 
 def campaign(row: dict[str, t.Any]) -> list[str]:
     return [
-        row["campaign_name"].strip(),
+        text_of(row["campaign_name"]),
         row["sent_time"][:10],
         *(number(row[name]) for name in ("sent", "delivered", "unique_opens")),
         percent(row["open_rate"]),
@@ -142,7 +155,7 @@ def test_other_sections_have_the_figures_of_the_marts(
     columns = ("active", "net", "joined", "left_list", "unsubscribed", "bounced")
     # There was one count before this, so it has all changes.
     assert sorted([row[0], *row[2:]] for row in cells(chrome, "list-table")) == sorted(
-        [row["list_name"].strip(), last, *(number(row[name]) for name in columns)]
+        [text_of(row["list_name"]), last, *(number(row[name]) for name in columns)]
         for row in growth
     )
     domains = page.marts["deliverability"]
@@ -216,7 +229,7 @@ def test_campaigns_can_be_sorted(page: Page, chrome: Chrome, key: str | None) ->
 
 def test_names_are_texts(page: Page, chrome: Chrome) -> None:
     shown = {row[0] for row in cells(chrome, "campaign-table")}
-    assert shown == {row["campaign_name"].strip() for row in sent_campaigns(page)}
+    assert shown == {text_of(row["campaign_name"]) for row in sent_campaigns(page)}
     assert len(shown) > len(NAMES) // 2
     assert not chrome.find_elements(By.CSS_SELECTOR, "[data-attacked], img, b")
     assert len(chrome.find_elements(By.TAG_NAME, "script")) == 1
@@ -301,6 +314,19 @@ def test_addresses_are_shown_only_if_asked_for(page: Page) -> None:
     found = {*ADDRESS.findall((folder / "contacts.html").read_text())}
     assert len(found) == 3
     assert found <= addresses
+
+
+def test_page_without_rows_opens(page: Page, tmp_path: Path) -> None:
+    shutil.copy(page.file.with_name("zoho.duckdb"), tmp_path)
+    file = str(tmp_path / "zoho.duckdb")
+    done = in_dbt_environment("python", "-c", _EMPTY, file, *page.marts)
+    assert done.returncode == 0, done.stderr
+    text = report(tmp_path)
+    for sentence in ("No campaign was sent yet.", "No mail was read yet."):
+        assert sentence in text
+    with browser() as chrome:
+        chrome.get((tmp_path / "report.html").as_uri())
+        assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
 
 
 def test_page_of_postgres_is_that_of_duckdb(built: Built) -> None:
