@@ -3,8 +3,8 @@
     uv run --locked python -m scripts.pictures
 
 writes docs/images/: what `plan`, `doctor` and a running sync show on a terminal, and
-the consent page if Chromium is installed. They come from real commands against the
-sandbox, whose account stands still.
+the consent page and the page of the marts if Chromium is installed. They come from real
+commands against the sandbox, whose account stands still.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from scripts.browser import NoBrowserError, browser
+from scripts.report import draw_report
 from tap_zohocampaigns import cli
 from tap_zohocampaigns.api.oauth import consent_url
 from tap_zohocampaigns.commands.login import needed_scopes
@@ -262,17 +263,20 @@ def draw_consent(path: Path) -> None:
         path.write_bytes(chrome.get_screenshot_as_png())
 
 
+_PAGES: t.Final = {"consent": draw_consent, "report": draw_report}
+
+
 def main(names: t.Sequence[str]) -> int:
     """Write all pictures, or those that are named; return the exit status."""
     FOLDER.mkdir(exist_ok=True)
-    chosen = names or [*SHOTS, "consent"]
+    chosen = names or [*SHOTS, *_PAGES]
     for name, svg in build(name for name in chosen if name in SHOTS).items():
         (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
-    if "consent" in chosen:
-        try:
-            draw_consent(FOLDER / "consent.png")
-        except NoBrowserError as error:
-            sys.stderr.write(f"The consent page stays as it is. {error}\n")
+    try:
+        for name in _PAGES.keys() & chosen:
+            _PAGES[name](FOLDER / f"{name}.png")
+    except NoBrowserError as error:
+        sys.stderr.write(f"Pages of a browser stay as they are. {error}\n")
     return 0
 
 

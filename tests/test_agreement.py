@@ -167,7 +167,8 @@ def test_readme_names_the_commands_scripts_and_extras() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     commands = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     assert "meltano run tap-zohocampaigns target-jsonl" in commands[0]
-    assert "uv run --locked pytest" in commands[1]
+    assert "meltano run dbt:build report" in commands[1]
+    assert "uv run --locked pytest" in commands[2]
     steps = (ROOT / ".ci/run").read_text().splitlines()
     # CI also runs the slow tests, which the README's command leaves out.
     for step in ("uv run --locked pytest", "uv run --locked pytest -m slow"):

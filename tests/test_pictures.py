@@ -28,8 +28,8 @@ def words(svg: str) -> str:
     return text.replace("\xa0", " ")
 
 
-def test_there_is_a_picture_of_each_command_and_of_the_consent_page() -> None:
-    assert sorted([*DRAWN, "consent.png"]) == NAMES
+def test_there_is_a_picture_of_each_command_and_page() -> None:
+    assert sorted([*DRAWN, "consent.png", "report.png"]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

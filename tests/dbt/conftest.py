@@ -24,6 +24,7 @@ from tests.support.dbt import (
     duckdb_tables,
     host_of,
     postgres_tables,
+    report,
 )
 from tests.support.image import UV
 from tests.support.taps import NOW, Output
@@ -83,6 +84,16 @@ class Built:
     world: World
     duckdb: dict[str, Rows]
     postgres: dict[str, Rows]
+    pages: list[str]
+    """The page, from DuckDB and from PostgreSQL."""
+
+
+def write_files(world: World, messages: str) -> None:
+    """Add the records of messages to one file for each stream."""
+    for message in map(json.loads, messages.splitlines()):
+        if message["type"] == "RECORD":
+            with (world.files / f"{message['stream']}.jsonl").open("a") as file:
+                file.write(json.dumps(message["record"]) + "\n")
 
 
 def load_both(messages: str, files: Path, database: str) -> None:
@@ -136,16 +147,15 @@ def built(
         fcntl.flock(lock, fcntl.LOCK_EX)
         file = folder / "dbt.json"
         if not file.exists():
-            tables = load_and_build(world, request.getfixturevalue("database"))
-            file.write_text(json.dumps(tables))
-    duckdb, postgres = json.loads(file.read_text())
-    return Built(world, duckdb, postgres)
+            found = load_and_build(world, request.getfixturevalue("database"))
+            file.write_text(json.dumps(found))
+    return Built(world, *json.loads(file.read_text()))
 
 
 def load_and_build(
     world: World, database: str
-) -> tuple[dict[str, Rows], dict[str, Rows]]:
-    """Load and build on two days; return the marts on DuckDB and on PostgreSQL."""
+) -> tuple[dict[str, Rows], dict[str, Rows], list[str]]:
+    """Load and build on two days; return the marts of both databases, and the pages."""
     host = host_of(database)
     for day in DAYS:
         world.now = day
@@ -154,4 +164,8 @@ def load_and_build(
         build(world.folder, "--target", "postgres", PGHOST=host)
     with psycopg.connect(database) as connection:
         tables = postgres_tables(connection, "zohocampaigns_marts", MARTS)
-    return duckdb_tables(world.folder, MARTS), tables
+    pages = [
+        report(world.folder),
+        report(world.folder, "--target", "postgres", PGHOST=host),
+    ]
+    return duckdb_tables(world.folder, MARTS), tables, pages

@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from tests.dbt.conftest import World
+from tests.dbt.conftest import World, write_files
 from tests.support.dbt import build, dbt, duckdb_tables, in_dbt_environment
 from tests.support.taps import ROOT
 
@@ -22,14 +22,7 @@ CHECK = ROOT / "tests" / "dbt" / "outside" / "check_dialect.py"
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Return a small account, whose default streams are in files."""
     world = World(tmp_path_factory.mktemp("package"), contacts=120, campaigns=6)
-    lines: dict[str, list[str]] = {}
-    for message in map(json.loads, world.read(defaults=True).splitlines()):
-        if message["type"] == "RECORD":
-            record = json.dumps(message["record"])
-            lines.setdefault(message["stream"], []).append(record)
-    for stream, records in lines.items():
-        file = world.files / f"{stream}.jsonl"
-        file.write_text("\n".join(records) + "\n")
+    write_files(world, world.read(defaults=True))
     return world
 
 

@@ -80,6 +80,17 @@ def build(folder: Path, *arguments: str, **environment: str) -> None:
     assert " WARN=0 ERROR=0 SKIP=0 " in log, log
 
 
+def report(folder: Path, *arguments: str, **environment: str) -> str:
+    """Write the page of marts; return its HTML."""
+    file = folder / "report.html"
+    done = in_dbt_environment(
+        *("zohocampaigns-report", "--page", str(file), *arguments),
+        **{"ZOHOCAMPAIGNS_DUCKDB": str(folder / "zoho.duckdb")} | environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return file.read_text()
+
+
 def duckdb_tables(folder: Path, names: Iterable[str]) -> dict[str, Rows]:
     """Return the rows of tables that were built on DuckDB."""
     file = str(folder / "zoho.duckdb")
