@@ -45,7 +45,8 @@ NO_VALUE = "—"
 _EMPTY = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1]) as connection:
-    for name in sys.argv[2:]:
+    query = "select table_name from duckdb_tables()"
+    for name, in connection.execute(query).fetchall():
         connection.execute(f"delete from {name}")
 """
 _CELLS = """
@@ -319,7 +320,7 @@ def test_addresses_are_shown_only_if_asked_for(page: Page) -> None:
 def test_page_without_rows_opens(page: Page, tmp_path: Path) -> None:
     shutil.copy(page.file.with_name("zoho.duckdb"), tmp_path)
     file = str(tmp_path / "zoho.duckdb")
-    done = in_dbt_environment("python", "-c", _EMPTY, file, *page.marts)
+    done = in_dbt_environment("python", "-c", _EMPTY, file)
     assert done.returncode == 0, done.stderr
     text = report(tmp_path)
     for sentence in ("No campaign was sent yet.", "No mail was read yet."):
