@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 
 import pytest
 
-from tests.dbt.conftest import World
+from tests.dbt.conftest import World, write_files
 from tests.support.clean import CleanMachine, cache_folder
 from tests.support.taps import ROOT
 
@@ -29,10 +28,7 @@ def test_the_documented_command_builds_the_models(tmp_path: Path) -> None:
     machine = CleanMachine(tmp_path, tmp_path, cache_folder())
     clone = machine.clone("tap_zohocampaigns_dbt")
     world = World(clone, contacts=120, campaigns=6)
-    for message in map(json.loads, world.read(defaults=True).splitlines()):
-        if message["type"] == "RECORD":
-            with (world.files / f"{message['stream']}.jsonl").open("a") as file:
-                file.write(json.dumps(message["record"]) + "\n")
+    write_files(world, world.read(defaults=True))
     docs = (ROOT / "docs" / "models.md").read_text()
     (command,) = re.findall(
         r"^```text\n(uv run .* dbt build.*)\n```$", docs, re.MULTILINE
