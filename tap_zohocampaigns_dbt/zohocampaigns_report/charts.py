@@ -11,7 +11,7 @@ import typing as t
 import vl_convert
 from markupsafe import Markup, escape
 
-from zohocampaigns_report.figures import ENGAGEMENT
+from zohocampaigns_report.figures import kinds_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,10 +152,11 @@ def growth(lists: Rows) -> Markup | None:
 
 def cohorts(rows: Rows) -> Markup | None:
     """Draw the engagement of each cohort, as shares of its contacts."""
+    kinds = kinds_of(rows)
     values = [
         {"cohort": row["cohort"], "engagement": name, "order": place, "n": row[name]}
         for row in rows
-        for place, name in enumerate(ENGAGEMENT)
+        for place, name in enumerate(kinds)
         if row[name]
     ]
     return _draw(
@@ -177,10 +178,10 @@ def cohorts(rows: Rows) -> Markup | None:
                     "field": "engagement",
                     "type": "nominal",
                     "scale": {
-                        "domain": ENGAGEMENT,
-                        "range": _COLORS[: len(ENGAGEMENT)],
+                        "domain": kinds,
+                        "range": _COLORS[: len(kinds)],
                     },
-                    "legend": {"columns": len(ENGAGEMENT) if width == _WIDE else 2},
+                    "legend": {"columns": len(kinds) if width == _WIDE else 2},
                 },
             },
         },
@@ -190,9 +191,10 @@ def cohorts(rows: Rows) -> Markup | None:
 def bounces(domains: Rows) -> Markup | None:
     """Draw the hard and soft bounces of each domain, as shares of its mails."""
     values = [
-        {"domain": row["email_domain"], "rate": row[name] or 0, "what": what}
+        {"domain": row["email_domain"], "rate": row[name], "what": what}
         for row in domains
         for name, what in (("hard_rate", "Hard bounces"), ("soft_rate", "Soft bounces"))
+        if row[name] is not None
     ]
     return _draw(
         "Share of mails that bounced, by the domain of the address.",

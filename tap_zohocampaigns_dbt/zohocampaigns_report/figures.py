@@ -11,7 +11,11 @@ if t.TYPE_CHECKING:
 
     from zohocampaigns_report.marts import Row, Rows
 
-ENGAGEMENT: t.Final = ("engaged", "lapsing", "dormant", "never opened", "not reached")
+UNKNOWN: t.Final = "unknown"
+ENGAGEMENT: t.Final = (
+    *("engaged", "lapsing", "dormant", "never opened", "not reached"),
+    UNKNOWN,
+)
 _DOMAINS: t.Final = 15
 # Points of a campaign with one report: the sending, and the report.
 _ONE: t.Final = 2
@@ -42,6 +46,12 @@ def rate(part: float | None, whole: float | None) -> float | None:
 def total(rows: Iterable[Row], name: str) -> int:
     """Return the sum of a column; nulls count as 0."""
     return sum(row[name] or 0 for row in rows)
+
+
+def known_total(rows: Iterable[Row], name: str) -> int | None:
+    """Return the sum of a column, or None if it has nulls."""
+    values = [row[name] for row in rows]
+    return None if None in values else sum(values)
 
 
 def rate_of_all(rows: Rows, part: str, whole: str) -> float | None:
@@ -145,27 +155,38 @@ def cohorts(rows: Rows) -> Rows:
         if row["added_year"] is not None
     ]
     span = max(months) - min(months) if months else 0
-    found: dict[str, Row] = {}
+    by_cohort: dict[str, Rows] = defaultdict(list)
     for row in rows:
-        name = _cohort(row["added_year"], row["added_month"], span)
-        cohort = found.setdefault(
-            name,
+        by_cohort[_cohort(row["added_year"], row["added_month"], span)].append(row)
+    found: Rows = []
+    for name, members in sorted(by_cohort.items()):
+        kinds: Counter[str] = Counter(dict.fromkeys(ENGAGEMENT, 0))
+        for row in members:
+            kinds[row["engagement"] or UNKNOWN] += row["contacts"]
+        opened, delivered = (
+            known_total(members, column) for column in ("opened", "delivered")
+        )
+        found.append(
             {
                 "cohort": name,
-                **dict.fromkeys((*ENGAGEMENT, "contacts", "delivered", "opened"), 0),
-            },
+                "contacts": total(members, "contacts"),
+                "open_rate": rate(opened, delivered),
+                **kinds,
+            }
         )
-        cohort[row["engagement"]] += row["contacts"]
-        for column in ("contacts", "delivered", "opened"):
-            cohort[column] += row[column]
-    for cohort in found.values():
-        cohort["open_rate"] = rate(cohort["opened"], cohort["delivered"])
-    return sorted(found.values(), key=lambda row: row["cohort"])
+    return found
+
+
+def kinds_of(cohorts: Rows) -> list[str]:
+    """Return the kinds of engagement to show: "unknown" only if there are any."""
+    return [
+        kind for kind in ENGAGEMENT if kind != UNKNOWN or total(cohorts, UNKNOWN) > 0
+    ]
 
 
 def _cohort(year: int | None, month: int, span: int) -> str:
     if year is None:
-        return "unknown"
+        return UNKNOWN
     if span > _MONTHS_IN_YEARS:
         return f"{year}"
     if span > _MONTHS_IN_QUARTERS:
@@ -178,12 +199,12 @@ def domains(rows: Rows) -> Rows:
     shown, others = rows[:_DOMAINS], rows[_DOMAINS:]
     if others:
         names = others[0].keys() - {"email_domain"}
-        rest = {name: total(others, name) for name in names}
+        rest = {name: known_total(others, name) for name in names}
         shown = [*shown, {**rest, "email_domain": f"other domains ({len(others):,})"}]
     return [
         {
             **row,
-            "email_domain": row["email_domain"] or "unknown",
+            "email_domain": row["email_domain"] or UNKNOWN,
             "bounce_rate": rate(row["bounces"], row["sent"]),
             "hard_rate": rate(row["hard_bounces"], row["sent"]),
             "soft_rate": rate(row["soft_bounces"], row["sent"]),

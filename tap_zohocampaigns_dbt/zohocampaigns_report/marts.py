@@ -25,7 +25,7 @@ _NOT_TEXT: t.Final = re.compile(
 )
 _BUILD: t.Final = "Run `dbt build` first."
 
-# They run on DuckDB and on PostgreSQL.
+# They run on DuckDB and on PostgreSQL. What one account did not read is null for all.
 QUERIES: t.Final = {
     "campaigns": """
         select account_id, campaign_key, campaign_name, sent_time, sent, delivered,
@@ -64,19 +64,27 @@ QUERIES: t.Final = {
     "cohorts": """
         select cast(extract(year from added_time) as integer) as added_year,
             cast(extract(month from added_time) as integer) as added_month,
-            engagement, count(*) as contacts, sum(delivered) as delivered,
-            sum(opened) as opened, count(lists) as with_lists
+            engagement, count(*) as contacts, count(lists) as with_lists,
+            case when count(delivered) = count(*) then sum(delivered) end as delivered,
+            case when count(opened) = count(*) then sum(opened) end as opened
         from contacts
         group by 1, 2, engagement
     """,
     "domains": """
-        select email_domain, sum(contacts) as contacts, sum(sent) as sent,
-            sum(delivered) as delivered, sum(hard_bounces) as hard_bounces,
-            sum(soft_bounces) as soft_bounces, sum(bounces) as bounces,
-            sum(complaints) as complaints
+        select email_domain,
+            case when count(contacts) = count(*) then sum(contacts) end as contacts,
+            case when count(sent) = count(*) then sum(sent) end as sent,
+            case when count(delivered) = count(*) then sum(delivered) end as delivered,
+            case when count(hard_bounces) = count(*) then sum(hard_bounces) end
+                as hard_bounces,
+            case when count(soft_bounces) = count(*) then sum(soft_bounces) end
+                as soft_bounces,
+            case when count(bounces) = count(*) then sum(bounces) end as bounces,
+            case when count(complaints) = count(*) then sum(complaints) end
+                as complaints
         from deliverability
         group by email_domain
-        order by 3 desc, email_domain
+        order by sum(coalesce(sent, contacts)) desc nulls last, email_domain
     """,
     "parts": """
         select account_id, stream, count(*) as parts, min(snapshot_time) as oldest,

@@ -112,7 +112,7 @@ def context(marts: Mapping[str, Rows]) -> dict[str, t.Any]:
         "lists": lists,
         "growth_chart": charts.growth(lists),
         "cohorts": cohorts,
-        "engagement": figures.ENGAGEMENT,
+        "engagement": figures.kinds_of(cohorts),
         "cohorts_chart": charts.cohorts(cohorts),
         "domains": domains,
         "bounces_chart": charts.bounces(domains),

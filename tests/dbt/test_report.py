@@ -16,6 +16,7 @@ from selenium.webdriver.support.select import Select
 from scripts.browser import browser
 from tests.dbt.conftest import DAYS, World, write_files
 from tests.support.dbt import MARTS, dbt, duckdb_tables, in_dbt_environment, report
+from tests.support.odd_accounts import OddRun
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -327,6 +328,30 @@ def test_page_without_rows_opens(page: Page, tmp_path: Path) -> None:
         assert sentence in text
     with browser() as chrome:
         chrome.get((tmp_path / "report.html").as_uri())
+        assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_numbers_that_are_not_known_are_not_0(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    whole, narrow = OddRun(), OddRun(settings={"actions": ["openedcontacts"]})
+    for run, name in ((whole, "whole"), (narrow, "narrow")):
+        write_files(world, run.messages(name))
+    status, log = dbt(world.folder, "run", ZOHOCAMPAIGNS_FILES=str(world.files))
+    assert status == 0, log
+    report(world.folder, "--contacts", "20")
+    marts = duckdb_tables(world.folder, MARTS)
+    unknown = [one for one in marts["contacts"] if one["engagement"] is None]
+    assert 0 < len(unknown) < len(marts["contacts"])
+    with browser() as chrome:
+        Page(world.folder / "report.html", marts).open(chrome)
+        shown = cells(chrome, "cohort-table")
+        # Before the last column, that of the open rate.
+        assert sum(int(row[-2]) for row in shown) == len(unknown)
+        assert NO_VALUE in {row[-1] for row in shown}
+        assert {tuple(row[2:6]) for row in cells(chrome, "domain-table")} == {
+            (NO_VALUE,) * 4
+        }
+        assert "None" not in {row[1] for row in cells(chrome, "contact-table")}
         assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
 
 
