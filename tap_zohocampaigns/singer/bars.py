@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -201,13 +202,22 @@ class _Terminal:
         self.encoding = stream.encoding
 
     def write(self, text: str) -> int:
-        with suppress(OSError):
+        with self._let_go():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        with self._let_go():
             self._stream.flush()
+
+    @contextmanager
+    def _let_go(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            # What is still to be written goes nowhere. Otherwise Python would fail to
+            # flush it at the end, and exit with status 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def isatty(self) -> bool:
         return self._stream.isatty()

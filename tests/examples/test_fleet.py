@@ -60,8 +60,9 @@ def check_wrong_credentials(told: Story) -> None:
     assert not any(told.loaded(wrong).values())
     causes = causes_of(told, wrong)
     assert all("Zoho gave no access token" in text for text in causes)
-    # The first try, and the retries of airflow.env.
-    assert len(causes) == 9
+    # The first try, and the retries of airflow.env; one may have been killed.
+    assert len(told.logs(wrong)) == 9
+    assert len(causes) >= 8
 
 
 def check_killed(told: Story) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from tests.support.clean import EXAMPLES, PYTHON, UV, account_settings
 from tests.support.loaded import keys_in_postgres, keys_of_account
+from tests.support.postgres import system_database
 from tests.support.taps import ROOT
 
 if t.TYPE_CHECKING:
@@ -96,7 +97,7 @@ def test_the_steps_load_every_row_once_and_find_the_state_again(
 
     secrets = account_settings(service) | {
         "TARGET_POSTGRES_SQLALCHEMY_URL": database,
-        "MELTANO_DATABASE_URI": database.replace("postgresql", "postgresql+psycopg", 1),
+        "MELTANO_DATABASE_URI": system_database(database, "github_actions_state"),
     }
     # These three say only where the service and the rows of this test are.
     urls = {

@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.clean import EXAMPLES, UV, account_settings
 from tests.support.loaded import keys_in_postgres, keys_of_account
+from tests.support.postgres import system_database
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,7 @@ def test_the_pod_loads_every_row_once_and_writes_only_to_its_volume(
 
     secret = account_settings(service) | {
         "TARGET_POSTGRES_SQLALCHEMY_URL": database,
-        "MELTANO_DATABASE_URI": database.replace("postgresql", "postgresql+psycopg", 1),
+        "MELTANO_DATABASE_URI": system_database(database, "kubernetes_state"),
     }
     lines = (FOLDER / "secret.example.env").read_text().splitlines()
     assert {line.partition("=")[0] for line in lines} <= secret.keys()

@@ -52,9 +52,14 @@ class Run(t.NamedTuple):
 
 
 @pytest.fixture
-def busy(account: LivingAccount) -> Iterator[Service]:
+def service(large_service: Service) -> Service:
+    return large_service
+
+
+@pytest.fixture
+def busy(large_account: LivingAccount) -> Iterator[Service]:
     """Serve an account whose quota is nearly used up by another program."""
-    with Service(account, quota_calls=70) as service:
+    with Service(large_account, quota_calls=70) as service:
         yield service
 
 
@@ -174,11 +179,11 @@ def test_run_makes_no_calls_after_redis_has_lost_its_data(
 
 
 def test_accounts_do_not_share_a_quota(
-    tmp_path: Path, account: LivingAccount, ledger: dict[str, str]
+    tmp_path: Path, large_account: LivingAccount, ledger: dict[str, str]
 ) -> None:
     settings = ledger | {"rate_limit_calls": 400, "max_duration_minutes": 4}
     for _ in range(2):
-        with Service(account) as service:
+        with Service(large_account) as service:
             assert (
                 "`max_duration_minutes`" not in run(tmp_path, service, **settings).log
             )
@@ -214,7 +219,7 @@ def test_invalid_ledger_setting_fails_the_run(
 
 
 def test_concurrent_runs_share_one_quota(
-    tmp_path: Path, account: LivingAccount, ledger: dict[str, str]
+    tmp_path: Path, large_account: LivingAccount, ledger: dict[str, str]
 ) -> None:
     settings = ledger | {"rate_limit_calls": 490, "max_duration_minutes": 1}
     runs: list[Run] = []
@@ -224,7 +229,7 @@ def test_concurrent_runs_share_one_quota(
         folder.mkdir()
         runs.append(run(folder, service, **settings))
 
-    with Service(account, quota_calls=490) as service:
+    with Service(large_account, quota_calls=490) as service:
         threads = [
             threading.Thread(target=start_run, args=(number, service))
             for number in range(4)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
-import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
 
 from tap_zohocampaigns.sandbox import Service
 from tests.support.meltano import MELTANO, copy_project, settings_of
+from tests.support.postgres import system_database
 from tests.support.taps import ROOT
 from tests.support.target import small_account
 
@@ -131,12 +131,9 @@ def on_one_machine(machines: list[Machine], small: LivingAccount) -> tuple[Run, 
 
 
 @pytest.fixture(scope="module")
-def system_database(database: str) -> str:
-    """Make an empty database for Meltano; return its URI."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE meltano")
-    uri = database.replace("/postgres?", "/meltano?")
-    return uri.replace("postgresql://", "postgresql+psycopg://")
+def own_database(database: str) -> str:
+    """Return the URI of an empty database for Meltano."""
+    return system_database(database, "meltano")
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +166,7 @@ def state(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "s3":
         shared: dict[str, str] = request.getfixturevalue("bucket")
         return shared
-    return {"MELTANO_DATABASE_URI": request.getfixturevalue("system_database")}
+    return {"MELTANO_DATABASE_URI": request.getfixturevalue("own_database")}
 
 
 def test_the_second_run_may_be_on_another_machine(
@@ -206,7 +203,7 @@ def hold(service: Service) -> tuple[threading.Event, threading.Event]:
 def test_two_runs_at_once(
     machines: list[Machine],
     bucket: dict[str, str],
-    system_database: str,
+    own_database: str,
     small: LivingAccount,
     *,
     is_guarded: bool,
@@ -214,7 +211,7 @@ def test_two_runs_at_once(
     """A bucket guards nothing; a database that they share does, beside it too."""
     state = bucket | {"MELTANO_STATE_BACKEND_URI": f"s3://states/{is_guarded}"}
     if is_guarded:
-        state |= {"MELTANO_DATABASE_URI": system_database}
+        state |= {"MELTANO_DATABASE_URI": own_database}
     first, second = machines
     with Service(small, quota_calls=100_000) as service:
         came, go = hold(service)

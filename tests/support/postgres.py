@@ -48,3 +48,11 @@ def postgres(*databases: str) -> Iterator[str]:
             yield url
         finally:
             control("-m", "immediate", "stop")
+
+
+def system_database(database: str, name: str) -> str:
+    """Make an empty database for Meltano beside another one; return its URI."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    uri = database.replace("/postgres?", f"/{name}?")
+    return uri.replace("postgresql://", "postgresql+psycopg://")
