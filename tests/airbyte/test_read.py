@@ -34,7 +34,9 @@ if t.TYPE_CHECKING:
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 
 
-@pytest.fixture(scope="module", params=["json", "xml"])
+@pytest.fixture(
+    scope="module", params=["json", pytest.param("xml", marks=pytest.mark.slow)]
+)
 def source_and_tap(
     request: pytest.FixtureRequest,
     account: LivingAccount,
@@ -216,6 +218,7 @@ def load(
     )
 
 
+@pytest.mark.slow
 def test_run_can_resume_from_any_emitted_state(
     scripted_account: ScriptedAccount, read: Callable[..., Messages], discovered: Json
 ) -> None:

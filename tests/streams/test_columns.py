@@ -44,9 +44,8 @@ def test_a_stream_map_sees_every_column_in_every_record(
         assert {len(record["first_name"] or "") for record in records} == {0, 32}
 
 
-@pytest.mark.parametrize(
-    "depth", [1, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (0, 3))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [0, 1, 3])
 def test_flattened_records_have_only_schema_columns(
     service: Service, depth: int
 ) -> None:
@@ -72,7 +71,8 @@ def old_catalog(service: Service, **missing: list[str]) -> Record:
     return t.cast("Record", catalog)
 
 
-@pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["json", "xml"])
 def test_fields_missing_in_an_old_catalog_are_written_to_custom_fields(
     service: Service, form: str
 ) -> None:

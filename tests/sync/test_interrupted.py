@@ -108,6 +108,7 @@ def test_a_signal_ends_the_run_even_if_its_output_is_not_read(
             assert process.wait(60) == 128 + signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_run_stopped_by_a_lock_is_continued_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -439,6 +439,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_adversary_detects_each_known_fault(
     fault: str, monkeypatch: pytest.MonkeyPatch

@@ -192,7 +192,8 @@ def test_skipped_items_free_their_threads_for_later_items(
     assert row_counts == [16] * 5 + [17] * 5 + [18] * 5 + [19] * 5
 
 
-@pytest.mark.parametrize("concurrency", [2, pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("concurrency", [2, 64])
 def test_a_run_has_about_as_many_threads_as_concurrent_calls(
     concurrency: int, large_service: Service
 ) -> None:

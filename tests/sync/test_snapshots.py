@@ -172,6 +172,7 @@ def test_a_campaign_that_is_listed_again_is_current(
     assert not scenario.errors(key)
 
 
+@pytest.mark.slow
 def test_short_runs_reach_every_part_of_every_stream(scenario: Scenario) -> None:
     account = scenario.account
     for _ in range(6):

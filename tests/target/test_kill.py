@@ -133,6 +133,7 @@ def test_after_a_kill_at_any_call_the_next_run_sends_the_rest(
         assert_applied(account, list_key, position)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_call_whose_answer_is_lost_is_retried(form: str) -> None:
     messages = make_messages(list_without_form(small_account()))

@@ -65,6 +65,7 @@ def test_a_quota_of_one_call_paces_every_call() -> None:
     assert clock.waits == [8, 8, 8]
 
 
+@pytest.mark.slow
 def test_listsubscribe_stays_2_percent_below_all_limits_of_zoho() -> None:
     clock = Clock()
     ledger = ledger_of(QUOTA, clock)

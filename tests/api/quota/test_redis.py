@@ -323,6 +323,7 @@ def timed(
     return in_redis(tmp_path_factory.mktemp("script"), shared_redis)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 2)), max_size=30))
 @example([(0, 2), (0, 0), (0, 2), (0, 0), (300, 2), (0, 0)])
 def test_steps_of_the_servers_clock_never_allow_a_call_too_early(

@@ -219,6 +219,7 @@ def test_steps_of_the_wall_clock_change_nothing(path: Path) -> None:
 STEPS = st.tuples(st.floats(0, 200), st.floats(0, 2), st.integers(0, 9))
 
 
+@pytest.mark.slow
 @given(st.lists(STEPS, max_size=30))
 def test_restarts_and_clock_steps_never_allow_a_call_too_early(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[float, float, int]]
