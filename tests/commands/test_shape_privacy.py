@@ -13,7 +13,7 @@ import pytest
 from tap_zohocampaigns.commands.doctor import examine
 from tap_zohocampaigns.sandbox import Reply, Service
 from tap_zohocampaigns.sandbox.bodies.envelope import error, gateway_error
-from tests.support import fuzz
+from tests.proof import fuzz
 from tests.support.fixed_account import FixedAccount
 from tests.support.stream_cases import FORMATS
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 import typing as t
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from unittest import mock
 
 from tap_zohocampaigns.api.errors import Transient
 from tap_zohocampaigns.api.transport import Reply as Answer
+from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.sandbox.server.http import Request
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.transport import Transport
     from tap_zohocampaigns.sandbox import Reply
+    from tap_zohocampaigns.sandbox.world.account import Account
 
 DATE_FORMAT = "%d %b %Y, %I:%M %p"
 MINUTE = timedelta(minutes=1)
@@ -89,6 +94,28 @@ class FakeNetwork:
         if self.has_wrong_date and path.endswith("/recentcampaigns"):
             return Answer(reply.status, with_wrong_date(reply.body))
         return Answer(reply.status, reply.body)
+
+
+@contextmanager
+def service_without_sockets(
+    account: Account, clock: Clock
+) -> Iterator[tuple[Service, FakeNetwork]]:
+    """Serve an account to the clients of this process, without sockets and logs."""
+    network = FakeNetwork()
+
+    def send(transport: t.Any, method: str, _: str, path: str, *rest: t.Any) -> t.Any:
+        return network.send(transport, (method, path), *rest)
+
+    with (
+        mock.patch("tap_zohocampaigns.sandbox.server.service.Listener", network.listen),
+        mock.patch("tap_zohocampaigns.api.client.Transport.send", send),
+        Service(account, quota_calls=10**9, monotonic=clock) as service,
+    ):
+        logging.disable()  # a simulated kill would be logged as an error
+        try:
+            yield service, network
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def with_wrong_date(body: bytes) -> bytes:

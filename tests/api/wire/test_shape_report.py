@@ -19,7 +19,7 @@ from tap_zohocampaigns.api.wire.known import Known
 from tap_zohocampaigns.api.wire.shape_news import news, unknown_names
 from tap_zohocampaigns.api.wire.shape_report import shape_of
 from tap_zohocampaigns.commands.shape_names import known_of
-from tests.support import fuzz
+from tests.proof import fuzz
 from tests.support.shape_answers import is_part, made_up
 
 KNOWN = Known(

@@ -1,18 +1,15 @@
-"""Read randomly changed answers of every endpoint: only a `ZohoError` may be raised.
-
-`python -m tests.support.fuzz --inputs 200000 --seed 1` tries 200,000 answers. For each
-failure it prints the traceback and the command that repeats it.
-"""
+"""Reads randomly changed answers of each endpoint: only `ZohoError` may be raised."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import random
-import sys
-import traceback
+import resource
+import signal
 import typing as t
+from contextlib import contextmanager
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,12 +26,15 @@ from tap_zohocampaigns.sandbox.bodies.envelope import error
 from tap_zohocampaigns.sandbox.server import routes
 from tap_zohocampaigns.sandbox.server.endpoints import Endpoints
 from tap_zohocampaigns.sync.schemas import load_schema
+from tests.proof.proof import Outcome, Proof
 from tests.support import samples
 from tests.support.taps import NOW
 from tests.support.zoho import VALUES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+
+    from tests.proof.proof import Play
 
     Answer: t.TypeAlias = tuple[str, bytes]
 
@@ -95,6 +95,9 @@ NAMES = (
 )
 STATUSES = (*[200] * 40, 204, 400, 401, 403, 404, 429, 500, 503)
 DEPTH = 30
+# What one answer may take. Those of the sandbox take some milliseconds.
+MOST_SECONDS = 2
+MOST_BYTES = 256 << 20
 
 
 def valid_answers() -> list[Answer]:
@@ -271,76 +274,84 @@ class Fuzzer:
                 )
                 self._converters.setdefault(stream.endpoint, []).append(converter)
 
-    def run(self, seed: int, numbers: range, report: Callable[[int, str], None]) -> int:
-        """Read changed answers; return how many of them were successes.
+    def play(self, seed: int) -> Outcome:
+        """Read the changed answer of a seed; bound the time that it takes."""
+        endpoint, body = self._answers[seed % len(self._answers)]
+        status, changed = Mutator(str(seed)).mutate(body)
+        # Checked by the CPU time, which other programs of this machine do not take.
+        signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
+        try:
+            written = self.read(endpoint, status, changed)
+        except ZohoError as error:
+            result, trace = "a documented error", f"{type(error).__name__} {error}"
+        except Exception as error:
+            error.add_note(f"{endpoint} HTTP {status}\n{changed!r}")
+            raise
+        else:
+            result, trace = "read", written
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        case = "JSON" if body[:1] == b"{" else "XML"
+        return Outcome(case, result, trace)
 
-        Args:
-            seed: Seed of all changes.
-            numbers: Numbers of the answers to read.
-            report: Called with the number and the traceback of each failure.
-        """
-        successes = 0
-        for number in numbers:
-            endpoint, status, body = self.answer(seed, number)
-            try:
-                successes += self.read(endpoint, status, body)
-            except ZohoError:
-                pass
-            except Exception:  # noqa: BLE001 (any other exception is a bug)
-                report(number, traceback.format_exc(limit=-3))
-        return successes
-
-    def answer(self, seed: int, number: int) -> tuple[str, int, bytes]:
-        """Return endpoint, HTTP status and body of the changed answer of a number."""
-        endpoint, body = self._answers[number % len(self._answers)]
-        return endpoint, *Mutator(f"{seed}/{number}").mutate(body)
-
-    def read(self, endpoint: str, status: int, body: bytes) -> bool:
-        """Read an answer as the tap does; return whether it is a success.
+    def read(self, endpoint: str, status: int, body: bytes) -> str:
+        """Read an answer as the tap does; return the records.
 
         Raises:
             ZohoError: The answer is an error or can't be read.
         """
         envelope = interpret(ENDPOINTS[endpoint], status, body)
         if envelope is None or endpoint in WRITES:
-            return envelope is not None
+            return repr(envelope is None)
         for number in (envelope.total, envelope.used_range):
             if number is not None and number < 0:
                 raise AssertionError(number)
         rows = envelope.payload
         if endpoint in VALUES:
             rows = [] if isinstance(rows, int | str) else as_objects(rows)
-        for converter in self._converters.get(endpoint, ()):
+        written = [
             msgspec.json.encode(converter.records(rows))
-        return True
+            for converter in self._converters.get(endpoint, ())
+        ]
+        return repr(written)
 
 
-def main() -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="read only this answer, and print it")
-    options = parser.parse_args()
-    logging.getLogger("tap-zohocampaigns").setLevel(logging.CRITICAL)
-    failed: list[int] = []
-
-    def report(number: int, trace: str) -> None:
-        failed.append(number)
-        command = f"python -m tests.support.fuzz --seed {options.seed} --only {number}"
-        sys.stdout.write(f"{trace}Repeat with: {command}\n\n")
-
-    fuzzer, only = Fuzzer(), options.only
-    if only is not None:
-        endpoint, status, body = fuzzer.answer(options.seed, only)
-        sys.stdout.write(f"{endpoint} HTTP {status}\n{body!r}\n")
-    numbers = range(options.inputs) if only is None else range(only, only + 1)
-    successes = fuzzer.run(options.seed, numbers, report)
-    sys.stdout.write(
-        f"{len(numbers)} answers, {successes} read, {len(failed)} failed\n"
-    )
-    return int(bool(failed))
+class TooSlow(Exception):
+    """An answer took more CPU time than any may."""
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _stop(*_: object) -> None:
+    msg = f"Reading took more than {MOST_SECONDS} s of CPU."
+    raise TooSlow(msg)
+
+
+@contextmanager
+def _open() -> Iterator[Play]:
+    logger = logging.getLogger("tap-zohocampaigns")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    fuzzer = Fuzzer()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    handler = signal.signal(signal.SIGVTALRM, _stop)
+    # More would raise MemoryError, which no answer may cause.
+    resource.setrlimit(resource.RLIMIT_AS, (_used_bytes() + MOST_BYTES, limits[1]))
+    try:
+        yield fuzzer.play
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+        signal.signal(signal.SIGVTALRM, handler)
+        logger.setLevel(level)
+
+
+def _used_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
+PROOF = Proof(
+    "fuzz",
+    "An answer that was changed at random gives rows or a documented error, within "
+    f"{MOST_SECONDS} s of CPU and {MOST_BYTES >> 20} MiB.",
+    20_000,
+    _open,
+)
