@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
 
 # How much of an unreadable body is searched (bytes).
 _SEARCHED = 1 << 20
+# Codes of Zoho, such as 2004 and Z101.
+_CODE = re.compile(r"[A-Za-z]?\d{1,6}")
 # The lock, in the form of other services of Zoho.
 _LOCK = re.compile(rb"""(?i)throttles_limit|\bcode["'\s>:=]+409909\b""")
 _ERRORS = {
@@ -108,7 +110,9 @@ def _error(
     context: Context,
 ) -> Exception:
     # A code is not private, but a contact may have a number that looks like a code.
-    code = redact(envelope.code, context.secrets)
+    is_code = _CODE.fullmatch(envelope.code)
+    private = () if is_code else context.private
+    code = redact(envelope.code, context.secrets, private)
     message = redact(envelope.message, context.secrets, context.private)
     answer = f"code {code} ({message or 'no message'})"
     if rule.action is Action.LOCKED or status == HTTPStatus.TOO_MANY_REQUESTS:

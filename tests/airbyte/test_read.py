@@ -15,8 +15,14 @@ from tap_zohocampaigns.streams import STREAMS
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync.incremental import StatefulStream
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.pipelines.test_kill import CUT, PAGE, SAMPLED, assert_whole
-from tests.support.scripted_account import ZONE, ScriptedAccount
+from tests.support.sampled_account import (
+    CUT,
+    SAMPLED,
+    assert_whole,
+    sampled_account,
+    serving,
+    settings_for,
+)
 from tests.support.source import MEMORY, Messages, read_all, source
 from tests.support.taps import NOW
 from tests.support.warehouse import Warehouse
@@ -26,6 +32,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call, LivingAccount, Reply
+    from tests.support.scripted_account import ScriptedAccount
     from tests.support.taps import Output
 
     Json: t.TypeAlias = dict[str, t.Any]
@@ -156,15 +163,7 @@ def test_addresses_are_only_in_records_and_secrets_nowhere(
 
 @pytest.fixture(scope="module")
 def scripted_account() -> ScriptedAccount:
-    """Return an account whose segments and campaigns have several pages."""
-    scripted_account = ScriptedAccount()
-    for members in (range(13), range(20), range(3, 8)):
-        scripted_account.add_segment(members)
-    for audience in (range(13), range(4), range(25)):
-        key = scripted_account.send(audience)
-        for number in [*audience][::2]:
-            scripted_account.open(key, number)
-    return scripted_account
+    return sampled_account()
 
 
 @pytest.fixture
@@ -187,15 +186,11 @@ def read(
         scripted_account.now += timedelta(minutes=1)
         service.intercept = intercept
         service.calls.clear()
-        config = service.config | MEMORY | {"page_size": PAGE, "timezone": ZONE.key}
-        config |= {"retry_max_seconds": 0, "concurrency": 1} | settings
+        config = settings_for(service, **settings)
         configured = catalog or configure(*SAMPLED)
         return source(tmp_path, "read", config, configured, deepcopy(state))
 
-    def clock() -> float:
-        return scripted_account.now.timestamp()
-
-    with Service(scripted_account, quota_calls=10**9, monotonic=clock) as service:
+    with serving(scripted_account) as service:
         yield run
 
 

@@ -22,6 +22,7 @@ from tap_zohocampaigns.api.errors import (
     UnknownRejection,
     ZohoError,
 )
+from tap_zohocampaigns.api.responses import Context, interpret
 from tests.api.test_codes import HERE, NO_CONTACTS, NONE_IF_SAID, PUBLISHED, A
 from tests.support import samples
 from tests.support.calls import (
@@ -282,3 +283,17 @@ def test_the_cause_of_an_outage_is_named_without_its_address(
     assert str(raised.value).startswith("Zoho has answered none") is bool(seconds)
     for secret in ("127.0.0.1", "invalid", "planted", "://"):
         assert secret not in str(raised.value)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("code", "shown"), [("Doe, Anna", "***"), ("+49 2004", "+***"), ("2004", "2004")]
+)
+def test_a_contact_in_the_place_of_a_code_is_masked(
+    form: str, code: str, shown: str
+) -> None:
+    content = error(code, "", form=form)
+    context = Context(private=["Anna", "Doe, Anna", "+49 2004", "2004"])
+    with pytest.raises(ZohoError) as raised:
+        interpret(WRITES["listsubscribe"], 200, content, context)
+    assert f"code {shown} (" in str(raised.value)
