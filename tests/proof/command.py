@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from hashlib import blake2b
 
 from scripts.docs import table
-from tests.proof import fuzz, kills, model, pages, secrets
+from tests.proof import faults, fuzz, kills, model, pages, secrets
 from tests.proof.proof import check
 
 if t.TYPE_CHECKING:
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from tests.proof.proof import Play, Proof
 
 PROOFS: t.Final[dict[str, Proof]] = {
-    one.PROOF.name: one.PROOF for one in (pages, fuzz, model, secrets, kills)
+    one.PROOF.name: one.PROOF for one in (pages, fuzz, model, secrets, kills, faults)
 }
 # After so many failures, more of them show nothing new.
 MOST_FAILURES = 20

@@ -180,6 +180,7 @@ class Zoho:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.requests: list[Request] = []
+        self.limit = _MOST_REQUESTS
         self.closed = threading.Event()
         self.api = api
         self.token = token or self._new_token
@@ -229,7 +230,7 @@ class Zoho:
     def answer(self, request: Request) -> Answer | None:
         """Record a request and answer it."""
         self.requests.append(request)
-        if len(self.requests) > _MOST_REQUESTS:
+        if len(self.requests) > self.limit:
             return None
         return self.token(request) if request.path == _TOKEN else self.api(request)
 
