@@ -9,9 +9,11 @@ import traceback
 import typing as t
 from collections import Counter, defaultdict
 from hashlib import blake2b
+from unittest import mock
 
 from scripts.docs import table
-from tests.proof import faults, fuzz, kills, model, pages, secrets
+from tap_zohocampaigns.singer.shutdown import Shutdown
+from tests.proof import faults, fuzz, kills, model, pages, secrets, simulation
 from tests.proof.proof import check
 
 if t.TYPE_CHECKING:
@@ -20,7 +22,8 @@ if t.TYPE_CHECKING:
     from tests.proof.proof import Play, Proof
 
 PROOFS: t.Final[dict[str, Proof]] = {
-    one.PROOF.name: one.PROOF for one in (pages, fuzz, model, secrets, kills, faults)
+    one.PROOF.name: one.PROOF
+    for one in (pages, fuzz, model, secrets, kills, faults, simulation)
 }
 # After so many failures, more of them show nothing new.
 MOST_FAILURES = 20
@@ -80,7 +83,8 @@ class Results:
 def run(proof: Proof, seeds: Iterable[int], *, twice: bool = False) -> Results:
     """Make the runs of some seeds; print each that breaks the promise."""
     results = Results()
-    with proof.open() as play:
+    # An interruption ends the command, not the run of a tap within it.
+    with mock.patch.object(Shutdown, "listen"), proof.open() as play:
         for seed in seeds:
             try:
                 results.play(play, seed, twice=twice)

@@ -132,44 +132,45 @@ _TOKENS = {
         "no connection": None,
     }.items()
 }
+_BAD_SETTINGS: dict[str, dict[str, t.Any] | str] = {
+    "a file that is no JSON": f'{{"client_secret": "{SECRET}"',
+    "a file with a list": f'["{SECRET}"]',
+    "no number": {"page_size": SECRET, "rate_limit_calls": SECRET},
+    "no text": {"refresh_token": {"token": SECRET}},
+    "no such data center": {"data_center": SECRET},
+    "no such format": {"response_format": SECRET},
+    "no zone": {"timezone": SECRET},
+    "no time": {"start_date": SECRET},
+    "a misspelt name": {"client_secrets": SECRET},
+    "another name": {f"x{LONG_KEY}": SECRET, EMAIL: SECRET},
+    "a name of an account": {"account_id": f"{SECRET} {EMAIL}"},
+    "a password in a URL": {"api_url": f"https://me:{URL_PASSWORD}@zoho.example"},
+    "another scheme": {"api_url": f"ftp://me:{URL_PASSWORD}@zoho.example/x"},
+    "a token of version 1 too": {"auth_token": AUTH_TOKEN},
+    "version 1": {"api_version": "1", "auth_token": AUTH_TOKEN},
+    "a Redis that is away": {
+        "rate_limit_ledger": f"redis://me:{REDIS_PASSWORD}@127.0.0.1:9/0"
+    },
+    "a malformed Redis": {
+        "rate_limit_ledger": f"redis://me:{REDIS_PASSWORD}@127.0.0.1:x/0"
+    },
+    "a Redis of another scheme": {
+        "rate_limit_ledger": f"rediss+x://me:{REDIS_PASSWORD}@h"
+    },
+    "no folder for the ledger": {"rate_limit_ledger": f"/dev/null/{SECRET}"},
+    "a map that is no expression": {
+        "stream_maps": {"subscribe": {"x": f"'{SECRET}"}, "campaigns": {"x": "1+"}}
+    },
+    "a map that fails": {
+        "stream_maps": {
+            name: {"x": "int(contact_email)"}
+            for name in ("subscribe", "segment_contacts", "campaign_recipients")
+        }
+    },
+}
 _SETTINGS = {
     f"setting: {name}": Failure(settings=settings)
-    for name, settings in {
-        "a file that is no JSON": f'{{"client_secret": "{SECRET}"',
-        "a file with a list": f'["{SECRET}"]',
-        "no number": {"page_size": SECRET, "rate_limit_calls": SECRET},
-        "no text": {"refresh_token": {"token": SECRET}},
-        "no such data center": {"data_center": SECRET},
-        "no such format": {"response_format": SECRET},
-        "no zone": {"timezone": SECRET},
-        "no time": {"start_date": SECRET},
-        "a misspelt name": {"client_secrets": SECRET},
-        "another name": {f"x{LONG_KEY}": SECRET, EMAIL: SECRET},
-        "a name of an account": {"account_id": f"{SECRET} {EMAIL}"},
-        "a password in a URL": {"api_url": f"https://me:{URL_PASSWORD}@zoho.example"},
-        "another scheme": {"api_url": f"ftp://me:{URL_PASSWORD}@zoho.example/x"},
-        "a token of version 1 too": {"auth_token": AUTH_TOKEN},
-        "version 1": {"api_version": "1", "auth_token": AUTH_TOKEN},
-        "a Redis that is away": {
-            "rate_limit_ledger": f"redis://me:{REDIS_PASSWORD}@127.0.0.1:9/0"
-        },
-        "a malformed Redis": {
-            "rate_limit_ledger": f"redis://me:{REDIS_PASSWORD}@127.0.0.1:x/0"
-        },
-        "a Redis of another scheme": {
-            "rate_limit_ledger": f"rediss+x://me:{REDIS_PASSWORD}@h"
-        },
-        "no folder for the ledger": {"rate_limit_ledger": f"/dev/null/{SECRET}"},
-        "a map that is no expression": {
-            "stream_maps": {"subscribe": {"x": f"'{SECRET}"}, "campaigns": {"x": "1+"}}
-        },
-        "a map that fails": {
-            "stream_maps": {
-                name: {"x": "int(contact_email)"}
-                for name in ("subscribe", "segment_contacts", "campaign_recipients")
-            }
-        },
-    }.items()
+    for name, settings in _BAD_SETTINGS.items()
 }
 _NETWORK = {
     "network: a proxy that is away": Failure(
@@ -187,17 +188,18 @@ _NETWORK = {
         environment={"REQUESTS_CA_BUNDLE": "/nonexistent/ca.pem"}
     ),
 }
+_BAD_FILES: dict[str, dict[str, t.Any]] = {
+    "a state that is no JSON": {"state": f'{{"{EMAIL}'},
+    "a state of another tap": {"state": {"bookmarks": {EMAIL: SECRET}}},
+    "a state with odd notes": {
+        "state": {"bookmarks": {"segment_contacts": {"parts": SECRET}}}
+    },
+    "a catalog that is no JSON": {"catalog": f'{{"{EMAIL}'},
+    "a catalog of another tap": {"catalog": {"streams": [{"stream": EMAIL}]}},
+}
 _FILES = {
     f"file: {name}": Failure(("tap", "source"), files=files)
-    for name, files in {
-        "a state that is no JSON": {"state": f'{{"{EMAIL}'},
-        "a state of another tap": {"state": {"bookmarks": {EMAIL: SECRET}}},
-        "a state with odd notes": {
-            "state": {"bookmarks": {"segment_contacts": {"parts": SECRET}}}
-        },
-        "a catalog that is no JSON": {"catalog": f'{{"{EMAIL}'},
-        "a catalog of another tap": {"catalog": {"streams": [{"stream": EMAIL}]}},
-    }.items()
+    for name, files in _BAD_FILES.items()
 }
 _INPUTS = {
     f"input: {name}": Failure(("target",), text=text)

@@ -21,11 +21,11 @@ from tests.support.sampled_account import assert_whole, sampled_account, serving
 from tests.support.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.proof.proof import Play
 
-KINDS = {
+KINDS: dict[str, Callable[[bytes], bool]] = {
     "at a call": lambda _: False,
     "between messages": lambda _: True,
     "inside a record": lambda line: b'"RECORD"' in line[:20],

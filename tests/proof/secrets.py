@@ -105,7 +105,7 @@ class Attempt:
             errors="backslashreplace",
             check=False,
             timeout=SECONDS,
-            env=environment | failure.environment,
+            env={**environment, **failure.environment},
             cwd=self._given,
         )
 

@@ -98,7 +98,7 @@ class FakeNetwork:
 
 @contextmanager
 def service_without_sockets(
-    account: Account, clock: Clock
+    account: Account, clock: Callable[[], float], quota_calls: int = 10**9
 ) -> Iterator[tuple[Service, FakeNetwork]]:
     """Serve an account to the clients of this process, without sockets and logs."""
     network = FakeNetwork()
@@ -109,7 +109,7 @@ def service_without_sockets(
     with (
         mock.patch("tap_zohocampaigns.sandbox.server.service.Listener", network.listen),
         mock.patch("tap_zohocampaigns.api.client.Transport.send", send),
-        Service(account, quota_calls=10**9, monotonic=clock) as service,
+        Service(account, quota_calls=quota_calls, monotonic=clock) as service,
     ):
         logging.disable()  # a simulated kill would be logged as an error
         try:
