@@ -134,7 +134,7 @@ class ZohoStream(PartStream):
 
     def _note_failure(self) -> None:
         """Write the state of what was read, so that it need not be read again."""
-        if "next" in self.stream_state:
+        if "next" in self.stream_state and self._owners:
             # A part that can't be read must not keep others from being read.
             self.stream_state["next"] = following(self.progress.done, self._owners)
         self.checkpoint(due=True)

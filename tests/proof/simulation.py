@@ -105,6 +105,9 @@ class Life:
         self._rates = {
             fault: self._random.choice((0, 0, 0.1, 0.3, 0.6)) for fault in FAULTS
         }
+        if self._rates["clock"]:
+            # Without the time of the last run, a clock that was ahead is not noticed.
+            self._rates |= {"older version's state": 0, "lost state": 0}
         self._store: Store | None = None
         self._skew = timedelta()
         self._warehouse = Warehouse()
@@ -120,6 +123,7 @@ class Life:
             "actions": [*ACTIONS_READ],
             "timezone": ZONE.key,
             "rate_limit_calls": _QUOTA - 5,
+            "rate_limit_ledger": "memory",
             "concurrency": 1,
         }
 

@@ -181,6 +181,9 @@ class ModelChecks:
         self.state = chosen
         self._count_missing_runs(run, completed=False)
         self.selections.append(self._selection)
+        if "snapshots" not in self.selected:
+            # If its state says so, the next run with snapshots writes all rows again.
+            self.runs_after_window.clear()
         self._record_reads(run, run.reads.keys())
 
     def _record_reads(self, run: Run, parts: Collection[str]) -> None:
@@ -243,14 +246,14 @@ class ModelChecks:
         right_counters = key in run.right_counters
         if not run.reads[part]:
             right_counters = right_counters and all(read.right for read in before)
-        last = before[-1] if len(before) == 1 else None
         reads = []
         for counter in counters:
             # Rows that this run does not see may have been read by an earlier run.
             resumed = not run.reads[part]
             matched = resumed or any(len(rows) == counter for rows in seen)
-            repeated = last is not None and last.counter == counter and not matched
-            repeats = last.repeats + 1 if last and repeated else 1
+            # If runs were killed, it is unknown which read the tap remembers.
+            repeated = [read.repeats for read in before if read.counter == counter]
+            repeats = 1 if matched else max(repeated, default=0) + 1
             reads.append(PartRead(counter, right_counters, matched, repeats))
         return reads
 

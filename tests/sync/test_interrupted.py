@@ -13,14 +13,19 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tap_zohocampaigns.api.errors import Outage
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tests.support.incremental import RECIPIENTS
+from tests.support.sampled_account import CUT
+from tests.support.scenarios import RECIPIENTS as RECIPIENTS_STREAMS
 from tests.support.taps import FixedClockTap, Output, account_at, run_tap
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
     from tap_zohocampaigns.sandbox import Call
+    from tests.support.scenarios import Scenario
+
 TAP = "from tap_zohocampaigns.tap import TapZohoCampaigns; TapZohoCampaigns.cli()"
 LOCKED = Reply(200, b'{"status":"error","code":"Z101","message":""}')
 
@@ -145,3 +150,26 @@ def test_max_duration_minutes_ends_the_run_and_saves_its_state(
         run = Run(tmp_path, service, max_duration_minutes=20)
         assert run.end(0).state
     assert "`max_duration_minutes`" in run.err.read_text()
+
+
+def test_a_list_that_fails_after_a_stopped_run_is_an_outage(
+    scenario: Scenario,
+) -> None:
+    for number in range(3):
+        scenario.account.send(range(number + 2))
+    scenario.run(*RECIPIENTS_STREAMS, stop_after=8)
+    bookmark = scenario.state["bookmarks"]["campaign_recipients"]
+    assert bookmark["next"]
+
+    def fail(call: Call) -> Reply | None:
+        return CUT if call.endpoint == "recentcampaigns" else None
+
+    scenario.service.intercept = fail
+    with pytest.raises(Outage, match="recentcampaigns still fails"):
+        scenario.run(*RECIPIENTS_STREAMS)
+    assert (
+        scenario.state["bookmarks"]["campaign_recipients"]["next"] == bookmark["next"]
+    )
+    scenario.service.intercept = None
+    scenario.run(*RECIPIENTS_STREAMS)
+    assert not scenario.errors(*scenario.account.mailings)
