@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.model import mutations
 from tests.proof import command
 from tests.proof.proof import Outcome, Proof, check
 
@@ -82,4 +83,13 @@ def test_an_unknown_name_is_an_error() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", command.PROOFS)
 def test_the_same_seed_gives_the_same_run(name: str) -> None:
-    assert command.main([name, "--runs", "3", "--seed", "11", "--twice"]) == 0
+    assert command.main([name, "--runs", "2", "--seed", "11", "--twice"]) == 0
+
+
+@pytest.mark.slow
+def test_the_simulation_finds_a_known_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutations.use_the_clock_as_run_time(monkeypatch)
+    assert command.main(["simulation", "--runs", "5"]) == 1
+    assert "the snapshot time of" in capsys.readouterr().out

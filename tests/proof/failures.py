@@ -159,7 +159,7 @@ _BAD_SETTINGS: dict[str, dict[str, t.Any] | str] = {
     },
     "no folder for the ledger": {"rate_limit_ledger": f"/dev/null/{SECRET}"},
     "a map that is no expression": {
-        "stream_maps": {"subscribe": {"x": f"'{SECRET}"}, "campaigns": {"x": "1+"}}
+        "stream_maps": {"subscribe": {"x": "'half a text"}, "campaigns": {"x": "1+"}}
     },
     "a map that fails": {
         "stream_maps": {

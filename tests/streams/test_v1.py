@@ -20,8 +20,8 @@ from tap_zohocampaigns.sandbox.world.account import ACTIONS
 from tap_zohocampaigns.settings.tap import complete, problems
 from tap_zohocampaigns.streams import campaigns
 from tap_zohocampaigns.tap import TapZohoCampaigns
-from tests.pipelines.test_kill import CUT, assert_whole, last_state
-from tests.pipelines.test_kill import run as run_scripted_account
+from tests.support.sampled_account import CUT, assert_whole, last_state
+from tests.support.sampled_account import run as run_scripted_account
 from tests.support.scripted_account import ScriptedAccount
 from tests.support.tap_command import TAP, error_messages, run_tap_command
 from tests.support.taps import NOW, FixedClockTap, Output, account_at, run_tap
