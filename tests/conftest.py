@@ -16,6 +16,7 @@ from tests.support.model import ModelTest
 from tests.support.network import Clock, FakeNetwork
 from tests.support.scripted_account import ScriptedAccount
 from tests.support.taps import NOW, account_at, run_tap
+from tests.support.threads import eventually, reading_threads
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,14 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state"
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left() -> Iterator[None]:
+    """Fail a test whose run ended, while threads of it still read."""
+    yield
+    ended = eventually(lambda: not reading_threads())
+    assert ended, f"These threads still read: {reading_threads()}"
 
 
 @pytest.fixture(scope="session")

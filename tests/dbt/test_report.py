@@ -103,6 +103,12 @@ def cells(chrome: Chrome, table: str) -> list[list[str]]:
     return rows
 
 
+def console(chrome: Chrome) -> list[dict[str, t.Any]]:
+    """Return the messages of the browser's console since the last call."""
+    log: t.Any = chrome.get_log
+    return t.cast("list[dict[str, t.Any]]", log("browser"))
+
+
 def number(value: float | None) -> str:
     return NO_VALUE if value is None else f"{value:,}"
 
@@ -252,7 +258,7 @@ def test_nothing_is_requested_and_the_console_is_empty(chrome: Chrome) -> None:
         "return performance.getEntriesByType('resource').map(one => one.name)"
     )
     assert entries == []
-    assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert console(chrome) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -328,7 +334,7 @@ def test_page_without_rows_opens(page: Page, tmp_path: Path) -> None:
         assert sentence in text
     with browser() as chrome:
         chrome.get((tmp_path / "report.html").as_uri())
-        assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
+        assert console(chrome) == []
 
 
 def test_numbers_that_are_not_known_are_not_0(tmp_path: Path) -> None:
@@ -352,7 +358,7 @@ def test_numbers_that_are_not_known_are_not_0(tmp_path: Path) -> None:
             (NO_VALUE,) * 4
         }
         assert "None" not in {row[1] for row in cells(chrome, "contact-table")}
-        assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
+        assert console(chrome) == []
 
 
 def test_page_of_postgres_is_that_of_duckdb(built: Built) -> None:
