@@ -154,13 +154,6 @@ class TapZohoCampaigns(Plugin, Run):
                 if other.selected and not other.read_last:
                     other.begin()
 
-    def sync_all(self) -> None:
-        """Read all streams. However that ends, all threads have stopped reading."""
-        try:
-            super().sync_all()
-        finally:
-            self.end()
-
     def end(self) -> None:
         """Stop reading in all threads."""
         self.shutdown.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import typing as t
+from collections import defaultdict
 from functools import partial
 
 import hypothesis
@@ -27,6 +28,25 @@ if t.TYPE_CHECKING:
 # No deadline: a slow machine must not fail a test.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark cases as slow that `quick_cases` leaves out of the quick run."""
+    cases: defaultdict[t.Any, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        mark = item.get_closest_marker("quick_cases")
+        slow = item.get_closest_marker("slow")
+        if mark and not slow and isinstance(item, pytest.Function):
+            cases[item.module, item.originalname].append(item)
+    for all_cases in cases.values():
+        mark = all_cases[0].get_closest_marker("quick_cases")
+        assert mark
+        # They are spread, so that each of several parameters has other values.
+        step = -(-len(all_cases) // mark.args[0])
+        for number, item in enumerate(all_cases):
+            if number % step:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

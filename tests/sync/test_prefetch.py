@@ -196,6 +196,7 @@ def test_a_run_has_about_as_many_threads_as_concurrent_calls(
     assert concurrency / 2 <= max_threads < concurrency + len(streams.STREAMS)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "concurrency", [1, 2, 4, pytest.param(64, marks=pytest.mark.slow)]
 )
