@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import typing as t
+from datetime import date, timedelta
 from importlib.metadata import distribution
 
 import pytest
@@ -337,15 +338,30 @@ def test_page_without_rows_opens(page: Page, tmp_path: Path) -> None:
         assert console(chrome) == []
 
 
+def count_again(world: World) -> None:
+    """Count the lists twice more, once without their active contacts."""
+    file = world.files / "list_subscriber_counts.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    day = date.fromisoformat(max(row["counted_on"] for row in rows))
+    with file.open("a") as lines:
+        for days, left_out in ((1, "active"), (2, "")):
+            again = {"counted_on": str(day + timedelta(days))}
+            for row in rows:
+                if row["status"] != left_out:
+                    lines.write(json.dumps(row | again) + "\n")
+
+
 def test_numbers_that_are_not_known_are_not_0(tmp_path: Path) -> None:
     world = World(tmp_path)
     whole, narrow = OddRun(), OddRun(settings={"actions": ["openedcontacts"]})
     for run, name in ((whole, "whole"), (narrow, "narrow")):
         write_files(world, run.messages(name))
+    count_again(world)
     status, log = dbt(world.folder, "run", ZOHOCAMPAIGNS_FILES=str(world.files))
     assert status == 0, log
     report(world.folder, "--contacts", "20")
     marts = duckdb_tables(world.folder, MARTS)
+    lists = {(row["account_id"], row["list_key"]) for row in marts["list_growth"]}
     unknown = [one for one in marts["contacts"] if one["engagement"] is None]
     assert 0 < len(unknown) < len(marts["contacts"])
     with browser() as chrome:
@@ -358,6 +374,10 @@ def test_numbers_that_are_not_known_are_not_0(tmp_path: Path) -> None:
             (NO_VALUE,) * 4
         }
         assert "None" not in {row[1] for row in cells(chrome, "contact-table")}
+        # The net change is known from the first and the last count.
+        assert [row[4:7] for row in cells(chrome, "list-table")] == [
+            ["0", NO_VALUE, NO_VALUE]
+        ] * len(lists)
         assert console(chrome) == []
 
 
