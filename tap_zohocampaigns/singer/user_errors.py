@@ -72,7 +72,7 @@ class Command(SingerCommand):
             message = user_message(error)
             end = STOPPED if isinstance(error, StoppedAtLock) else FAILED
             if not isinstance(error, _EXPECTED):
-                self.logger.debug("The error in full", exc_info=True)
+                self.logger.debug("Where the error is from:\n%s", places(error))
         self.logger.error(message)
         self._sum_up(end, message, 1)
         sys.exit(1)
@@ -227,3 +227,16 @@ def _internal(error: Exception) -> str:
         f"Internal error {type(error).__name__} in {place}: please report it; "
         "LOGLEVEL=DEBUG shows more."
     )
+
+
+def places(error: BaseException) -> str:
+    """Return the types of an error and its causes, and where each was raised.
+
+    Their texts are left out: they may hold secrets and contacts.
+    """
+    cause = error.__cause__
+    if cause is None and not error.__suppress_context__:
+        cause = error.__context__
+    before = f"{places(cause)}\nthen " if cause else ""
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}{type(error).__name__} at:\n{trace.rstrip()}"
