@@ -68,7 +68,7 @@ class Command(SingerCommand):
             self.logger.info(stopped.message)
             self._sum_up(STOPPED, stopped.message, stopped.status)
             sys.exit(stopped.status)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (it is reported)
             message = user_message(error)
             end = STOPPED if isinstance(error, StoppedAtLock) else FAILED
             if not isinstance(error, _EXPECTED):

@@ -206,7 +206,7 @@ _INPUTS = {
     for name, text in {
         "half a line": INPUT + '{"type": "RECORD", "stream": "' + EMAIL,
         "no JSON": INPUT + f"{EMAIL}\n",
-        "a record without a schema": f'{{"type":"RECORD","stream":"{EMAIL}",'
+        "a record without a schema": '{"type":"RECORD","stream":"other",'
         f'"record":{{"contact_email":"{EMAIL}"}}}}\n',
         "an unknown type": f'{{"type":"{EMAIL}","stream":"{SECRET}"}}\n',
         "no addresses": as_lines(
@@ -216,7 +216,7 @@ _INPUTS = {
         "names that are objects": as_lines(
             [contact_record(EMAIL, first_name={"a": 1})]
         ),
-        "an unknown stream": as_lines([record(EMAIL, EMAIL)]),
+        "an unknown stream": as_lines([record("other", EMAIL)]),
         "no list": as_lines([contact_record(EMAIL, list_key=None)]),
         "half a character": INPUT.replace("Plantedfirst", "Plantedfirst\\ud800"),
     }.items()

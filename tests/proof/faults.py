@@ -56,6 +56,7 @@ LENGTHS = (1, 1, 3, 10, 10**6)
 CALLS = 110
 """About as many calls as a run makes."""
 HEALTHY_RUNS = 2
+_STEP = 17
 _LISTENER = "tap_zohocampaigns.sandbox.server.service.Listener"
 _MOST_BYTES = 300_000
 _PARTS = {
@@ -299,7 +300,8 @@ class Faults:
         randomness = random.Random(seed)  # noqa: S311 (no secret)
         # The client waits for random times between tries.
         random.seed(seed)
-        name = [*KINDS][seed % len(KINDS)]
+        # The step has no divisor in common with their number, so each has a turn.
+        name = [*KINDS][seed * _STEP % len(KINDS)]
         form, size = randomness.choice(FORMATS), randomness.choice(PAGE_SIZES)
         first, length = randomness.randrange(1, CALLS), randomness.choice(LENGTHS)
         right = self._rows_without_fault(form)

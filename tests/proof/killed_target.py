@@ -30,8 +30,8 @@ if t.TYPE_CHECKING:
     from tests.support.target import Message
 
 SECONDS = 120
-# The whole input takes some more calls than this.
-_MOST_CALLS = 16
+# The whole input takes more calls than this.
+_MOST_CALLS = 11
 
 
 class Kill:
