@@ -71,6 +71,7 @@ _PARTS = {
 }
 # Faults after which a run may end well although rows are still to come.
 _BOUNDED = {
+    "the other format",
     "stale counters",
     "reordered rows",
     "list deleted for a while",
