@@ -1,0 +1,256 @@
+"""Random lives of a ledger: what a run does not send is in effect.
+
+A life is a series of views. Rows come, go, change and move between runs. Runs are
+killed at any call, before or behind the change; the ledger is lost in parts; other runs
+change the same contacts in between. After a whole run, sending all of its view once
+more would change nothing at Zoho.
+
+The environment variable `SENT_LIVES` sets the number of lives.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import typing as t
+from contextlib import redirect_stdout
+from copy import deepcopy
+
+import pytest
+
+from tap_zohocampaigns.api.errors import Rejected
+from tap_zohocampaigns.target.options import Options
+from tap_zohocampaigns.target.sent.hashes import Hasher
+from tap_zohocampaigns.target.sent.ledger import SentLedger
+from tap_zohocampaigns.target.sent.sender import RecordingSender
+from tap_zohocampaigns.target.target import TargetZohoCampaigns
+from tests.support.target import as_lines, record
+from tests.target.test_lives import Killed, MemoryRejectFile
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tests.support.target import Message
+
+LIVES = int(os.environ.get("SENT_LIVES", "64"))
+BATCHES = 4
+RUNS = 12
+CONFIG = {
+    "client_id": "planted",
+    "client_secret": "planted",
+    "refresh_token": "planted",
+    "dry_run": False,
+    "retry_max_seconds": 0,
+}
+CONTACTS = ("ann@example.com", "bert@example.com", "Bert@example.com")
+LISTS = ("3z1", "3z2", "3z3")
+ACTIONS = {"subscribe": 6, "unsubscribe": 3, "do_not_mail": 1}
+REFUSED = "refused"
+
+
+class MemoryStore:
+    """A store in memory, which all runs of a life share."""
+
+    def __init__(self) -> None:
+        self.contents: dict[bytes, bytes] = {}
+
+    def read(self, contacts: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {c: self.contents[c] for c in contacts if c in self.contents}
+
+    def edit(
+        self, contacts: Sequence[bytes], edit: Callable[[bytes, bytes], bytes]
+    ) -> None:
+        for contact in contacts:
+            self.contents[contact] = edit(contact, self.contents.get(contact, b""))
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Zoho:
+    """What Zoho knows of each contact: in each case, the last change counts."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, ...], str] = {}
+        self.calls = 0
+        self.on_call: Callable[[int, bool], None] = lambda *_: None
+
+    def change(
+        self, action: str, contact: Mapping[str, str], params: Mapping[str, str]
+    ) -> bool:
+        self._send(action, [contact], params)
+        return False
+
+    def add_to_list(self, list_key: str, addresses: Sequence[str]) -> None:
+        contacts = [{"Contact Email": address} for address in addresses]
+        self._send("subscribe", contacts, {"listkey": list_key})
+
+    def _send(
+        self,
+        action: str,
+        contacts: Sequence[Mapping[str, str]],
+        params: Mapping[str, str],
+    ) -> None:
+        self.calls += 1
+        number = self.calls
+        self.on_call(number, False)  # noqa: FBT003 (it is positional)
+        if REFUSED in contacts[0].values():
+            message = "Zoho says no."
+            raise Rejected(message, "2004", "")
+        for contact in contacts:
+            self._apply(action, contact, params)
+        self.on_call(number, True)  # noqa: FBT003
+
+    def _apply(
+        self, action: str, contact: Mapping[str, str], params: Mapping[str, str]
+    ) -> None:
+        email = contact["Contact Email"]
+        person = email.lower()
+        facts = {"spelling": email} if action == "subscribe" else {}
+        if action == "do_not_mail":
+            facts |= dict.fromkeys(LISTS, "blocked")
+        elif topic := params.get("topic_id"):
+            # A topic is the same in all lists.
+            facts[f"topic {topic}"] = action
+        if action == "subscribe" or (action != "do_not_mail" and not topic):
+            facts[params["listkey"]] = action
+        facts |= {name: x for name, x in contact.items() if name != "Contact Email"}
+        facts |= {"source": params["source"]} if "source" in params else {}
+        self.known |= {(person, name): text for name, text in facts.items()}
+
+
+class Life:
+    """A series of runs over the same ledger."""
+
+    def __init__(self, seed: int) -> None:
+        self.randomness = random.Random(seed)  # noqa: S311 (no secret)
+        self.zoho = Zoho()
+        self.store = MemoryStore()
+        self.views: list[list[Message]] = [[]]
+
+    def make_row(self) -> Message:
+        choose = self.randomness.choice
+        (action,) = self.randomness.choices([*ACTIONS], [*ACTIONS.values()])
+        fields: dict[str, t.Any] = {"list_key": choose(LISTS)}
+        if self.randomness.random() < 0.2:
+            fields["topic_id"] = choose(["12", "13"])
+        if self.randomness.random() < 0.5:
+            fields["first_name"] = choose(["x", "y", REFUSED])
+        if self.randomness.random() < 0.2:
+            fields["source"] = choose(["shop", "fair"])
+        return record(action, choose(CONTACTS), **fields)
+
+    def next_view(self) -> list[Message]:
+        """Return a view that has much in common with an earlier one."""
+        view = [*self.randomness.choice(self.views[-3:])]
+        for _ in range(self.randomness.randrange(4)):
+            if view and self.randomness.random() < 0.5:
+                view.pop(self.randomness.randrange(len(view)))
+            place = self.randomness.randrange(len(view) + 1)
+            view.insert(place, self.make_row())
+        if self.randomness.random() < 0.2:
+            self.randomness.shuffle(view)
+        self.views.append(view)
+        return view
+
+    def run(
+        self,
+        view: list[Message],
+        *,
+        limit: int | None = None,
+        most_pending: int = 100,
+        with_ledger: bool = True,
+    ) -> None:
+        """Run the target; a killed one writes nothing more."""
+        target = TargetZohoCampaigns(config=dict(CONFIG))
+        target.given = Options(limit=limit)
+        target.most_pending = most_pending
+        sender: t.Any = self.zoho
+        if with_ledger:
+            ledger = SentLedger(self.store, Hasher(CONFIG | {"data_center": "us"}))
+            target.sent, sender = ledger, RecordingSender(self.zoho, ledger)
+        target.__dict__ |= {"sender": sender, "rejects": MemoryRejectFile()}
+        try:
+            with redirect_stdout(io.StringIO()):
+                target.listen(io.StringIO(as_lines(view)))
+            if target.sent:
+                target.sent.close()
+        finally:
+            target.report._ticker.stop()  # noqa: SLF001 (its thread ends)
+
+    def run_with_fault(self) -> None:
+        """Run a view while it is killed, or another run changes the same contacts."""
+        view, other = self.next_view(), self.next_view()
+        place, late = self.randomness.randrange(1, 8), self.randomness.random() < 0.5
+        kills, first = self.randomness.random() < 0.5, self.zoho.calls
+        stops = self.randomness.randrange(1, 5)
+
+        def kill_other(*_: object) -> None:
+            if self.zoho.calls - first - place >= stops:
+                raise Killed
+
+        def on_call(number: int, applied: bool) -> None:  # noqa: FBT001 (see above)
+            if number - first != place or applied != late:
+                return
+            if kills:
+                raise Killed
+            self.zoho.on_call = kill_other
+            try:
+                self.run(other, most_pending=self.randomness.choice([1, 3, 100]))
+            except Killed:
+                pass
+            finally:
+                self.zoho.on_call = lambda *_: None
+
+        self.zoho.on_call = on_call
+        try:
+            self.run(view, most_pending=self.randomness.choice([1, 3, 100]))
+        except Killed:
+            pass
+        finally:
+            self.zoho.on_call = lambda *_: None
+
+    def lose(self) -> None:
+        """Lose what is known of some contacts."""
+        for contact in [*self.store.contents]:
+            if self.randomness.random() < 0.5:
+                del self.store.contents[contact]
+
+    def run_and_check(self, view: list[Message]) -> None:
+        """Run a view, and check that all of it is in effect."""
+        # Of the changes with one key, only the last one of a batch is sent.
+        most_pending = self.randomness.choice([1, 2, 5, 100])
+        self.run(view, most_pending=most_pending)
+        before, calls = deepcopy(self.zoho.known), self.zoho.calls
+        self.run(view, with_ledger=False, most_pending=most_pending)
+        assert self.zoho.known == before
+        self.zoho.calls = calls
+
+    def live(self) -> None:
+        """Run views with and without faults, and check each whole run."""
+        for _ in range(RUNS):
+            fault = self.randomness.random()
+            if fault < 0.4:
+                self.run_with_fault()
+            elif fault < 0.5:
+                self.lose()
+            elif fault < 0.6:
+                self.run(self.next_view(), limit=self.randomness.randrange(1, 4))
+            view = self.next_view()
+            self.run_and_check(view)
+        for _ in range(2):
+            self.run(view)
+        calls = self.zoho.calls
+        self.run(view)
+        assert self.zoho.calls == calls
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_what_is_not_sent_is_in_effect(batch: int) -> None:
+    for seed in range(batch, LIVES, BATCHES):
+        try:
+            Life(seed).live()
+        except Exception as error:
+            error.add_note(f"The seed of this life is {seed}.")
+            raise
