@@ -62,26 +62,26 @@ class SentLedger:
         self._store = store
         self.fingerprint = hasher.fingerprint
         self._mark = secrets.token_bytes(8)
-        self._begun: set[bytes] = set()
-        """Contacts that this run has changed, or may have changed."""
         self._open: set[bytes] = set()
-        """Those that have the mark of this run."""
+        """Contacts that have the mark of this run."""
         self._contested: set[bytes] = set()
-        """Those that had the mark of another run."""
+        """Those of them that another run was about to change, too.
+
+        Nobody knows whose change came last, so this run notes nothing more of them.
+        """
 
     def find_unchanged(self, changes: Sequence[Change]) -> dict[Key, str]:
         """Return which changes need not be sent, with their outcomes.
 
         Args:
-            changes: The changes, in order, one for each contact, list and topics. Those
-                of contacts that this run has already changed are sent.
+            changes: The changes, in order, one for each contact, list and topics.
         """
         contacts: defaultdict[bytes, list[tuple[Key, Fingerprint]]] = defaultdict(list)
         for change in changes:
             fingerprint = self.fingerprint(change.action, change.contact, change.params)
             contacts[fingerprint.contact].append((change.key, fingerprint))
         # What another run sends of them meanwhile is not known here.
-        known = self._store.read([c for c in contacts if c not in self._begun])
+        known = self._store.read([*contacts])
         outcomes: dict[Key, str] = {}
         for contact, content in known.items():
             outcomes |= _unchanged(contacts[contact], _decode(content))
@@ -89,9 +89,9 @@ class SentLedger:
 
     def begin(self, fingerprints: Iterable[Fingerprint]) -> None:
         """Mark contacts before a call that may change them."""
-        contacts = {fingerprint.contact for fingerprint in fingerprints} - self._open
+        contacts = {fingerprint.contact for fingerprint in fingerprints}
+        contacts -= self._open - self._contested
         # Even if it fails, they may be marked.
-        self._begun |= contacts
         self._open |= contacts
         if contacts:
             self._store.edit(sorted(contacts), self._marked)
@@ -107,17 +107,15 @@ class SentLedger:
 
         def with_outcome(contact: bytes, content: bytes) -> bytes:
             known = _decode(content)
-            if known.sender != self._mark or contact in self._contested:
-                # Nobody knows whose change came last.
-                return b""
+            if contact in self._contested or known.sender != self._mark:
+                self._contested.add(contact)
+                return self._marked(contact, content)
             _, key, kind = noted[contact]
-            entries = [entry for entry in known.entries if entry.key != key]
-            entries.append(_Entry(key, kind, rejected))
-            return msgspec.msgpack.encode(_Contact(entries=entries[-_MOST_ENTRIES:]))
+            entries = _with_entry(known.entries, _Entry(key, kind, rejected))
+            return msgspec.msgpack.encode(_Contact(entries=entries))
 
         self._store.edit(sorted(noted), with_outcome)
-        self._open -= noted.keys()
-        self._contested -= noted.keys()
+        self._open -= noted.keys() - self._contested
 
     def close(self) -> None:
         """Forget the contacts whose outcome is not known, and close the store."""
@@ -132,7 +130,6 @@ class SentLedger:
         known = _decode(content)
         if known.sender not in (b"", self._mark):
             self._contested.add(contact)
-            known.entries = []
         known.sender = self._mark
         return msgspec.msgpack.encode(known)
 
@@ -143,6 +140,18 @@ def _decode(content: bytes) -> _Contact:
     except msgspec.MsgspecError:
         # It was deleted, or is damaged.
         return _Contact()
+
+
+def _with_entry(entries: list[_Entry], new: _Entry) -> list[_Entry]:
+    """Return the entries with a new one behind them."""
+    at = next((at for at, entry in enumerate(entries) if entry.key == new.key), None)
+    if at is None:
+        return [*entries[1 - _MOST_ENTRIES :], new]
+    before, old, behind = entries[:at], entries[at], entries[at + 1 :]
+    if old.kind != new.kind:
+        # What it replaces may have undone them, which nothing would show any more.
+        before = [entry for entry in before if entry.kind == old.kind]
+    return [*before, *behind, new]
 
 
 def _unchanged(

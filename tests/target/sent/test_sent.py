@@ -307,6 +307,21 @@ def test_a_row_is_sent_again_if_what_came_behind_it_is_no_longer_there(
     assert calls_of(service, [first], **settings) == 1
 
 
+def test_a_row_is_sent_again_if_what_came_behind_it_was_replaced(
+    service: Service, account: LivingAccount, ledger_file: Path
+) -> None:
+    one, other = [one.key for one in account.lists() if not one.public][:2]
+    settings = {"sent_ledger": str(ledger_file)}
+    first = record("subscribe", ANNA, list_key=one, first_name="x")
+    undoing = record("subscribe", ANNA, list_key=other, first_name="y")
+    # It replaces the row before, but the name of that one stays.
+    last = record("unsubscribe", ANNA, list_key=other)
+    for messages in ([first], [undoing], [last]):
+        assert calls_of(service, messages, **settings) == 1
+    assert calls_of(service, [first, last], **settings) == 2
+    assert calls_of(service, [first, last], **settings) == 0
+
+
 def test_rows_that_differ_in_their_list_are_independent(
     service: Service, account: LivingAccount, ledger_file: Path
 ) -> None:

@@ -5,7 +5,7 @@ killed at any call, before or behind the change; the ledger is lost in parts; ot
 change the same contacts in between. After a whole run, sending all of its view once
 more would change nothing at Zoho.
 
-The environment variable `SENT_LIVES` sets the number of lives.
+The environment variable `SENT_LIVES` sets the number of lives of the long test.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import io
 import os
 import random
 import typing as t
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from copy import deepcopy
 
 import pytest
@@ -29,12 +29,12 @@ from tests.support.target import as_lines, record
 from tests.target.test_lives import Killed, MemoryRejectFile
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tests.support.target import Message
 
-LIVES = int(os.environ.get("SENT_LIVES", "64"))
-BATCHES = 4
+FEW_LIVES, BATCHES = 2, 4
+LIVES = int(os.environ.get("SENT_LIVES", "80"))
 RUNS = 12
 CONFIG = {
     "client_id": "planted",
@@ -180,36 +180,39 @@ class Life:
             target.report._ticker.stop()  # noqa: SLF001 (its thread ends)
 
     def run_with_fault(self) -> None:
-        """Run a view while it is killed, or another run changes the same contacts."""
-        view, other = self.next_view(), self.next_view()
-        place, late = self.randomness.randrange(1, 8), self.randomness.random() < 0.5
-        kills, first = self.randomness.random() < 0.5, self.zoho.calls
-        stops = self.randomness.randrange(1, 5)
+        """Run a view while another run changes the same contacts; both may be killed.
 
-        def kill_other(*_: object) -> None:
-            if self.zoho.calls - first - place >= stops:
-                raise Killed
+        The other run goes on from the call at `place`, before or behind its change.
+        """
+        place, late = self.randomness.randrange(1, 8), self.randomness.random() < 0.5
+        others = self.randomness.choice([0, self.randomness.randrange(1, 5), 100])
+        kills_at = self.randomness.choice([(place, False), (place, True), (0, False)])
+        start = self.zoho.calls
+        views = [self.next_view(), self.next_view()]
 
         def on_call(number: int, applied: bool) -> None:  # noqa: FBT001 (see above)
-            if number - first != place or applied != late:
-                return
-            if kills:
+            if (number - start, applied) == (place, late) and others:
+                self.run_until_killed(views[1], number + others)
+                self.zoho.on_call = on_call
+            if (number - start, applied) == kills_at:
                 raise Killed
-            self.zoho.on_call = kill_other
-            try:
-                self.run(other, most_pending=self.randomness.choice([1, 3, 100]))
-            except Killed:
-                pass
-            finally:
-                self.zoho.on_call = lambda *_: None
 
         self.zoho.on_call = on_call
-        try:
+        with suppress(Killed):
+            self.run(views[0], most_pending=self.randomness.choice([1, 3, 100]))
+        self.zoho.on_call = lambda *_: None
+
+    def run_until_killed(self, view: list[Message], call: int) -> None:
+        """Run a view until it is killed at a call, before or behind its change."""
+        late = self.randomness.random() < 0.5
+
+        def on_call(number: int, applied: bool) -> None:  # noqa: FBT001 (see above)
+            if (number, applied) == (call, late):
+                raise Killed
+
+        self.zoho.on_call = on_call
+        with suppress(Killed):
             self.run(view, most_pending=self.randomness.choice([1, 3, 100]))
-        except Killed:
-            pass
-        finally:
-            self.zoho.on_call = lambda *_: None
 
     def lose(self) -> None:
         """Lose what is known of some contacts."""
@@ -246,11 +249,20 @@ class Life:
         assert self.zoho.calls == calls
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
-def test_what_is_not_sent_is_in_effect(batch: int) -> None:
-    for seed in range(batch, LIVES, BATCHES):
+def live(seeds: Iterable[int]) -> None:
+    for seed in seeds:
         try:
             Life(seed).live()
         except Exception as error:
             error.add_note(f"The seed of this life is {seed}.")
             raise
+
+
+def test_what_is_not_sent_is_in_effect() -> None:
+    live(range(FEW_LIVES))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_what_is_not_sent_is_in_effect_in_many_lives(batch: int) -> None:
+    live(range(FEW_LIVES + batch, LIVES, BATCHES))
