@@ -16,7 +16,7 @@ import typing as t
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from tap_zohocampaigns.sandbox import LivingAccount, Service
+from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 
 if t.TYPE_CHECKING:
@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 
 CONTACTS, LISTS = 2_000, 10
 CHANGED = CONTACTS // 100
+DONE = Reply(200, b'{"status":"success","code":"0","message":"Done."}')
 
 
 def view(contacts: Sequence[int], list_keys: Sequence[str]) -> str:
@@ -72,6 +73,8 @@ def runs(contacts: int, lists: int, changed: int, **settings: str) -> list[int]:
     first = view(range(contacts), list_keys)
     third = view(range(changed, contacts + changed), list_keys)
     with Service(LivingAccount(), quota_calls=10**9) as service:
+        # The account of the sandbox has not as many lists.
+        service.intercept = lambda _: DONE
         return [
             count_calls(service, text, **settings) for text in (first, first, third)
         ]
