@@ -62,8 +62,8 @@ class SentLedger:
         self._store = store
         self.fingerprint = hasher.fingerprint
         self._mark = secrets.token_bytes(8)
-        self._open: set[bytes] = set()
-        """Contacts that have the mark of this run."""
+        self._unknown: dict[bytes, set[Fingerprint]] = {}
+        """Contacts that have the mark of this run -> changes without an outcome."""
         self._contested: set[bytes] = set()
         """Those of them that another run was about to change, too.
 
@@ -89,21 +89,28 @@ class SentLedger:
 
     def begin(self, fingerprints: Iterable[Fingerprint]) -> None:
         """Mark contacts before a call that may change them."""
-        contacts = {fingerprint.contact for fingerprint in fingerprints}
-        contacts -= self._open - self._contested
-        # Even if it fails, they may be marked.
-        self._open |= contacts
+        contacts: set[bytes] = set()
+        for fingerprint in fingerprints:
+            contact = fingerprint.contact
+            if contact not in self._unknown or contact in self._contested:
+                contacts.add(contact)
+            # Even if it fails, they may be marked.
+            self._unknown.setdefault(contact, set()).add(fingerprint)
         if contacts:
             self._store.edit(sorted(contacts), self._marked)
 
     def note(self, fingerprints: Iterable[Fingerprint], *, rejected: bool) -> None:
         """Write the outcome of a call.
 
+        The mark of a contact stays if another change of it has no outcome.
+
         Args:
             fingerprints: The changes that were sent, one for each contact.
             rejected: Whether Zoho does not accept them. Otherwise they are in effect.
         """
         noted = {fingerprint.contact: fingerprint for fingerprint in fingerprints}
+        for contact, fingerprint in noted.items():
+            self._unknown[contact].discard(fingerprint)
 
         def with_outcome(contact: bytes, content: bytes) -> bytes:
             known = _decode(content)
@@ -112,14 +119,17 @@ class SentLedger:
                 return self._marked(contact, content)
             _, key, kind = noted[contact]
             entries = _with_entry(known.entries, _Entry(key, kind, rejected))
-            return msgspec.msgpack.encode(_Contact(entries=entries))
+            sender = self._mark if self._unknown[contact] else b""
+            return msgspec.msgpack.encode(_Contact(sender, entries))
 
         self._store.edit(sorted(noted), with_outcome)
-        self._open -= noted.keys() - self._contested
+        for contact in noted.keys() - self._contested:
+            if not self._unknown[contact]:
+                del self._unknown[contact]
 
     def close(self) -> None:
-        """Forget the contacts whose outcome is not known, and close the store."""
-        unknown, self._open = sorted(self._open), set()
+        """Forget the contacts that are still marked, and close the store."""
+        unknown, self._unknown = sorted(self._unknown), {}
         # If that fails, they stay marked, and are sent twice more.
         with suppress(FatalError, Stopped):
             if unknown:

@@ -14,6 +14,7 @@ from tap_zohocampaigns.sandbox import Service
 from tap_zohocampaigns.target.sent import opening
 from tap_zohocampaigns.target.sent.ledger import SentLedger
 from tap_zohocampaigns.target.sent.store import YEAR, SqliteStore
+from tests.api.test_redis_permissions import LINE
 from tests.support.target import (
     FORMATS,
     endpoints,
@@ -233,6 +234,27 @@ def test_a_redis_that_is_away_ends_the_run_before_the_call(
     assert str(result.error).startswith("The Redis of `sent_ledger` can't be used")
     assert (endpoints(service), result.states) == ([], [])
     assert "planted" not in str(result.error)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_documented_permissions_of_a_redis_are_enough(
+    service: Service, list_key: str, own_redis: RedisServer, *, allowed: bool
+) -> None:
+    words = LINE.split()
+    own_redis.execute(*(word for word in words if allowed or word != "+info"))
+    url = f"redis://{words[2]}:password@127.0.0.1:{own_redis.port}"
+    messages = [
+        record("unsubscribe", email, list_key=list_key) for email in (ANNA, BERT)
+    ]
+    for calls in (2, 0):
+        made = len(service.calls)
+        result = run_target(service, messages, sent_ledger=url)
+        if not allowed:
+            assert "lacks a permission for the command `info`" in str(result.error)
+            assert service.calls == []
+            return
+        assert result.error is None
+        assert len(service.calls) - made == calls
 
 
 @pytest.mark.parametrize("damage", ["text", "pages", "folder"])

@@ -19,7 +19,12 @@ from copy import deepcopy
 
 import pytest
 
-from tap_zohocampaigns.api.errors import Rejected
+from tap_zohocampaigns.api.errors import (
+    Outage,
+    Postponed,
+    Rejected,
+    UnknownRejection,
+)
 from tap_zohocampaigns.target.options import Options
 from tap_zohocampaigns.target.sent.hashes import Hasher
 from tap_zohocampaigns.target.sent.ledger import SentLedger
@@ -46,7 +51,7 @@ CONFIG = {
 CONTACTS = ("ann@example.com", "bert@example.com", "Bert@example.com")
 LISTS = ("3z1", "3z2", "3z3")
 ACTIONS = {"subscribe": 6, "unsubscribe": 3, "do_not_mail": 1}
-REFUSED = "refused"
+REFUSED, UNKNOWN, BUSY = "refused", "unknown", "busy"
 
 
 class MemoryStore:
@@ -95,11 +100,17 @@ class Zoho:
         self.calls += 1
         number = self.calls
         self.on_call(number, False)  # noqa: FBT003 (it is positional)
-        if REFUSED in contacts[0].values():
-            message = "Zoho says no."
+        answers = {*contacts[0].values()}
+        message = "Zoho says no."
+        if REFUSED in answers:
             raise Rejected(message, "2004", "")
         for contact in contacts:
             self._apply(action, contact, params)
+        # These answers do not say whether the change was made.
+        if UNKNOWN in answers:
+            raise UnknownRejection(message, "7777", "")
+        if BUSY in answers:
+            raise Postponed(message, "2001", "")
         self.on_call(number, True)  # noqa: FBT003
 
     def _apply(
@@ -136,7 +147,7 @@ class Life:
         if self.randomness.random() < 0.2:
             fields["topic_id"] = choose(["12", "13"])
         if self.randomness.random() < 0.5:
-            fields["first_name"] = choose(["x", "y", REFUSED])
+            fields["first_name"] = choose(["x", "y", "x", "y", REFUSED, UNKNOWN, BUSY])
         if self.randomness.random() < 0.2:
             fields["source"] = choose(["shop", "fair"])
         return record(action, choose(CONTACTS), **fields)
@@ -198,7 +209,7 @@ class Life:
                 raise Killed
 
         self.zoho.on_call = on_call
-        with suppress(Killed):
+        with suppress(Killed, Outage):
             self.run(views[0], most_pending=self.randomness.choice([1, 3, 100]))
         self.zoho.on_call = lambda *_: None
 
@@ -211,7 +222,7 @@ class Life:
                 raise Killed
 
         self.zoho.on_call = on_call
-        with suppress(Killed):
+        with suppress(Killed, Outage):
             self.run(view, most_pending=self.randomness.choice([1, 3, 100]))
 
     def lose(self) -> None:
@@ -224,11 +235,13 @@ class Life:
         """Run a view, and check that all of it is in effect."""
         # Of the changes with one key, only the last one of a batch is sent.
         most_pending = self.randomness.choice([1, 2, 5, 100])
-        self.run(view, most_pending=most_pending)
-        before, calls = deepcopy(self.zoho.known), self.zoho.calls
-        self.run(view, with_ledger=False, most_pending=most_pending)
-        assert self.zoho.known == before
-        self.zoho.calls = calls
+        # If nobody but a busy contact is answered, the run has to be repeated.
+        with suppress(Outage):
+            self.run(view, most_pending=most_pending)
+            before, calls = deepcopy(self.zoho.known), self.zoho.calls
+            self.run(view, with_ledger=False, most_pending=most_pending)
+            assert self.zoho.known == before
+            self.zoho.calls = calls
 
     def live(self) -> None:
         """Run views with and without faults, and check each whole run."""
@@ -239,9 +252,16 @@ class Life:
             elif fault < 0.5:
                 self.lose()
             elif fault < 0.6:
-                self.run(self.next_view(), limit=self.randomness.randrange(1, 4))
+                with suppress(Outage):
+                    self.run(self.next_view(), limit=self.randomness.randrange(1, 4))
             view = self.next_view()
             self.run_and_check(view)
+        # What has no clear answer is sent in each run.
+        view = [
+            row
+            for row in view
+            if row["record"].get("first_name") not in (UNKNOWN, BUSY)
+        ]
         for _ in range(2):
             self.run(view)
         calls = self.zoho.calls
