@@ -264,6 +264,23 @@ def test_a_row_without_a_clear_answer_is_sent_again(
     assert calls_of(service, messages, **settings) == 0
 
 
+def test_a_change_without_a_clear_answer_may_have_been_made(
+    service: Service, account: LivingAccount, ledger: str
+) -> None:
+    one, other = [one.key for one in account.lists() if not one.public][:2]
+    settings = {"sent_ledger": ledger}
+    row = record("subscribe", ANNA, list_key=one, first_name="x")
+    changed = record("subscribe", ANNA, list_key=one, first_name="Changed")
+    last = record("unsubscribe", ANNA, list_key=other)
+    assert calls_of(service, [row, last], **settings) == 2
+    answer_with_error(service, "7777", only="Changed")
+    answered = record("unsubscribe", BERT, list_key=other)
+    assert run_target(service, [changed, last, answered], **settings).error is None
+    service.intercept = None
+    # The rows are as they were before, but the contact may be otherwise.
+    assert calls_of(service, [row, last], **settings) == 2
+
+
 @pytest.mark.parametrize("most_pending", [1, 2, 3, 4])
 def test_a_contact_that_comes_leaves_and_comes_back_in_one_input(
     service: Service,

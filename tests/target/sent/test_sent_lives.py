@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
     from tests.support.target import Message
 
 FEW_LIVES, BATCHES = 2, 4
-LIVES = int(os.environ.get("SENT_LIVES", "80"))
+LIVES = int(os.environ.get("SENT_LIVES", "120"))
 RUNS = 12
 CONFIG = {
     "client_id": "planted",
@@ -48,8 +48,9 @@ CONFIG = {
     "dry_run": False,
     "retry_max_seconds": 0,
 }
-CONTACTS = ("ann@example.com", "bert@example.com", "Bert@example.com")
-LISTS = ("3z1", "3z2", "3z3")
+# Mostly the same contact, since the others have no effect on it.
+CONTACTS = (*["bert@example.com"] * 8, "Bert@example.com", "ann@example.com")
+LISTS = ("3z1", "3z2")
 ACTIONS = {"subscribe": 6, "unsubscribe": 3, "do_not_mail": 1}
 REFUSED, UNKNOWN, BUSY = "refused", "unknown", "busy"
 
@@ -147,7 +148,7 @@ class Life:
         if self.randomness.random() < 0.2:
             fields["topic_id"] = choose(["12", "13"])
         if self.randomness.random() < 0.5:
-            fields["first_name"] = choose(["x", "y", "x", "y", REFUSED, UNKNOWN, BUSY])
+            fields["first_name"] = choose(["x", "y", REFUSED, UNKNOWN, BUSY])
         if self.randomness.random() < 0.2:
             fields["source"] = choose(["shop", "fair"])
         return record(action, choose(CONTACTS), **fields)
