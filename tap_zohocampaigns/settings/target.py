@@ -68,7 +68,7 @@ SCHEMA = th.PropertiesList(
         th.StringType,
         secret=True,
         description=(
-            "Where is kept what was sent, so that later runs send only what has "
+            "Where to keep what was sent, so that later runs send only what has "
             "changed: `file` for a file in the user's state folder, the path of "
             "another one, or a URL redis://… or rediss://…. Unset, each run sends all."
         ),

@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 
 from tap_zohocampaigns.api import redis_server
+from tap_zohocampaigns.api.errors import FatalError
 from tap_zohocampaigns.target.sent.store import YEAR
 
 if t.TYPE_CHECKING:
@@ -100,14 +101,21 @@ class RedisStore:
         )
 
     def _read(self, contacts: Sequence[bytes]) -> tuple[str, list[bytes]]:
-        """Return the ID of the server's start, and what is kept of each contact."""
+        """Return the ID of the server's start, and what is kept of each contact.
+
+        Raises:
+            FatalError: The server does not tell that ID.
+        """
         while True:
             with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.info("server")
                 for key in self._keys(contacts):
                     pipeline.get(key)
                 info, *contents = pipeline.execute()
-            run_id = info["run_id"]
+            run_id = info.get("run_id")
+            if not run_id:
+                msg = "The Redis of `sent_ledger` can't be used: its INFO has no `run_id`."
+                raise FatalError(msg)
             if run_id == self._run_id:
                 return run_id, [content or b"" for content in contents]
             self._run_id = run_id

@@ -257,6 +257,16 @@ def test_the_documented_permissions_of_a_redis_are_enough(
         assert len(service.calls) - made == calls
 
 
+def test_a_server_that_does_not_tell_its_start_is_not_used(
+    service: Service, shared_redis: RedisServer
+) -> None:
+    messages = [record("unsubscribe", ANNA, list_key="3z")]
+    with patch("redis.client.Pipeline.execute", return_value=[{}, None]):
+        result = run_target(service, messages, sent_ledger=shared_redis.url)
+    assert "its INFO has no `run_id`" in str(result.error)
+    assert service.calls == []
+
+
 @pytest.mark.parametrize("damage", ["text", "pages", "folder"])
 def test_a_damaged_file_ends_the_run_with_a_sentence(
     service: Service,
