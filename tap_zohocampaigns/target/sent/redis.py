@@ -114,7 +114,9 @@ class RedisStore:
                 info, *contents = pipeline.execute()
             run_id = info.get("run_id")
             if not run_id:
-                msg = "The Redis of `sent_ledger` can't be used: its INFO has no `run_id`."
+                msg = (
+                    "The Redis of `sent_ledger` can't be used: no `run_id` in its INFO."
+                )
                 raise FatalError(msg)
             if run_id == self._run_id:
                 return run_id, [content or b"" for content in contents]
