@@ -171,7 +171,7 @@ def test_readme_names_the_commands_scripts_and_extras() -> None:
     assert "uv run --locked pytest" in commands[2]
     steps = (ROOT / ".ci/run").read_text().splitlines()
     # CI also runs the slow tests, which the README's command leaves out.
-    for step in ("uv run --locked pytest", "uv run --locked pytest -m slow"):
+    for step in ("uv run --locked pytest", "uv run --locked pytest -m slow -n 3"):
         assert step in steps
     scripts = project["project"]["scripts"].keys()
     assert scripts == {*OWN_SETTINGS, "source-zohocampaigns"}
