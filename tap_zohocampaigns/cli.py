@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import signal
 
+from tap_zohocampaigns.singer.start import import_sdk
+
 
 def tap() -> None:
     """Run the command line of `tap-zohocampaigns`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import_sdk()
     from tap_zohocampaigns.commands.group import tap_command  # noqa: PLC0415 (see above)
 
     tap_command().main()
@@ -20,6 +23,7 @@ def tap() -> None:
 def target() -> None:
     """Run the command line of `target-zohocampaigns`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import_sdk()
     from tap_zohocampaigns.target.target import (  # noqa: PLC0415 (see above)
         TargetZohoCampaigns,
     )

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 
+from tap_zohocampaigns.singer.start import import_sdk
+
 _MODELS = "airbyte_protocol_dataclasses"
 
 
@@ -17,6 +19,7 @@ def main() -> None:
         sys.exit("Stdout is closed, so there is nowhere to write to.")
     # Until there is something to save, an interruption ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import_sdk()
     try:
         from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as missing:
