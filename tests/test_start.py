@@ -58,7 +58,7 @@ def imported(*command: str) -> set[str]:
         (TARGET, "--help"),
         (SOURCE, "spec"),
     ],
-    ids=" ".join,
+    ids=["tap", "doctor", "target", "source"],
 )
 def test_commands_import_only_what_they_need(command: tuple[str, ...]) -> None:
     modules = imported(*command)
