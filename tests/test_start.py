@@ -28,9 +28,9 @@ UNUSED = {
     "upath",
 }
 PARALLEL = """
-from tap_zohocampaigns.singer.start import import_sdk
-import_sdk()
-from singer_sdk import target_base
+from tap_zohocampaigns.singer.start import fast_imports
+with fast_imports():
+    from singer_sdk import target_base
 with target_base.parallel_config(backend="threading", n_jobs=2):
     print(target_base.Parallel()(target_base.delayed(abs)(n) for n in (-1, -2)))
 from joblib import Parallel

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from tap_zohocampaigns.singer.start import import_sdk
+from tap_zohocampaigns.singer.start import fast_imports
 
 _MODELS = "airbyte_protocol_dataclasses"
 
@@ -19,9 +19,9 @@ def main() -> None:
         sys.exit("Stdout is closed, so there is nowhere to write to.")
     # Until there is something to save, an interruption ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    import_sdk()
     try:
-        from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
+        with fast_imports():
+            from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] != _MODELS:
             raise

@@ -1,15 +1,21 @@
-"""Imports the SDK without the packages that only its other features need.
+"""Imports at the start of a program, as fast as they can be.
 
-They are half of the time that its import takes.
+The SDK imports packages for features that are not used here. They are a quarter of the
+time that its import takes.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 import typing as t
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from types import ModuleType
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # The SDK drains sinks in threads with joblib, and reads files of batches with upath.
 _UNUSED: t.Final = ("joblib", "upath")
@@ -18,7 +24,7 @@ _UNUSED: t.Final = ("joblib", "upath")
 class Later(ModuleType):
     """Stands for a module whose functions import it when they are called."""
 
-    def __getattr__(self, name: str) -> t.Callable[..., object]:
+    def __getattr__(self, name: str) -> Callable[..., object]:
         """Return a function that calls that of the module."""
         return partial(_call, self.__name__, name)
 
@@ -27,12 +33,17 @@ def _call(module: str, name: str, *args: t.Any, **kwargs: t.Any) -> object:
     return getattr(import_module(module), name)(*args, **kwargs)
 
 
-def import_sdk() -> None:
-    """Import the SDK, at the start of a program that has no other threads yet."""
+@contextmanager
+def fast_imports() -> Iterator[None]:
+    """Import within, at the start of a program that has no other threads yet."""
     unused = [name for name in _UNUSED if name not in sys.modules]
     sys.modules.update({name: Later(name) for name in unused})
+    # Modules stay, so looking for garbage among them finds nothing.
+    gc.disable()
     try:
-        import_module("singer_sdk")
+        yield
     finally:
+        gc.freeze()
+        gc.enable()
         for name in unused:
             del sys.modules[name]
