@@ -1,7 +1,7 @@
 """Imports at the start of a program, as fast as they can be.
 
-The SDK imports packages for features that are not used here. They are a quarter of the
-time that its import takes.
+The SDK imports packages for features that are not used here. With what they import in
+turn, they are a sixth of the start.
 """
 
 from __future__ import annotations
