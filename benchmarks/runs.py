@@ -14,10 +14,11 @@ TAP = str(Path(sys.executable).with_name("tap-zohocampaigns"))
 
 
 class Run(t.NamedTuple):
-    """A finished process: its elapsed seconds, and its peak memory in MiB."""
+    """A finished process: its elapsed seconds, peak memory in MiB, and CPU seconds."""
 
     seconds: float
     memory: float
+    cpu: float
 
 
 def run(command: list[str], *, pipe: bool = False) -> Run:
@@ -36,7 +37,7 @@ def run(command: list[str], *, pipe: bool = False) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Run(seconds, usage.ru_maxrss / 1024)
+    return Run(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def lines(command: list[str]) -> t.Iterator[bytes]:

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import signal
 
+from tap_zohocampaigns.singer.start import fast_imports
+
 
 def tap() -> None:
     """Run the command line of `tap-zohocampaigns`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from tap_zohocampaigns.commands.group import tap_command  # noqa: PLC0415 (see above)
+    with fast_imports():
+        from tap_zohocampaigns.commands.group import (  # noqa: PLC0415 (see above)
+            tap_command,
+        )
 
     tap_command().main()
 
@@ -20,8 +25,9 @@ def tap() -> None:
 def target() -> None:
     """Run the command line of `target-zohocampaigns`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from tap_zohocampaigns.target.target import (  # noqa: PLC0415 (see above)
-        TargetZohoCampaigns,
-    )
+    with fast_imports():
+        from tap_zohocampaigns.target.target import (  # noqa: PLC0415 (see above)
+            TargetZohoCampaigns,
+        )
 
     TargetZohoCampaigns.cli()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import typing as t
@@ -30,7 +29,7 @@ from tap_zohocampaigns.singer.user_errors import SDK_LINES
 from tap_zohocampaigns.singer.writer import PageWriter
 from tap_zohocampaigns.streams.snapshots import Snapshots
 from tap_zohocampaigns.sync import custom_fields
-from tap_zohocampaigns.sync.discovery import add_custom_fields
+from tap_zohocampaigns.sync.discovery import add_custom_fields, as_text
 from tap_zohocampaigns.sync.inventory import Inventory
 from tap_zohocampaigns.sync.run import Run
 from tap_zohocampaigns.sync.turns import in_turn
@@ -218,7 +217,7 @@ class TapZohoCampaigns(Plugin, Run):
 
     def run_discovery(self) -> str:
         """Print the catalog."""
-        text = json.dumps(self.discovered(), indent=2)
+        text = as_text(self.discovered())
         click.echo(text)
         return text
 

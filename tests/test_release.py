@@ -95,3 +95,18 @@ def test_a_release_is_published_without_a_token() -> None:
         for step in job["steps"]:
             if "uses" in step:
                 assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])
+
+
+def test_the_docs_say_why_there_is_each_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    needed = {
+        re.split(r"[><]", text)[0]
+        for text in (
+            *project["dependencies"],
+            *(one for many in extras for one in many),
+        )
+    }
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text.partition("## Dependencies")[2].partition("## ")[0]
+    assert {*re.findall(r"^\| `([\w-]+)` \| \w", section, re.MULTILINE)} == needed

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 
+from tap_zohocampaigns.singer.start import fast_imports
+
 _MODELS = "airbyte_protocol_dataclasses"
 
 
@@ -18,7 +20,8 @@ def main() -> None:
     # Until there is something to save, an interruption ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
+        with fast_imports():
+            from tap_zohocampaigns.airbyte.source import run  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] != _MODELS:
             raise

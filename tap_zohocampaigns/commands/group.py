@@ -10,14 +10,34 @@ import click
 from tap_zohocampaigns.singer.user_errors import Command
 from tap_zohocampaigns.tap import TapZohoCampaigns
 
+
+class Subcommand(t.NamedTuple):
+    """A subcommand; its module is imported only when it is needed."""
+
+    module: str
+    """Has the `command`."""
+    short_help: str
+
+
 SUBCOMMANDS: t.Final = {
-    "config": "tap_zohocampaigns.commands.config",
-    "doctor": "tap_zohocampaigns.commands.doctor",
-    "login": "tap_zohocampaigns.commands.login",
-    "plan": "tap_zohocampaigns.commands.plan",
-    "sandbox": "tap_zohocampaigns.sandbox.__main__",
+    "config": Subcommand("tap_zohocampaigns.commands.config", "Show the settings."),
+    "doctor": Subcommand(
+        "tap_zohocampaigns.commands.doctor",
+        "Check settings, network, credentials, scopes, quota, state and catalog.",
+    ),
+    "login": Subcommand(
+        "tap_zohocampaigns.commands.login",
+        "Get a refresh token, and write it into `.env`.",
+    ),
+    "plan": Subcommand(
+        "tap_zohocampaigns.commands.plan",
+        "Show what a sync would cost, without reading contacts.",
+    ),
+    "sandbox": Subcommand(
+        "tap_zohocampaigns.sandbox.__main__",
+        "Serve a small imitation of Zoho Campaigns, on this machine only.",
+    ),
 }
-"""Name -> the module with its `command`, which is imported only when it is needed."""
 
 
 class TapGroup(Command, click.Group):
@@ -36,8 +56,18 @@ class TapGroup(Command, click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        command: click.Command = import_module(SUBCOMMANDS[cmd_name]).command
+        command: click.Command = import_module(SUBCOMMANDS[cmd_name].module).command
         return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write what the subcommands do; click would import them all for that."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.short_help) for name, command in SUBCOMMANDS.items()]
+            )
 
     def run_command(self, ctx: click.Context) -> object:
         """Run a subcommand, or the tap."""

@@ -9,19 +9,24 @@ import abc
 import math
 import typing as t
 
+import msgspec
 from singer_sdk import Stream, Tap, Target
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.helpers._state import StateWriter
 from singer_sdk.io_base import SingerReader
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.plugin_base import _ConfigInput as ConfigInput
+from singer_sdk.singerlib import StateMessage
 from singer_sdk.sinks import RecordSink
 from singer_sdk.streams._state import StreamStateManager
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from singer_sdk.helpers.types import TapState
 
     Message: t.TypeAlias = dict[str, t.Any]
     Schema: t.TypeAlias = dict[str, t.Any]
@@ -75,8 +80,28 @@ class SdkPlugin(PluginBase):
     _env_var_config = classproperty(lambda cls: cls.environment_config())
 
 
+class _StateWriter(StateWriter):
+    """Writes states that differ from the last one.
+
+    It keeps that as bytes: the SDK would keep a copy, which takes many times as long.
+    """
+
+    _last = b""
+
+    def write_state(self, state: TapState) -> None:
+        content = msgspec.json.encode(state)
+        if content != self._last:
+            self._message_writer.write_message(StateMessage(value=state))
+            self._last = content
+
+
 class SdkTap(Tap):
     """A tap that decides about the order of its streams."""
+
+    def __init__(self, **kwargs: t.Any) -> None:
+        """Prepare to write states."""
+        super().__init__(**kwargs)
+        self._state_writer = _StateWriter(self.message_writer)
 
     def order_streams(self, streams: Mapping[str, t.Any]) -> list[str]:
         """Return the names of the streams in the order of their turns."""

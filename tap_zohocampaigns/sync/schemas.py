@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import typing as t
-from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 
@@ -49,7 +48,8 @@ def annotated_schema(
 
 def published(schema: Row) -> Row:
     """Return a schema without annotations, as loaders get it."""
-    schema = deepcopy(schema)
+    # A copy; `deepcopy` would take several times as long.
+    schema = json.loads(json.dumps(schema))
     for level in (schema, *schema["properties"].values()):
         for name in [name for name in level if name.startswith(("x-wire-", "x-calls"))]:
             del level[name]

@@ -22,6 +22,7 @@ from singer_sdk.singerlib import (
 )
 
 from tap_zohocampaigns.singer.writer import PageMap, PageWriter, page
+from tap_zohocampaigns.tap import TapZohoCampaigns
 
 if t.TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
@@ -177,6 +178,18 @@ def test_state_is_written_as_by_the_sdk(values: dict[str, t.Any]) -> None:
     (line,) = written_by(message)
     assert line + b"\n" == PageWriter().serialize_message(message)
     assert read_back(line) == read_back(SingerWriter().serialize_message(message))
+
+
+def test_state_is_written_again_when_it_has_changed(capsysbinary: Capture) -> None:
+    tap = TapZohoCampaigns(config={"data_center": "sandbox"})
+    # It is one object, which streams change.
+    bookmarks: dict[str, t.Any] = {"a": {}}
+    for version in (1, 1, 2):
+        bookmarks["a"]["version"] = version
+        tap.state_writer.write_state({"bookmarks": bookmarks})
+    written = lines(capsysbinary.readouterr().out)
+    states = [line["value"]["bookmarks"]["a"]["version"] for line in written]
+    assert states == [1, 2]
 
 
 def test_empty_page_writes_nothing() -> None:

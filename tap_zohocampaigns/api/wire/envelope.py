@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from importlib import import_module
 
 import msgspec
 
 from tap_zohocampaigns.api.errors import FatalError, Transient
-from tap_zohocampaigns.api.wire import java_text, numbers, xml
+from tap_zohocampaigns.api.wire import java_text, numbers
 
 if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Json, Row
@@ -214,6 +215,8 @@ def _mend(value: Json) -> Json:
 
 
 def _parse_xml(text: bytes) -> Json:
+    # Few runs read XML, so its packages are imported only by those.
+    xml = import_module("tap_zohocampaigns.api.wire.xml")
     try:
         return xml.parse(text)
     except ValueError as error:
