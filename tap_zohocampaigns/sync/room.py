@@ -49,7 +49,8 @@ class Room:
 
     @property
     def _has_disk(self) -> bool:
-        return not self._disk_full and (self._disk is None or self._disk.size < _DISK)
+        used = self._disk.size if self._disk else 0
+        return not self._disk_full and used < _DISK
 
     def keep(self, batch: Batch, *, urgent: bool) -> Kept | None:
         """Return what stands for a batch; None if there is no room for it.

@@ -16,7 +16,7 @@ from tap_zohocampaigns import streams
 from tap_zohocampaigns.singer.shutdown import Shutdown
 from tap_zohocampaigns.sync.notes import LineNote
 from tap_zohocampaigns.sync.prefetch import Prefetch
-from tap_zohocampaigns.sync.units import Batch, Fork
+from tap_zohocampaigns.sync.units import Batch
 from tap_zohocampaigns.sync.workers import Workers, begin
 from tests.support.taps import run_tap
 
