@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_zohocampaigns.sync.spool import Spool, Spooled
-from tap_zohocampaigns.sync.units import Batch
+from tap_zohocampaigns.sync.spool import Spool
+from tap_zohocampaigns.sync.units import Batch, OnDisk
 
 if t.TYPE_CHECKING:
-    from tap_zohocampaigns.sync.notes import Note
+    from tap_zohocampaigns.sync.units import Kept
 
 # How many rows of a stream may wait in memory; a page has 500.
 _ROOM = 10_000
 # How many bytes of a stream may wait on disk; about a million rows.
 _DISK = 256 << 20
-
-
-class OnDisk(t.NamedTuple):
-    """A batch whose rows are on disk."""
-
-    rows: tuple[()]
-    note: Note | None
-    place: Spooled
-
-
-Kept: t.TypeAlias = Batch | OnDisk
 
 
 class Room:

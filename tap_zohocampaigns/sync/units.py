@@ -10,8 +10,9 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.notes import Note
-    from tap_zohocampaigns.sync.room import Kept
+    from tap_zohocampaigns.sync.spool import Spooled
 
+    Kept: t.TypeAlias = "Batch | OnDisk"
     Steps: t.TypeAlias = Iterator["Batch | Fork"]
 
 
@@ -20,6 +21,14 @@ class Batch(t.NamedTuple):
 
     rows: list[Row]
     note: Note | None = None
+
+
+class OnDisk(t.NamedTuple):
+    """A batch whose rows are on disk."""
+
+    rows: tuple[()]
+    note: Note | None
+    place: Spooled
 
 
 class Fork(t.NamedTuple):

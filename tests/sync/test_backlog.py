@@ -5,13 +5,13 @@ from __future__ import annotations
 import typing as t
 
 from tap_zohocampaigns.sync.backlog import Backlog
-from tap_zohocampaigns.sync.room import OnDisk, Room
-from tap_zohocampaigns.sync.units import Batch, Fork
+from tap_zohocampaigns.sync.room import Room
+from tap_zohocampaigns.sync.units import Batch, Fork, OnDisk, Unit
 
 if t.TYPE_CHECKING:
     import pytest
 
-    from tap_zohocampaigns.sync.units import Steps, Unit
+    from tap_zohocampaigns.sync.units import Steps
 
 
 def batch(count: int = 10) -> Batch:
@@ -78,10 +78,10 @@ def test_without_room_only_what_is_needed_next_is_read(
     assert backlog.keep(late, batch())
     assert places(backlog) == []
     assert not backlog.may_begin
-    first = backlog.needed = backlog.take(item)
-    assert not isinstance(first, Batch)
+    first = backlog.take(item)
+    assert isinstance(first, Unit)
+    backlog.needed = first
     assert backlog.next() is first
-    assert first
     assert backlog.keep(first, batch())
     # Its second page is not needed yet.
     assert not backlog.keep(first, batch())
@@ -97,7 +97,6 @@ def test_rows_go_to_disk_only_while_nobody_takes_them(
     room = Room()
     room.idle = False
     assert room.keep(batch(), urgent=False) == batch()
-    assert room.crowded
     assert room.keep(batch(), urgent=False) is None
     assert room.keep(batch(), urgent=True) == batch()
     room.idle = True
