@@ -140,6 +140,13 @@ class Backlog:
         entry = unit.entries.popleft()
         return entry if isinstance(entry, Unit) else self.room.take(entry)
 
+    def close(self) -> None:
+        """Forget all units, so that no thread does what they have asked for ahead."""
+        self._ready.clear()
+        self._waiting.clear()
+        self._opening.clear()
+        self.room.close()
+
     def drop(self, unit: Unit) -> None:
         """Let go of a unit: nobody takes what it has."""
         unit.dropped = True

@@ -83,7 +83,7 @@ class Prefetch(t.Generic[Item]):
         with self._changed:
             self._closed = True
             self._queue.clear()
-            self._backlog.room.close()
+            self._backlog.close()
             self._changed.notify_all()
 
     def _work(self) -> None:

@@ -59,8 +59,8 @@ class Room:
         """Return a batch that was kept, and make room for others."""
         batch = kept
         if isinstance(kept, OnDisk):
-            rows = self._disk.load(kept.place) if self._disk else []
-            batch = Batch(rows, kept.note)
+            disk = t.cast("Spool", self._disk)
+            batch = Batch(disk.load(kept.place), kept.note)
         self.drop(kept)
         return t.cast("Batch", batch)
 
@@ -72,12 +72,12 @@ class Room:
             if not self._on_disk:
                 # The file only grows, so begin with another one.
                 self.close()
+                self._disk = None
 
     def close(self) -> None:
         """Delete the file."""
         if self._disk:
             self._disk.close()
-            self._disk = None
 
     def _spill(self, batch: Batch) -> OnDisk | None:
         if self._disk is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 from collections import Counter
 from contextvars import copy_context
 from copy import deepcopy
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -200,6 +202,32 @@ def test_another_thread_takes_the_place_of_one_that_waits() -> None:
 
     copy_context().run(run)
     assert eventually(lambda: not workers())
+
+
+def test_closing_drops_the_pages_that_were_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tap_zohocampaigns.sync.room._ROOM", 1)
+    monkeypatch.setattr("tap_zohocampaigns.sync.room._DISK", 0)
+    released, asked = threading.Event(), list[int]()
+
+    def read(_: int) -> Steps:
+        first = begin(partial(released.wait, PATIENCE))
+        others = [begin(partial(asked.append, 1)) for _ in range(3)]
+        yield Batch(rows(1))
+        yield Batch(rows(1))
+        assert [first, *others]
+
+    reading = Prefetch(lambda: range(1), read, 2, Workers(1))
+    reading.start()
+    room = reading._backlog.room  # noqa: SLF001
+    assert eventually(lambda: room.crowded)
+    time.sleep(0.01)
+    reading.close()
+    assert eventually(lambda: len(workers()) == 1)
+    released.set()
+    assert eventually(lambda: not workers())
+    assert asked == []
 
 
 def without_clock(output: Output) -> list[dict[str, t.Any]]:
