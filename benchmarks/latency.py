@@ -47,6 +47,8 @@ class Sync(t.NamedTuple):
     """A finished sync."""
 
     seconds: float
+    calling: float
+    """Seconds from the first call to the last answer."""
     records: int
     calls: Counter[str]
 
@@ -107,9 +109,10 @@ class Bench:
             output = lines([TAP, *options, *self.catalog_options[streams]])
             records = sum(line.startswith(b'{"type":"RECORD"') for line in output)
             seconds = time.perf_counter() - start
-            return Sync(
-                seconds, records, Counter(call.endpoint for call in service.calls)
-            )
+            times = [call.at for call in service.calls]
+            calling = max(times) + latency - min(times)
+            calls = Counter(call.endpoint for call in service.calls)
+            return Sync(seconds, calling, records, calls)
 
 
 def bound(
@@ -135,6 +138,7 @@ def main(latency: float, concurrency: list[int], times: int) -> None:
         f"time, concurrency {concurrency[0]} = 1",
         "time, largest alone = 1",
         "time, bound = 1",
+        "first call to last answer, bound = 1",
         "bound",
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -156,6 +160,7 @@ def main(latency: float, concurrency: list[int], times: int) -> None:
                     cells = [str(number), streams, str(result.calls.total())]
                     cells += [str(max(result.calls.values()))]
                     cells += [f"{result.seconds / ratio:.2f}" for ratio in ratios]
+                    cells += [f"{result.calling / least:.2f}"]
                     cells += [f"{least:.1f} s, {limited_by}"]
                     print(f"| {' | '.join(cells)} |", flush=True)
             print()
