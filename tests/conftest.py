@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import typing as t
+from collections import defaultdict
 from functools import partial
 
 import hypothesis
@@ -16,6 +18,7 @@ from tests.support.model import ModelTest
 from tests.support.network import Clock, FakeNetwork
 from tests.support.scripted_account import ScriptedAccount
 from tests.support.taps import NOW, account_at, run_tap
+from tests.support.threads import eventually, reading_threads
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,12 +31,47 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark cases as slow that `quick_cases` leaves out of the quick run."""
+    cases: defaultdict[t.Any, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        mark = item.get_closest_marker("quick_cases")
+        slow = item.get_closest_marker("slow")
+        if mark and not slow and isinstance(item, pytest.Function):
+            cases[item.module, item.originalname].append(item)
+    for all_cases in cases.values():
+        mark = all_cases[0].get_closest_marker("quick_cases")
+        assert mark
+        # They are spread, so that each of several parameters has other values.
+        step = -(-len(all_cases) // mark.args[0])
+        for number, item in enumerate(all_cases):
+            if number % step:
+                item.add_marker(pytest.mark.slow)
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start cache their bytecode.
+
+    Without a cache, each start takes three times as long, and there are hundreds.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test its own ledger, apart from the user's."""
     folder = tmp_path / "state"
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left() -> Iterator[None]:
+    """Fail a test whose run ended, while threads of it still read."""
+    yield
+    ended = eventually(lambda: not reading_threads())
+    assert ended, f"These threads still read: {reading_threads()}"
 
 
 @pytest.fixture(scope="session")

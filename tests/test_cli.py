@@ -43,6 +43,7 @@ def run_with_unread_stdout(*command: str) -> subprocess.CompletedProcess[bytes]:
         os.close(write_end)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "arguments",
     [(), ("--discover",), ("plan",), ("--about",), ("--test",), ("--version",)],
@@ -61,6 +62,7 @@ def test_tap_reports_that_its_stdout_is_not_read(
     assert "\n\n" not in stderr
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("program", [TARGET, SOURCE])
 def test_target_and_source_report_that_their_stdout_is_not_read(program: str) -> None:
     argument = "--about" if program == TARGET else "spec"
@@ -86,6 +88,7 @@ def test_full_disk_is_reported(tmp_path: Path) -> None:
     assert "no space left" in line
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("arguments", [(), ("--discover",), ("plan",)])
 def test_closed_stdout_is_reported(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = tmp_path / "config.json"
@@ -138,6 +141,7 @@ def test_error_message_is_the_only_and_last_error_line(
     assert len(error_messages(stderr)) == 1
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("argument", ["--test", "--test=schema"])
 def test_successful_connection_test_logs_no_error(
     tmp_path: Path, argument: str
@@ -146,6 +150,7 @@ def test_successful_connection_test_logs_no_error(
     assert error_messages(stderr) == []
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("argument", ["--test", "plan", "--config"])
 def test_all_wrong_settings_are_reported_in_one_line(
     tmp_path: Path, argument: str
@@ -181,6 +186,7 @@ def run_patched(
     )
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     ("function", "argument"),
@@ -231,6 +237,7 @@ def test_interrupt_while_the_program_starts_prints_no_traceback() -> None:
 # Stream maps.
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "maps",
     [

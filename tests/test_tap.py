@@ -55,6 +55,7 @@ def test_every_record_follows_the_schema_of_its_stream(
             assert message["stream"] in announced
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
@@ -82,6 +83,7 @@ def test_error_names_the_wrong_setting_and_hides_its_value(
     assert "secret@" not in stderr
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
@@ -104,6 +106,7 @@ def test_error_names_the_setting_that_zoho_refuses(
         assert service.config[secret] not in stderr + stdout
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("argument", ["--config", "--state", "--catalog"])
 def test_invalid_json_file_causes_one_error(tmp_path: Path, argument: str) -> None:
     broken = tmp_path / "broken.json"
@@ -136,6 +139,7 @@ def test_unknown_code_fails_the_run_and_shows_no_address(
     assert "aaaabbbb" not in stderr
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_no_log_level_shows_a_secret(
     tmp_path: Path, service: Service, format_: str

@@ -113,7 +113,10 @@ class ZohoStream(PartStream):
                 self.stream_state.update(before)
             self.run.leave_out(self.name, str(error))
         except GeneratorExit:
+            # Rows that can't be written end the run; a connection test has enough rows.
             self.reading.close()
+            if not self.connection_test:
+                self.run.end()
             raise
         except BaseException as error:
             self.run.end()

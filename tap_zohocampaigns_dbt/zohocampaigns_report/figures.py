@@ -133,14 +133,15 @@ def lists(growth: Rows) -> Rows:
     found = []
     for rows in by_list.values():
         first, last = rows[0], rows[-1]
+        later = rows[1:]
         known = first["active"] is not None and last["active"] is not None
         found.append(
             {
                 **last,
                 "first_counted_on": first["counted_on"],
                 "net": last["active"] - first["active"] if known else None,
-                "joined": total(rows, "joined") if len(rows) > 1 else None,
-                "left_list": total(rows, "left_list") if len(rows) > 1 else None,
+                "joined": known_total(later, "joined") if later else None,
+                "left_list": known_total(later, "left_list") if later else None,
                 "counts": [(row["counted_on"], row["active"]) for row in rows],
             }
         )

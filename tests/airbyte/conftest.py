@@ -87,9 +87,7 @@ def airbyte_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def offline_environment() -> dict[str, str]:
     """Return environment variables that keep Airbyte's packages offline."""
-    # Airbyte's packages are large, so let Python cache their bytecode.
-    removed = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(removed)}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     return clean | {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
 
 

@@ -72,6 +72,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_failed_check_reports_the_error_of_the_tap(
     tmp_path: Path, service: Service, failure: Failure
@@ -331,6 +332,7 @@ def test_malformed_file_is_named(
     assert not service.calls
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("command", ["spec", "read"])
 def test_closed_stdout_ends_the_run_with_a_message(
     service: Service, process: t.Any, configure: Configure, command: str

@@ -298,6 +298,7 @@ def rows(messages: Messages) -> dict[str, int]:
     return {name: len(records) for name, records in messages.records.items()}
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "mode", ["append", "overwrite", "append_dedup", "overwrite_dedup"]
 )

@@ -33,6 +33,7 @@ def test_connect_needs_only_the_settings_and_sends_nothing(
         connect(json.loads(json.dumps(CONFIG)) | {"api_url": "http://example.com"})
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("echo", ["echo", "silent"])
 @pytest.mark.parametrize(("size", "clamp"), [(500, 50), (40, None), (100, 100)])

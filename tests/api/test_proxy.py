@@ -17,6 +17,7 @@ from tests.support.target import list_without_form, record, schema, small_accoun
 BIN = Path(sys.executable).parent
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "HTTP_PROXY"])
 @pytest.mark.parametrize(
     ("command", "settings"),

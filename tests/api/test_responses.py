@@ -68,6 +68,7 @@ EVERYTHING: dict[str, object] = {
 }
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 def test_no_published_code_looks_like_an_empty_account(

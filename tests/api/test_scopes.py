@@ -71,6 +71,7 @@ def test_the_code_calls_no_other_endpoint() -> None:
     assert named - {""} == {*READS}
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("missing", [CONTACTS, CAMPAIGNS])
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_streams_whose_scope_is_missing_are_left_out(

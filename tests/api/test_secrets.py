@@ -99,6 +99,7 @@ def test_no_secret_and_no_contact_is_shown_or_logged(
     assert [planted for planted in PLANTED if planted in shown] == []
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("answer", TOKEN_LEAKS.values(), ids=TOKEN_LEAKS)
 def test_no_answer_of_the_token_service_shows_a_secret(
     answer: Answer | None, clock: Clock, caplog: pytest.LogCaptureFixture

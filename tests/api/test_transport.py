@@ -197,6 +197,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("trickle", TRICKLES)
 def test_a_slow_answer_ends_after_request_timeout(

@@ -58,6 +58,7 @@ def test_unreadable_env_file_is_named(
     assert "planted" not in str(caught.value)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("format_", ["text", "json"])
 def test_command_reads_the_env_file(tmp_path: Path, format_: str) -> None:
     (tmp_path / ".env").write_text("TAP_ZOHOCAMPAIGNS_DATA_CENTER=eu\n")

@@ -143,6 +143,7 @@ def test_catalog_file_is_checked(account: LivingAccount, tmp_path: Path) -> None
         assert the_fault(run_checks(service, catalog=str(path))).result is Result.FAILED
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("settings", "status"),
     [({}, 0), ({"other": 1}, 1), ({"page_size": 0}, 2)],

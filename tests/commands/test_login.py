@@ -344,6 +344,7 @@ def test_unwritable_env_file_is_reported(tmp_path: Path) -> None:
         env_file.write(tmp_path / "nowhere" / ".env", {"A": "1"})
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("prints", [True, False])
 def test_command_writes_settings_for_the_tap(
     tmp_path: Path, account: LivingAccount, *, prints: bool

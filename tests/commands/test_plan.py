@@ -200,6 +200,7 @@ def test_command_prints_a_plan(
     assert plan["rows"] == len(account.lists())
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

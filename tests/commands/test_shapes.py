@@ -358,6 +358,7 @@ def rows_read(folder: Path, service: Service, data_format: str) -> Counter[str]:
     return Counter(m["stream"] for m in messages if m["type"] == "RECORD")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("data_format", FORMATS)
 def test_the_tap_reads_answers_that_a_report_describes(
     tmp_path: Path, data_format: str

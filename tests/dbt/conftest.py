@@ -5,11 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from tempfile import NamedTemporaryFile
 
 import psycopg
 import pytest
@@ -26,7 +24,7 @@ from tests.support.dbt import (
     postgres_tables,
     report,
 )
-from tests.support.image import UV
+from tests.support.loading.loaders import LOADERS, Place
 from tests.support.taps import NOW, Output
 
 if t.TYPE_CHECKING:
@@ -98,37 +96,8 @@ def write_files(world: World, messages: str) -> None:
 
 def load_both(messages: str, files: Path, database: str) -> None:
     """Load messages into the files of a folder, and into a database."""
-    load(
-        *("target-jsonl", "target-jsonl"),
-        {"destination_path": str(files), "do_timestamp_file": False},
-        messages,
-    )
-    load(
-        *("meltanolabs-target-postgres", "target-postgres"),
-        {"sqlalchemy_url": database, "default_target_schema": "zohocampaigns"},
-        messages,
-    )
-
-
-def load(
-    loader: str, executable: str, settings: dict[str, t.Any], messages: str
-) -> None:
-    """Load messages with a loader of PyPI."""
-    with NamedTemporaryFile("w", suffix=".json") as config:
-        json.dump(settings, config)
-        config.flush()
-        done = subprocess.run(
-            [
-                *(UV, "tool", "run", "-q", "--from", loader, executable),
-                *("--config", config.name),
-            ],
-            input=messages,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-    assert done.returncode == 0, done.stderr
+    LOADERS["jsonl"].load(messages, Place(files))
+    LOADERS["postgres"].load(messages, Place(files, database))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def warehouse() -> Iterator[str]:
 def test_the_dag_of_one_account_loads_it_and_prints_no_secret(
     tmp_path: Path, project: Path, warehouse: str
 ) -> None:
-    # As the README says; two plugins are enough.
+    # As the README says.
     plugins = ("tap-zohocampaigns", "target-postgres")
     subprocess.run([HERE / "meltano", "install", *plugins], cwd=project, check=True)
     account = LivingAccount(clock=lambda: NOW, contacts=60, campaigns=3)

@@ -82,6 +82,7 @@ def test_invalid_path_is_an_error(path: str) -> None:
         files.load("state", path)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["is missing", "is not JSON"])
 def test_every_command_reports_a_bad_file_in_one_line(
@@ -123,6 +124,7 @@ def test_file_without_read_permission_is_an_error(
         files.load("state", str(tmp_path))
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("content", ["[]", '"text"', "1", "null", "true"])
 def test_config_must_be_an_object(tmp_path: Path, content: str) -> None:
     _, stderr = run_tap_command(tmp_path, content, status=1)
@@ -191,6 +193,7 @@ def test_malformed_state_is_an_error_before_the_run(state: t.Any) -> None:
     assert str(raised.value).endswith("or none to read everything.")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("state", [[], {"bookmarks": None}])
 def test_every_command_reports_a_malformed_state_in_one_line(
     service: Service, tmp_path: Path, state: t.Any
@@ -233,6 +236,7 @@ def catalog_of(*names: str) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", catalog)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("catalog", [{"streams": []}, None])
 def test_catalog_without_selected_streams_is_reported_in_one_line(
     service: Service, tmp_path: Path, catalog: t.Any

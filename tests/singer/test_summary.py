@@ -209,6 +209,7 @@ def test_a_run_that_is_stopped_by_a_signal_has_a_summary(
     assert seen == ["old"]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "name", ["missing/summary.json", "config.json/summary.json", "folder"]
 )

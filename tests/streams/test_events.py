@@ -234,6 +234,7 @@ def test_a_scheduled_campaign_does_not_hide_updated_details(
     ]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("form", FORMATS)
 def test_contacts_without_event_times_leave_the_stream_out_of_the_run(
     account: LivingAccount, caplog: pytest.LogCaptureFixture, form: str

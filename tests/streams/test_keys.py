@@ -81,6 +81,7 @@ def part_of(call: Call) -> str:
     return "/".join(call.params[name] for name in names if name in call.params)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("form", ["json", pytest.param("xml", marks=SLOW)])
 @pytest.mark.parametrize("value", ["null", *SLOW_INVALID_KEYS], ids=str)
 @pytest.mark.parametrize("stream", CONTACTS)
@@ -210,6 +211,7 @@ STREAM_CASES: list[StreamCase] = [
 ]
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("value", INVALID_KEYS, ids=str)
 @pytest.mark.parametrize("case", STREAM_CASES, ids=lambda case: case[0])
 def test_rows_without_key_are_skipped_in_every_stream(

@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from tests.support.taps import Output, Record, Sync
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("size", [1, 2, 3, 500])
 def test_every_page_size_reads_every_row_once(
     sync: Sync, service: Service, output: Output, size: int
@@ -92,6 +93,7 @@ def serve_in_pages(
     service.intercept = intercept
 
 
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize(
     "caps", [[200], [1], [7], [20], [100], [100, 50], [20, 7, 1, 30]]
 )

@@ -83,6 +83,7 @@ def runs(request: pytest.FixtureRequest, account: LivingAccount) -> Runs:
 # Records.
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("stream", SAME_STREAMS)
 def test_records_are_the_same_as_in_version_1_1(runs: Runs, stream: str) -> None:
     assert runs.old.records[stream] == runs.new.records[stream]
@@ -432,6 +433,7 @@ def test_the_token_is_never_printed_or_stored(
         assert secret.encode() not in path.read_bytes()
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("version", ["1", "1.1"])
 def test_the_version_can_be_set_in_the_environment(
     tmp_path: Path, v1_service: Service, version: str

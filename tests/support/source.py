@@ -16,6 +16,7 @@ from airbyte_protocol_dataclasses.models import AirbyteMessage
 from tap_zohocampaigns.airbyte.messages import plain
 from tap_zohocampaigns.airbyte.source import run
 from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.support.capture import captured
 from tests.support.taps import Output
 
 Json: t.TypeAlias = dict[str, t.Any]
@@ -130,8 +131,4 @@ def read_all(config: Json, state: Json | None = None) -> Output:
     tap = TapZohoCampaigns(config=dict(config), catalog=catalog, state=state)
     for stream in tap.streams.values():
         stream.selected = True
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(stdout):
-        tap.sync_all()
-    stdout.seek(0)
-    return Output(stdout.read())
+    return Output(captured(tap.sync_all))

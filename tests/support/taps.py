@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import typing as t
 from collections import defaultdict
-from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tap_zohocampaigns.sandbox import LivingAccount
 from tap_zohocampaigns.tap import TapZohoCampaigns
+from tests.support.capture import captured
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,8 +67,4 @@ def run_tap(
     if selected:
         for name, stream in tap.streams.items():
             stream.selected = name in selected
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(stdout):
-        tap.sync_all()
-    stdout.seek(0)
-    return Output(stdout.read())
+    return Output(captured(tap.sync_all))

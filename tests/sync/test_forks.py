@@ -20,14 +20,8 @@ from tap_zohocampaigns.sync.prefetch import Prefetch
 from tap_zohocampaigns.sync.units import Batch, Fork
 from tap_zohocampaigns.sync.workers import Workers, begin, current_workers
 from tests.support.taps import run_tap
-from tests.sync.test_prefetch import (
-    PATIENCE,
-    BrokenError,
-    collect,
-    eventually,
-    rows,
-    workers,
-)
+from tests.support.threads import PATIENCE, eventually, reading_threads
+from tests.sync.test_prefetch import BrokenError, collect, rows
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +92,7 @@ def test_forks_change_no_batch_and_no_error(
         reading = Prefetch(items, read, threads)
         assert collect(reading, skipped) == expected
         reading.close()
-        assert eventually(lambda: not workers())
+        assert eventually(lambda: not reading_threads())
 
 
 def test_what_an_item_forks_into_is_read_at_once() -> None:
@@ -140,7 +134,7 @@ def test_an_error_waits_for_nothing_behind_it() -> None:
     assert not released.is_set()
     reading.close()
     released.set()
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 @pytest.mark.parametrize("threads", [2, 8])
@@ -201,7 +195,7 @@ def test_another_thread_takes_the_place_of_one_that_waits() -> None:
         last.result(PATIENCE)
 
     copy_context().run(run)
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 def test_closing_drops_the_pages_that_were_not_begun(
@@ -224,9 +218,9 @@ def test_closing_drops_the_pages_that_were_not_begun(
     assert eventually(lambda: room.crowded)
     time.sleep(0.01)
     reading.close()
-    assert eventually(lambda: len(workers()) == 1)
+    assert eventually(lambda: len(reading_threads()) == 1)
     released.set()
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
     assert asked == []
 
 

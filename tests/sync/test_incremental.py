@@ -241,6 +241,7 @@ def test_members_who_enter_an_empty_segment_are_written() -> None:
     assert compared.to_write(entered) == entered
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("known", [False, True], ids=["first", "again"])
 def test_memory_does_not_grow_with_the_members_of_a_segment(
     service: Service, monkeypatch: pytest.MonkeyPatch, *, known: bool

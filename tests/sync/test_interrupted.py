@@ -48,6 +48,7 @@ class Run:
         return Output(self.out.read_text())
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("where", ["in a call", "in a wait"])
 def test_a_signal_ends_the_run_and_saves_its_state(

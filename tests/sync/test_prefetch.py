@@ -19,14 +19,12 @@ from tap_zohocampaigns.sync.prefetch import Prefetch
 from tap_zohocampaigns.sync.units import Batch
 from tap_zohocampaigns.sync.workers import Workers, begin
 from tests.support.taps import run_tap
+from tests.support.threads import PATIENCE, eventually, reading_threads
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_zohocampaigns.sandbox import Call, Service
-
-# A timeout for busy machines; a passing test does not reach it.
-PATIENCE = 30.0
 
 BATCHES = st.lists(st.integers(0, 3), max_size=4)
 
@@ -37,17 +35,6 @@ class BrokenError(Exception):
 
 def rows(count: int, name: object = "") -> list[dict[str, t.Any]]:
     return [{"row": f"{name}-{number}"} for number in range(count)]
-
-
-def workers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if "_work" in thread.name]
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def collect(reading: Prefetch[int], skipped: frozenset[int]) -> list[object]:
@@ -94,7 +81,7 @@ def test_threads_do_not_change_the_batches_or_their_order(
         reading = Prefetch(items, read, threads)
         assert collect(reading, skipped) == expected
         reading.close()
-        assert eventually(lambda: not workers())
+        assert eventually(lambda: not reading_threads())
 
 
 def test_items_are_read_concurrently() -> None:
@@ -138,7 +125,7 @@ def test_the_number_of_prefetched_rows_is_limited(
             assert row_count <= (item * 100 + number) * 10 + 260
         assert number == 99
     assert row_count == 3000
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 def test_closing_a_prefetch_ends_its_threads() -> None:
@@ -149,9 +136,9 @@ def test_closing_a_prefetch_ends_its_threads() -> None:
     reading = Prefetch(lambda: range(9), read, 3)
     _, batches = next(iter(reading))
     assert len(next(batches).rows) == 5000
-    assert 1 <= len(workers()) <= 3
+    assert 1 <= len(reading_threads()) <= 3
     reading.close()
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 def test_a_skipped_item_is_not_read_further(
@@ -172,7 +159,7 @@ def test_a_skipped_item_is_not_read_further(
     item, batches = next(units)
     assert (item, [len(batch.rows) for batch in batches]) == (1, [1])
     assert list(units) == []
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 def test_skipped_items_free_their_threads_for_later_items(
@@ -201,7 +188,7 @@ def test_a_run_has_about_as_many_threads_as_concurrent_calls(
 
     def intercept(_: Call) -> None:
         nonlocal max_threads
-        max_threads = max(max_threads, len(workers()))
+        max_threads = max(max_threads, len(reading_threads()))
 
     large_service.intercept = intercept
     records = run_tap(large_service, concurrency=concurrency).records
@@ -209,6 +196,7 @@ def test_a_run_has_about_as_many_threads_as_concurrent_calls(
     assert concurrency / 2 <= max_threads < 2 * concurrency + len(streams.STREAMS)
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "concurrency", [1, 2, 4, pytest.param(64, marks=pytest.mark.slow)]
 )
@@ -258,7 +246,7 @@ def test_streams_share_their_threads_without_deadlock(
         ]
     limit = len(prefetches) + 2 * concurrency - 1 if concurrency > 1 else 0
     assert max_threads <= limit
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 def test_all_threads_help_the_last_unfinished_stream() -> None:
@@ -289,7 +277,7 @@ def test_a_blocked_stream_does_not_block_others() -> None:
     blocked = Prefetch(lambda: range(9), wait, 4, pool)
     active = Prefetch(lambda: range(9), read, 4, pool)
     blocked.start()
-    assert eventually(lambda: len(workers()) == 4)
+    assert eventually(lambda: len(reading_threads()) == 4)
     row_counts = [len(batch.rows) for _, batches in active for batch in batches]
     assert row_counts == [*range(9)]
     assert not released.is_set()
@@ -318,7 +306,7 @@ def test_workers_leave_a_stream_without_room_and_return_to_it(
     active = Prefetch(lambda: range(8), read, 4, pool)
     assert sum(len([*batches]) for _, batches in active) == 8
     assert sum(len([*batches]) for _, batches in full) == 40
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
 
 
 def test_work_whose_result_is_dropped_is_not_started() -> None:
@@ -336,7 +324,7 @@ def test_work_whose_result_is_dropped_is_not_started() -> None:
 
     reading = Prefetch(lambda: range(1), read, 2, pool)
     assert sum(len([*batches]) for _, batches in reading) == 2
-    assert eventually(lambda: not workers())
+    assert eventually(lambda: not reading_threads())
     assert started == [1]
 
 
@@ -352,7 +340,7 @@ def test_with_one_thread_nothing_is_prefetched() -> None:
     for item, batches in reading:
         assert read_items == [*range(item)]
         next(batches)
-    assert not workers()
+    assert not reading_threads()
 
 
 def test_work_in_a_thread_returns_its_result_or_raises_its_error() -> None:

@@ -222,6 +222,7 @@ def test_the_lists_of_a_deleted_campaign_are_not_current(
     assert scenario.warehouse.snapshots[f"campaign_lists/{key}"]["deleted"]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("stream", ["campaign_details", "campaign_reports"])
 def test_the_state_does_not_grow_with_the_age_of_an_account(
     scenario: Scenario, stream: str

@@ -50,6 +50,7 @@ def test_a_change_already_in_effect_is_a_success(
     assert result.status == 0
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("bare", [True, False])
 @pytest.mark.parametrize(
     ("stream", "code", "message"),

@@ -313,6 +313,7 @@ class Life:
         }
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_each_contact_ends_with_the_status_of_the_input(batch: int) -> None:
     for seed in range(batch, LIVES, BATCHES):

@@ -95,6 +95,7 @@ TARGET = (
 )
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("redirection", "message"),
     [(">&-", "Stdout is closed"), ("<&-", "Stdin is closed")],

@@ -324,6 +324,7 @@ def test_attributes_count_as_elements(monkeypatch: pytest.MonkeyPatch) -> None:
         parse_envelope(text)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("piece", [b"<a/>", b"<a b=''/>", b"<fl val=''>1</fl>"])
 def test_the_largest_body_may_not_be_full_of_elements(piece: bytes) -> None:
     start, end = b"<response><code>0</code>", b"</response>"

@@ -14,7 +14,7 @@ from tests.support.loading.compare import NOTHING, Loss
 from tests.support.taps import ROOT
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tests.support.loading.compare import Stored
@@ -72,22 +72,37 @@ class Loader:
         """
         config = place.folder / "config.json"
         config.write_text(json.dumps(self.settings(place)))
-        done = subprocess.run(
-            [
-                *(UV, "tool", "run", "--quiet", "--python", PYTHON),
-                *(word for package in self.besides for word in ("--with", package)),
-                *("--from", self.package, self.executable, "--config", config),
-            ],
-            input=messages,
-            cwd=place.folder,
-            env=os.environ | self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
+        command = (
+            *(UV, "tool", "run", "--quiet", "--python", PYTHON),
+            *(word for package in self.besides for word in ("--with", package)),
+            *("--from", self.package, self.executable, "--config", str(config)),
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return fed(command, messages, place.folder, self.environment)
+
+
+def fed(
+    command: Sequence[str],
+    messages: str,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command with messages as its input in a folder; return what it wrote.
+
+    Raises:
+        AssertionError: It failed.
+    """
+    done = subprocess.run(
+        command,
+        input=messages,
+        cwd=folder,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def jsonl(place: Place) -> dict[str, t.Any]:
@@ -239,19 +254,10 @@ def snowflake_columns(messages: str, folder: Path) -> list[tuple[str, str, str]]
             | {"database": "ZOHO", "default_target_schema": SCHEMA.upper()}
         )
     )
-    done = subprocess.run(
-        [
-            *(UV, "run", "--quiet", "--no-project", "--python", PYTHON),
-            *(word for package in SNOWFLAKE for word in ("--with", package)),
-            *("python", OUTSIDE / "snowflake_tables.py", "--config", config),
-        ],
-        input=messages,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
+    command = (
+        *(UV, "run", "--quiet", "--no-project", "--python", PYTHON),
+        *(word for package in SNOWFLAKE for word in ("--with", package)),
+        *("python", str(OUTSIDE / "snowflake_tables.py"), "--config", str(config)),
     )
-    assert done.returncode == 0, done.stderr
-    return t.cast(
-        "list[tuple[str, str, str]]", json.loads(done.stdout.splitlines()[-1])
-    )
+    lines = fed(command, messages, folder).splitlines()
+    return t.cast("list[tuple[str, str, str]]", json.loads(lines[-1]))

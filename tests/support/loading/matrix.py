@@ -53,8 +53,8 @@ def place_for(name: str, folder: Path) -> Iterator[Place]:
         with postgres("warehouse") as url:
             yield Place(folder, f"{url}/warehouse")
     elif needs == "s3":
-        with s3_server(name) as url:
-            yield Place(folder, url, name)
+        with s3_server() as (url, bucket):
+            yield Place(folder, url, bucket)
     else:
         yield Place(folder)
 

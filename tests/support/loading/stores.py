@@ -8,6 +8,7 @@ import subprocess
 import typing as t
 from contextlib import contextmanager
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import boto3
 import psycopg
@@ -121,18 +122,17 @@ def postgres_tables(place: Place, feed: Feed) -> Stored:
 
 
 @contextmanager
-def s3_server(bucket: str) -> Iterator[str]:
-    """Serve an S3 with a bucket; yield its URL.
-
-    All servers of a process have the same buckets.
-    """
+def s3_server() -> Iterator[tuple[str, str]]:
+    """Serve an S3 with an empty bucket; yield its URL and the bucket's name."""
+    # All servers of a process have the same buckets.
+    bucket = f"bucket-{uuid4()}"
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     try:
         client(url).create_bucket(Bucket=bucket)
-        yield url
+        yield url, bucket
     finally:
         server.stop()
 
