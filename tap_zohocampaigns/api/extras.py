@@ -12,8 +12,11 @@ if t.TYPE_CHECKING:
 
 
 @contextmanager
-def needs_redis() -> Iterator[None]:
+def needs_redis(setting: str = "rate_limit_ledger") -> Iterator[None]:
     """Name the extra if an import within fails.
+
+    Args:
+        setting: The setting that names a Redis.
 
     Raises:
         SettingError: A package of the extra `redis` is missing.
@@ -22,7 +25,7 @@ def needs_redis() -> Iterator[None]:
         yield
     except ModuleNotFoundError:
         msg = (
-            "`rate_limit_ledger` names a Redis, for which a package is missing: "
+            f"`{setting}` names a Redis, for which a package is missing: "
             "install tap-zohocampaigns[redis]."
         )
         raise SettingError(msg) from None

@@ -1,17 +1,26 @@
-"""The connection to a Redis, for the ledger and for the access token."""
+"""The connection to a Redis, for the ledgers and for the access token."""
 
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 
+import backoff
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tap_zohocampaigns.api.causes import Cause, find_cause
-from tap_zohocampaigns.api.errors import FatalError
+from tap_zohocampaigns.api.errors import FatalError, SettingError
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Answer = t.TypeVar("_Answer")
+
+LEDGER: t.Final = "rate_limit_ledger"
+"""The setting of the ledger of calls, and of the access token."""
 PATIENCE: t.Final = 30.0
 """How long a server may be away while it restarts (seconds)."""
 # A server answers at once, or it is away (seconds).
@@ -131,10 +140,56 @@ def may_pass(error: redis.RedisError) -> bool:
     return fault_of(error).may_pass
 
 
-def unusable(error: redis.RedisError) -> FatalError:
-    """Return the error for a server that can't be used."""
+def unusable(error: redis.RedisError, setting: str = LEDGER) -> FatalError:
+    """Return the error for a server that can't be used.
+
+    Args:
+        error: Why it can't.
+        setting: The setting that names it.
+    """
     # The text of an error may quote the setting.
-    return _sentence(f"{fault_of(error).text} ({type(error).__name__})")
+    return _sentence(f"{fault_of(error).text} ({type(error).__name__})", setting)
+
+
+def malformed(setting: str = LEDGER) -> SettingError:
+    """Return the error for a URL that names no server."""
+    return SettingError(
+        f"`{setting}` is a malformed URL of Redis: it looks like "
+        "redis://user:password@host:6379/0, or rediss://… for TLS."
+    )
+
+
+def persist(
+    ask: Callable[[], _Answer],
+    *,
+    patience: float = PATIENCE,
+    setting: str = LEDGER,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> _Answer:
+    """Ask a server, and try again while it is away.
+
+    Args:
+        ask: Asks the server, and returns its answer.
+        patience: The longest wait (seconds).
+        setting: The setting that names the server.
+        clock: Returns the seconds of a monotonic clock.
+        sleep: Waits for some seconds.
+
+    Raises:
+        FatalError: The server can't be used.
+    """
+    waits = backoff.expo(max_value=4)
+    next(waits)
+    ends = clock() + patience
+    while True:
+        try:
+            return ask()
+        except redis.RedisError as error:
+            pause = backoff.full_jitter(next(waits))
+            if clock() + pause > ends or not may_pass(error):
+                raise unusable(error, setting) from None
+            sleep(pause)
 
 
 def evicting(policy: str) -> FatalError:
@@ -145,5 +200,5 @@ def evicting(policy: str) -> FatalError:
     )
 
 
-def _sentence(text: str) -> FatalError:
-    return FatalError(f"The Redis of `rate_limit_ledger` can't be used: {text}.")
+def _sentence(text: str, setting: str = LEDGER) -> FatalError:
+    return FatalError(f"The Redis of `{setting}` can't be used: {text}.")

@@ -93,7 +93,7 @@ def _letters(name: str) -> str:
 def account_problems(config: Mapping[str, t.Any]) -> list[str]:
     """Return why the account can't be reached: a sentence each."""
     problems = [] if config["data_center"] == SANDBOX else _credential_problems(config)
-    for name in ("rate_limit_ledger", "reject_file"):
+    for name in ("rate_limit_ledger", "sent_ledger", "reject_file"):
         try:
             Path(config.get(name) or "").expanduser()
         except RuntimeError:

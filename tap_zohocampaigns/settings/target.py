@@ -63,6 +63,16 @@ SCHEMA = th.PropertiesList(
             "Unset, it is rejected.jsonl in the user's state folder."
         ),
     ),
+    th.Property(
+        "sent_ledger",
+        th.StringType,
+        secret=True,
+        description=(
+            "Where to keep what was sent, so that later runs send only what has "
+            "changed: `file` for a file in the user's state folder, the path of "
+            "another one, or a URL redis://… or rediss://…. Unset, each run sends all."
+        ),
+    ),
     *shared.QUOTA,
     *shared.PATIENCE,
 ).to_dict()

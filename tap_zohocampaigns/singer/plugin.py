@@ -29,8 +29,6 @@ if t.TYPE_CHECKING:
 
 # The SDK reads it itself.
 _LEVEL: t.Final = "loglevel"
-# It is an option of the command line.
-_SUMMARY: t.Final = "summary"
 _WORDS: t.Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -52,6 +50,9 @@ def add_bounds(config_jsonschema: dict[str, t.Any]) -> None:
 
 class Plugin(SdkPlugin):
     """A tap or target that never shows the values of its settings."""
+
+    options: t.ClassVar[tuple[str, ...]] = ("summary",)
+    """Options of the command line that the environment can hold."""
 
     def __init__(self, **kwargs: t.Any) -> None:
         """Check the settings."""
@@ -101,6 +102,12 @@ class Plugin(SdkPlugin):
         return self.problems()
 
     @classmethod
+    def option(cls, name: str, **terms: t.Any) -> click.Option:
+        """Return an option of the command line that the environment can hold, too."""
+        variable = f"{cls.environment_prefix()}{name.removeprefix('--').upper()}"
+        return click.Option([name], envvar=variable, show_envvar=True, **terms)
+
+    @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the command, whose errors are one sentence each."""
         command = super().get_singer_command()
@@ -109,11 +116,9 @@ class Plugin(SdkPlugin):
             if option.name in {"catalog", "state"}:
                 option.type = click.STRING
         command.params.append(
-            click.Option(
-                ["--summary"],
+            cls.option(
+                "--summary",
                 metavar="FILE",
-                envvar=f"{cls.environment_prefix()}{_SUMMARY.upper()}",
-                show_envvar=True,
                 expose_value=False,
                 help="Write one line of JSON about the run into a file, at its end.",
             )
@@ -208,7 +213,9 @@ class Plugin(SdkPlugin):
             if name.startswith(prefix) and text
         )
         return {
-            name: None if name in (_LEVEL, _SUMMARY) or name.startswith(objects) else ""
+            name: None
+            if name in (_LEVEL, *cls.options) or name.startswith(objects)
+            else ""
             for name in names
             if name not in known
         }

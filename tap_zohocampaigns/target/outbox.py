@@ -22,7 +22,7 @@ from tap_zohocampaigns.target.rejects import Reject
 from tap_zohocampaigns.target.report import ALREADY, REJECTED, SENT, SKIPPED
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from tap_zohocampaigns.target.changes import Change, Key
@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.target.postponed import RetryPolicy
     from tap_zohocampaigns.target.rejects import RejectFile
     from tap_zohocampaigns.target.report import Report
+    from tap_zohocampaigns.target.selection import Selection
 
 # If this many contacts in a row get unknown codes, it is not the contacts.
 _MOST_UNKNOWN = 5
@@ -48,7 +49,7 @@ class Outbox:
         undisturbed: Callable[[], AbstractContextManager[None]],
         retries: RetryPolicy,
         bulk: bool,
-        max_writes: int | None,
+        selection: Selection,
         most_pending: int,
     ) -> None:
         """Start empty.
@@ -61,7 +62,7 @@ class Outbox:
             undisturbed: A context in which no signal ends the run.
             retries: How long a postponed contact is tried again.
             bulk: Whether several subscribers can be sent in one call.
-            max_writes: How many changes may be made; None for no limit.
+            selection: Selects which changes are sent.
             most_pending: After how many records they are sent.
         """
         self._open_sender = open_sender
@@ -69,7 +70,7 @@ class Outbox:
         self._report = report
         self._undisturbed = undisturbed
         self._bulk = bulk
-        self._max_writes = max_writes
+        self._selection = selection
         self._most_pending = most_pending
         self._states = StateQueue(emit)
         self._pending: dict[Key, PendingChange] = {}
@@ -80,7 +81,7 @@ class Outbox:
         """Records that got unknown codes since the last known answer."""
         self._last: dict[str, bytes] = {}
         """Contact -> digest of the last change that was made."""
-        self._writes = self._records = 0
+        self._records = 0
 
     def add(self, change: Change) -> None:
         """Add a change; an earlier one of the same key is not sent."""
@@ -139,31 +140,21 @@ class Outbox:
             FatalError: There are more than `max_writes`; none of them was sent.
         """
         batch = [*self._pending.values()]
-        self._check_max_writes(batch)
+        outcomes = self._selection.select(batch, self._last)
         self._pending, self._records = {}, 0
         for pending in batch:
+            if outcome := outcomes.get(pending.change.key):
+                self._leave_out(pending, outcome)
+                continue
             self._dispatch(pending)
             for due in self._postponed.due():
                 self._try_again(due)
         self._send_groups([*self._groups])
 
-    def _check_max_writes(self, batch: Iterable[PendingChange]) -> None:
-        if self._max_writes is None:
-            return
-        last, before = dict[str, bytes](), self._writes
-        for pending in batch:
-            contact, digest = pending.change.contact_id, pending.change.digest
-            if last.get(contact, self._last.get(contact)) != digest:
-                last[contact] = digest
-                self._writes += 1
-        if self._writes > self._max_writes:
-            made = f", and {before} were made before" if before else ""
-            msg = (
-                f"{self._writes - before} changes are pending, but `max_writes` allows "
-                f"{self._max_writes} in one run{made}: none of the pending ones was "
-                "sent; raise the setting if they are intended."
-            )
-            raise FatalError(msg)
+    def _leave_out(self, pending: PendingChange, outcome: str) -> None:
+        self._count(outcome, pending.change)
+        pending.answered = True
+        self._states.pass_on()
 
     def _dispatch(self, pending: PendingChange) -> None:
         """Send a change, or keep it for a call for several contacts."""

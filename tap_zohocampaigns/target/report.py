@@ -21,7 +21,11 @@ _MOST_RANGES = 20
 
 SENT, ALREADY = "sent", "already in effect"
 REJECTED, SKIPPED = "rejected", "skipped"
+UNCHANGED, REJECTED_BEFORE = "unchanged", "rejected before"
+LEFT = "left"
 _OUTCOMES = (SENT, ALREADY, REJECTED, SKIPPED)
+# They are named only if there are any.
+_FURTHER_OUTCOMES = (UNCHANGED, REJECTED_BEFORE, LEFT)
 
 
 class Report:
@@ -75,7 +79,7 @@ class Report:
         sent = "would be sent, as `dry_run` is on" if self._dry else "sent"
         logger.info("Summary: %s", self._line().replace("sent", sent, 1))
         for outcome, action in sorted(self.numbers):
-            if self._dry or outcome == REJECTED:
+            if self._dry or outcome in (REJECTED, REJECTED_BEFORE):
                 words = "to be sent" if self._dry and outcome == SENT else outcome
                 numbers = self.numbers[outcome, action]
                 logger.info("%s, %s: records %s", action, words, ranges(numbers))
@@ -83,7 +87,7 @@ class Report:
 
     def figures(self) -> Row:
         """Return what the summary of a run has about records and calls."""
-        outcomes = {name: self.count(name) for name in _OUTCOMES}
+        outcomes = {name: self.count(name) for name in (*_OUTCOMES, *_FURTHER_OUTCOMES)}
         return {
             "sentence": f"{self._line()}.",
             "rows": self.read,
@@ -94,6 +98,8 @@ class Report:
 
     def _line(self) -> str:
         counts = [f"{self.count(outcome)} {outcome}" for outcome in _OUTCOMES]
+        further = ((self.count(outcome), outcome) for outcome in _FURTHER_OUTCOMES)
+        counts += [f"{count} {outcome}" for count, outcome in further if count]
         return (
             f"{self.read} records read, {', '.join(counts)}, {self.calls.total()} calls"
         )

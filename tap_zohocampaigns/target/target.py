@@ -10,7 +10,6 @@ from functools import cached_property
 
 from singer_sdk import Target
 from singer_sdk.helpers.capabilities import TargetCapabilities
-from singer_sdk.singerlib.json import serialize_json
 
 from tap_zohocampaigns.api import versions
 from tap_zohocampaigns.api.connect import account_name, connect
@@ -27,15 +26,22 @@ from tap_zohocampaigns.singer.summary_file import collected, endpoint_figures
 from tap_zohocampaigns.target.changes import ChangeReader, InvalidRecord
 from tap_zohocampaigns.target.dry_run import DryRunSender
 from tap_zohocampaigns.target.invalid import InvalidRecords
+from tap_zohocampaigns.target.options import Options, add_options, given_options
 from tap_zohocampaigns.target.outbox import Outbox
 from tap_zohocampaigns.target.postponed import RetryPolicy
 from tap_zohocampaigns.target.reader import MessageReader
 from tap_zohocampaigns.target.rejects import Reject, RejectFile
 from tap_zohocampaigns.target.report import REJECTED, Report
+from tap_zohocampaigns.target.selection import Selection
+from tap_zohocampaigns.target.sent.opening import open_ledger
+from tap_zohocampaigns.target.sent.sender import RecordingSender
 from tap_zohocampaigns.target.sink import ContactSink, SharingTarget
+from tap_zohocampaigns.target.stdout import check_stdout, write_state
 
 if t.TYPE_CHECKING:
     import io
+
+    import click
 
     from tap_zohocampaigns.api.client import Client
     from tap_zohocampaigns.api.wire.types import Row
@@ -52,6 +58,7 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = target_settings.SCHEMA
     default_sink_class = ContactSink
     message_reader_class = MessageReader
+    options: t.ClassVar = (*Plugin.options, "full", "limit")
     # Records are checked by Zoho's rules, not by the schema of the input.
     capabilities: t.ClassVar = [
         capability
@@ -60,6 +67,8 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
     ]
     most_pending = 100_000
     """Records that are kept until they are sent: more than a day's quota allows."""
+    given = Options()
+    """The options of the command line."""
 
     def __init__(self, **kwargs: t.Any) -> None:
         """Check the settings; nothing is sent yet."""
@@ -72,10 +81,20 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
         self.report = Report(self._waiting_until, dry=self.settings["dry_run"])
         self._changes = ChangeReader(self.settings)
         self._client: Client | None = None
+        self.sent = open_ledger(
+            self.settings, clock=self.clock, sleep=self.shutdown.sleep
+        )
 
     def clock(self) -> float:
         """Return the seconds of a monotonic clock."""
         return time.monotonic()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, with the options of the target."""
+        command = super().get_singer_command()
+        add_options(command, cls.option)
+        return command
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
@@ -109,7 +128,8 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
         # One call after the other, since changes of a contact have an order.
         config = reachable(self.settings) | {"concurrency": 1}
         self._client = connect(config, endpoints=ENDPOINTS, sleep=self.shutdown.sleep)
-        return ContactWriter(self._client, self.report.calls)
+        writer = ContactWriter(self._client, self.report.calls)
+        return RecordingSender(writer, self.sent) if self.sent else writer
 
     @cached_property
     def rejects(self) -> RejectFile:
@@ -129,7 +149,11 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
                 self.settings["retry_max_seconds"], self.clock, self.shutdown.sleep
             ),
             bulk=self.version.has_call(BULK),
-            max_writes=self.settings.get("max_writes"),
+            selection=Selection(
+                self.sent.find_unchanged if self.sent and not self.given.full else None,
+                limit=self.given.limit,
+                max_writes=self.settings.get("max_writes"),
+            ),
             most_pending=self.most_pending,
         )
 
@@ -176,6 +200,8 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
                 readers,
             )
         self.rejects.end()
+        if self.sent:
+            self.sent.close()
         if self._client:
             self._client.ledger.close()
 
@@ -228,17 +254,11 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
         raise FatalError(msg)
 
     def _write_state(self, state: dict[str, t.Any]) -> None:
-        # After a dry run the same records have to come again.
-        if self.settings["dry_run"]:
+        # After a dry run, and behind a limit, the same records have to come again.
+        if self.settings["dry_run"] or self.given.limit is not None:
             return
         with self.shutdown.writing():
-            try:
-                sys.stdout.write(serialize_json(state) + "\n")
-                sys.stdout.flush()
-            except OSError as error:
-                # Otherwise the command line would end the program without a word.
-                msg = f"The state can't be written to stdout ({type(error).__name__})."
-                raise FatalError(msg) from None
+            write_state(state)
 
     def _waiting_until(self) -> float | None:
         return self._client.ledger.waiting_until() if self._client else None
@@ -255,18 +275,14 @@ class TargetZohoCampaigns(Plugin, SharingTarget):
         """Run the target; log the summary however it ends."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        if sys.stdout is None:
-            msg = (
-                "Stdout is closed, where states are passed on: leave it open, or send "
-                "it to /dev/null."
-            )
-            raise FatalError(msg)
+        check_stdout()
         if file_input:
             file_input.reconfigure(encoding="utf-8", errors="surrogateescape")
         target = cls(
             config=config.config if config else None,
             parse_env_config=bool(config and config.parse_env),
         )
+        target.given = given_options()
         # `Stopped` calls `target.end` too, in case the signal came within it.
         with saved_when_stopped():
             try:

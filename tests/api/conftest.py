@@ -1,37 +1,14 @@
-"""Real Redis servers for the stores of the quota and of tokens."""
+"""Clocks and randomness."""
 
 from __future__ import annotations
 
 import random
-import typing as t
-from pathlib import Path
 
 import pytest
 
-from benchmarks.redis_server import RedisServer
 from tests.support.zoho import (
     Clock,
 )
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Start a server for all tests; each uses its own accounts."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """Start a server that the test may stop and start."""
-    server = RedisServer(tmp_path, "planted-password")
-    yield server
-    server.kill()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tap_zohocampaigns.api.errors import ZohoError
 from tap_zohocampaigns.sandbox import LivingAccount, Reply
 from tap_zohocampaigns.sandbox.server.contactinfo import parse
 from tap_zohocampaigns.singer.shutdown import Stopped
+from tap_zohocampaigns.target.options import Options
 from tap_zohocampaigns.target.target import TargetZohoCampaigns
 from tests.support.taps import NOW
 
@@ -87,10 +88,15 @@ class RunResult(t.NamedTuple):
 def run_target(
     service: Service, messages: Iterable[Message] | str, **settings: t.Any
 ) -> RunResult:
-    """Run the target until it ends or fails; `settings` may have `most_pending`."""
+    """Run the target until it ends or fails.
+
+    `settings` may have `most_pending`, and the options of the command line.
+    """
     defaults = {"rate_limit_ledger": "memory", "dry_run": False, "retry_max_seconds": 0}
     most_pending = settings.pop("most_pending", TargetZohoCampaigns.most_pending)
+    options = Options(settings.pop("full", False), settings.pop("limit", None))
     target = TargetZohoCampaigns(config=service.config | defaults | settings)
+    target.given = options
     target.most_pending = most_pending
     text = messages if isinstance(messages, str) else as_lines(messages)
     stdout, error = io.StringIO(), None

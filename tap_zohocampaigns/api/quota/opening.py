@@ -26,11 +26,12 @@ logger = logging.getLogger("tap-zohocampaigns.quota")
 REDIS = ("redis://", "rediss://")
 
 
-def find_file(where: str | None) -> Path | None:
-    """Return the file that `rate_limit_ledger` names; None if there is no home folder.
+def find_file(where: str | None, usual: str = "quota.sqlite3") -> Path | None:
+    """Return the file that a setting names; None if there is no home folder.
 
     Args:
         where: Its path. None is a file in the user's state folder.
+        usual: The name of that file.
     """
     if where:
         return Path(where).expanduser()
@@ -39,7 +40,7 @@ def find_file(where: str | None) -> Path | None:
     except (RuntimeError, KeyError):
         return None
     # Without a home folder, an older platformdirs leaves the tilde in the path.
-    return folder / "quota.sqlite3" if folder.is_absolute() else None
+    return folder / usual if folder.is_absolute() else None
 
 
 def open_store(  # noqa: PLR0913 (clock and sleep are injected)
@@ -79,13 +80,7 @@ def open_store(  # noqa: PLR0913 (clock and sleep are injected)
             sleep=sleep,
         )
     if where and "://" in where:
-        # The rest of the URL may hold a password.
-        scheme = where.partition("://")[0]
-        msg = (
-            f"`rate_limit_ledger` is a URL of {scheme}://, which is not known: set the "
-            "path of a file, redis://…, rediss://… or memory."
-        )
-        raise SettingError(msg)
+        raise unknown_scheme(where, "rate_limit_ledger", "memory")
     path = find_file(where)
     if path is None:
         logger.warning(
@@ -94,3 +89,19 @@ def open_store(  # noqa: PLR0913 (clock and sleep are injected)
         )
         return MemoryStore(quotas, clock=clock)
     return SqliteStore(path, account, quotas, clocks=Clocks(clock))
+
+
+def unknown_scheme(where: str, setting: str, keyword: str) -> SettingError:
+    """Return the error for a URL that is not one of Redis.
+
+    Args:
+        where: The URL.
+        setting: The setting that has it.
+        keyword: A value of the setting that is neither a path nor a URL.
+    """
+    # The rest of the URL may hold a password.
+    scheme = where.partition("://")[0]
+    return SettingError(
+        f"`{setting}` is a URL of {scheme}://, which is not known: set the path of a "
+        f"file, redis://…, rediss://… or {keyword}."
+    )

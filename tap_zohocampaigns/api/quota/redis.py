@@ -11,11 +11,9 @@ import typing as t
 from contextlib import suppress
 from pathlib import Path
 
-import backoff
 import redis
 
 from tap_zohocampaigns.api import redis_server
-from tap_zohocampaigns.api.errors import SettingError
 from tap_zohocampaigns.api.quota.ledger import TICK, Ticket, Wait, new_ticket
 
 if t.TYPE_CHECKING:
@@ -81,11 +79,7 @@ class RedisStore:
             # Unknown options show only here.
             self._redis.connection_pool.make_connection()
         except (ValueError, TypeError, redis.RedisError):
-            msg = (
-                "`rate_limit_ledger` is a malformed URL of Redis: it looks like "
-                "redis://user:password@host:6379/0, or rediss://… for TLS."
-            )
-            raise SettingError(msg) from None
+            raise redis_server.malformed() from None
         self._script = self._redis.register_script(_SCRIPT.read_text(encoding="utf-8"))
         # In a cluster, the text in braces decides where a key is stored.
         self._prefix = f"tap-zohocampaigns:{{{account}}}"
@@ -151,18 +145,12 @@ class RedisStore:
         self._redis.close()
 
     def _ask(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
-        waits = backoff.expo(max_value=4)
-        next(waits)
-        ends = self._clock() + self._patience
-        while True:
-            try:
-                return self._ask_once(action, ticket)
-            except redis.RedisError as error:
-                pause = backoff.full_jitter(next(waits))
-                is_over = self._clock() + pause > ends
-                if is_over or not redis_server.may_pass(error):
-                    raise redis_server.unusable(error) from None
-                self._sleep(pause)
+        return redis_server.persist(
+            lambda: self._ask_once(action, ticket),
+            patience=self._patience,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
 
     def _ask_once(self, action: str, ticket: Ticket) -> tuple[str | int, int]:
         prefix = f"{self._prefix}:{ticket.endpoint}"

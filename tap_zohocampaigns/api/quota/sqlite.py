@@ -8,15 +8,13 @@ import sqlite3
 import threading
 import time
 import typing as t
-import weakref
 from contextlib import contextmanager
 from pathlib import Path
-
-import backoff
 
 from tap_zohocampaigns.api.quota import sql
 from tap_zohocampaigns.api.quota.ledger import TICK, Ticket, Wait, new_ticket
 from tap_zohocampaigns.api.quota.memory import MemoryStore
+from tap_zohocampaigns.api.sqlite_file import SqliteFile, error_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +23,6 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger("tap-zohocampaigns.quota")
 
-# How long to wait for other processes (seconds); an entry takes under a millisecond.
-_PATIENCE = 30.0
 # Corrections of the wall clock that are taken into account (seconds).
 _STEP = 2.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -77,7 +73,8 @@ class SqliteStore:
             quotas: What each endpoint allows.
             clocks: The clocks to use.
         """
-        self._path = path.absolute()
+        # A power cut may cost the calls of the last seconds.
+        self._file = SqliteFile(path, sql.SCHEMA, durable=False)
         self._clocks = clocks or Clocks()
         self._terms: Now = {
             "account": account,
@@ -86,8 +83,6 @@ class SqliteStore:
         }
         self._quotas = quotas
         self._guard = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._inode = 0
         self._broken = False
         # The calls of this process, in case the file fails.
         self._own = MemoryStore(quotas, clock=self._clocks.ticks)
@@ -151,9 +146,7 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file."""
         with self._guard:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+            self._file.close()
 
     def _enter(self, endpoint: str) -> Ticket | Wait:
         with self._entries(endpoint) as (db, now):
@@ -218,56 +211,19 @@ class SqliteStore:
         Raises:
             FileNotFoundError: The file was deleted or replaced.
         """
-        if self._db is None:
-            self._db = self._open()
-        if self._path.stat().st_ino != self._inode:
-            # SQLite would go on with the deleted file, and no other process would see
-            # the calls.
-            msg = "the file is another one"
-            raise FileNotFoundError(msg)
-        with self._db as db:
-            _insist(db, "BEGIN IMMEDIATE")
+        with self._file.transaction() as db:
             ticks, wall = self._clocks.ticks(), self._clocks.wall()
             now = {**self._terms, "endpoint": endpoint, "ticks": ticks, "wall": wall}
             db.execute(sql.ADOPT, now)
             yield db, now
 
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its other files the same mode.
-        self._path.touch(mode=0o600)
-        self._inode = self._path.stat().st_ino
-        db = sqlite3.connect(
-            self._path,
-            timeout=0,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            _insist(db, "PRAGMA journal_mode = WAL")
-            # Entries survive the end of the process. The last seconds before a power
-            # cut may be lost; to keep those too would cost each call milliseconds.
-            _insist(db, "PRAGMA synchronous = NORMAL")
-            with db:
-                _insist(db, "BEGIN IMMEDIATE")
-                for statement in sql.SCHEMA:
-                    db.execute(statement)
-        except BaseException:
-            db.close()
-            raise
-        # A run within a longer program may end without `close`.
-        weakref.finalize(self, db.close).atexit = False
-        return db
-
     def _give_up(self, error: Exception) -> None:
         self._broken = True
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        self._file.close()
         logger.warning(
             "The file of `rate_limit_ledger` can't be used (%s): calls of other "
             "processes are not counted in this run.",
-            _name(error),
+            error_name(error),
         )
 
 
@@ -275,23 +231,3 @@ def _locked(db: sqlite3.Connection, now: Now) -> float | None:
     """Return how long the endpoint is locked (seconds); None if it is not."""
     (seconds,) = db.execute(sql.LOCKED, now).fetchone()
     return t.cast("float | None", seconds)
-
-
-def _name(error: Exception) -> str:
-    # The text of an error may quote the file.
-    return getattr(error, "sqlite_errorname", type(error).__name__)
-
-
-# SQLite's own way to wait is unfair among busy programs. It also fails where several
-# programs switch to the write-ahead log at once.
-@backoff.on_exception(
-    backoff.constant,
-    sqlite3.OperationalError,
-    interval=0.002,
-    max_time=_PATIENCE,
-    giveup=lambda error: not _name(error).startswith("SQLITE_BUSY"),
-    logger=None,
-)
-def _insist(db: sqlite3.Connection, statement: str) -> None:
-    """Execute a statement, and try again while others lock the file."""
-    db.execute(statement)

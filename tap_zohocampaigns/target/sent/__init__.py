@@ -1,0 +1,1 @@
+"""The ledger of what was sent, so that unchanged records cost no call."""
