@@ -9,7 +9,7 @@ from tap_zohocampaigns.api.wire.shapes import as_objects
 from tap_zohocampaigns.sync.base import ZohoStream
 from tap_zohocampaigns.sync.campaigns import SentStream
 from tap_zohocampaigns.sync.notes import SendKeys
-from tap_zohocampaigns.sync.prefetch import Batch
+from tap_zohocampaigns.sync.units import Batch
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.wire.envelope import Envelope
     from tap_zohocampaigns.api.wire.types import Row
-    from tap_zohocampaigns.sync.prefetch import Batch
+    from tap_zohocampaigns.sync.units import Batch
 
 _LISTS_OF_CAMPAIGN = (
     "The lists or segments of a campaign have a form that this version does not know: "

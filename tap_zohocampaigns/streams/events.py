@@ -12,15 +12,19 @@ from tap_zohocampaigns.api.wire.counters import Counters, parse_counters
 from tap_zohocampaigns.api.wire.parsers import parse_event_times
 from tap_zohocampaigns.sync.lookback import CLOSING_LOOKS
 from tap_zohocampaigns.sync.notes import ActionProgress, DeletedSends, LineNote
-from tap_zohocampaigns.sync.prefetch import Batch
-from tap_zohocampaigns.sync.recipients import RecipientStream, row_of
+from tap_zohocampaigns.sync.recipients import (
+    RecipientStream,
+    WantedAction,
+    row_of,
+)
+from tap_zohocampaigns.sync.units import Batch
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.parts import Part
-    from tap_zohocampaigns.sync.recipients import Batches
+    from tap_zohocampaigns.sync.units import Steps
 
 
 class RecipientEvents(RecipientStream):
@@ -81,19 +85,20 @@ class RecipientEvents(RecipientStream):
         """For the pages of contacts so far: whether they had times."""
         return set()
 
-    def read_part(self, part: Part) -> Batches:
+    def read_part(self, part: Part) -> Steps:
         """Read the events of a campaign, from where an earlier run was interrupted."""
         line = self.known_line(part.owner)
         closing = self.is_closing(part.fields, line)
         sends = self.send_keys(part.fields)
         tests = [*dict.fromkeys([*line.get("tests", ()), *sends[1:]])]
         yield Batch([], LineNote({"tests": tests}))
-        read = partial(self._read_send, part.owner, line, closing=closing)
-        yield from self.read_sends([part.owner, *tests], read)
+        wanted = partial(self._wanted_of, part.owner, line, closing=closing)
+        yield from self.read_sends([part.owner, *tests], wanted)
 
-    def _read_send(
+    def _wanted_of(
         self, key: str, line: Row, sent_key: str, *, closing: bool
-    ) -> Batches:
+    ) -> Iterator[WantedAction]:
+        """Yield the actions of one sending that are not finished."""
         counts = parse_counters(row_of(self.report_of(sent_key)))
         lines = {} if self.rewrites else line.get("begun", {}).get(sent_key, {})
         full = line.get("full", {}).get(sent_key, ())
@@ -113,9 +118,8 @@ class RecipientEvents(RecipientStream):
                 continue
             # A counter of 0 must not make events disappear that were written before.
             empty = reported == 0 and action not in full and "reopened" not in line
-            if closing or self.full or not empty:
-                progress = yield from self.read_action(progress, reported)
-            yield Batch([], progress._replace(ended=True))
+            is_read = closing or self.full or not empty
+            yield WantedAction(progress, is_read, reported)
 
     def write_campaign(
         self, part: Part, batches: Iterator[Batch], line: Row

@@ -9,15 +9,19 @@ from tap_zohocampaigns.api.wire.counters import ACTIONS, Counters, parse_counter
 from tap_zohocampaigns.sync.lookback import Look, choose_look, note_look
 from tap_zohocampaigns.sync.notes import ActionProgress, DeletedSends, LineNote
 from tap_zohocampaigns.sync.pagination import fingerprint
-from tap_zohocampaigns.sync.prefetch import Batch
-from tap_zohocampaigns.sync.recipients import RecipientStream, row_of
+from tap_zohocampaigns.sync.recipients import (
+    RecipientStream,
+    WantedAction,
+    row_of,
+)
+from tap_zohocampaigns.sync.units import Batch
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.parts import Part
-    from tap_zohocampaigns.sync.recipients import Batches
+    from tap_zohocampaigns.sync.units import Steps
 
 
 class CampaignRecipients(RecipientStream):
@@ -40,7 +44,7 @@ class CampaignRecipients(RecipientStream):
         """The actions to read."""
         return self.run.settings.get("actions") or ACTIONS
 
-    def read_part(self, part: Part) -> Batches:
+    def read_part(self, part: Part) -> Steps:
         """Read the actions of a campaign that may have changed, with its test sends."""
         key = part.owner
         line = self.known_line(key)
@@ -50,8 +54,8 @@ class CampaignRecipients(RecipientStream):
         seen = {} if self.rewrites else line.get("seen", {})
         # Otherwise a counter of 0 would make rows disappear that were written before.
         trust = not (self.full or "reopened" in line)
-        read = partial(self._read_send, key, seen, closing=closing, trust=trust)
-        yield from self.read_sends([key, *tests], read)
+        wanted = partial(self._wanted_of, key, seen, closing=closing, trust=trust)
+        yield from self.read_sends([key, *tests], wanted)
 
     def _tests(
         self, campaign: Row, line: Row, *, closing: bool
@@ -69,10 +73,10 @@ class CampaignRecipients(RecipientStream):
         keys = self.inventory.test_sends(campaign, self)
         return [*dict.fromkeys([*known, *keys])], named
 
-    def _read_send(
+    def _wanted_of(
         self, key: str, seen: Row, sent_key: str, *, closing: bool, trust: bool
-    ) -> Batches:
-        """Read the actions of one sending that may have changed."""
+    ) -> Iterator[WantedAction]:
+        """Yield the actions of one sending that may have changed."""
         lines = seen.get(sent_key, {})
         counts = parse_counters(row_of(self.report_of(sent_key)))
         for action in self.actions:
@@ -88,12 +92,11 @@ class CampaignRecipients(RecipientStream):
                 None if remembered is None else (line or {}).get("begun"),
                 {"count": remembered, "closing": closing},
             )
-            if look is Look.READ or not trust:
-                expected = counters.reported
-                if expected is None:
-                    expected = (line or {}).get("rows")
-                progress = yield from self.read_action(progress, expected)
-            yield Batch([], progress._replace(ended=True))
+            expected = counters.reported
+            if expected is None:
+                expected = (line or {}).get("rows")
+            is_read = look is Look.READ or not trust
+            yield WantedAction(progress, is_read, expected)
 
     def write_campaign(
         self, part: Part, batches: Iterator[Batch], line: Row

@@ -18,7 +18,7 @@ from tap_zohocampaigns.api.errors import (
 )
 from tap_zohocampaigns.singer.writer import page
 from tap_zohocampaigns.sync.part_stream import PartStream
-from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
+from tap_zohocampaigns.sync.prefetch import Prefetch
 from tap_zohocampaigns.sync.turns import begin_with, following
 
 if t.TYPE_CHECKING:
@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.singer.writer import Records
     from tap_zohocampaigns.sync.parts import Part
+    from tap_zohocampaigns.sync.units import Batch, Steps
 
 
 class ZohoStream(PartStream):
@@ -60,7 +61,7 @@ class ZohoStream(PartStream):
             self._ordered_parts, self._read_and_count, threads, self.run.workers
         )
 
-    def _read_and_count(self, part: Part) -> Iterator[Batch]:
+    def _read_and_count(self, part: Part) -> Steps:
         yield from self.read_part(part)
         self.progress.count_part()
 

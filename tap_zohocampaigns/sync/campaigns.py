@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.inventory import Report
-    from tap_zohocampaigns.sync.prefetch import Batch
+    from tap_zohocampaigns.sync.units import Batch
 
 
 class LookbackStream(StatefulStream):

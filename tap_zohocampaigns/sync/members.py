@@ -18,8 +18,8 @@ from tap_zohocampaigns.sync.incremental import SnapshotStream
 from tap_zohocampaigns.sync.lookback import MISSING_RUNS
 from tap_zohocampaigns.sync.notes import PartEnd
 from tap_zohocampaigns.sync.parts import PartSnapshot
-from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.spool import Spool
+from tap_zohocampaigns.sync.units import Batch
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

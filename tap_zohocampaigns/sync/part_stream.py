@@ -12,10 +12,10 @@ from tap_zohocampaigns.singer.stream import PagedStream
 from tap_zohocampaigns.sync import custom_fields
 from tap_zohocampaigns.sync.pagination import Page, Paginator
 from tap_zohocampaigns.sync.parts import Part
-from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.reading import Reading
 from tap_zohocampaigns.sync.rows import RowMaker, with_key
 from tap_zohocampaigns.sync.schemas import annotated_schema, published, read_by
+from tap_zohocampaigns.sync.units import Batch
 
 if t.TYPE_CHECKING:
     from collections import Counter
@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from tap_zohocampaigns.sync.inventory import Inventory
     from tap_zohocampaigns.sync.pagination import Cursor
     from tap_zohocampaigns.sync.run import Run
+    from tap_zohocampaigns.sync.units import Steps
 
 
 class PartStream(PagedStream):
@@ -103,8 +104,11 @@ class PartStream(PagedStream):
         """Return what is to be read, in order."""
         return (Part(),)
 
-    def read_part(self, part: Part) -> Iterator[Batch]:
-        """Read a part page by page; background threads call this before its turn."""
+    def read_part(self, part: Part) -> Steps:
+        """Read a part page by page; background threads call this before its turn.
+
+        What may be read side by side is forked, see `units`.
+        """
         for records in self.records(part):
             yield Batch(records)
 

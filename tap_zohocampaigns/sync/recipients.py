@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from itertools import islice
 
 from tap_zohocampaigns.api.errors import NotFound
 from tap_zohocampaigns.api.wire.shapes import as_objects
@@ -12,16 +13,25 @@ from tap_zohocampaigns.sync.lookback import MISSING_RUNS
 from tap_zohocampaigns.sync.notes import ActionProgress, DeletedSends
 from tap_zohocampaigns.sync.pagination import Cursor
 from tap_zohocampaigns.sync.parts import Part, PartSnapshot
-from tap_zohocampaigns.sync.prefetch import Batch
+from tap_zohocampaigns.sync.units import Batch, side_by_side
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tap_zohocampaigns.api.wire.counters import Counters
     from tap_zohocampaigns.api.wire.types import Row
     from tap_zohocampaigns.sync.inventory import Report
+    from tap_zohocampaigns.sync.units import Steps
 
-    Batches: t.TypeAlias = Iterator[Batch]
+
+class WantedAction(t.NamedTuple):
+    """An action of a sending, and how it is read."""
+
+    progress: ActionProgress
+    is_read: bool
+    """Whether it is read; else it is known to have no rows."""
+    expected: int | None
+    """How many rows it has, if that is known."""
 
 
 class RecipientStream(SentStream, SnapshotStream):
@@ -79,25 +89,35 @@ class RecipientStream(SentStream, SnapshotStream):
         """Return the records of a page, and how many were left out as unreadable."""
         return rows, 0
 
-    def read_sends(self, keys: list[str], read: Callable[[str], Batches]) -> Batches:
+    def read_sends(
+        self, keys: list[str], wanted: Callable[[str], Iterator[WantedAction]]
+    ) -> Steps:
         """Yield the batches of each sending, then the sendings that were not found.
 
         The final sending of an A/B campaign may never come, and tests may be deleted.
+
+        Args:
+            keys: Keys of the sendings.
+            wanted: Yields the actions of one of them.
 
         Raises:
             NotFound: No sending was found.
         """
         errors: dict[str, NotFound] = {}
-        for key in keys:
+
+        def read_one(key: str) -> Steps:
             try:
-                yield from read(key)
+                yield from self._read_actions(wanted(key))
             except NotFound as error:
                 errors[key] = error
-        if len(errors) == len(keys):
+
+        yield from side_by_side([*map(read_one, keys)])
+        not_found = [key for key in keys if key in errors]
+        if len(not_found) == len(keys):
             raise errors[keys[0]]
-        for not_found in errors.values():
-            self.logger.warning("Left out, as it is gone: %s", not_found)
-        yield Batch([], DeletedSends([*errors]))
+        for key in not_found:
+            self.logger.warning("Left out, as it is gone: %s", errors[key])
+        yield Batch([], DeletedSends(not_found))
 
     def begin_action(
         self, params: Row, keys: Row, counters: Counters, begun: Row | None, now: Row
@@ -117,9 +137,27 @@ class RecipientStream(SentStream, SnapshotStream):
         part = Part(params, keys | {"snapshot_time": begun["at"]})
         return ActionProgress(part, counters, begun)
 
-    def read_action(
-        self, progress: ActionProgress, expected: int | None
-    ) -> Generator[Batch, None, ActionProgress]:
+    def _read_actions(self, actions: Iterable[WantedAction]) -> Steps:
+        """Yield the batches of actions, with an empty one at the end of each.
+
+        The others are begun when the first page of the first one has come: if the
+        campaign is gone, nobody asks for more of it.
+        """
+        readings: list[Steps] = []
+        for progress, is_read, expected in actions:
+            if is_read:
+                readings.append(self._read_action(progress, expected))
+                continue
+            ended = Batch([], progress._replace(ended=True))
+            if readings:
+                readings.append(iter([ended]))
+            else:
+                yield ended
+        for first in readings[:1]:
+            yield from islice(first, 1)
+        yield from side_by_side(readings)
+
+    def _read_action(self, progress: ActionProgress, expected: int | None) -> Steps:
         """Yield the pages of an action, from where an earlier run was interrupted."""
         begun = progress.begun
         cursor = Cursor(begun["start"], tuple(begun["tail"]))
@@ -130,7 +168,8 @@ class RecipientStream(SentStream, SnapshotStream):
             records, unread = self.records_of(rows)
             progress = progress._replace(begun=begun, unread=unread)
             yield Batch(records, progress)
-        return progress._replace(without_key=reading.without_key)
+        ended = progress._replace(without_key=reading.without_key, ended=True)
+        yield Batch([], ended)
 
     def snapshot_of(self, progress: ActionProgress) -> PartSnapshot:
         """Return the snapshot of an action that was read whole, and log lost rows."""

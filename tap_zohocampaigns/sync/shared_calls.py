@@ -7,6 +7,8 @@ import typing as t
 from collections import Counter
 from concurrent.futures import Future
 
+from tap_zohocampaigns.sync.workers import instead_of_this_thread
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -79,7 +81,8 @@ class SharedCalls:
         else:
             with self._counting:
                 answer.charge(caller)
-        return answer.future.result()
+        with instead_of_this_thread(answer.future):
+            return answer.future.result()
 
 
 class _Answer:

@@ -7,10 +7,11 @@ import typing as t
 import weakref
 from collections import deque
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Result = t.TypeVar("Result")
 
@@ -39,14 +40,17 @@ class Task(Future[Result]):
     def result(self, timeout: float | None = None) -> Result:
         """Return the result, without waiting for a free thread."""
         self.run()
-        return super().result(timeout)
+        with instead_of_this_thread(self):
+            return super().result(timeout)
 
 
 class Workers:
     """A pool of threads. Each stream also has one thread of its own.
 
-    So there are about as many threads as calls may be underway. If the quota of a
-    stream is used up, its threads wait, and other streams go on with their own.
+    So there are about as many threads as calls may be underway. While a thread waits
+    for the result of another one, a further thread replaces it, up to twice as many. If
+    the quota of a stream is used up, its threads wait, and other streams go on with
+    their own.
     """
 
     def __init__(self, threads: int) -> None:
@@ -56,6 +60,8 @@ class Workers:
             threads: How many there may be at once.
         """
         self._free = threads
+        self._most_replaced = threads + 1
+        self._replaced = 0
         self._guard = threading.Lock()
         self._tasks: deque[weakref.ref[Task[t.Any]]] = deque()
         self._helpers: deque[Callable[[], bool]] = deque()
@@ -72,9 +78,24 @@ class Workers:
             self._helpers.append(work)
         self._start()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let another thread work while the current one waits for a result."""
+        with self._guard:
+            replaced = self._replaced < self._most_replaced
+            self._replaced += replaced
+            self._free += replaced
+        self._start()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._replaced -= replaced
+                self._free -= replaced
+
     def _start(self) -> None:
         with self._guard:
-            if not self._free:
+            if self._free <= 0 or not (self._tasks or self._helpers):
                 return
             self._free -= 1
         threading.Thread(target=self._work, daemon=True).start()
@@ -84,6 +105,10 @@ class Workers:
         while True:
             with self._guard:
                 task, work = None, None
+                if self._free < 0:
+                    # The thread that this one has replaced is back.
+                    self._free += 1
+                    return
                 while self._tasks and task is None:
                     task = self._tasks.popleft()()
                 if task is None:
@@ -100,6 +125,14 @@ class Workers:
 
 current_workers: ContextVar[Workers | None] = ContextVar("workers", default=None)
 """The pool that the current thread belongs to."""
+
+
+@contextmanager
+def instead_of_this_thread(future: Future[t.Any]) -> Iterator[None]:
+    """Let another thread work while the current one waits for a future."""
+    workers = current_workers.get()
+    with nullcontext() if workers is None or future.done() else workers.away():
+        yield
 
 
 def begin(work: Callable[[], Result]) -> Future[Result]:

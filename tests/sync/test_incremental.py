@@ -14,8 +14,8 @@ from tap_zohocampaigns.api.wire.times import rfc3339
 from tap_zohocampaigns.sandbox import LivingAccount, Reply, Service
 from tap_zohocampaigns.sync.members import Members
 from tap_zohocampaigns.sync.parts import Part
-from tap_zohocampaigns.sync.prefetch import Batch
 from tap_zohocampaigns.sync.spool import Spool
+from tap_zohocampaigns.sync.units import Batch
 from tests.support.incremental import MEMBERS, RECIPIENTS
 from tests.support.taps import NOW, FixedClockTap, account_at, run_tap
 

@@ -10,10 +10,11 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tap_zohocampaigns.api.errors import SettingError
-from tap_zohocampaigns.sync import prefetch, spool
+from tap_zohocampaigns.sync import room, spool
 from tap_zohocampaigns.sync.notes import LineNote
-from tap_zohocampaigns.sync.prefetch import Batch, Prefetch
+from tap_zohocampaigns.sync.prefetch import Prefetch
 from tap_zohocampaigns.sync.spool import Spool
+from tap_zohocampaigns.sync.units import Batch
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def test_an_error_names_tmpdir_when_disk_and_memory_are_full(
 def test_prefetch_waits_if_the_disk_is_full(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prefetch, "_ROOM", 1000)
+    monkeypatch.setattr(room, "_ROOM", 1000)
 
     def read(item: int) -> Iterator[Batch]:
         yield from (Batch(rows, LineNote({"item": item})) for rows in PAGES)
