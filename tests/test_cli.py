@@ -190,7 +190,7 @@ def run_patched(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     ("function", "argument"),
-    [("make_plan", "plan"), ("json.dumps", "--discover"), ("click.echo", "--discover")],
+    [("make_plan", "plan"), ("as_text", "--discover"), ("click.echo", "--discover")],
 )
 def test_signal_before_the_sync_prints_neither_state_nor_traceback(
     tmp_path: Path, number: signal.Signals, function: str, argument: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from rich.text import Text
 from singer_sdk.logging import ConsoleFormatter
 
 from tap_zohocampaigns.singer.progress import counted
+from tap_zohocampaigns.singer.stdio import discard
 from tap_zohocampaigns.singer.ticker import Ticker
 
 if t.TYPE_CHECKING:
@@ -202,22 +202,20 @@ class _Terminal:
         self.encoding = stream.encoding
 
     def write(self, text: str) -> int:
-        with self._let_go():
+        with self._unless_gone():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with self._let_go():
+        with self._unless_gone():
             self._stream.flush()
 
     @contextmanager
-    def _let_go(self) -> Iterator[None]:
+    def _unless_gone(self) -> Iterator[None]:
         try:
             yield
         except OSError:
-            # What is still to be written goes nowhere. Otherwise Python would fail to
-            # flush it at the end, and exit with status 120.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            discard(self._stream)
 
     def isatty(self) -> bool:
         return self._stream.isatty()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import sys
 import traceback
 import typing as t
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from singer_sdk.plugin_base import SingerCommand
 
 from tap_zohocampaigns.api.errors import StoppedAtLock, ZohoError
 from tap_zohocampaigns.singer.shutdown import Shutdown, Stopped
+from tap_zohocampaigns.singer.stdio import discard, settle_stderr
 from tap_zohocampaigns.singer.summary_file import (
     ENDED,
     FAILED,
@@ -54,6 +54,12 @@ class Command(SingerCommand):
 
     def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
         """Run the command line; write its summary."""
+        try:
+            return self._report(*args, **kwargs)
+        finally:
+            settle_stderr()
+
+    def _report(self, *args: t.Any, **kwargs: t.Any) -> t.Any:  # noqa: ANN401 (click's)
         try:
             try:
                 return super().main(*args, **kwargs)
@@ -147,7 +153,7 @@ def _stdout() -> Iterator[None]:
             try:
                 _flush()
             except OSError:
-                _discard()
+                discard(sys.stdout)
             raise
         else:
             _flush()
@@ -155,7 +161,7 @@ def _stdout() -> Iterator[None]:
         words = _STDOUT.get(error.errno or 0)
         if not words or error.filename:
             raise
-        _discard()
+        discard(sys.stdout)
         raise StdoutError(words) from None
 
 
@@ -163,12 +169,6 @@ def _flush() -> None:
     # A shell can close stdout.
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def _discard() -> None:
-    # The rest of the buffer goes to the null device instead of failing again.
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _STDOUT = {

@@ -97,7 +97,8 @@ class Run:
 
 def plain_environment() -> dict[str, str]:
     """Return the environment of a user at a terminal."""
-    left_out = ("TAP_", *LOG_SETTINGS, *ELSEWHERE)
+    # Python without a buffer has nothing left to write at the end.
+    left_out = ("TAP_", "PYTHONUNBUFFERED", *LOG_SETTINGS, *ELSEWHERE)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     return kept | {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
 
@@ -230,6 +231,29 @@ def test_the_run_goes_on_when_the_terminal_goes_away(
         gate.open()
         assert run.process.wait(PATIENCE) == 0
     assert Output(run.out.read_text()).records["campaign_recipients"]
+
+
+@pytest.mark.slow
+def test_the_run_goes_on_when_nobody_reads_the_log(
+    tmp_path: Path, account: LivingAccount
+) -> None:
+    path, gate = tmp_path / "config.json", Gate()
+    with Service(account, intercept=gate.intercept) as service:
+        path.write_text(json.dumps(service.config))
+        with (tmp_path / "out.jsonl").open("w+") as out:
+            process = subprocess.Popen(
+                [TAP, "--config", str(path)],
+                stdout=out,
+                stderr=subprocess.PIPE,
+                env=plain_environment(),
+            )
+            gate.wait()
+            assert process.stderr
+            process.stderr.close()
+            gate.open()
+            assert process.wait(PATIENCE) == 0
+            out.seek(0)
+            assert Output(out.read()).records["campaign_recipients"]
 
 
 @pytest.mark.slow
