@@ -31,7 +31,9 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark cases as slow that `quick_cases` leaves out of the quick run."""
+    """Mark cases as slow that `quick_cases` leaves out; run the longest tests first."""
+    # Otherwise one process would wait for them at the end.
+    items.sort(key=lambda item: "examples" not in item.path.parts)
     cases: defaultdict[t.Any, list[pytest.Item]] = defaultdict(list)
     for item in items:
         mark = item.get_closest_marker("quick_cases")
