@@ -3,8 +3,8 @@
     python3 -m benchmarks.first_command [--times N]
 
 Each way starts from a new clone of this repository, with an empty home folder, so that
-nothing is in a cache. It prints a table for docs/benchmarks.md: the least times, as
-ratios to the README's command.
+nothing is in a cache; one of them needs uv on the PATH. It prints a table for
+docs/benchmarks.md: the least times, as ratios to the README's command.
 """
 
 from __future__ import annotations
